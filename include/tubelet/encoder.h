@@ -1,0 +1,112 @@
+// Encoders: a checkpoint ready to run on a device. Pixels in, rows of features out.
+//
+// An encoder takes items. For a clip model (VideoMAE, OneVision) an item is a clip of `frames` frames; for a frame
+// model (DINO) it is one frame. A row depends on its item alone: not on its neighbours, the batch or the threads.
+#ifndef TUBELET_ENCODER_H
+#define TUBELET_ENCODER_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <tubelet/status.h>
+#include <tubelet/transform.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+// Thread-safety: one thread at a time per object.
+typedef struct tub_encoder tub_encoder;
+
+typedef enum tub_dtype {
+    TUB_DTYPE_AUTO = 0,     // bf16 where the device has instructions for it, else f32
+    TUB_F32 = 1,
+    TUB_BF16 = 2,
+    TUB_F16 = 3,
+    TUB_I64 = 4,            // in checkpoints only
+    TUB_U8 = 5,             // in arrays only
+} tub_dtype;
+
+// What one row is (default by family; see `feature` in the info).
+typedef enum tub_pool {
+    TUB_POOL_DEFAULT = 0,
+    TUB_POOL_POOLER = 1,        // the checkpoint's own head
+    TUB_POOL_CLS = 2,           // the class token of the last hidden state
+    TUB_POOL_MEAN = 3,          // mean over all tokens of the last hidden state
+    TUB_POOL_PATCH_MEAN = 4,    // mean over its patch tokens
+} tub_pool;
+
+// All zero (but `model`) = defaults. Strings are copied.
+typedef struct tub_encoder_params {
+    size_t size;                        // sizeof(tub_encoder_params)
+    const char *model;                  // checkpoint folder
+    const char *backend;                // "auto" (NULL), "reference", "onednn"
+    const char *device;                 // "auto" (NULL), "cpu"
+    tub_dtype dtype;
+    tub_pool pool;
+    tub_transform_options transform;
+    int clip_length;                    // frames a clip (0 = the checkpoint's own); frame models ignore it
+    int threads;                        // compute threads (0 = the processors this process may use)
+    int batch;                          // most items of one run (0 = chosen)
+    tub_log log;
+} tub_encoder_params;
+
+typedef struct tub_encoder_info {
+    const char *family;                 // "videomae", "dinov3", ... static
+    const char *backend, *device;       // "onednn", "cpu", static
+    const char *feature;                // the row in words, static
+    char isa[24];                       // instruction set in use
+    bool per_frame;                     // frame model: items are single frames
+    int frames;                         // frames an item
+    int clip_length;                    // frames a clip that the checkpoint wants, 0 = any
+    int dim;                            // values a row
+    int tokens, token_dim;              // shape of an item's last hidden state
+    int height, width;                  // pixels that enter the model
+    tub_dtype dtype;                    // resolved
+    int batch;                          // most items of one run
+    bool eager;                         // partial batches cost nothing: run whatever is ready
+    bool pixels_are_float;              // type of the pixels that encode() takes, as of tub_video_pixels()
+    size_t pixel_bytes;                 // bytes of one frame's pixels
+    tub_transform transform;            // resolved
+    char model_hash[40];                // XXH3-128 over the checkpoint's config and weights, hex
+    double flops;                       // of one item
+} tub_encoder_info;
+
+// Opens a checkpoint and compiles it for the device.
+// Ownership: *out is the caller's, to be closed. Errors: TUB_ERROR_MODEL (naming file, tensor or key; also a clip
+// length that the model can't take), TUB_ERROR_DEVICE (a backend, device or precision that is not there, naming the
+// alternative), TUB_ERROR_ARGUMENT.
+TUB_API tub_status tub_encoder_open(const tub_encoder_params *params, tub_encoder **out, tub_error *err);
+
+TUB_API const tub_encoder_info *tub_encoder_get_info(const tub_encoder *encoder);
+
+// Encodes `items` items (at most info.batch). `frames`: items * info.frames pointers to pixels of one frame each, in
+// the type and size that the info tells. `rows`: float32 [items, dim]. `tokens`: float32 [items, tokens, token_dim] or
+// NULL.
+TUB_API tub_status tub_encoder_run(tub_encoder *encoder, const void *const *frames, int items, float *rows,
+                                   float *tokens, tub_error *err);
+
+// Accepts NULL and a pointer to NULL.
+TUB_API void tub_encoder_close(tub_encoder **encoder);
+
+// Frames in memory -> features, through the encoder's transform.
+// `frames`: uint8 RGB [clips, frames_per_clip, height, width, 3]. Outputs, each NULL or float32:
+//   feature  [clips, dim]                                  frame models: mean over the clip's frames
+//   tokens   [clips, (frames_per_clip,) tokens, token_dim] the frames axis with frame models only
+//   pixels   [clips, frames_per_clip, 3, info.height, info.width], what enters the patch embedding
+// Errors: TUB_ERROR_MODEL where frames_per_clip isn't what a clip model takes.
+TUB_API tub_status tub_encoder_embed(tub_encoder *encoder, const uint8_t *frames, int64_t clips, int frames_per_clip,
+                                     int height, int width, float *feature, float *tokens, float *pixels,
+                                     tub_error *err);
+
+// "f32", "bf16", "f16", "auto" and back.
+TUB_API tub_status tub_dtype_parse(const char *name, tub_dtype *out, tub_error *err);
+TUB_API const char *tub_dtype_name(tub_dtype dtype);
+// "default", "pooler", "cls", "mean", "patch-mean" and back.
+TUB_API tub_status tub_pool_parse(const char *name, tub_pool *out, tub_error *err);
+TUB_API const char *tub_pool_name(tub_pool pool);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

@@ -1,0 +1,114 @@
+// Extractors: many videos through one encoder, decoding and encoding at the same time.
+//
+// You submit videos and receive their rows, in one loop and from one thread:
+//
+//   for (;;) {
+//       while (more && (s = tub_extractor_submit(x, &job, &err)) == TUB_OK)
+//           next(&job);                                  // TUB_AGAIN: it has enough to do
+//       if (!more) tub_extractor_finish(x);
+//       tub_result r;
+//       s = tub_extractor_receive(x, &r, &err);          // blocks; TUB_END: all is done
+//       if (s != TUB_OK) break;
+//       ... r.kind == TUB_RESULT_ROWS: append r.rows;  TUB_RESULT_DONE: publish or record the failure
+//       tub_result_release(x, &r);
+//   }
+//
+// Inside: decode workers -> frame slots -> one device thread -> results. Everything is bounded; memory is fixed at
+// open. The rows of one video arrive in order, videos in any order. Rows don't depend on the other videos, on the
+// number of threads or on the batch.
+#ifndef TUBELET_EXTRACTOR_H
+#define TUBELET_EXTRACTOR_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <tubelet/encoder.h>
+#include <tubelet/sampling.h>
+#include <tubelet/status.h>
+#include <tubelet/video.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+// Thread-safety: submit, finish, receive and release from one thread at a time; cancel and progress from any.
+typedef struct tub_extractor tub_extractor;
+
+// All zero = defaults.
+typedef struct tub_extractor_params {
+    size_t size;                // sizeof(tub_extractor_params)
+    tub_sampling sampling;      // resolved or not
+    int decode_threads;         // decoding threads of the whole process (0 = chosen)
+    int prefetch;               // clips that may be ready beyond the batch being filled (0 = a batch)
+    int video_stream;           // as in tub_video_params
+    size_t slot_memory;         // most bytes of decoded pixels (0 = 1/8 of the machine's memory, at most 512 MiB)
+    tub_log log;
+} tub_extractor_params;
+
+typedef struct tub_job {
+    const char *path;           // copied
+    void *tag;                  // comes back with the results
+} tub_job;
+
+typedef enum tub_result_kind { TUB_RESULT_ROWS = 0, TUB_RESULT_DONE = 1 } tub_result_kind;
+
+typedef struct tub_result {
+    tub_result_kind kind;
+    void *tag;
+    // ROWS: float32 [count, dim], rows first_row .. first_row + count - 1; valid until released
+    const float *rows;
+    int64_t first_row, count;
+    int dim;
+    // DONE: exactly one a job, after its rows
+    tub_status status;          // TUB_OK, or why the video failed (its rows so far are to be dropped)
+    char text[TUB_ERROR_TEXT];  // of a failure; of TUB_OK with info.partial, the damage
+    tub_video_info info;
+    int64_t frames, total_rows; // frames after resampling, T
+    double fps;                 // frames a second that the rows' grid stands on, 0 = unknown
+    bool is_short;              // fewer frames than one clip spans
+    double init_seconds, decode_seconds, convert_seconds, forward_seconds, wall_seconds;
+} tub_result;
+
+// `encoder` is borrowed and must outlive the extractor; nobody else may run it meanwhile.
+TUB_API tub_status tub_extractor_open(tub_encoder *encoder, const tub_extractor_params *params, tub_extractor **out,
+                                      tub_error *err);
+
+// TUB_AGAIN when enough jobs are waiting. Errors: TUB_ERROR_CANCELLED after cancel.
+TUB_API tub_status tub_extractor_submit(tub_extractor *x, const tub_job *job, tub_error *err);
+
+// No further jobs will come.
+TUB_API void tub_extractor_finish(tub_extractor *x);
+
+// The next result, blocking. TUB_END when finished and all is delivered; TUB_AGAIN when nothing is under way and
+// more may be submitted; TUB_ERROR_CANCELLED after cancel; other errors (the device failed) end the extractor.
+TUB_API tub_status tub_extractor_receive(tub_extractor *x, tub_result *out, tub_error *err);
+TUB_API void tub_result_release(tub_extractor *x, tub_result *result);
+
+// Stops as soon as the batch in flight allows. Thread-safety: from any thread; not from a signal handler.
+TUB_API void tub_extractor_cancel(tub_extractor *x);
+
+// A snapshot for progress displays. Seconds are summed over threads.
+typedef struct tub_progress {
+    int64_t frames_decoded, rows_done;
+    double decode_seconds, convert_seconds, forward_seconds;
+    double decode_wait_seconds;         // workers waiting for slots: the device is the bottleneck
+    double device_wait_seconds;         // the device waiting for clips: decoding is
+    int decode_threads, slots, slots_free;
+} tub_progress;
+TUB_API void tub_extractor_progress(tub_extractor *x, tub_progress *out);
+
+// Cancels what is under way. Accepts NULL and a pointer to NULL.
+TUB_API void tub_extractor_close(tub_extractor **x);
+
+// Decodes one video into clips of pixels, delivered one by one: what the decoding half does, without a model.
+// `transform` must fix the size (EXACT, or a crop). `deliver` gets clip_length pointers to one frame's pixels each,
+// valid during the call; it returns false to stop. *out_rows: how many were delivered.
+typedef bool (*tub_deliver_clip)(void *user, const void *const *frames, int64_t row);
+TUB_API tub_status tub_windows_read(const char *path, const tub_sampling *sampling, const tub_transform *transform,
+                                    int video_stream, tub_deliver_clip deliver, void *user, int64_t *out_rows,
+                                    tub_error *err);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

@@ -1,0 +1,28 @@
+// libtubelet: videos into features, exactly as PyTorch would compute them.
+//
+//   status.h      status codes, error text, log
+//   video.h       frames of a video file
+//   transform.h   what happens to pixels
+//   sampling.h    windows, presets
+//   checkpoint.h  families, random checkpoints
+//   encoder.h     a checkpoint on a device
+//   extractor.h   many videos through one encoder
+//   dataset.h     a folder of videos into a folder of features
+//   npy.h         arrays in files
+//
+// Every params struct begins with `size_t size`; all else zero means defaults. open/close allocate and free. The
+// library never prints, exits, aborts or changes process state.
+#ifndef TUBELET_TUBELET_H
+#define TUBELET_TUBELET_H
+
+#include <tubelet/checkpoint.h>
+#include <tubelet/dataset.h>
+#include <tubelet/encoder.h>
+#include <tubelet/extractor.h>
+#include <tubelet/npy.h>
+#include <tubelet/sampling.h>
+#include <tubelet/status.h>
+#include <tubelet/transform.h>
+#include <tubelet/video.h>
+
+#endif

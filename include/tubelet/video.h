@@ -1,0 +1,97 @@
+// Videos: frames in display order, upright, counted by decoding.
+//
+//   tub_video *video = NULL;
+//   tub_status s = tub_video_open(path, NULL, &video, &err);
+//   while (s == TUB_OK) {
+//       tub_frame frame;
+//       s = tub_video_next(video, &frame, &err);       // decodes, converts nothing
+//       if (s == TUB_OK && wanted(frame.index))
+//           s = tub_video_convert(video, pixels, &err);    // this frame, transformed, into your memory
+//   }
+//   // s is TUB_END after the last frame; tub_video_get_info() now says how many there were and whether all is well
+//   tub_video_close(&video);
+//
+// Frames are 8-bit RGB with the matrix and range that the stream is flagged with (BT.601 limited where it isn't),
+// bit-equal to the ffmpeg command's `-pix_fmt rgb24` on the same libav. Display rotation is applied, edit lists are
+// obeyed, sample aspect ratio is ignored, frames whose size changes midway are scaled to the first frame's size.
+// Damaged videos give what they give; `partial` and `reason` in the info then say so.
+#ifndef TUBELET_VIDEO_H
+#define TUBELET_VIDEO_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <tubelet/status.h>
+#include <tubelet/transform.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+// Thread-safety: one thread at a time per object; different objects are independent.
+typedef struct tub_video tub_video;
+
+// All zero = defaults.
+typedef struct tub_video_params {
+    size_t size;                        // sizeof(tub_video_params)
+    int stream;                         // 1 + index of the video stream among the file's video streams (0 = libav's best)
+    int threads;                        // decoding threads (0 = 1); frames don't depend on it
+    const tub_transform *transform;     // what convert() does (NULL = uint8 RGB, untransformed); copied
+} tub_video_params;
+
+typedef struct tub_video_info {
+    char format[32], codec[32], profile[32], pixel_format[32];
+    int width, height;                  // upright, pixels
+    int rotation;                       // degrees clockwise that were applied: 0, 90, 180, 270
+    int stream, video_streams;          // index of the stream among the video streams, and how many there are
+    double fps;                         // average frame rate that the container states, 0 = unknown
+    double duration;                    // seconds that the container states, 0 = unknown
+    int64_t container_frames;           // what the container states, 0 = nothing: often wrong
+    char matrix[24], range[24];         // colour matrix and range, as flagged
+    int64_t frames;                     // decoded so far; after TUB_END the video's count
+    double first_pts, last_pts;         // seconds
+    bool complete;                      // TUB_END was reached
+    bool partial;                       // decoding met damage, or the file ends early
+    char reason[160];                   // why it is partial
+} tub_video_info;
+
+typedef struct tub_frame {
+    int64_t index;                      // 0, 1, 2, ... in display order
+    double pts;                         // seconds; made from the frame rate where the file has none
+    double duration;                    // seconds, 0 = unknown
+} tub_frame;
+
+// Opens `path` and decodes up to the first frame, so that the size is a frame's and not a header's.
+// Ownership: *out is the caller's, to be closed. Errors: TUB_ERROR_INPUT (no such file, not readable),
+// TUB_ERROR_VIDEO (no video stream, no decoder, nothing decodable), TUB_ERROR_ARGUMENT (no such stream).
+TUB_API tub_status tub_video_open(const char *path, const tub_video_params *params, tub_video **out, tub_error *err);
+
+// The next frame, TUB_END after the last. Damage inside the stream is not an error: it is skipped and noted.
+TUB_API tub_status tub_video_next(tub_video *video, tub_frame *out, tub_error *err);
+
+// Size and type of what convert() writes: uint8 [height, width, 3], or float32 planar [3, height, width] (already
+// normalised) where the transform resizes in float.
+TUB_API void tub_video_pixels(const tub_video *video, int *height, int *width, bool *is_float, size_t *bytes);
+
+// Converts the frame that the last next() gave into `out`. After TUB_END: the last frame of the video.
+TUB_API tub_status tub_video_convert(tub_video *video, void *out, tub_error *err);
+
+TUB_API void tub_video_get_info(const tub_video *video, tub_video_info *out);
+
+// Seconds spent so far in opening, decoding, and converting + resizing.
+TUB_API void tub_video_seconds(const tub_video *video, double *open, double *decode, double *convert);
+
+// Accepts NULL and a pointer to NULL.
+TUB_API void tub_video_close(tub_video **video);
+
+// Opens, decodes all of it and fills in `out`. `count` false: only what the headers and the first frame say.
+TUB_API tub_status tub_video_probe(const char *path, const tub_video_params *params, bool count, tub_video_info *out,
+                                   tub_error *err);
+
+// Whether a file name looks like a video (known extension, any case).
+TUB_API bool tub_video_name_is_known(const char *name);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

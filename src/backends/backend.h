@@ -1,0 +1,55 @@
+// Compute backends: the table of functions behind which a device hides.
+//
+// A backend compiles a program once for a device and runs it on batches of items. What a run writes for an item
+// depends on the item alone: not on the batch, its position, the number of threads.
+//
+// The wrappers in the encoder validate; a backend trusts.
+#ifndef TUB_BACKEND_H
+#define TUB_BACKEND_H
+
+#include "program.h"
+#include "team.h"
+
+typedef struct tub_backend tub_backend;         // a device, opened
+typedef struct tub_executable tub_executable;   // a program, compiled
+
+typedef struct tub_compile_params {
+    tub_dtype dtype;        // F32 or BF16, one that supports() accepted
+    int max_items;          // most items of a run
+    bool tokens;            // runs may ask for the last hidden state
+} tub_compile_params;
+
+typedef struct tub_batch {
+    int items;
+    const void *const *frames;  // items * program->input.frames pointers to one frame's pixels
+    float *rows;                // [items, dim] of the feature
+    float *tokens;              // [items, tokens, token_dim] or NULL
+} tub_batch;
+
+typedef struct tub_backend_ops {
+    const char *name;           // "reference"
+    const char *device;         // "cpu"
+    // Whether the backend can run here at all, and in this type. Errors: TUB_ERROR_DEVICE naming the alternative.
+    tub_status (*supports)(tub_dtype dtype, tub_error *err);
+    // Which type AUTO means here.
+    tub_dtype (*best_dtype)(void);
+    // `team` is borrowed: the threads to compute with.
+    tub_status (*open)(tub_team *team, tub_backend **out, tub_error *err);
+    // The program and its constants are not needed after.
+    tub_status (*compile)(tub_backend *backend, const tub_program *program, const tub_compile_params *params,
+                          tub_executable **out, tub_error *err);
+    tub_status (*run)(tub_executable *executable, const tub_batch *batch, tub_error *err);
+    void (*release)(tub_executable **executable);   // accepts NULL
+    void (*close)(tub_backend **backend);           // accepts NULL
+    const char *(*isa)(void);                       // instruction set in use, for reports
+} tub_backend_ops;
+
+extern const tub_backend_ops tub_backend_reference;
+#ifdef TUB_WITH_ONEDNN
+extern const tub_backend_ops tub_backend_onednn;
+#endif
+
+// The backends of this build, best first; NULL past the last.
+const tub_backend_ops *tub_backend_at(size_t i);
+
+#endif

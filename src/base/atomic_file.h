@@ -1,0 +1,37 @@
+// Files that appear whole or not at all.
+//
+// Written under a temporary name in the same folder (".<name>.<host>.<pid>.<n>.tmp"), synced, renamed; the folder is
+// synced after. A failed sync is never retried: the file is given up. Source of the protocol: reliability notes on
+// PostgreSQL's fsync failure and restic's local backend.
+#ifndef TUB_ATOMIC_FILE_H
+#define TUB_ATOMIC_FILE_H
+
+#include <stddef.h>
+#include <stdint.h>
+#include <tubelet/status.h>
+
+typedef struct tub_atomic_file tub_atomic_file;
+
+// Errors of all of these: TUB_ERROR_OUTPUT naming the file and the system's reason.
+tub_status tub_atomic_open(const char *path, tub_atomic_file **out, tub_error *err);
+tub_status tub_atomic_write(tub_atomic_file *f, const void *data, size_t bytes, tub_error *err);   // at the end
+tub_status tub_atomic_write_at(tub_atomic_file *f, int64_t offset, const void *data, size_t bytes, tub_error *err);
+tub_status tub_atomic_commit(tub_atomic_file **f, tub_error *err);  // frees in every case
+void tub_atomic_abandon(tub_atomic_file **f);                       // removes the temporary file; accepts NULL
+
+// A whole small file at once.
+tub_status tub_atomic_save(const char *path, const void *data, size_t bytes, tub_error *err);
+
+// Appends one line (a newline is added) with O_APPEND and syncs. Heals a torn last line by starting on a new one.
+tub_status tub_append_line(const char *path, const char *line, tub_error *err);
+
+// Removes this host's stale temporary files in `folder` whose process is dead.
+void tub_atomic_sweep(const char *folder);
+
+// Makes a folder and its parents. Errors: TUB_ERROR_OUTPUT.
+tub_status tub_make_folder(const char *path, tub_error *err);
+
+// A whole file into memory (NUL-terminated beyond its end, freed with tub_free()). Errors: TUB_ERROR_INPUT, also where it is larger than `most`.
+tub_status tub_read_file(const char *path, size_t most, char **out, size_t *bytes, tub_error *err);
+
+#endif

@@ -1,0 +1,7 @@
+// Time, and where it goes: seconds by stage.
+#ifndef TUB_CLOCK_H
+#define TUB_CLOCK_H
+
+double tub_now(void);       // seconds of the monotonic clock
+
+#endif

@@ -1,0 +1,16 @@
+// Which instructions our own kernels may use: found at run time, and limited by the environment variable TUBELET_ISA
+// (scalar, avx2, avx512, avx512_bf16), so that every level can be tested on one machine.
+#ifndef TUB_CPU_H
+#define TUB_CPU_H
+
+typedef enum tub_isa {
+    TUB_ISA_SCALAR = 0,
+    TUB_ISA_AVX2 = 1,           // AVX2 and FMA
+    TUB_ISA_AVX512 = 2,         // AVX-512 F, BW, VL, DQ
+    TUB_ISA_AVX512_BF16 = 3,    // and BF16
+} tub_isa;
+
+tub_isa tub_cpu_isa(void);                  // what to use; read once. Thread-safety: safe
+const char *tub_isa_name(tub_isa isa);
+
+#endif

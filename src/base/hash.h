@@ -1,0 +1,16 @@
+// Checksums: XXH3-128, as 32 hexadecimal digits (libxxhash's canonical form).
+#ifndef TUB_HASH_H
+#define TUB_HASH_H
+
+#include <stddef.h>
+
+enum { TUB_HASH_TEXT = 33 };
+
+typedef struct tub_hash tub_hash;
+tub_hash *tub_hash_create(void);                                        // NULL on failure
+void tub_hash_update(tub_hash *hash, const void *data, size_t bytes);
+void tub_hash_text(const tub_hash *hash, char out[TUB_HASH_TEXT]);      // of what came so far
+void tub_hash_destroy(tub_hash **hash);
+void tub_hash_bytes(const void *data, size_t bytes, char out[TUB_HASH_TEXT]);
+
+#endif

@@ -1,0 +1,36 @@
+// Memory: sizes are checked for overflow, tensors are aligned to 64 bytes, everything is freed with tub_free().
+#ifndef TUB_MEMORY_H
+#define TUB_MEMORY_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+// a * b and a + b; false on overflow.
+bool tub_size_mul(size_t a, size_t b, size_t *out);
+bool tub_size_add(size_t a, size_t b, size_t *out);
+
+// count * size bytes, zeroed. NULL on overflow or failure; count or size 0 gives a valid pointer.
+void *tub_calloc(size_t count, size_t size);
+// count * size bytes, 64-byte aligned, not zeroed.
+void *tub_alloc_aligned(size_t count, size_t size);
+// Grows an array to at least `need` elements of `size` bytes (doubling); *capacity follows. False on failure, *array kept.
+bool tub_grow(void **array, size_t *capacity, size_t need, size_t size);
+char *tub_strdup(const char *text);     // NULL gives NULL
+char *tub_format(const char *format, ...) __attribute__((format(printf, 1, 2)));   // malloc'ed, NULL on failure
+void tub_free(void *memory);            // any of the above; accepts NULL
+
+// An arena: many allocations of one life, freed at once. Zeroed, 64-byte aligned. One thread at a time.
+typedef struct tub_arena {
+    void **blocks;
+    size_t count, capacity;
+    size_t bytes;               // handed out so far
+} tub_arena;
+
+void tub_arena_init(tub_arena *arena);
+void *tub_arena_alloc(tub_arena *arena, size_t count, size_t size);    // NULL on failure
+char *tub_arena_strdup(tub_arena *arena, const char *text);
+char *tub_arena_format(tub_arena *arena, const char *format, ...) __attribute__((format(printf, 2, 3)));
+void tub_arena_finish(tub_arena *arena);
+
+#endif

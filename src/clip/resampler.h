@@ -1,0 +1,31 @@
+// Resampling in time by true timestamps: which source frame stands for which output frame.
+//
+// Output frame k is the last source frame with pts < first pts + (k + 1/2)/N. The number of outputs is that of the k
+// whose threshold lies before the end, first pts + duration: round(duration * N), at least 1.
+//
+// Thread-safety: one thread at a time per object. Plain memory: no clean-up.
+#ifndef TUB_RESAMPLER_H
+#define TUB_RESAMPLER_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+typedef struct tub_resampler {
+    double fps;             // 0: every source frame is an output frame
+    double first;           // pts of the first source frame
+    double previous;        // pts of the frame that is waiting
+    int64_t outputs;        // output frames decided so far
+    bool started;
+} tub_resampler;
+
+void tub_resampler_init(tub_resampler *r, double fps);
+
+// A source frame arrives. Returns how many output frames the *previous* source frame stands for (0 the first time; in
+// native mode use fps == 0: always 1 after the first). Timestamps that go backwards count as the previous one.
+int64_t tub_resampler_push(tub_resampler *r, double pts);
+
+// The end: how many outputs the last source frame stands for. `duration` of the last frame in seconds (0 = unknown:
+// the distance to the frame before, else 1/fps).
+int64_t tub_resampler_finish(tub_resampler *r, double duration);
+
+#endif

@@ -1,0 +1,19 @@
+// What an encoder is inside: a table of functions and its info. Tests put fakes behind it.
+#ifndef TUB_ENCODER_IMPL_H
+#define TUB_ENCODER_IMPL_H
+
+#include <tubelet/encoder.h>
+
+typedef struct tub_encoder_ops {
+    tub_status (*run)(tub_encoder *encoder, const void *const *frames, int items, float *rows, float *tokens,
+                      tub_error *err);
+    void (*close)(tub_encoder *encoder);        // frees the object
+} tub_encoder_ops;
+
+// First member of every encoder.
+struct tub_encoder {
+    const tub_encoder_ops *ops;
+    tub_encoder_info info;
+};
+
+#endif

@@ -1,0 +1,88 @@
+// Models: what a family of checkpoints is, as programs.
+//
+// A family is one file and one row of the table in families.c. It has three hooks: read the config, bind the tensors,
+// append the operations. A model never sees a backend.
+#ifndef TUB_MODEL_H
+#define TUB_MODEL_H
+
+#include <tubelet/transform.h>
+
+#include "binder.h"
+#include "program.h"
+
+// The sizes and switches of a vision transformer: the union of what the families need.
+typedef struct tub_config {
+    int hidden, layers, heads, mlp;
+    int patch, tubelet;                 // pixels, frames
+    int frames;                         // of a clip; 0: any
+    int image_height, image_width;      // the size that the checkpoint was made for; 0: any
+    double eps;
+    tub_activation activation;
+    bool qkv_bias, query_bias, key_bias, value_bias, proj_bias, mlp_bias;
+    bool gated, head, mean_pooling, rms, registers_family;
+    int registers;
+    double rope_theta;
+    int rope_temporal;
+} tub_config;
+
+// A published size, for `init`.
+typedef struct tub_size {
+    const char *name;                   // "base"
+    int hidden, layers, heads, mlp;
+    int patch;
+    bool gated;
+} tub_size;
+
+typedef struct tub_model tub_model;
+
+typedef struct tub_build {
+    int frames, height, width;          // of an item
+    tub_pool pool;
+    const tub_input *input;
+} tub_build;
+
+typedef struct tub_architecture {
+    const char *name;
+    const char *const *model_types;     // NULL-terminated
+    const char *feature;                // the default feature in words
+    bool per_frame;
+    const tub_size *sizes;              // the default first; ends with name NULL
+    const char *processor;              // class of the default preprocessor: see preprocess.h
+    // Reads `config` with the class defaults filled in. Errors: TUB_ERROR_MODEL naming the key.
+    tub_status (*read_config)(const json_t *config, tub_config *out, tub_error *err);
+    // Fills in a config for `init`, and the JSON that goes with it (new reference).
+    tub_status (*make_config)(const tub_size *size, tub_config *out, json_t **json, tub_error *err);
+    // Binds into `weights` (architecture's own struct of weights_bytes bytes, zeroed). Errors go to the binder.
+    void (*bind)(tub_binder *b, tub_config *config, void *weights);
+    size_t weights_bytes;
+    // Whether an item of this shape can be taken. Errors: TUB_ERROR_MODEL.
+    tub_status (*check)(const tub_config *config, const tub_build *build, tub_error *err);
+    // Appends the operations; returns the outputs. `arena` holds constants made for this shape.
+    void (*build)(const tub_config *config, const void *weights, const tub_build *build, tub_arena *arena,
+                  tub_program *p, tub_value *feature, tub_value *tokens);
+} tub_architecture;
+
+struct tub_model {
+    const tub_architecture *architecture;
+    tub_config config;
+    tub_transform transform;            // the checkpoint's own
+    bool has_transform;                 // false: no preprocessor file; `transform` is the class default
+    void *weights;
+    tub_arena arena;                    // tensors
+};
+
+// The i-th family, NULL past the last.
+const tub_architecture *tub_architecture_at(size_t i);
+// By config.json's model_type; NULL if unknown.
+const tub_architecture *tub_architecture_find(const char *model_type);
+
+// Loads a checkpoint: family by model_type, config, tensors, transform. Errors: TUB_ERROR_MODEL (an unknown model_type
+// lists the known ones; a tensor missing, unexpected or of another shape by name).
+tub_status tub_model_open(const tub_checkpoint *c, tub_model **out, tub_error *err);
+void tub_model_close(tub_model **m);        // accepts NULL
+
+// The program for items of this shape. The constants stay the model's. Errors: TUB_ERROR_MODEL (a clip length, a size
+// or a pool that the model can't take), TUB_ERROR_INTERNAL.
+tub_status tub_model_build(tub_model *m, const tub_build *build, tub_program **out, tub_error *err);
+
+#endif

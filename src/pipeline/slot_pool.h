@@ -1,0 +1,30 @@
+// Frame slots: fixed memory for decoded pixels, counted references, blocking take. This is the pipeline's back-pressure.
+//
+// Thread-safety: all calls, from any thread. Lock order: slot pool -> batcher -> results.
+#ifndef TUB_SLOT_POOL_H
+#define TUB_SLOT_POOL_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <tubelet/status.h>
+
+typedef struct tub_slot_pool tub_slot_pool;
+
+tub_status tub_slot_pool_open(int slots, size_t slot_bytes, tub_slot_pool **out, tub_error *err);
+void tub_slot_pool_close(tub_slot_pool **pool);     // accepts NULL
+
+// A free slot with a count of 1, blocking. -1: the pool was stopped.
+int tub_slot_pool_take(tub_slot_pool *pool);
+void tub_slot_pool_hold(tub_slot_pool *pool, int slot);         // count + 1
+void tub_slot_pool_release(tub_slot_pool *pool, int slot);      // count - 1; free at 0
+void *tub_slot_pool_memory(const tub_slot_pool *pool, int slot);
+int tub_slot_pool_free_count(tub_slot_pool *pool);
+int tub_slot_pool_waiting(tub_slot_pool *pool);                 // threads blocked in take
+void tub_slot_pool_stop(tub_slot_pool *pool);                   // wakes everyone; take gives -1 from now on
+
+// Slots that always suffice for `videos` open videos and batches of `batch` items that pin `distinct` slots each, and
+// the least with which nothing can lock up (every open video can complete a window while a batch is being encoded).
+int tub_slots_enough(int videos, int batch, int distinct);
+int tub_slots_least(int videos, int distinct);
+
+#endif

@@ -1,0 +1,26 @@
+// Where frames come from: a table of functions, so that the pipeline can be tested with fakes. The real one is media's
+// tub_video.
+#ifndef TUB_SOURCE_H
+#define TUB_SOURCE_H
+
+#include <tubelet/video.h>
+
+typedef struct tub_source_ops {
+    tub_status (*open)(const char *path, const tub_video_params *params, void **out, tub_error *err);
+    tub_status (*next)(void *source, tub_frame *out, tub_error *err);
+    void (*pixels)(const void *source, int *height, int *width, bool *is_float, size_t *bytes);
+    tub_status (*convert)(void *source, void *out, tub_error *err);
+    void (*info)(const void *source, tub_video_info *out);
+    void (*seconds)(const void *source, double *open, double *decode, double *convert);
+    void (*close)(void **source);
+} tub_source_ops;
+
+extern const tub_source_ops tub_source_video;
+
+#include <tubelet/extractor.h>
+
+// tub_extractor_open() with another source.
+tub_status tub_extractor_open_source(tub_encoder *encoder, const tub_extractor_params *params,
+                                     const tub_source_ops *source, tub_extractor **out, tub_error *err);
+
+#endif

@@ -1,0 +1,196 @@
+// Programs: a forward pass as a straight line of operations on named values.
+//
+// A model appends operations; a backend compiles them. There are no branches and no rewriting: what is fused (bias,
+// activation, scale, residual) was said by the model's builder. The `reference` backend is the meaning of every
+// operation.
+//
+// Every value is a matrix [rows, cols] *per item* (a clip, or a frame of a frame model), tokens down, channels across.
+// WIDE values are float32 always: the residual stream and what is computed from statistics. NARROW values have the
+// program's compute type: float32, or bfloat16 where the backend was asked for it. All sums are in float32 or better.
+//
+// Constants are tensors that the model owns; they must outlive every executable's compilation, not its runs.
+//
+// Thread-safety: a program is built by one thread and then only read.
+#ifndef TUB_PROGRAM_H
+#define TUB_PROGRAM_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <tubelet/encoder.h>
+#include <tubelet/status.h>
+
+// A constant in memory: row-major, in the type of its file.
+typedef struct tub_tensor {
+    const char *name;           // of the checkpoint, for messages
+    tub_dtype dtype;            // F32, BF16 or F16
+    int rank;
+    int64_t dims[8];
+    const void *data;
+} tub_tensor;
+
+int64_t tub_tensor_count(const tub_tensor *t);
+
+typedef int tub_value;          // index into values; TUB_NONE where an operand is left out
+enum { TUB_NONE = -1 };
+
+typedef enum tub_width { TUB_WIDE = 0, TUB_NARROW = 1 } tub_width;
+
+typedef enum tub_op_kind {
+    TUB_OP_PATCHES,     // pixels -> patch vectors
+    TUB_OP_LINEAR,      // act(x Wt + b) * scale + residual
+    TUB_OP_NORM,        // layer or RMS norm over each row
+    TUB_OP_ADD_TABLE,   // x + constant
+    TUB_OP_PREPEND,     // constant rows before the rows of x
+    TUB_OP_ROTATE,      // rotary position embedding of column slices
+    TUB_OP_ATTENTION,   // softmax(q kT * scale) v, per head
+    TUB_OP_GATE,        // act(first half of the columns) * second half
+    TUB_OP_ROWS,        // a range of rows
+    TUB_OP_MEAN,        // mean over all rows
+    TUB_OP_COUNT
+} tub_op_kind;
+
+typedef enum tub_activation {
+    TUB_ACT_NONE,
+    TUB_ACT_GELU,           // 0.5 x (1 + erf(x / sqrt 2))
+    TUB_ACT_GELU_TANH,      // 0.5 x (1 + tanh(sqrt(2/pi) (x + 0.044715 x^3)))
+    TUB_ACT_QUICK_GELU,     // x sigmoid(1.702 x)
+    TUB_ACT_SILU,           // x sigmoid(x)
+    TUB_ACT_TANH,
+} tub_activation;
+
+typedef enum tub_norm { TUB_NORM_LAYER, TUB_NORM_RMS } tub_norm;
+
+typedef enum tub_pairing {
+    TUB_PAIR_INTERLEAVED,   // out[2i] = x[2i] cos[2i] - x[2i+1] sin[2i];  out[2i+1] = x[2i+1] cos[2i+1] + x[2i] sin[2i+1]
+    TUB_PAIR_HALVES,        // out[j] = x[j] cos[j] - x[j+d/2] sin[j] (j < d/2), x[j] cos[j] + x[j-d/2] sin[j] (else)
+} tub_pairing;
+
+typedef struct tub_op {
+    tub_op_kind kind;
+    tub_value in[4];        // TUB_NONE beyond what the kind takes
+    tub_value out;
+    const char *label;      // what it is in the network: "layer 3 attention", static or the program's
+    union {
+        struct {            // frames of the item, kernel (kt, ky, kx) = stride; vector order (c, t, y, x), x fastest;
+            int kt, ky, kx; // rows ordered (t, y, x); the right and bottom remainders are dropped
+        } patches;
+        struct {            // in: x narrow [r, K], residual (wide [r, N] or NONE)
+            tub_tensor weight;      // [N, K] (more dims are flattened: [N, product])
+            tub_tensor bias;        // [N]; data NULL: none
+            tub_tensor scale;       // [N] LayerScale, after the activation, before the residual; data NULL: none
+            tub_activation activation;
+        } linear;
+        struct {            // in: x
+            tub_norm kind;
+            tub_tensor weight;      // [cols]
+            tub_tensor bias;        // [cols]; data NULL: none
+            double eps;
+        } norm;
+        struct {            // in: x wide [r, c]
+            tub_tensor table;       // [r, c]
+        } add_table;
+        struct {            // in: x [r, c] -> [R + r, c]
+            tub_tensor rows;        // [R, c]
+        } prepend;
+        struct {            // in: x narrow [r, c]. Slices: `count` blocks of `heads * dim` columns from column 0
+            tub_tensor cosine, sine; // F32 [r - skip, dim] each
+            int heads, dim;         // dim: columns of a head
+            int blocks;             // how many heads*dim blocks are rotated: 2 for q and k of a stacked qkv
+            int skip;               // the first rows are not rotated (class token, registers)
+            tub_pairing pairing;
+        } rotate;
+        struct {            // in: q, k, v (may be the same value with different columns)
+            int q_column, k_column, v_column;   // first column of each
+            int heads, dim;
+            double scale;
+            tub_tensor query;       // in[0] NONE: constant queries [rows, heads*dim] instead
+        } attention;
+        struct {            // in: x narrow [r, 2F] -> narrow [r, F]
+            tub_activation activation;
+        } gate;
+        struct {
+            int first, count;
+        } rows;
+    };
+} tub_op;
+
+typedef struct tub_value_info {
+    int rows, cols;
+    tub_width width;
+    int first_op, last_op;      // where it is made and where it is last read; INT_MAX: an output
+} tub_value_info;
+
+// What the pixels are. `table`: uint8 pixels become table[c][level]; float pixels are taken as they are.
+typedef struct tub_input {
+    int frames, height, width;
+    bool is_float;              // pointers are float32 planar [3, h, w]; else uint8 [h, w, 3]
+    float table[3][256];
+} tub_input;
+
+enum { TUB_PROGRAM_OPS = 2048, TUB_PROGRAM_VALUES = 2048 };
+
+typedef struct tub_program {
+    tub_input input;
+    tub_op *ops;
+    int op_count;
+    tub_value_info *values;
+    int value_count;
+    tub_value feature;          // [1, dim]: the row
+    tub_value tokens;           // [tokens, token_dim]: the last hidden state
+    // Building never needs checks at each step: the first mistake is kept and told by tub_program_end().
+    tub_status status;
+    tub_error error;
+} tub_program;
+
+tub_status tub_program_begin(const tub_input *input, tub_program **out, tub_error *err);
+void tub_program_free(tub_program **program);       // accepts NULL
+
+// Appenders: each adds an operation and returns its value (TUB_NONE after a mistake: a shape that doesn't fit, named
+// by `label`).
+tub_value tub_patches(tub_program *p, const char *label, int kt, int ky, int kx);
+tub_value tub_linear(tub_program *p, const char *label, tub_value x, tub_tensor weight, tub_tensor bias,
+                     tub_activation activation, tub_width width);
+// x Wt + b, times scale (may be empty), plus residual: always wide.
+tub_value tub_linear_residual(tub_program *p, const char *label, tub_value x, tub_tensor weight, tub_tensor bias,
+                              tub_tensor scale, tub_value residual);
+tub_value tub_norm_rows(tub_program *p, const char *label, tub_value x, tub_norm kind, tub_tensor weight,
+                        tub_tensor bias, double eps, tub_width width);
+tub_value tub_add_table(tub_program *p, const char *label, tub_value x, tub_tensor table);
+tub_value tub_prepend(tub_program *p, const char *label, tub_value x, tub_tensor rows);
+tub_value tub_rotate(tub_program *p, const char *label, tub_value x, tub_tensor cosine, tub_tensor sine, int heads,
+                     int dim, int blocks, int skip, tub_pairing pairing);
+// Self-attention over a stacked [r, 3*heads*dim] value: q | k | v.
+tub_value tub_attention(tub_program *p, const char *label, tub_value qkv, int heads, int dim, double scale);
+// Constant queries over a stacked [r, 2*heads*dim] value: k | v. Result narrow [query rows, heads*dim].
+tub_value tub_attention_pool(tub_program *p, const char *label, tub_tensor query, tub_value kv, int heads, int dim,
+                             double scale);
+tub_value tub_gate(tub_program *p, const char *label, tub_value x, tub_activation activation);
+tub_value tub_rows(tub_program *p, const char *label, tub_value x, int first, int count);   // width kept
+tub_value tub_mean(tub_program *p, const char *label, tub_value x);                          // wide [1, cols]
+
+// Names the outputs and checks the whole. Errors: TUB_ERROR_INTERNAL with the first mistake.
+tub_status tub_program_end(tub_program *p, tub_value feature, tub_value tokens, tub_error *err);
+
+// An empty tensor, for operands that are left out.
+tub_tensor tub_no_tensor(void);
+
+// Multiply-adds count as two.
+double tub_op_flops(const tub_program *p, const tub_op *op);
+double tub_program_flops(const tub_program *p);
+const char *tub_op_name(tub_op_kind kind);
+
+// Marks the operations that are needed for the outputs wanted: need[op_count]. Without `tokens` the last hidden
+// state is computed only as far as the feature needs it.
+void tub_program_needed(const tub_program *p, bool tokens, bool *need);
+
+// Workspace by liveness: offsets [value_count] (multiples of 64) into one block of *bytes bytes for one item, values
+// that don't live at the same time share memory. `narrow_bytes`: bytes of a narrow element. `need`: from above. A value
+// that isn't computed has offset SIZE_MAX. Errors: TUB_ERROR_MEMORY.
+tub_status tub_program_place(const tub_program *p, const bool *need, size_t narrow_bytes, size_t *offsets,
+                             size_t *bytes, tub_error *err);
+
+// One line an operation, into `out` (at most `bytes`, NUL included); returns the length that it wanted.
+size_t tub_program_print(const tub_program *p, char *out, size_t bytes);
+
+#endif
