@@ -88,6 +88,10 @@ TUB_API void tub_video_close(tub_video **video);
 TUB_API tub_status tub_video_probe(const char *path, const tub_video_params *params, bool count, tub_video_info *out,
                                    tub_error *err);
 
+// For programs, not for libraries: keeps the decoders' own messages off stderr. It changes libav's process-wide log level,
+// which this library never does by itself; damage is reported through `partial` and `reason` in any case.
+TUB_API void tub_video_silence_decoders(void);
+
 // Whether a file name looks like a video (known extension, any case).
 TUB_API bool tub_video_name_is_known(const char *name);
 
