@@ -1,0 +1,424 @@
+#!/usr/bin/env python3
+"""Makes the golden cases of tests/data/golden again: tiny random checkpoints and what PyTorch computes from them.
+
+    make_goldens.py [--out tests/data/golden] [CASE ...]
+
+A case is a folder:
+
+    config.json, preprocessor_config.json, model*.safetensors     a checkpoint in Hugging Face layout
+    input.npy               uint8 RGB [N, T, H, W, 3]
+    pixel_values.npy        float32 [N, T, 3, h, w], what the reference's image processor makes of it
+    last_hidden_state.npy   float32 [N, (T,) tokens, D]; the frames axis with frame models only
+    feature.npy             float32 [N, D]
+    meta.json               where it comes from, PyTorch's own errors, and the tolerances that follow from them
+
+Outputs are computed in float64 from the files as saved, and rounded once. Every parameter is random, biases, norm
+weights and layer scales too, so that nothing can be left out unnoticed. The same seed gives the same bytes with the
+same versions of the packages (they are in meta.json).
+
+Needs torch, torchvision, transformers, safetensors and numpy from PyPI. The tests only read the results.
+"""
+import argparse
+import json
+import math
+import pathlib
+import shutil
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+import torchvision
+import transformers
+from safetensors.torch import load_file, save_file
+from torch import nn
+
+IMAGENET = dict(image_mean=[0.485, 0.456, 0.406], image_std=[0.229, 0.224, 0.225])
+BILINEAR, BICUBIC = 2, 3
+
+
+# ---------------------------------------------------------------- inputs and parameters
+
+def synthetic_video(seed, clips, frames, height, width):
+    """Drifting waves, noise, and a hard-edged square of black and white, which makes cubic filters overshoot."""
+    rng = np.random.default_rng(seed)
+    y, x = np.mgrid[0:height, 0:width].astype(np.float64)
+    video = np.empty((clips, frames, height, width, 3), np.uint8)
+    for clip in video:
+        speed, wave, phase = rng.uniform(0.5, 2.0, 3), rng.uniform(0.1, 0.6, (3, 2)), rng.uniform(0, 2 * math.pi, 3)
+        for t, frame in enumerate(clip):
+            for c in range(3):
+                signal = np.sin(wave[c, 0] * (x + speed[c] * t) + phase[c]) + np.cos(wave[c, 1] * (y - t) + phase[c])
+                frame[..., c] = np.clip(128 + 55 * signal + 12 * rng.standard_normal((height, width)), 0, 255).round()
+            side = max(3, height // 4)
+            top, left = rng.integers(0, height - side), rng.integers(0, width - side)
+            frame[top:top + side, left:left + side] = 255
+            frame[top + side // 2, left:left + side] = 0
+    return video
+
+
+def randomize(model, seed):
+    """Sizeable values everywhere; in the order of the names, so that they depend on nothing else."""
+    generator = torch.Generator().manual_seed(seed)
+    for name, p in sorted(model.named_parameters()):
+        noise = torch.randn(p.shape, generator=generator)
+        leaf = name.split(".")[-1]
+        if "norm" in name:
+            value = 1 + 0.25 * noise if leaf == "weight" else 0.2 * noise
+        elif leaf == "lambda1":
+            value = 0.6 + 0.3 * noise
+        elif any(word in name for word in ("token", "position", "probe")):
+            value = 0.8 * noise
+        elif p.ndim > 1:
+            value = 1.2 * noise / math.sqrt(p[0].numel())
+        else:
+            value = 0.2 * noise
+        p.data.copy_(value)
+
+
+# ---------------------------------------------------------------- OneVision-Encoder, which transformers doesn't have
+
+class OneVisionBlock(nn.Module):
+    def __init__(self, c, norm):
+        super().__init__()
+        d = c["hidden_size"]
+        self.heads = c["num_attention_heads"]
+        self.self_attn = nn.ModuleDict({f"{n}_proj": nn.Linear(d, d) for n in ("q", "k", "v", "out")})
+        self.layer_norm1, self.layer_norm2 = norm(), norm()
+        self.mlp = nn.ModuleDict({"fc1": nn.Linear(d, c["intermediate_size"]), "fc2": nn.Linear(c["intermediate_size"], d)})
+
+    def forward(self, x, angles):
+        y = self.layer_norm1(x)
+        q, k, v = (split_heads(self.self_attn[f"{n}_proj"](y), self.heads) for n in "qkv")
+        a = F.scaled_dot_product_attention(rotate_pairs(q, angles), rotate_pairs(k, angles), v)
+        x = x + self.self_attn["out_proj"](merge_heads(a))
+        return x + self.mlp["fc2"](F.gelu(self.mlp["fc1"](self.layer_norm2(x))))
+
+
+class OneVisionHead(nn.Module):
+    """One learned query looks at all tokens; an MLP on top. The norm in front of the MLP is RMS whatever the blocks use."""
+
+    def __init__(self, c):
+        super().__init__()
+        d = c["hidden_size"]
+        self.heads = c["num_attention_heads"]
+        self.probe = nn.Parameter(torch.zeros(1, 1, d))
+        self.attention = nn.MultiheadAttention(d, self.heads, batch_first=True)
+        self.norm = nn.RMSNorm(d, eps=c["layer_norm_eps"])
+        self.mlp = nn.ModuleDict({"fc1": nn.Linear(d, c["intermediate_size"]), "fc2": nn.Linear(c["intermediate_size"], d)})
+
+    def forward(self, x):
+        wq, wk, wv = self.attention.in_proj_weight.chunk(3)
+        bq, bk, bv = self.attention.in_proj_bias.chunk(3)
+        q = F.linear(self.probe.expand(len(x), -1, -1), wq, bq)
+        q, k, v = (split_heads(t, self.heads) for t in (q, F.linear(x, wk, bk), F.linear(x, wv, bv)))
+        a = self.attention.out_proj(merge_heads(F.scaled_dot_product_attention(q, k, v)))
+        return (a + self.mlp["fc2"](F.gelu(self.mlp["fc1"](self.norm(a)))))[:, 0]
+
+
+class OneVision(nn.Module):
+    def __init__(self, c):
+        super().__init__()
+        self.c = c
+        d, eps = c["hidden_size"], c["layer_norm_eps"]
+        rms = c.get("layer_norm_type") == "rms_norm"
+        norm = (lambda: nn.RMSNorm(d, eps=eps)) if rms else (lambda: nn.LayerNorm(d, eps=eps))
+        self.embeddings = nn.ModuleDict(
+            {"patch_embedding": nn.Conv2d(3, d, c["patch_size"], c["patch_size"], bias=False)})
+        self.layernorm_pre = norm()
+        self.encoder = nn.ModuleDict(
+            {"layers": nn.ModuleList(OneVisionBlock(c, norm) for _ in range(c["num_hidden_layers"]))})
+        if c["use_head"]:
+            self.layernorm_post = norm()
+            self.head = OneVisionHead(c)
+
+    def angles(self, t, h, w, dtype):
+        """[t*h*w, head dim]: time, row and column, each axis with its own frequencies, the whole repeated once."""
+        unit = self.c["hidden_size"] // self.c["num_attention_heads"] // 32
+        theta = [self.c["rope_theta"] ** (-torch.arange(n, dtype=torch.float64) / n) for n in (4 * unit, 6 * unit, 6 * unit)]
+        grid = torch.meshgrid(*(torch.arange(n, dtype=torch.float64) for n in (t, h, w)), indexing="ij")
+        half = torch.cat([g.flatten()[:, None] * f for g, f in zip(grid, theta)], 1)
+        # As the original does: in float32, whatever the type of the rest.
+        return torch.cat([half, half], 1).to(torch.float64 if dtype == torch.float64 else torch.float32)
+
+    def forward(self, pixels):
+        n, t = pixels.shape[:2]
+        patches = self.embeddings["patch_embedding"](pixels.flatten(0, 1))
+        h, w = patches.shape[2:]
+        x = patches.flatten(2).transpose(1, 2).reshape(n, t * h * w, -1)
+        x = self.layernorm_pre(x)
+        angles = self.angles(t, h, w, x.dtype)
+        for block in self.encoder["layers"]:
+            x = block(x, angles)
+        if not self.c["use_head"]:
+            return x, x.mean(1)
+        x = self.layernorm_post(x)
+        return x, self.head(x)
+
+
+def split_heads(x, heads):
+    return x.unflatten(-1, (heads, -1)).transpose(1, 2)
+
+
+def merge_heads(x):
+    return x.transpose(1, 2).flatten(2)
+
+
+def rotate_pairs(x, angles):
+    """Neighbours form a pair, and each takes the angle of its own column: not a true rotation, but what the model is."""
+    swapped = torch.stack([-x[..., 1::2], x[..., 0::2]], -1).flatten(-2)
+    return (x * angles.cos() + swapped * angles.sin()).to(x.dtype)
+
+
+# ---------------------------------------------------------------- forward passes: model, pixels -> tokens, feature
+
+def run_videomae(model, pixels):
+    tokens = model.videomae(pixels).last_hidden_state
+    mean = tokens.mean(1)
+    fc_norm = getattr(model, "fc_norm", None)
+    return tokens, mean if fc_norm is None else fc_norm(mean)
+
+
+def run_frames(model, pixels):
+    out = model(pixel_values=pixels.flatten(0, 1))
+    shape = pixels.shape[:2]
+    return out.last_hidden_state.unflatten(0, shape), out.pooler_output.unflatten(0, shape).mean(1)
+
+
+def run_onevision(model, pixels):
+    return model(pixels)
+
+
+# ---------------------------------------------------------------- writing
+
+def rel_l2(have, want):
+    return float(np.linalg.norm(have - want) / np.linalg.norm(want))
+
+
+def least_cosine(have, want):
+    return float(np.min((have * want).sum(1) / np.linalg.norm(have, axis=1) / np.linalg.norm(want, axis=1)))
+
+
+def float64(tensor):
+    return tensor.detach().to(torch.float64).numpy()
+
+
+def measure(make, run, pixels, want):
+    """PyTorch's own error in a type, against float64."""
+    errors = {}
+    for name, dtype in (("fp32", torch.float32), ("bf16", torch.bfloat16)):
+        with torch.no_grad():
+            have = [float64(t) for t in run(make().to(dtype), pixels.to(dtype))]
+        e = errors[name] = {}
+        for key, h, w in zip(("lhs", "feature"), have, want):
+            e[f"{key}_max_abs"], e[f"{key}_rel_l2"] = float(np.abs(h - w).max()), rel_l2(h, w)
+        e["feature_cos"] = least_cosine(have[1], want[1])
+    return errors
+
+
+def tolerances(errors, want):
+    """Twice PyTorch's own error, but no less than what another order of the same sums costs."""
+    largest = {"lhs": float(np.abs(want[0]).max()), "feature": float(np.abs(want[1]).max())}
+    fp32 = {f"{k}_max_abs": max(2 * errors["fp32"][f"{k}_max_abs"], 1e-5 * largest[k]) for k in largest}
+    bf16 = {f"{k}_rel_l2": max(2 * errors["bf16"][f"{k}_rel_l2"], 4e-3) for k in largest}
+    bf16["feature_cos"] = min(1 - 4 * (1 - errors["bf16"]["feature_cos"]), 0.9999)
+    return {"fp32": fp32, "bf16": bf16}
+
+
+def write_json(path, value):
+    path.write_text(json.dumps(value, indent=1, sort_keys=True) + "\n")
+
+
+def write_shards(folder, count):
+    tensors = load_file(folder / "model.safetensors")
+    (folder / "model.safetensors").unlink()
+    where = {}
+    for i in range(count):
+        name = f"model-{i + 1:05d}-of-{count:05d}.safetensors"
+        part = {key: tensors[key] for key in sorted(tensors)[i::count]}
+        save_file(part, folder / name, metadata={"format": "pt"})
+        where.update(dict.fromkeys(part, name))
+    total = sum(t.numel() * t.element_size() for t in tensors.values())
+    write_json(folder / "model.safetensors.index.json", {"metadata": {"total_size": total}, "weight_map": where})
+
+
+def save_processor(folder, processor):
+    """Hub files have one preprocessor_config.json; newer transformers may nest it elsewhere."""
+    processor.save_pretrained(folder)
+    for other in ("processor_config.json", "video_preprocessor_config.json"):
+        if (folder / other).exists():
+            (folder / other).rename(folder / "preprocessor_config.json")
+
+
+def save_onevision(folder, model, dtype):
+    c = dict(model.c, model_type="onevision_encoder", architectures=["OneVisionEncoderModel"],
+             dtype=str(dtype).removeprefix("torch."))
+    write_json(folder / "config.json", c)
+    tensors = {name: t.detach().to(dtype).contiguous() for name, t in model.state_dict().items()}
+    save_file(tensors, folder / "model.safetensors", metadata={"format": "pt"})
+
+
+def load_onevision(folder):
+    model = OneVision(json.loads((folder / "config.json").read_text()))
+    model.load_state_dict(load_file(folder / "model.safetensors"))
+    return model.eval()
+
+
+def process(processor, video):
+    """[N, T, 3, h, w] float32. One clip at a time: some processors take a list for one video."""
+    clips = []
+    for clip in video:
+        pixels = processor(list(clip), return_tensors="pt")["pixel_values"].to(torch.float32)
+        clips.append(pixels[0] if pixels.ndim == 5 else pixels)
+    return torch.stack(clips)
+
+
+def write_case(folder, seed, model, processor, run, frames, dtype=torch.float32, shards=0, float_resize=False,
+               video=(2, 4, 30, 38), feature=""):
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    randomize(model, seed)
+    if isinstance(model, OneVision):
+        save_onevision(folder, model, dtype)
+        load = lambda kind: load_onevision(folder).to(kind)
+    else:
+        model.to(dtype).save_pretrained(folder)
+        load = lambda kind: type(model).from_pretrained(folder, dtype=kind, attn_implementation="sdpa").eval()
+    save_processor(folder, processor)
+    saved, loaded = model.state_dict(), load(torch.float64).state_dict()
+    assert all(torch.equal(loaded[name], t.to(dtype).double()) for name, t in saved.items()), "the files lost something"
+    clips, length, height, width = video
+    source = synthetic_video(seed, clips, frames or length, height, width)
+    pixels = process(processor, source)
+    with torch.no_grad():
+        want = [float64(t) for t in run(load(torch.float64), pixels.double())]
+    assert all(np.isfinite(w).all() for w in want)
+    errors = measure(lambda: load(torch.float32), run, pixels, want)
+    if shards:
+        write_shards(folder, shards)
+    np.save(folder / "input.npy", source)
+    np.save(folder / "pixel_values.npy", pixels.contiguous().numpy())
+    np.save(folder / "last_hidden_state.npy", np.ascontiguousarray(want[0], np.float32))
+    np.save(folder / "feature.npy", np.ascontiguousarray(want[1], np.float32))
+    write_json(folder / "meta.json", {
+        "made_by": "tools/make_goldens.py", "seed": seed, "feature": feature, "per_frame": run is run_frames,
+        "versions": {m.__name__: m.__version__ for m in (torch, torchvision, transformers, np)},
+        "pixel_values_layout": "[N,T,3,h,w]", "weights": str(dtype).removeprefix("torch."),
+        "preprocess": {"resize_kernel": "float" if float_resize else "torchvision_u8_int16weights",
+                       "rescale": processor.rescale_factor, "std": list(processor.image_std)},
+        # In 8 bits the resize is exact and only the affine map rounds.
+        "pixel_max_abs": 5e-5 if float_resize else 2e-6,
+        "torch_error": errors, "tolerance": tolerances(errors, want)})
+
+
+# ---------------------------------------------------------------- the cases
+
+def shortest(cls, edge, height, width, resample, **more):
+    return cls(size={"shortest_edge": edge}, crop_size={"height": height, "width": width}, resample=resample, **more)
+
+
+def videomae_pretrain(folder):
+    c = transformers.VideoMAEConfig(
+        image_size=24, num_frames=4, patch_size=8, tubelet_size=2, hidden_size=48, num_hidden_layers=2,
+        num_attention_heads=2, intermediate_size=80, use_mean_pooling=False, decoder_hidden_size=16,
+        decoder_num_hidden_layers=1, decoder_num_attention_heads=2, decoder_intermediate_size=16)
+    write_case(folder, 11, transformers.VideoMAEForPreTraining(c),
+               shortest(transformers.VideoMAEImageProcessor, 26, 24, 24, BILINEAR, **IMAGENET), run_videomae, 4, shards=3,
+               feature="mean of the last hidden state, which has the encoder's norm")
+
+
+def videomae_finetuned(folder):
+    c = transformers.VideoMAEConfig(
+        image_size=20, num_frames=6, patch_size=5, tubelet_size=3, hidden_size=60, num_hidden_layers=2,
+        num_attention_heads=3, intermediate_size=72, layer_norm_eps=1e-3, use_mean_pooling=True, num_labels=3)
+    write_case(folder, 12, transformers.VideoMAEForVideoClassification(c),
+               shortest(transformers.VideoMAEImageProcessor, 20, 20, 20, BILINEAR), run_videomae, 6, dtype=torch.float16,
+               video=(2, 6, 37, 29), feature="fc_norm (eps 1e-5) of the mean of the last hidden state")
+
+
+def onevision(folder, seed, dtype, crop, **c):
+    defaults = dict(intermediate_size=80, num_hidden_layers=2, patch_size=8, hidden_act="gelu", layer_norm_eps=1e-6,
+                    rope_theta=10000.0, rope_temporal_size=64, use_head=True, layer_norm_type="layer_norm")
+    write_case(folder, seed, OneVision({**defaults, **c}), shortest(transformers.CLIPImageProcessor, 26, *crop, BICUBIC),
+               run_onevision, 3, dtype=dtype,
+               feature="the head's output" if c.get("use_head", True) else "mean of the last hidden state")
+
+
+def onevision_head(folder):
+    onevision(folder, 21, torch.bfloat16, (24, 32), hidden_size=96, num_attention_heads=3, image_size=24)
+
+
+def onevision_nohead(folder):
+    onevision(folder, 22, torch.float32, (24, 24), hidden_size=64, num_attention_heads=1, image_size=24, use_head=False,
+              layer_norm_type="rms_norm", num_hidden_layers=2, layer_norm_eps=1e-5)
+
+
+def dinov3(folder, seed, height, width, frame=(30, 38), **c):
+    defaults = dict(image_size=32, patch_size=8, hidden_size=48, num_hidden_layers=2, num_attention_heads=2,
+                    intermediate_size=80, num_register_tokens=4)
+    config = transformers.DINOv3ViTConfig(**{**defaults, **c})
+    processor = transformers.DINOv3ViTImageProcessor(size={"height": height, "width": width}, resample=BILINEAR, **IMAGENET)
+    write_case(folder, seed, transformers.DINOv3ViTModel(config), processor, run_frames, 2, float_resize=True,
+               video=(2, 2, *frame), feature="class token of the last hidden state, mean over the clip's frames")
+
+
+def dinov3_plain(folder):
+    dinov3(folder, 31, 32, 32)
+
+
+def dinov3_gated(folder):
+    dinov3(folder, 32, 24, 24, use_gated_mlp=True, hidden_act="silu", query_bias=False, value_bias=False,
+           num_register_tokens=0, hidden_size=40)
+
+
+def dinov3_nonsquare(folder):
+    # 8 divides neither side: the right and bottom remainders are dropped. Frames smaller than the model's input.
+    dinov3(folder, 33, 44, 28, frame=(21, 35), key_bias=True, mlp_bias=False, proj_bias=False, rope_theta=50.0,
+           num_register_tokens=1)
+
+
+def dinov2(folder, seed, cls, config, edge, height, width, frame=(30, 38), **c):
+    defaults = dict(hidden_size=48, num_hidden_layers=2, num_attention_heads=2, mlp_ratio=2, patch_size=8)
+    processor = shortest(transformers.BitImageProcessor, edge, height, width, BICUBIC, **IMAGENET)
+    write_case(folder, seed, cls(config(**{**defaults, **c})), processor, run_frames, 2, video=(2, 2, *frame),
+               feature="class token of the last hidden state, mean over the clip's frames")
+
+
+def dinov2_interpolated(folder):
+    dinov2(folder, 41, transformers.Dinov2Model, transformers.Dinov2Config, 28, 24, 24, image_size=40)
+
+
+def dinov2_swiglu(folder):
+    dinov2(folder, 42, transformers.Dinov2Model, transformers.Dinov2Config, 24, 24, 24, image_size=24,
+           use_swiglu_ffn=True, mlp_ratio=3, hidden_size=40, qkv_bias=False)
+
+
+def dinov2_registers_nonsquare(folder):
+    dinov2(folder, 43, transformers.Dinov2WithRegistersModel, transformers.Dinov2WithRegistersConfig, 35, 32, 48,
+           frame=(26, 41), image_size=40, num_register_tokens=3)
+
+
+CASES = [videomae_pretrain, videomae_finetuned, onevision_head, onevision_nohead, dinov3_plain, dinov3_gated,
+         dinov3_nonsquare, dinov2_interpolated, dinov2_swiglu, dinov2_registers_nonsquare]
+
+
+def main():
+    p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    default = pathlib.Path(__file__).resolve().parent.parent / "tests/data/golden"
+    p.add_argument("--out", type=pathlib.Path, default=default)
+    p.add_argument("cases", nargs="*", metavar="CASE", help=", ".join(c.__name__ for c in CASES))
+    a = p.parse_args()
+    unknown = set(a.cases) - {c.__name__ for c in CASES}
+    if unknown:
+        p.error(f"no such case: {', '.join(sorted(unknown))}")
+    torch.set_num_threads(1)
+    transformers.utils.logging.disable_progress_bar()
+    for case in CASES:
+        if not a.cases or case.__name__ in a.cases:
+            torch.manual_seed(0)
+            case(a.out / case.__name__)
+            size = sum(f.stat().st_size for f in (a.out / case.__name__).iterdir())
+            print(f"{case.__name__}: {size / 1000:.0f} kB")
+
+
+if __name__ == "__main__":
+    main()
