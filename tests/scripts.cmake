@@ -1,0 +1,15 @@
+# ---- structure: the rules of the house (scripts/check-structure*.sh)
+set(structure ${PROJECT_SOURCE_DIR}/scripts/check-structure)
+find_program(STRUCTURE_CXX NAMES c++ g++ clang++)
+if(NOT STRUCTURE_CXX)
+  set(STRUCTURE_CXX "")
+endif()
+add_test(NAME structure/sources COMMAND ${structure}.sh ${PROJECT_SOURCE_DIR})
+add_test(NAME structure/selftest COMMAND ${structure}-selftest.sh)
+add_test(NAME structure/headers COMMAND ${structure}-headers.sh ${CMAKE_C_COMPILER} "${STRUCTURE_CXX}" ${PROJECT_SOURCE_DIR})
+set_tests_properties(structure/sources structure/selftest structure/headers PROPERTIES LABELS structure TIMEOUT 120)
+if(NOT TUBELET_SANITIZE) # sanitizers export symbols of their own
+  add_test(NAME structure/exports COMMAND ${structure}-exports.sh $<TARGET_FILE:tubelet_shared> ${PROJECT_SOURCE_DIR})
+  set_tests_properties(structure/exports PROPERTIES LABELS structure TIMEOUT 120)
+endif()
+# ---- end of structure
