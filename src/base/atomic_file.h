@@ -10,12 +10,16 @@
 #include <stdint.h>
 #include <tubelet/status.h>
 
+#include "hash.h"
+
 typedef struct tub_atomic_file tub_atomic_file;
 
 // Errors of all of these: TUB_ERROR_OUTPUT naming the file and the system's reason.
 tub_status tub_atomic_open(const char *path, tub_atomic_file **out, tub_error *err);
 tub_status tub_atomic_write(tub_atomic_file *f, const void *data, size_t bytes, tub_error *err);   // at the end
 tub_status tub_atomic_write_at(tub_atomic_file *f, int64_t offset, const void *data, size_t bytes, tub_error *err);
+// XXH3-128 of what was written so far, read back from the file.
+tub_status tub_atomic_checksum(tub_atomic_file *f, char out[TUB_HASH_TEXT], tub_error *err);
 tub_status tub_atomic_commit(tub_atomic_file **f, tub_error *err);  // frees in every case
 void tub_atomic_abandon(tub_atomic_file **f);                       // removes the temporary file; accepts NULL
 

@@ -1,0 +1,214 @@
+#include "atomic_file.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "fail.h"
+#include "hash.h"
+#include "memory.h"
+#include "temp_name.h"
+
+struct tub_atomic_file {
+    char *path, *temp, *folder;
+    int fd;
+    int64_t end;
+    bool failed;        // a write failed: must not be committed
+};
+
+static tub_status cannot(tub_error *err, const char *what, const char *path, int error)
+{
+    return tub_fail(err, TUB_ERROR_OUTPUT, "%s: can't %s: %s", path, what, strerror(error));
+}
+
+static void release(tub_atomic_file **file)
+{
+    tub_atomic_file *f = *file;
+    if (f->fd >= 0)
+        close(f->fd);
+    tub_free(f->folder);
+    tub_free(f->temp);
+    tub_free(f->path);
+    tub_free(f);
+    *file = NULL;
+}
+
+// Opens a temporary file under a name that no other file has. Our own process's other files count upwards.
+static int open_temp(tub_atomic_file *f)
+{
+    for (int n = 0; n < INT_MAX; n++) {
+        f->temp = tub_temp_name(f->path, n);
+        if (!f->temp) {
+            errno = ENOMEM;
+            return -1;
+        }
+        int fd = open(f->temp, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+        if (fd >= 0)
+            return fd;
+        int error = errno;
+        tub_free(f->temp);
+        f->temp = NULL;
+        if (error != EEXIST && error != EINTR) {
+            errno = error;
+            return -1;
+        }
+    }
+    return -1;
+}
+
+tub_status tub_atomic_open(const char *path, tub_atomic_file **out, tub_error *err)
+{
+    *out = NULL;
+    tub_atomic_file *f = tub_calloc(1, sizeof *f);
+    if (!f)
+        return tub_fail_memory(err, path);
+    f->fd = -1;
+    f->path = tub_strdup(path);
+    f->folder = tub_folder_of(path);
+    if (!f->path || !f->folder) {
+        release(&f);
+        return tub_fail_memory(err, path);
+    }
+    f->fd = open_temp(f);
+    if (f->fd < 0) {
+        int error = errno;
+        release(&f);
+        return cannot(err, "create it", path, error);
+    }
+    *out = f;
+    return TUB_OK;
+}
+
+// 0, or the system's error. Writes all of it.
+static int write_all(int fd, int64_t offset, const char *data, size_t bytes)
+{
+    while (bytes) {
+        ssize_t n = pwrite(fd, data, bytes, offset);
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n <= 0)
+            return n < 0 ? errno : EIO;
+        data += n;
+        offset += n;
+        bytes -= (size_t)n;
+    }
+    return 0;
+}
+
+tub_status tub_atomic_write_at(tub_atomic_file *f, int64_t offset, const void *data, size_t bytes, tub_error *err)
+{
+    int error = write_all(f->fd, offset, data, bytes);
+    if (error) {
+        f->failed = true;
+        return cannot(err, "write it", f->path, error);
+    }
+    if (offset + (int64_t)bytes > f->end)
+        f->end = offset + (int64_t)bytes;
+    return TUB_OK;
+}
+
+tub_status tub_atomic_write(tub_atomic_file *f, const void *data, size_t bytes, tub_error *err)
+{
+    return tub_atomic_write_at(f, f->end, data, bytes, err);
+}
+
+tub_status tub_atomic_checksum(tub_atomic_file *f, char out[TUB_HASH_TEXT], tub_error *err)
+{
+    enum { PIECE = 1 << 16 };
+    tub_hash *hash = tub_hash_create();
+    char *piece = tub_alloc_aligned(PIECE, 1);
+    int error = hash && piece ? 0 : ENOMEM;
+    for (int64_t at = 0; !error && at < f->end;) {
+        ssize_t n = pread(f->fd, piece, f->end - at < PIECE ? (size_t)(f->end - at) : PIECE, at);
+        if (n > 0) {
+            tub_hash_update(hash, piece, (size_t)n);
+            at += n;
+        } else if (n == 0 || errno != EINTR) {
+            error = n < 0 ? errno : EIO;
+        }
+    }
+    if (!error)
+        tub_hash_text(hash, out);
+    tub_free(piece);
+    tub_hash_destroy(&hash);
+    return error ? cannot(err, "read it back", f->path, error) : TUB_OK;
+}
+
+static int sync_file(int fd)
+{
+    int r;
+    do
+        r = fsync(fd);
+    while (r < 0 && errno == EINTR);
+    return r < 0 ? errno : 0;
+}
+
+// Some file systems can't sync a folder, and one may write to a folder that one may not read.
+static int sync_folder(const char *folder)
+{
+    int fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (fd < 0)
+        return errno == EACCES ? 0 : errno;
+    int error = sync_file(fd);
+    close(fd);
+    return error == EINVAL || error == ENOTSUP ? 0 : error;
+}
+
+// Sync, close, rename: 0 or the system's error, with what couldn't be done in *what.
+static int publish(tub_atomic_file *f, const char **what)
+{
+    *what = f->failed ? "keep it, a write failed" : "sync it";
+    int error = f->failed ? EIO : sync_file(f->fd);
+    if (error)
+        return error;
+    *what = "close it";
+    int closed = close(f->fd);
+    f->fd = -1;
+    // An interrupted close has closed (Linux), and the data is safe already.
+    if (closed < 0 && errno != EINTR)
+        return errno;
+    *what = "rename its temporary file";
+    return rename(f->temp, f->path) < 0 ? errno : 0;
+}
+
+tub_status tub_atomic_commit(tub_atomic_file **file, tub_error *err)
+{
+    tub_atomic_file *f = *file;
+    const char *what;
+    tub_status s = TUB_OK;
+    int error = publish(f, &what);
+    if (error)
+        unlink(f->temp);
+    else if ((error = sync_folder(f->folder)))
+        what = "sync its folder";
+    if (error)
+        s = cannot(err, what, f->path, error);
+    release(file);
+    return s;
+}
+
+void tub_atomic_abandon(tub_atomic_file **file)
+{
+    if (!file || !*file)
+        return;
+    unlink((*file)->temp);
+    release(file);
+}
+
+tub_status tub_atomic_save(const char *path, const void *data, size_t bytes, tub_error *err)
+{
+    tub_atomic_file *f;
+    TUB_TRY(tub_atomic_open(path, &f, err));
+    tub_status s = tub_atomic_write(f, data, bytes, err);
+    if (s != TUB_OK) {
+        tub_atomic_abandon(&f);
+        return s;
+    }
+    return tub_atomic_commit(&f, err);
+}

@@ -1,0 +1,168 @@
+// Lines appended to a file, folders, whole files in memory.
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdbool.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "atomic_file.h"
+#include "fail.h"
+#include "memory.h"
+#include "temp_name.h"
+
+static tub_status cannot(tub_error *err, const char *what, const char *path, int error)
+{
+    return tub_fail(err, TUB_ERROR_OUTPUT, "%s: can't %s: %s", path, what, strerror(error));
+}
+
+// Whether what is there ends in the middle of a line. 0 or the system's error.
+static int look_at_end(int fd, bool *torn, bool *is_new)
+{
+    struct stat st;
+    if (fstat(fd, &st) < 0)
+        return errno;
+    *torn = false;
+    *is_new = st.st_size == 0;
+    if (*is_new)
+        return 0;
+    char last;
+    ssize_t n;
+    do
+        n = pread(fd, &last, 1, st.st_size - 1);
+    while (n < 0 && errno == EINTR);
+    if (n != 1)
+        return n < 0 ? errno : EIO;
+    *torn = last != '\n';
+    return 0;
+}
+
+static int append_all(int fd, const char *text)
+{
+    for (size_t left = strlen(text); left;) {
+        ssize_t n = write(fd, text, left);
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n <= 0)
+            return n < 0 ? errno : EIO;
+        text += n;
+        left -= (size_t)n;
+    }
+    return fsync(fd) < 0 ? errno : 0;
+}
+
+// A new file's name must survive too. File systems that can't sync folders are let pass.
+static void sync_name(const char *path)
+{
+    char *folder = tub_folder_of(path);
+    int fd = folder ? open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC) : -1;
+    if (fd >= 0) {
+        fsync(fd);
+        close(fd);
+    }
+    tub_free(folder);
+}
+
+tub_status tub_append_line(const char *path, const char *line, tub_error *err)
+{
+    if (strchr(line, '\n'))
+        return tub_fail(err, TUB_ERROR_INTERNAL, "%s: a line to append holds a newline", path);
+    int fd = open(path, O_RDWR | O_CREAT | O_APPEND | O_CLOEXEC, 0666);
+    if (fd < 0)
+        return cannot(err, "open it", path, errno);
+    bool torn = false, is_new = false;
+    int error = look_at_end(fd, &torn, &is_new);
+    // One write, so that lines of several processes don't mix.
+    char *text = error ? NULL : tub_format("%s%s\n", torn ? "\n" : "", line);
+    if (!error)
+        error = text ? append_all(fd, text) : ENOMEM;
+    tub_free(text);
+    if (close(fd) < 0 && !error && errno != EINTR)
+        error = errno;
+    if (error)
+        return cannot(err, "append to it", path, error);
+    if (is_new)
+        sync_name(path);
+    return TUB_OK;
+}
+
+// One folder, whose parent is there. 0 or the system's error.
+static int make_one(const char *path)
+{
+    struct stat st;
+    if (mkdir(path, 0777) == 0)
+        return 0;
+    int error = errno;
+    if (stat(path, &st) == 0)
+        return S_ISDIR(st.st_mode) ? 0 : ENOTDIR;
+    return error;
+}
+
+tub_status tub_make_folder(const char *path, tub_error *err)
+{
+    char *part = tub_strdup(path);
+    if (!part)
+        return tub_fail_memory(err, "a path");
+    tub_status s = *path ? TUB_OK : tub_fail(err, TUB_ERROR_OUTPUT, "the folder's name is empty");
+    size_t length = strlen(part);
+    for (size_t i = 1; i <= length && s == TUB_OK; i++) {
+        if (part[i] != '/' && part[i] != 0)
+            continue;
+        char c = part[i];
+        part[i] = 0;
+        int error = make_one(part);
+        if (error == ENOTDIR)
+            s = tub_fail(err, TUB_ERROR_OUTPUT, "%s: is a file, a folder is needed", part);
+        else if (error)
+            s = cannot(err, "make the folder", part, error);
+        part[i] = c;
+    }
+    tub_free(part);
+    return s;
+}
+
+static tub_status read_all(int fd, const char *path, size_t most, char **out, size_t *bytes, tub_error *err)
+{
+    char *text = NULL;
+    size_t capacity = 0, used = 0;
+    struct stat st;
+    // One byte more than the file: the read that finds the end.
+    size_t guess = fstat(fd, &st) == 0 && st.st_size > 0 && (size_t)st.st_size <= most ? (size_t)st.st_size + 2 : 4096;
+    for (;;) {
+        void *array = text;
+        if (!tub_grow(&array, &capacity, used + 2 > guess ? used + 2 : guess, 1)) {
+            tub_free(text);
+            return tub_fail_memory(err, path);
+        }
+        text = array;
+        ssize_t n = read(fd, text + used, capacity - used - 1);
+        if (n < 0 && errno == EINTR)
+            continue;
+        int error = n < 0 ? errno : 0;
+        used += n > 0 ? (size_t)n : 0;
+        if (error || used > most) {
+            tub_free(text);
+            return error ? tub_fail(err, TUB_ERROR_INPUT, "%s: can't read it: %s", path, strerror(error))
+                         : tub_fail(err, TUB_ERROR_INPUT, "%s: larger than the %zu bytes expected at most", path, most);
+        }
+        if (n == 0)
+            break;
+    }
+    text[used] = 0;
+    *out = text;
+    *bytes = used;
+    return TUB_OK;
+}
+
+tub_status tub_read_file(const char *path, size_t most, char **out, size_t *bytes, tub_error *err)
+{
+    *out = NULL;
+    *bytes = 0;
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    if (fd < 0)
+        return tub_fail(err, TUB_ERROR_INPUT, "%s: can't open it: %s", path, strerror(errno));
+    tub_status s = read_all(fd, path, most, out, bytes, err);
+    close(fd);
+    return s;
+}

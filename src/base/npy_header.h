@@ -1,0 +1,14 @@
+// The header of a .npy file: a Python dictionary in text.
+#ifndef TUB_NPY_HEADER_H
+#define TUB_NPY_HEADER_H
+
+#include <tubelet/npy.h>
+
+// `text` is NUL-terminated, `out` gets type, rank and dims. False: it isn't one, or not of a kind that we read;
+// *reason is then a static string.
+bool tub_npy_parse_header(const char *text, tub_array *out, const char **reason);
+
+// Bytes of the elements; false on overflow or for another type.
+bool tub_npy_data_bytes(tub_dtype dtype, int rank, const int64_t *dims, int64_t *bytes);
+
+#endif
