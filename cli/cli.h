@@ -1,0 +1,60 @@
+// The command: verbs, exit codes, and what every verb uses. Only public headers of the library come in here.
+#ifndef TUB_CLI_H
+#define TUB_CLI_H
+
+#include <stddef.h>
+#include <tubelet/tubelet.h>
+
+#include "arguments.h"
+
+// What the process ends with. An interrupted run ends with 128 + the signal's number: 130, 143.
+enum {
+    CLI_OK = 0,
+    CLI_FATAL = 1,      // out of memory, a broken invariant
+    CLI_USAGE = 2,      // usage, inputs that are not there, mixed settings, colliding names
+    CLI_INCOMPLETE = 3, // finished; some videos failed or are partial
+    CLI_MODEL = 4,      // the checkpoint is rejected
+    CLI_OUTPUT = 5,     // the output can't be written
+    CLI_DEVICE = 6,     // the device or backend can't do what is asked
+};
+
+// A verb of the command. The table is in main.c.
+typedef struct cli_verb {
+    const char *name;
+    unsigned bit;         // its bit in the option table
+    const char *operands; // as written in the usage line
+    const char *summary;  // one line
+    const char *notes;    // further lines of its help, or NULL
+    int least, most;      // operands taken; most < 0: any number
+    int (*run)(const cli_arguments *args);
+} cli_verb;
+
+// The i-th verb, NULL past the last.
+const cli_verb *cli_verb_at(size_t i);
+
+int cli_extract(const cli_arguments *args);
+int cli_embed(const cli_arguments *args);
+int cli_frames(const cli_arguments *args);
+int cli_probe(const cli_arguments *args);
+int cli_init(const cli_arguments *args);
+int cli_bench(const cli_arguments *args);
+int cli_models(const cli_arguments *args);
+
+// The exit code that a status means.
+int cli_exit_code(tub_status status);
+// Prints the error to stderr and returns its exit code.
+int cli_fail(const tub_error *err);
+// Prints a message to stderr and returns `code`.
+int cli_refuse(int code, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+// Help: the list of verbs, one verb.
+void cli_print_overview(void);
+void cli_print_help(const cli_verb *verb);
+
+// Seconds of the monotonic clock.
+double cli_now(void);
+
+// The one of `count` names that a mistyped `name` most likely means, NULL when none is near.
+const char *cli_nearest(const char *name, const char *const *names, size_t count);
+
+#endif

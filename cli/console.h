@@ -1,0 +1,30 @@
+// Lines on stdout and stderr, and the status line that terminals show below them. Safe from any thread.
+#ifndef TUB_CLI_CONSOLE_H
+#define TUB_CLI_CONSOLE_H
+
+#include <stdbool.h>
+#include <stdio.h>
+#include <tubelet/status.h>
+
+// In the text of a line: red from here, plain from here. Without colour where the output is no terminal or NO_COLOR is
+// set.
+#define CLI_RED "\x01"
+#define CLI_PLAIN "\x02"
+
+// One line. Control characters (of file names, say) are shown as '?'.
+void cli_say(FILE *to, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+// Shows `text` as the status line on stderr, cut to the terminal's width; "" takes it away.
+void cli_status_line(const char *text);
+// Whether stderr is a terminal that can show one, and its width.
+bool cli_has_status_line(void);
+int cli_terminal_width(void);
+
+// At the end of the process: `code`, or CLI_OUTPUT after a message where stdout couldn't be written. A reader that went
+// away is no error.
+int cli_finish_output(int code);
+
+// A log for the library's warnings; `verbose`: its information too.
+tub_log cli_log(bool verbose);
+
+#endif

@@ -1,0 +1,90 @@
+// tubelet: the command.
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "cli.h"
+#include "console.h"
+
+static const cli_verb verbs[] = {
+    {"extract", VERB_EXTRACT, "INPUT... --model DIR --out DIR",
+     "videos into features: OUT/<stem>.npy, float32 [T, C], for each; run it again to resume",
+     "INPUT: video files, folders of them, or @list.txt with one path a line.", 1, -1, cli_extract},
+    {"embed", VERB_EMBED, "--model DIR --frames IN.npy --out FILE.npy", "frames in memory into features", NULL, 0, 0,
+     cli_embed},
+    {"frames", VERB_FRAMES, "VIDEO --out FILE.npy",
+     "a video's frames, decoded, in display order, upright; untransformed unless told", NULL, 1, 1, cli_frames},
+    {"probe", VERB_PROBE, "VIDEO...", "what is in video files, and how many frames they decode to", NULL, 1, -1,
+     cli_probe},
+    {"init", VERB_INIT, "FAMILY[:SIZE] DIR", "a random checkpoint in Hugging Face layout (see tubelet models)", NULL, 2,
+     2, cli_init},
+    {"bench", VERB_BENCH, "--case NAME", "time one part; the last line on stdout is the result", NULL, 0, 0, cli_bench},
+    {"models", VERB_MODELS, "", "the model families that are known", NULL, 0, 0, cli_models},
+};
+
+const cli_verb *cli_verb_at(size_t i)
+{
+    return i < sizeof verbs / sizeof *verbs ? &verbs[i] : NULL;
+}
+
+static const cli_verb *find_verb(const char *name)
+{
+    for (size_t i = 0; cli_verb_at(i); i++)
+        if (!strcmp(verbs[i].name, name))
+            return &verbs[i];
+    return NULL;
+}
+
+static int unknown_verb(const char *name)
+{
+    const char *names[sizeof verbs / sizeof *verbs];
+    size_t count = 0;
+    for (; cli_verb_at(count); count++)
+        names[count] = verbs[count].name;
+    const char *near = cli_nearest(name, names, count);
+    if (near)
+        return cli_refuse(CLI_USAGE, "unknown verb %s: did you mean %s?", name, near);
+    return cli_refuse(CLI_USAGE, "unknown verb %s; tubelet --help lists the verbs", name);
+}
+
+static int run_verb(const cli_verb *verb, int argc, char **argv)
+{
+    cli_arguments args;
+    int code = cli_parse(verb, argc, argv, &args);
+    if (code == CLI_OK && cli_given(&args, OPTION_HELP))
+        cli_print_help(verb);
+    else if (code == CLI_OK)
+        code = verb->run(&args);
+    cli_arguments_finish(&args);
+    return code;
+}
+
+static int run(int argc, char **argv)
+{
+    const char *word = argc > 1 ? argv[1] : "";
+    if (!strcmp(word, "--version")) {
+        printf("tubelet %s\n", tub_version());
+        return CLI_OK;
+    }
+    if (!strcmp(word, "--help") || !strcmp(word, "-h") || (!strcmp(word, "help") && argc == 2)) {
+        cli_print_overview();
+        return CLI_OK;
+    }
+    bool help = !strcmp(word, "help");
+    if (argc < 2)
+        return cli_refuse(CLI_USAGE, "no verb given; tubelet --help lists them");
+    const cli_verb *verb = find_verb(help ? argv[2] : word);
+    if (!verb)
+        return unknown_verb(help ? argv[2] : word);
+    if (!help)
+        return run_verb(verb, argc, argv);
+    cli_print_help(verb);
+    return CLI_OK;
+}
+
+int main(int argc, char **argv)
+{
+    // A reader that goes away shall not end a run: what counts is in files.
+    signal(SIGPIPE, SIG_IGN);
+    return cli_finish_output(run(argc, argv));
+}

@@ -1,0 +1,110 @@
+#include "options.h"
+
+#include <string.h>
+
+enum {
+    E = VERB_EXTRACT,
+    M = VERB_EMBED,
+    F = VERB_FRAMES,
+    P = VERB_PROBE,
+    I = VERB_INIT,
+    L = VERB_MODELS,
+    B = VERB_BENCH
+};
+
+enum { SIDE = 16384, ITEMS = 65536, THREADS = 1024 };
+
+#define DTYPES "auto|f32|tf32|bf16|f16|int8|fp8"
+#define BACKENDS "auto|reference|onednn|openvino|cuda"
+
+// Rows of one name serve different verbs. The order is the help's.
+static const option_row rows[] = {
+    {OPTION_CASE, B, "", "case", KIND_CHOICE, "forward|windows", 0, 0, "what to time"},
+    {OPTION_MODEL, E | M, "", "model", KIND_TEXT, "DIR", 0, 0, "checkpoint folder (config.json, *.safetensors)"},
+    {OPTION_MODEL, F, "", "model", KIND_TEXT, "DIR", 0, 0, "checkpoint whose transform --transform model is"},
+    {OPTION_OUT, E, "", "out", KIND_TEXT, "DIR", 0, 0, "folder of the features; made if needed"},
+    {OPTION_FRAMES, M, "", "frames", KIND_TEXT, "IN.npy", 0, 0,
+     "uint8 RGB [N, T, H, W, 3]; frame models also [N, H, W, 3]"},
+    {OPTION_OUT, M, "", "out", KIND_TEXT, "FILE.npy", 0, 0, "features, float32 [N, C]; frame models: mean over T"},
+    {OPTION_TOKENS, M, "", "tokens", KIND_TEXT, "FILE.npy", 0, 0, "also the last hidden state [N, (T,) tokens, D]"},
+    {OPTION_PIXELS, M, "", "pixels", KIND_TEXT, "FILE.npy", 0, 0, "also what enters the model [N, T, 3, h, w]"},
+    {OPTION_OUT, F, "", "out", KIND_TEXT, "FILE.npy", 0, 0, "uint8 RGB [n, H, W, 3]; float32 [n, 3, H, W] once scaled"},
+    {OPTION_PRESET, E, "", "preset", KIND_TEXT, "NAME", 0, 0,
+     "thumos, fineaction, hacs, charades: windows and transform"},
+    {OPTION_SEED, I, "", "seed", KIND_NUMBER, "N", 0, INT64_MAX, "the same seed gives the same bytes (0)"},
+
+    {OPTION_MODEL, B, "forward", "model", KIND_TEXT, "DIR", 0, 0, "checkpoint folder"},
+    {OPTION_CLIPS, B, "forward", "clips", KIND_NUMBER, "N", 1, 4096,
+     "clips of one forward, frames of frame models (1)"},
+    {OPTION_REPEAT, B, "forward", "repeat", KIND_NUMBER, "N", 1, 1000, "timed repetitions; the median counts (5)"},
+    {OPTION_VIDEO, B, "windows", "video", KIND_TEXT, "FILE", 0, 0, "video to decode into windows"},
+
+    {OPTION_CLIP_LENGTH, E | B, "windows", "clip-length", KIND_NUMBER, "N", 1, 4096,
+     "frames a clip (the checkpoint's; 16 where any works)"},
+    {OPTION_STRIDE, E | B, "windows", "stride", KIND_NUMBER, "N", 1, 65536,
+     "frames between the starts of two windows (4)"},
+    {OPTION_INTERVAL, E, "windows", "interval", KIND_NUMBER, "N", 1, 1024, "frames between two frames of a clip (1)"},
+    {OPTION_ALIGN, E, "windows", "align", KIND_CHOICE, "valid|center|backpad", 0, 0, "where windows lie (valid)"},
+    {OPTION_FPS, E, "windows", "fps", KIND_RATE, "native|N", 0, 1000,
+     "resample by timestamps to N frames a second (native)"},
+    {OPTION_VIDEO_STREAM, E | F | P, "windows", "video-stream", KIND_NUMBER, "N", 0, 4095,
+     "the file's N-th video stream, from 0 (libav's best)"},
+
+    {OPTION_TRANSFORM, E | M, "pixels", "transform", KIND_CHOICE, "model|opentad", 0, 0,
+     "the checkpoint's own, or the original script's (model)"},
+    {OPTION_TRANSFORM, F, "pixels", "transform", KIND_CHOICE, "model|opentad", 0, 0, "transform the frames (not)"},
+    {OPTION_SIZE, E | M | F | B, "pixels", "size", KIND_SIZE, "HxW", 1, SIDE, "resize to exactly this"},
+    {OPTION_CROP, E | M | F, "pixels", "crop", KIND_SIZE, "HxW", 1, SIDE, "centre crop"},
+    {OPTION_INTERPOLATION, E | M | F, "pixels", "interpolation", KIND_CHOICE, "nearest|bilinear|bicubic", 0, 0,
+     "how to resize"},
+    {OPTION_MEAN, E | M | F, "pixels", "mean", KIND_TRIPLE, "R,G,B", 0, 0, "subtracted, on the scale of 0 to 1"},
+    {OPTION_STD, E | M | F, "pixels", "std", KIND_POSITIVES, "R,G,B", 0, 0, "divided by"},
+
+    {OPTION_POOL, E | M, "feature", "pool", KIND_CHOICE, "default|pooler|cls|mean|patch-mean", 0, 0,
+     "what a row is (the family's default)"},
+
+    {OPTION_DTYPE, E | M | B, "speed", "dtype", KIND_CHOICE, DTYPES, 0, 0,
+     "precision (auto: bf16 where the processor has it)"},
+    {OPTION_BATCH, E | M, "speed", "batch", KIND_AUTO, "N|auto", 1, ITEMS,
+     "clips (frame models: frames) of one forward"},
+    {OPTION_THREADS, E | M | B, "speed", "threads", KIND_AUTO, "N|auto", 1, THREADS, "compute threads"},
+    {OPTION_DECODE_THREADS, E | F, "speed", "decode-threads", KIND_AUTO, "N|auto", 1, THREADS,
+     "decoding threads of the whole process"},
+    {OPTION_PREFETCH, E, "speed", "prefetch", KIND_AUTO, "N|auto", 1, ITEMS,
+     "clips kept ready beyond the batch being filled"},
+    {OPTION_DEVICE, E | M | B, "speed", "device", KIND_TEXT, "auto|cpu", 0, 0, "where to compute"},
+    {OPTION_BACKEND, E | M | B, "speed", "backend", KIND_CHOICE, BACKENDS, 0, 0, "how (auto)"},
+
+    {OPTION_SHARD, E, "run", "shard", KIND_TEXT, "RANK/WORLD", 0, 0,
+     "this run's part, ranks from 0 (from SLURM, torchrun, MPI)"},
+    {OPTION_RECURSIVE, E, "run", "recursive", KIND_FLAG, NULL, 0, 0, "descend into sub-folders"},
+    {OPTION_ANNOTATIONS, E, "run", "annotations", KIND_TEXT, "FILE", 0, 0,
+     "OpenTAD's JSON: only its videos; writes missing_files.txt"},
+    {OPTION_RETRY_FAILED, E, "run", "retry-failed", KIND_FLAG, NULL, 0, 0, "try recorded failures again"},
+    {OPTION_JSON, E | P | L | B, "run", "json", KIND_FLAG, NULL, 0, 0, "results as JSON on stdout, one object a line"},
+    {OPTION_DRY_RUN, E, "run", "dry-run", KIND_FLAG, NULL, 0, 0, "say what would be done; write nothing"},
+    {OPTION_VERBOSE, E | M | B, "run", "verbose", KIND_FLAG, NULL, 0, 0, "also what is only information"},
+    {OPTION_HELP, E | M | F | P | I | L | B, "run", "help", KIND_FLAG, NULL, 0, 0, "this text"},
+};
+
+const option_row *cli_option_at(size_t i)
+{
+    return i < sizeof rows / sizeof *rows ? &rows[i] : NULL;
+}
+
+const option_row *cli_option_find(const char *name, size_t length, unsigned verb)
+{
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
+        if ((rows[i].verbs & verb) && strlen(rows[i].name) == length && !memcmp(rows[i].name, name, length))
+            return &rows[i];
+    return NULL;
+}
+
+const char *cli_option_refusal(const char *name, size_t length)
+{
+    static const char *const gpu_only[] = {"device-preset", "no-graph", "no-autotune"};
+    for (size_t i = 0; i < sizeof gpu_only / sizeof *gpu_only; i++)
+        if (strlen(gpu_only[i]) == length && !memcmp(gpu_only[i], name, length))
+            return "belongs to runs on a GPU, which this build doesn't have: leave it out";
+    return NULL;
+}

@@ -1,0 +1,91 @@
+// The option table: parsing and help come from it, and nothing else knows an option's name or range.
+#ifndef TUB_CLI_OPTIONS_H
+#define TUB_CLI_OPTIONS_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+enum {
+    VERB_EXTRACT = 1,
+    VERB_EMBED = 2,
+    VERB_FRAMES = 4,
+    VERB_PROBE = 8,
+    VERB_INIT = 16,
+    VERB_MODELS = 32,
+    VERB_BENCH = 64,
+};
+
+typedef enum option_id {
+    OPTION_MODEL,
+    OPTION_OUT,
+    OPTION_PRESET,
+    OPTION_FRAMES,
+    OPTION_TOKENS,
+    OPTION_PIXELS,
+    OPTION_CASE,
+    OPTION_VIDEO,
+    OPTION_CLIPS,
+    OPTION_REPEAT,
+    OPTION_SEED,
+    OPTION_CLIP_LENGTH,
+    OPTION_STRIDE,
+    OPTION_INTERVAL,
+    OPTION_ALIGN,
+    OPTION_FPS,
+    OPTION_VIDEO_STREAM,
+    OPTION_TRANSFORM,
+    OPTION_SIZE,
+    OPTION_CROP,
+    OPTION_INTERPOLATION,
+    OPTION_MEAN,
+    OPTION_STD,
+    OPTION_POOL,
+    OPTION_DTYPE,
+    OPTION_BATCH,
+    OPTION_THREADS,
+    OPTION_DECODE_THREADS,
+    OPTION_PREFETCH,
+    OPTION_DEVICE,
+    OPTION_BACKEND,
+    OPTION_SHARD,
+    OPTION_RECURSIVE,
+    OPTION_ANNOTATIONS,
+    OPTION_RETRY_FAILED,
+    OPTION_JSON,
+    OPTION_DRY_RUN,
+    OPTION_VERBOSE,
+    OPTION_HELP,
+    OPTION_COUNT,
+} option_id;
+
+typedef enum option_kind {
+    KIND_FLAG,      // no argument
+    KIND_TEXT,      // anything but nothing
+    KIND_CHOICE,    // one of the words in `value`, separated by |
+    KIND_NUMBER,    // whole number from `least` to `most`
+    KIND_AUTO,      // the same, or "auto"
+    KIND_RATE,      // "native", or a number above 0, at most `most`
+    KIND_SIZE,      // HEIGHTxWIDTH, each from `least` to `most`
+    KIND_TRIPLE,    // three numbers, separated by commas
+    KIND_POSITIVES, // three numbers above 0, separated by commas
+} option_kind;
+
+typedef struct option_row {
+    option_id id;
+    unsigned verbs;    // verbs that take it, as bits
+    const char *group; // heading in the help
+    const char *name;  // without the dashes
+    option_kind kind;
+    const char *value; // what its argument is called, NULL for flags
+    int64_t least, most;
+    const char *help;
+} option_row;
+
+// The i-th row, NULL past the last.
+const option_row *cli_option_at(size_t i);
+// The row of an option (name without dashes, `length` characters) for a verb; NULL if the verb has none of that name.
+const option_row *cli_option_find(const char *name, size_t length, unsigned verb);
+// Why an option of the contract is not in this build; NULL if there is nothing to say.
+const char *cli_option_refusal(const char *name, size_t length);
+
+#endif

@@ -1,0 +1,49 @@
+// What an extraction says while it runs and at its end.
+//
+// Results go to stdout: a line a video and the totals, or with --json one event a line (start, video, end), the lines
+// for people then going to stderr. Progress goes to stderr: a status line on a terminal, elsewhere a line every 30 s.
+#ifndef TUB_CLI_REPORT_H
+#define TUB_CLI_REPORT_H
+
+#include <stdbool.h>
+#include <stdio.h>
+#include <tubelet/tubelet.h>
+
+#include "arguments.h"
+
+enum { REPORT_FAILURES = 5 };
+
+typedef struct cli_report {
+    const cli_arguments *args;
+    int rank, world;
+    const char *shard_source; // "--shard", or the environment's
+    const char *out;
+    bool json;
+    FILE *text;                                                      // where lines for people go
+    size_t videos, todo, done_before, partial_before, failed_before; // of this shard, at the start
+    double bytes_todo, bytes_done;                                   // of the videos to do
+    int64_t frames_done;
+    double began, last_line; // seconds of the monotonic clock
+    size_t failures;         // seen; the first few are kept
+    char *failure[REPORT_FAILURES];
+} cli_report;
+
+// Counts what there is to do. `shard_source` is static.
+void cli_report_init(cli_report *r, const cli_arguments *args, const tub_dataset *dataset, int rank, int world,
+                     const char *shard_source);
+void cli_report_finish(cli_report *r);
+
+// Plan of a dry run, video by video.
+void cli_report_plan(const cli_report *r, const tub_dataset *dataset);
+
+// Before the first video.
+void cli_report_start(cli_report *r, const tub_encoder_info *info, const tub_sampling *sampling);
+// As tub_run_params.on_event, with the report as `user`.
+void cli_report_event(void *user, const tub_event *event);
+// At the end. `status`: of the run; prints totals, failures and the command to go on with.
+void cli_report_end(cli_report *r, const tub_run_totals *totals, tub_status status);
+
+// The command line, quoted for a shell, with `more` appended.
+char *cli_command_line(const cli_arguments *args, const char *more);
+
+#endif

@@ -1,0 +1,135 @@
+#include "run_settings.h"
+
+#include <string.h>
+
+#include "cli.h"
+#include "console.h"
+
+static int read_preset(const cli_arguments *args, const tub_preset **out)
+{
+    const char *name = cli_text(args, OPTION_PRESET, NULL);
+    *out = name ? tub_preset_find(name) : NULL;
+    if (!name || *out)
+        return CLI_OK;
+    const char *names[64];
+    char list[512] = "";
+    size_t count = 0;
+    for (; count < 64 && tub_preset_at(count); count++) {
+        names[count] = tub_preset_at(count)->name;
+        size_t used = strlen(list);
+        snprintf(list + used, sizeof list - used, "%s%s", count ? ", " : "", names[count]);
+    }
+    const char *near = cli_nearest(name, names, count);
+    if (near)
+        return cli_refuse(CLI_USAGE, "--preset %s: did you mean %s?", name, near);
+    return cli_refuse(CLI_USAGE, "--preset %s: there is no such preset; known: %s", name, list);
+}
+
+// Precisions that only other devices have are the device's refusal, not a matter of usage.
+static int read_dtype(const cli_arguments *args, tub_dtype *out)
+{
+    static const struct {
+        const char *name, *alternative;
+    } elsewhere[] = {{"tf32", "f32"}, {"f16", "bf16"}, {"int8", "bf16"}, {"fp8", "bf16"}};
+    const char *name = cli_text(args, OPTION_DTYPE, "auto");
+    for (size_t i = 0; i < sizeof elsewhere / sizeof *elsewhere; i++)
+        if (!strcmp(name, elsewhere[i].name))
+            return cli_refuse(CLI_DEVICE, "--dtype %s: this build runs on the CPU, in f32 and bf16: use --dtype %s",
+                              name, elsewhere[i].alternative);
+    tub_error err;
+    return tub_dtype_parse(name, out, &err) == TUB_OK ? CLI_OK : cli_fail(&err);
+}
+
+static int read_sampling(const cli_arguments *args, const tub_preset *preset, tub_sampling *out)
+{
+    *out = preset ? preset->sampling : (tub_sampling){0};
+    out->size = sizeof *out;
+    out->clip_length = cli_number(args, OPTION_CLIP_LENGTH, out->clip_length);
+    out->stride = cli_number(args, OPTION_STRIDE, out->stride);
+    out->interval = cli_number(args, OPTION_INTERVAL, out->interval);
+    if (cli_given(args, OPTION_FPS))
+        out->fps = args->value[OPTION_FPS].rate;
+    tub_error err;
+    if (cli_given(args, OPTION_ALIGN) && tub_align_parse(args->value[OPTION_ALIGN].text, &out->align, &err) != TUB_OK)
+        return cli_fail(&err);
+    return CLI_OK;
+}
+
+// A transform that is asked for replaces the preset's whole; its parts are replaced one by one.
+static int read_base(const cli_arguments *args, tub_transform_options *out)
+{
+    tub_transform_base base;
+    tub_error err;
+    if (!cli_given(args, OPTION_TRANSFORM))
+        return CLI_OK;
+    if (tub_transform_base_parse(args->value[OPTION_TRANSFORM].text, &base, &err) != TUB_OK)
+        return cli_fail(&err);
+    if (base != out->base)
+        *out = (tub_transform_options){.base = base};
+    return CLI_OK;
+}
+
+int cli_read_transform(const cli_arguments *args, const tub_transform_options *base, tub_transform_options *out)
+{
+    const cli_value *v = args->value;
+    *out = *base;
+    int code = read_base(args, out);
+    if (code != CLI_OK)
+        return code;
+    if (cli_given(args, OPTION_SIZE)) {
+        out->has_size = true;
+        out->height = v[OPTION_SIZE].height;
+        out->width = v[OPTION_SIZE].width;
+    }
+    if (cli_given(args, OPTION_CROP)) {
+        out->has_crop = true;
+        out->crop_height = v[OPTION_CROP].height;
+        out->crop_width = v[OPTION_CROP].width;
+    }
+    if (cli_given(args, OPTION_MEAN)) {
+        out->has_mean = true;
+        memcpy(out->mean, v[OPTION_MEAN].triple, sizeof out->mean);
+    }
+    if (cli_given(args, OPTION_STD)) {
+        out->has_std = true;
+        memcpy(out->std, v[OPTION_STD].triple, sizeof out->std);
+    }
+    tub_error err;
+    out->has_interpolation |= cli_given(args, OPTION_INTERPOLATION);
+    if (cli_given(args, OPTION_INTERPOLATION) &&
+        tub_interpolation_parse(v[OPTION_INTERPOLATION].text, &out->interpolation, &err) != TUB_OK)
+        return cli_fail(&err);
+    return CLI_OK;
+}
+
+static int read_encoder(const cli_arguments *args, tub_encoder_params *out)
+{
+    *out = (tub_encoder_params){
+        .size = sizeof *out,
+        .model = cli_text(args, OPTION_MODEL, NULL),
+        .backend = cli_text(args, OPTION_BACKEND, NULL),
+        .device = cli_text(args, OPTION_DEVICE, NULL),
+        .threads = cli_number(args, OPTION_THREADS, 0),
+        .batch = cli_number(args, OPTION_BATCH, 0),
+        .log = cli_log(cli_given(args, OPTION_VERBOSE)),
+    };
+    tub_error err;
+    if (cli_given(args, OPTION_POOL) && tub_pool_parse(args->value[OPTION_POOL].text, &out->pool, &err) != TUB_OK)
+        return cli_fail(&err);
+    return read_dtype(args, &out->dtype);
+}
+
+int cli_read_settings(const cli_arguments *args, cli_settings *out)
+{
+    *out = (cli_settings){0};
+    int code = read_preset(args, &out->preset);
+    if (code == CLI_OK)
+        code = read_sampling(args, out->preset, &out->sampling);
+    if (code == CLI_OK)
+        code = read_encoder(args, &out->encoder);
+    static const tub_transform_options models_own = {.base = TUB_TRANSFORM_MODEL};
+    if (code == CLI_OK)
+        code = cli_read_transform(args, out->preset ? &out->preset->transform : &models_own, &out->encoder.transform);
+    out->encoder.clip_length = out->sampling.clip_length;
+    return code;
+}

@@ -1,0 +1,22 @@
+// Options into the library's params.
+#ifndef TUB_CLI_RUN_SETTINGS_H
+#define TUB_CLI_RUN_SETTINGS_H
+
+#include <tubelet/tubelet.h>
+
+#include "arguments.h"
+
+// What a model run is made of. Strings are borrowed from the command line.
+typedef struct cli_settings {
+    const tub_preset *preset; // NULL = none
+    tub_sampling sampling;
+    tub_encoder_params encoder; // with its transform and clip length
+} cli_settings;
+
+// From preset and options; options given explicitly win. Returns 0 or an exit code after a message.
+int cli_read_settings(const cli_arguments *args, cli_settings *out);
+
+// The pixel options alone, over `base`.
+int cli_read_transform(const cli_arguments *args, const tub_transform_options *base, tub_transform_options *out);
+
+#endif

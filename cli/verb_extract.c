@@ -1,0 +1,137 @@
+// tubelet extract: a folder of videos into a folder of features.
+#include <string.h>
+
+#include "cli.h"
+#include "console.h"
+#include "interrupt.h"
+#include "report.h"
+#include "run_settings.h"
+
+typedef struct extraction {
+    const cli_arguments *args;
+    cli_settings settings;
+    int rank, world;
+    const char *shard_source;
+    tub_dataset *dataset;
+    tub_encoder *encoder;
+    cli_report report;
+} extraction;
+
+static int read_shard(extraction *x)
+{
+    tub_error err;
+    const char *text = cli_text(x->args, OPTION_SHARD, NULL);
+    x->shard_source = "--shard";
+    tub_status s = text ? tub_shard_parse(text, &x->rank, &x->world, &err)
+                        : tub_shard_from_environment(&x->rank, &x->world, &x->shard_source, &err);
+    return s == TUB_OK ? CLI_OK : cli_fail(&err);
+}
+
+static int open_dataset(extraction *x)
+{
+    const cli_arguments *args = x->args;
+    tub_dataset_params params = {
+        .size = sizeof params,
+        .inputs = args->operands,
+        .input_count = (size_t)args->operand_count,
+        .recursive = cli_given(args, OPTION_RECURSIVE),
+        .out = args->value[OPTION_OUT].text,
+        .shard_rank = x->rank,
+        .shard_world = x->world,
+        .annotations = cli_text(args, OPTION_ANNOTATIONS, NULL),
+        .retry_failed = cli_given(args, OPTION_RETRY_FAILED),
+        .dry_run = cli_given(args, OPTION_DRY_RUN),
+        .log = x->settings.encoder.log,
+    };
+    tub_error err;
+    if (tub_dataset_open(&params, &x->dataset, &err) != TUB_OK)
+        return cli_fail(&err);
+    cli_report_init(&x->report, args, x->dataset, x->rank, x->world, x->shard_source);
+    return CLI_OK;
+}
+
+// Precision and backend that are left open are those of the features that are already there.
+static void take_pins(extraction *x)
+{
+    tub_encoder_params *encoder = &x->settings.encoder;
+    tub_dtype dtype;
+    const char *backend;
+    if (!tub_dataset_pinned(x->dataset, &dtype, &backend))
+        return;
+    if (encoder->dtype == TUB_DTYPE_AUTO)
+        encoder->dtype = dtype;
+    if (backend && (!encoder->backend || !strcmp(encoder->backend, "auto")))
+        encoder->backend = backend;
+}
+
+static int open_encoder(extraction *x)
+{
+    tub_error err;
+    take_pins(x);
+    if (tub_encoder_open(&x->settings.encoder, &x->encoder, &err) != TUB_OK)
+        return cli_fail(&err);
+    const tub_encoder_info *info = tub_encoder_get_info(x->encoder);
+    tub_sampling resolved;
+    if (tub_sampling_resolve(&x->settings.sampling, info->clip_length, &resolved, &err) != TUB_OK)
+        return cli_fail(&err);
+    cli_report_start(&x->report, info, &resolved);
+    return CLI_OK;
+}
+
+static int run_dataset(extraction *x)
+{
+    const cli_arguments *args = x->args;
+    const cli_report *r = &x->report;
+    tub_run_params params = {
+        .size = sizeof params,
+        .extractor = {.size = sizeof params.extractor,
+                      .sampling = x->settings.sampling,
+                      .decode_threads = cli_number(args, OPTION_DECODE_THREADS, 0),
+                      .prefetch = cli_number(args, OPTION_PREFETCH, 0),
+                      .video_stream = cli_number(args, OPTION_VIDEO_STREAM, -1) + 1,
+                      .log = x->settings.encoder.log},
+        .preset = x->settings.preset ? x->settings.preset->name : NULL,
+        .pool = x->settings.encoder.pool,
+        .on_event = cli_report_event,
+        .user = &x->report,
+        .stop = cli_stop_flag(),
+    };
+    tub_run_totals totals = {0};
+    tub_error err;
+    tub_status s = tub_dataset_run(x->dataset, x->encoder, &params, &totals, &err);
+    cli_status_line("");
+    if (s == TUB_ERROR_ARGUMENT) // mixed settings: nothing was run
+        return cli_fail(&err);
+    cli_report_end(&x->report, &totals, s);
+    if (s == TUB_ERROR_CANCELLED && cli_interrupted())
+        return cli_interrupted();
+    if (s != TUB_OK)
+        return cli_fail(&err);
+    return totals.failed + totals.partial + r->partial_before > 0 ? CLI_INCOMPLETE : CLI_OK;
+}
+
+int cli_extract(const cli_arguments *args)
+{
+    extraction x = {.args = args};
+    int code = cli_require(args, OPTION_MODEL);
+    if (code == CLI_OK)
+        code = cli_require(args, OPTION_OUT);
+    if (code == CLI_OK)
+        code = cli_read_settings(args, &x.settings);
+    if (code == CLI_OK)
+        code = read_shard(&x);
+    cli_catch_interrupts();
+    if (code == CLI_OK)
+        code = open_dataset(&x);
+    if (code == CLI_OK && cli_given(args, OPTION_DRY_RUN)) {
+        cli_report_plan(&x.report, x.dataset);
+    } else if (code == CLI_OK) {
+        code = open_encoder(&x);
+        if (code == CLI_OK)
+            code = run_dataset(&x);
+    }
+    tub_encoder_close(&x.encoder);
+    tub_dataset_close(&x.dataset);
+    cli_report_finish(&x.report);
+    return code;
+}
