@@ -84,6 +84,7 @@ static int run(int argc, char **argv)
 
 int main(int argc, char **argv)
 {
+    tub_video_silence_decoders(); // damage is told in our own words
     // A reader that goes away shall not end a run: what counts is in files.
     signal(SIGPIPE, SIG_IGN);
     return cli_finish_output(run(argc, argv));

@@ -1,0 +1,48 @@
+# A thin front over CMake. `make`, `make demo` and `make test` are all that a fresh Debian system needs.
+BUILD = build
+PREFIX = /usr/local
+CONFIGURE = cmake -S . -G Ninja
+PIPELINE_TESTS = $(basename $(notdir $(wildcard tests/pipeline/test_*.c)))
+JOBS = $(shell nproc)
+
+.PHONY: all dependencies everything demo test check-sanitizers check-asan check-tsan install format clean
+
+all: $(BUILD)/build.ninja
+	cmake --build $(BUILD) --target tubelet_command tubelet_shared
+
+dependencies:
+	@scripts/install-dependencies.sh
+
+$(BUILD)/build.ninja: CMakeLists.txt | dependencies
+	$(CONFIGURE) -B $(BUILD) -DCMAKE_BUILD_TYPE=Release
+
+everything: $(BUILD)/build.ninja
+	cmake --build $(BUILD)
+
+demo: all
+	scripts/demo.sh
+
+test: everything
+	ctest --test-dir $(BUILD) --output-on-failure --parallel $(JOBS)
+
+# The whole suite with AddressSanitizer and UndefinedBehaviorSanitizer; the threads of the pipeline with ThreadSanitizer.
+check-sanitizers: check-asan check-tsan
+
+check-asan: dependencies
+	$(CONFIGURE) --preset asan
+	cmake --build build-asan
+	ctest --test-dir build-asan --output-on-failure --parallel $(JOBS)
+
+check-tsan: dependencies
+	$(CONFIGURE) --preset tsan
+	cmake --build build-tsan --target $(PIPELINE_TESTS)
+	ctest --test-dir build-tsan --output-on-failure --parallel $(JOBS) --label-regex '^pipeline$$'
+
+install: everything
+	cmake --install $(BUILD) --prefix $(PREFIX)
+
+format:
+	clang-format -i $$(find include src cli tests fuzz bench -name '*.[ch]')
+
+clean:
+	rm -rf $(BUILD) build-asan build-tsan demo
