@@ -1,0 +1,183 @@
+#include <errno.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "atomic_file.h"
+#include "dataset_impl.h"
+#include "fail.h"
+#include "feature_file.h"
+#include "shard_pick.h"
+
+// A folder that can be written, made if needed; a dry run only looks.
+static tub_status check_folder(const char *path, bool dry_run, tub_error *err)
+{
+    struct stat info;
+    bool there = stat(path, &info) == 0;
+    if (there && !S_ISDIR(info.st_mode))
+        return tub_fail(err, TUB_ERROR_OUTPUT, "%s: the output must be a folder, and this is a file", path);
+    if (!there && errno != ENOENT)
+        return tub_fail(err, TUB_ERROR_OUTPUT, "%s: %s", path, strerror(errno));
+    if (!there && dry_run)
+        return TUB_OK;
+    if (!there)
+        TUB_TRY(tub_make_folder(path, err));
+    if (access(path, W_OK | X_OK) != 0)
+        return tub_fail(err, TUB_ERROR_OUTPUT, "%s: the output folder can't be written: %s", path, strerror(errno));
+    return TUB_OK;
+}
+
+static tub_status open_names(tub_dataset *d, const tub_dataset_params *p, tub_error *err)
+{
+    size_t length = strlen(p->out);
+    while (length > 1 && p->out[length - 1] == '/')
+        length--;
+    d->out = tub_arena_format(&d->arena, "%.*s", (int)length, p->out);
+    d->rank = p->shard_rank;
+    d->world = p->shard_world ? p->shard_world : 1;
+    if (!d->out)
+        return tub_fail_memory(err, "a data set");
+    const char *const kinds[] = {"manifest", "failures"};
+    char **const paths[] = {&d->manifest, &d->failures};
+    for (int i = 0; i < 2; i++) {
+        *paths[i] = d->world > 1 ? tub_arena_format(&d->arena, "%s/%s.%d.jsonl", d->out, kinds[i], d->rank)
+                                 : tub_arena_format(&d->arena, "%s/%s.jsonl", d->out, kinds[i]);
+        if (!*paths[i])
+            return tub_fail_memory(err, "a data set");
+    }
+    return TUB_OK;
+}
+
+static tub_status open_list(tub_dataset *d, const tub_dataset_params *p, tub_error *err)
+{
+    TUB_TRY(tub_shard_check(d->rank, d->world, "shard", err));
+    TUB_TRY(tub_inputs_list(&d->arena, p->inputs, p->input_count, p->recursive, &d->list, err));
+    d->annotated = p->annotations != NULL;
+    if (d->annotated) {
+        TUB_TRY(tub_annotations_read(&d->arena, p->annotations, &d->annotations, err));
+        TUB_TRY(tub_annotations_select(&d->annotations, p->annotations, &d->list, err));
+    }
+    TUB_TRY(tub_shard_pick(&d->list, d->rank, d->world, err));
+    for (size_t i = 0; i < d->list.count; i++)
+        if (!tub_stem_map_set(&d->by_key, d->list.items[i].key, i))
+            return tub_fail_memory(err, "a data set");
+    return TUB_OK;
+}
+
+static tub_status open_pins(tub_dataset *d, tub_error *err)
+{
+    TUB_TRY(tub_settings_load(d->out, &d->there, err));
+    const json_t *settings = json_object_get(d->there.root, "settings");
+    const char *dtype = json_string_value(json_object_get(settings, "dtype"));
+    d->backend = json_string_value(json_object_get(settings, "backend"));
+    if (d->there.root && (!dtype || !d->backend || tub_dtype_parse(dtype, &d->dtype, NULL) != TUB_OK))
+        return tub_fail(err, TUB_ERROR_ARGUMENT,
+                        "%s/features.json: its `dtype` or `backend` can't be read: choose another output folder",
+                        d->out);
+    return TUB_OK;
+}
+
+// Whether the file is there as the record says, made with what the folder holds, of the video as it is now.
+static bool is_valid(const tub_dataset *d, const tub_entry *entry, const tub_record *record)
+{
+    tub_feature_file file;
+    if (d->there.root && (strcmp(record->settings, d->there.settings) || strcmp(record->model, d->there.model)))
+        return false;
+    if (!tub_feature_file_stat(d->out, entry->stem, &file))
+        return false;
+    if (file.rows != record->rows || file.dim != record->dim || file.bytes != record->bytes)
+        return false;
+    if (record->video_bytes < 0 || entry->bytes < 0 || record->video_bytes == entry->bytes)
+        return true;
+    tub_warn(&d->log, "%s: its features were made from %s with %lld bytes, now it has %lld: they are made again",
+             entry->path, record->video, (long long)record->video_bytes, (long long)entry->bytes);
+    return false;
+}
+
+static void judge(tub_dataset *d, tub_entry *entry, const tub_records *failed, bool retry)
+{
+    const tub_record *record = tub_records_find(&d->manifests, entry->key);
+    if (record && is_valid(d, entry, record)) {
+        entry->state = record->partial ? TUB_ITEM_DONE_PARTIAL : TUB_ITEM_DONE;
+        entry->reason = record->partial ? record->reason : NULL;
+        return;
+    }
+    record = tub_records_find(failed, entry->key);
+    // A video that was replaced since is another video.
+    if (record && !retry && (record->video_bytes == entry->bytes || record->video_bytes < 0)) {
+        entry->state = TUB_ITEM_FAILED;
+        entry->reason = tub_arena_strdup(&d->arena, record->reason);
+    }
+}
+
+static tub_status open_states(tub_dataset *d, bool retry, tub_error *err)
+{
+    tub_records failed;
+    TUB_TRY(tub_records_read_manifests(d->out, &d->manifests, err));
+    TUB_TRY(tub_records_read_failures(d->out, &failed, err));
+    for (size_t i = 0; i < d->list.count; i++)
+        judge(d, &d->list.items[i], &failed, retry);
+    tub_records_finish(&failed);
+    return TUB_OK;
+}
+
+static tub_status fill(tub_dataset *d, const tub_dataset_params *p, tub_error *err)
+{
+    d->log = p->log;
+    d->dry_run = p->dry_run;
+    TUB_TRY(open_names(d, p, err));
+    TUB_TRY(open_list(d, p, err));
+    TUB_TRY(check_folder(d->out, p->dry_run, err));
+    TUB_TRY(open_pins(d, err));
+    return open_states(d, p->retry_failed, err);
+}
+
+tub_status tub_dataset_open(const tub_dataset_params *params, tub_dataset **out, tub_error *err)
+{
+    *out = NULL;
+    if (!params || !params->out || !params->out[0])
+        return tub_fail(err, TUB_ERROR_ARGUMENT, "no output folder was given");
+    tub_dataset *d = tub_calloc(1, sizeof *d);
+    if (!d)
+        return tub_fail_memory(err, "a data set");
+    tub_arena_init(&d->arena);
+    tub_status status = fill(d, params, err);
+    if (status != TUB_OK)
+        tub_dataset_close(&d);
+    *out = d;
+    return status;
+}
+
+size_t tub_dataset_count(const tub_dataset *d)
+{
+    return d->list.count;
+}
+
+void tub_dataset_item(const tub_dataset *d, size_t i, tub_item *out)
+{
+    const tub_entry *entry = &d->list.items[i];
+    *out = (tub_item){.path = entry->path, .stem = entry->stem, .state = entry->state, .reason = entry->reason};
+}
+
+bool tub_dataset_pinned(const tub_dataset *d, tub_dtype *dtype, const char **backend)
+{
+    if (!d->there.root)
+        return false;
+    *dtype = d->dtype;
+    *backend = d->backend;
+    return true;
+}
+
+void tub_dataset_close(tub_dataset **d)
+{
+    if (!d || !*d)
+        return;
+    tub_records_finish(&(*d)->manifests);
+    tub_settings_finish(&(*d)->there);
+    tub_annotations_finish(&(*d)->annotations);
+    tub_stem_map_finish(&(*d)->by_key);
+    tub_free((*d)->list.items);
+    tub_arena_finish(&(*d)->arena);
+    tub_free(*d);
+    *d = NULL;
+}

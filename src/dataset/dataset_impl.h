@@ -1,0 +1,35 @@
+// A data set, inside: the videos of this shard and what the output folder knows of them.
+#ifndef TUB_DATASET_IMPL_H
+#define TUB_DATASET_IMPL_H
+
+#include <tubelet/dataset.h>
+
+#include "annotations.h"
+#include "inputs.h"
+#include "memory.h"
+#include "records.h"
+#include "settings.h"
+#include "source.h"
+#include "stem_map.h"
+
+struct tub_dataset {
+    tub_arena arena;
+    tub_entries list;               // this shard's, in the order of their paths
+    tub_stem_map by_key;
+    const char *out;
+    char *manifest, *failures;      // the files that this shard writes
+    int rank, world;
+    bool dry_run, annotated;
+    tub_annotations annotations;
+    tub_settings there;             // features.json as it was at open
+    tub_records manifests;
+    tub_dtype dtype;                // pinned
+    const char *backend;
+    tub_log log;
+};
+
+// tub_dataset_run() with another source of frames than libav: tests.
+tub_status tub_dataset_run_source(tub_dataset *d, tub_encoder *encoder, const tub_run_params *params,
+                                  const tub_source_ops *source, tub_run_totals *totals, tub_error *err);
+
+#endif

@@ -1,0 +1,105 @@
+#include "failures.h"
+
+#include <errno.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "atomic_file.h"
+#include "fail.h"
+#include "folder_lock.h"
+
+typedef struct tub_tidy {
+    const tub_dataset *d;
+    bool own;                   // the file that this shard appends to
+    tub_arena arena;
+    char **lines;               // NULL: dropped
+    size_t count, capacity, dropped, bytes;
+    tub_stem_map last;          // the line that counts, by stem
+} tub_tidy;
+
+static void drop(tub_tidy *t, size_t i)
+{
+    t->bytes -= strlen(t->lines[i]) + 1;
+    t->lines[i] = NULL;
+    t->dropped++;
+}
+
+static bool keep_line(tub_tidy *t, const char *key, const char *line)
+{
+    void *lines = t->lines;
+    if (!tub_grow(&lines, &t->capacity, t->count + 1, sizeof *t->lines))
+        return false;
+    t->lines = lines;
+    size_t earlier = tub_stem_map_get(&t->last, key);
+    if (earlier != (size_t)TUB_NO_STEM)
+        drop(t, earlier);
+    const char *stem = tub_arena_strdup(&t->arena, key);
+    t->lines[t->count] = tub_arena_strdup(&t->arena, line);
+    if (!stem || !t->lines[t->count] || !tub_stem_map_set(&t->last, stem, t->count))
+        return false;
+    t->bytes += strlen(line) + 1;
+    t->count++;
+    return true;
+}
+
+// A video of ours that has features now, or that another file tells of, isn't kept.
+static bool take(void *user, const json_t *object, const char *line)
+{
+    tub_tidy *t = user;
+    const char *key = json_string_value(json_object_get(object, "stem"));
+    size_t at = key ? tub_stem_map_get(&t->d->by_key, key) : (size_t)TUB_NO_STEM;
+    if (at != (size_t)TUB_NO_STEM) {
+        const tub_entry *entry = &t->d->list.items[at];
+        bool done = entry->state == TUB_ITEM_DONE || entry->state == TUB_ITEM_DONE_PARTIAL;
+        if (done || (entry->failed_now && !t->own)) {
+            t->dropped++;
+            return true;
+        }
+    }
+    return keep_line(t, key ? key : line, line);
+}
+
+static tub_status save(const tub_tidy *t, const char *path, tub_error *err)
+{
+    if (!t->bytes)
+        return unlink(path) == 0 || errno == ENOENT
+                   ? TUB_OK
+                   : tub_fail(err, TUB_ERROR_OUTPUT, "%s: can't be removed: %s", path, strerror(errno));
+    char *text = tub_calloc(t->bytes + 1, 1);
+    if (!text)
+        return tub_fail_memory(err, path);
+    char *to = text;
+    for (size_t i = 0; i < t->count; i++)
+        if (t->lines[i]) {
+            to = stpcpy(to, t->lines[i]);
+            *to++ = '\n';
+        }
+    tub_status status = tub_atomic_save(path, text, t->bytes, err);
+    tub_free(text);
+    return status;
+}
+
+static tub_status tidy_file(const tub_dataset *d, const char *path, tub_error *err)
+{
+    tub_tidy t = {.d = d, .own = strcmp(path, d->failures) == 0};
+    tub_arena_init(&t.arena);
+    tub_status status = tub_json_lines_read(path, take, &t, err);
+    if (status == TUB_OK && t.dropped)
+        status = save(&t, path, err);
+    tub_free(t.lines);
+    tub_stem_map_finish(&t.last);
+    tub_arena_finish(&t.arena);
+    return status;
+}
+
+tub_status tub_failures_tidy(const tub_dataset *d, tub_error *err)
+{
+    tub_paths files;
+    int lock = tub_folder_lock(d->out);
+    tub_status status = tub_json_lines_find(d->out, "failures", &files, err);
+    for (size_t i = 0; status == TUB_OK && i < files.count; i++)
+        status = tidy_file(d, files.items[i], err);
+    tub_paths_finish(&files);
+    tub_folder_unlock(lock);
+    return status;
+}

@@ -1,0 +1,39 @@
+#include "feature_file.h"
+
+#include <string.h>
+#include <sys/stat.h>
+#include <tubelet/npy.h>
+
+#include "memory.h"
+
+char *tub_feature_path(const char *folder, const char *stem)
+{
+    return tub_format("%s/%s.npy", folder, stem);
+}
+
+static bool stat_path(const char *path, tub_feature_file *out)
+{
+    struct stat info;
+    tub_array array;
+    int64_t bytes;
+    if (stat(path, &info) != 0 || !S_ISREG(info.st_mode) || tub_npy_stat(path, &array, &bytes, NULL) != TUB_OK)
+        return false;
+    if (array.dtype != TUB_F32 || array.rank != 2 || bytes != info.st_size)
+        return false;
+    *out = (tub_feature_file){.rows = array.dims[0], .dim = array.dims[1], .bytes = bytes};
+    return true;
+}
+
+bool tub_feature_file_stat(const char *folder, const char *stem, tub_feature_file *out)
+{
+    char *path = tub_feature_path(folder, stem);
+    bool whole = path && stat_path(path, out);
+    tub_free(path);
+    return whole;
+}
+
+bool tub_feature_file_whole(const char *folder, const char *stem)
+{
+    tub_feature_file file;
+    return tub_feature_file_stat(folder, stem, &file);
+}

@@ -1,0 +1,192 @@
+#include "inputs.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <tubelet/video.h>
+
+#include "atomic_file.h"
+#include "fail.h"
+#include "name_text.h"
+#include "stems.h"
+
+enum { LIST_BYTES = 256 << 20 };
+
+typedef struct tub_scan {
+    tub_arena *arena;
+    tub_entries *out;
+    bool recursive;
+    bool saw_folders;           // that were not descended into
+} tub_scan;
+
+// The folders above the one being read, so that links can't lead in circles.
+typedef struct tub_above {
+    const struct tub_above *next;
+    dev_t device;
+    ino_t inode;
+} tub_above;
+
+// `path` is the arena's.
+static tub_status add_file(tub_scan *scan, const char *path, const struct stat *info, tub_error *err)
+{
+    tub_entries *list = scan->out;
+    void *items = list->items;
+    if (!tub_grow(&items, &list->capacity, list->count + 1, sizeof *list->items))
+        return tub_fail_memory(err, "the list of videos");
+    list->items = items;
+    const char *base;
+    size_t length = tub_stem_of(path, &base);
+    char *stem = tub_arena_format(scan->arena, "%.*s", (int)length, base);
+    char *key = stem ? tub_name_text(scan->arena, stem) : NULL;
+    if (!key)
+        return tub_fail_memory(err, "the list of videos");
+    tub_entry entry = {.path = path, .stem = stem, .key = key, .bytes = -1};
+    if (info) {
+        entry.bytes = info->st_size;
+        entry.device = info->st_dev;
+        entry.inode = info->st_ino;
+    }
+    list->items[list->count++] = entry;
+    return TUB_OK;
+}
+
+static tub_status scan_folder(tub_scan *scan, const char *path, const struct stat *info, const tub_above *above,
+                              tub_error *err);
+
+// One name of a folder. What vanished meanwhile, or is a dangling link, stays: it fails as a video, aloud.
+static tub_status scan_name(tub_scan *scan, const char *folder, const char *name, const tub_above *above,
+                            tub_error *err)
+{
+    if (name[0] == '.')
+        return TUB_OK;
+    size_t length = strlen(folder);
+    const char *path = tub_arena_format(scan->arena, "%s%s%s", folder, folder[length - 1] == '/' ? "" : "/", name);
+    if (!path)
+        return tub_fail_memory(err, "the list of videos");
+    struct stat info;
+    bool there = stat(path, &info) == 0;
+    if (there && S_ISDIR(info.st_mode)) {
+        scan->saw_folders |= !scan->recursive;
+        return scan->recursive ? scan_folder(scan, path, &info, above, err) : TUB_OK;
+    }
+    if ((there && !S_ISREG(info.st_mode)) || !tub_video_name_is_known(name))
+        return TUB_OK;
+    return add_file(scan, path, there ? &info : NULL, err);
+}
+
+static tub_status scan_folder(tub_scan *scan, const char *path, const struct stat *info, const tub_above *above,
+                              tub_error *err)
+{
+    tub_above here = {.next = above, .device = info->st_dev, .inode = info->st_ino};
+    for (const tub_above *a = above; a; a = a->next)
+        if (a->device == here.device && a->inode == here.inode)
+            return TUB_OK;
+    DIR *folder = opendir(path);
+    if (!folder)
+        return tub_fail(err, TUB_ERROR_ARGUMENT, "%s: this folder can't be read: %s", path, strerror(errno));
+    tub_status status = TUB_OK;
+    const struct dirent *found;
+    errno = 0;
+    while (status == TUB_OK && (found = readdir(folder))) {
+        status = scan_name(scan, path, found->d_name, &here, err);
+        errno = 0;
+    }
+    if (status == TUB_OK && errno)
+        status = tub_fail(err, TUB_ERROR_ARGUMENT, "%s: this folder can't be read: %s", path, strerror(errno));
+    closedir(folder);
+    return status;
+}
+
+static tub_status add_folder(tub_scan *scan, const char *path, const struct stat *info, tub_error *err)
+{
+    size_t before = scan->out->count;
+    scan->saw_folders = false;
+    TUB_TRY(scan_folder(scan, path, info, NULL, err));
+    if (scan->out->count > before)
+        return TUB_OK;
+    return tub_fail(err, TUB_ERROR_ARGUMENT, "%s: no video in this folder%s", path,
+                    scan->saw_folders ? "; it has sub-folders: ask for recursive" : " (known by their extensions)");
+}
+
+static tub_status add_path(tub_scan *scan, const char *path, bool listed, tub_error *err)
+{
+    struct stat info;
+    if (stat(path, &info) != 0) {
+        if (listed)
+            return add_file(scan, path, NULL, err);
+        return tub_fail(err, TUB_ERROR_ARGUMENT, "%s: %s", path,
+                        errno == ENOENT ? "no such file or folder" : strerror(errno));
+    }
+    if (S_ISDIR(info.st_mode))
+        return add_folder(scan, path, &info, err);
+    if (!S_ISREG(info.st_mode))
+        return tub_fail(err, TUB_ERROR_ARGUMENT, "%s: neither a file nor a folder", path);
+    return add_file(scan, path, &info, err);
+}
+
+// `line` of the list `name`: relative to its folder.
+static tub_status add_line(tub_scan *scan, const char *name, const char *line, tub_error *err)
+{
+    const char *slash = strrchr(name, '/');
+    int folder = slash && line[0] != '/' ? (int)(slash - name) + 1 : 0;
+    const char *path = tub_arena_format(scan->arena, "%.*s%s", folder, name, line);
+    if (!path)
+        return tub_fail_memory(err, "the list of videos");
+    tub_status status = add_path(scan, path, true, err);
+    return status == TUB_OK ? status : tub_fail_within(err, status, "%s", name);
+}
+
+static tub_status add_lines(tub_scan *scan, const char *name, char *text, size_t bytes, tub_error *err)
+{
+    if (memchr(text, '\0', bytes))
+        return tub_fail(err, TUB_ERROR_ARGUMENT, "%s: not a text file of one path a line", name);
+    size_t before = scan->out->count;
+    if (bytes >= 3 && memcmp(text, "\xef\xbb\xbf", 3) == 0)
+        text += 3;
+    char *rest = NULL;
+    for (char *line = strtok_r(text, "\n", &rest); line; line = strtok_r(NULL, "\n", &rest)) {
+        size_t length = strlen(line);
+        if (length && line[length - 1] == '\r')
+            line[length - 1] = '\0';
+        if (line[0] != '#' && line[strspn(line, " \t")])
+            TUB_TRY(add_line(scan, name, line, err));
+    }
+    if (scan->out->count == before)
+        return tub_fail(err, TUB_ERROR_ARGUMENT, "%s: this list names no video", name);
+    return TUB_OK;
+}
+
+static tub_status add_list(tub_scan *scan, const char *name, tub_error *err)
+{
+    char *text = NULL;
+    size_t bytes;
+    if (tub_read_file(name, LIST_BYTES, &text, &bytes, err) != TUB_OK)
+        return tub_fail_within(err, TUB_ERROR_ARGUMENT, "list of videos");
+    tub_status status = add_lines(scan, name, text, bytes, err);
+    tub_free(text);
+    return status;
+}
+
+static int by_path(const void *a, const void *b)
+{
+    return strcmp(((const tub_entry *)a)->path, ((const tub_entry *)b)->path);
+}
+
+tub_status tub_inputs_list(tub_arena *arena, const char *const *inputs, size_t count, bool recursive, tub_entries *out,
+                           tub_error *err)
+{
+    tub_scan scan = {.arena = arena, .out = out, .recursive = recursive};
+    *out = (tub_entries){0};
+    if (!count)
+        return tub_fail(err, TUB_ERROR_ARGUMENT, "no inputs: name video files, folders or @list.txt");
+    for (size_t i = 0; i < count; i++) {
+        const char *path = inputs[i] ? tub_arena_strdup(arena, inputs[i]) : NULL;
+        if (!path)
+            return tub_fail(err, inputs[i] ? TUB_ERROR_MEMORY : TUB_ERROR_ARGUMENT, "input %zu can't be read", i + 1);
+        TUB_TRY(path[0] == '@' ? add_list(&scan, path + 1, err) : add_path(&scan, path, false, err));
+    }
+    qsort(out->items, out->count, sizeof *out->items, by_path);
+    return tub_stems_unique(out, err);
+}

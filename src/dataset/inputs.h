@@ -1,0 +1,38 @@
+// From inputs as the user gives them to the list of videos, in the order of their paths' bytes.
+//
+// An input is a file (taken whatever its extension), a folder (its files with a known video extension; hidden ones, as
+// macOS's "._x.mp4", are left out) or "@list": a text file of one path a line, relative to the list's own folder; empty
+// lines and lines that begin with '#' are skipped. An input that isn't there is an error. A listed file that isn't
+// there stays in the list and fails as a video of its own: lists are often made from annotations.
+#ifndef TUB_INPUTS_H
+#define TUB_INPUTS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <tubelet/dataset.h>
+
+#include "memory.h"
+
+typedef struct tub_entry {
+    const char *path, *stem;
+    const char *key;            // the stem as JSON text (name_text.h)
+    int64_t bytes;              // of the video, -1: not there
+    uint64_t device, inode;
+    // What is known of its features; see dataset.c
+    tub_item_state state;
+    const char *reason;
+    bool failed_now;            // by this run
+} tub_entry;
+
+typedef struct tub_entries {
+    tub_entry *items;           // freed with tub_free(); the strings are the arena's
+    size_t count, capacity;
+} tub_entries;
+
+// Lists the inputs. The same file given twice counts once; two files with one stem are refused.
+// Errors: TUB_ERROR_ARGUMENT naming the path. *out is the caller's in every case.
+tub_status tub_inputs_list(tub_arena *arena, const char *const *inputs, size_t count, bool recursive, tub_entries *out,
+                           tub_error *err);
+
+#endif

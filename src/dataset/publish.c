@@ -1,0 +1,166 @@
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "atomic_file.h"
+#include "clock.h"
+#include "fail.h"
+#include "feature_file.h"
+#include "folder_lock.h"
+#include "record_line.h"
+#include "run_impl.h"
+
+static void tell(tub_run *run, const tub_work *work, const tub_result *result, const char *output)
+{
+    tub_run_totals *t = run->totals;
+    t->pending--;
+    t->init_seconds += result->init_seconds;
+    t->decode_seconds += result->decode_seconds;
+    t->convert_seconds += result->convert_seconds;
+    t->forward_seconds += result->forward_seconds;
+    t->save_seconds += work->save_seconds;
+    t->seconds = tub_now() - run->started;
+    if (!run->params->on_event)
+        return;
+    tub_item item;
+    tub_dataset_item(run->d, (size_t)(work->entry - run->d->list.items), &item);
+    tub_event event = {.kind = TUB_EVENT_VIDEO,
+                       .item = &item,
+                       .result = result,
+                       .output = output,
+                       .save_seconds = work->save_seconds,
+                       .totals = t};
+    run->params->on_event(run->params->user, &event);
+}
+
+void tub_run_tick(tub_run *run)
+{
+    enum { TICKS = 4 };
+    double now = tub_now();
+    if (!run->params->on_event || now - run->last_tick < 1.0 / TICKS)
+        return;
+    run->last_tick = now;
+    run->totals->seconds = now - run->started;
+    tub_progress progress = {0};
+    tub_extractor_progress(run->x, &progress);
+    tub_event event = {.kind = TUB_EVENT_TICK, .progress = &progress, .totals = run->totals};
+    run->params->on_event(run->params->user, &event);
+}
+
+// Under the lock, because another shard may be putting the file in order (failures.h).
+static tub_status append_failure(const tub_dataset *d, const char *line, tub_error *err)
+{
+    int lock = tub_folder_lock(d->out);
+    tub_status status = tub_append_line(d->failures, line, err);
+    tub_folder_unlock(lock);
+    return status;
+}
+
+tub_status tub_run_fail(tub_run *run, tub_work *work, const tub_result *result, tub_error *err)
+{
+    tub_dataset *d = run->d;
+    tub_npy_abandon(&work->writer);
+    // What lies there was judged invalid, and must not pass for this video's features.
+    char *stale = tub_feature_path(d->out, work->entry->stem);
+    if (stale)
+        unlink(stale);
+    tub_free(stale);
+    char *line = tub_failure_line(work->entry, result);
+    if (!line)
+        return tub_fail_memory(err, work->entry->path);
+    tub_status status = append_failure(d, line, err);
+    tub_free(line);
+    TUB_TRY(status);
+    work->entry->state = TUB_ITEM_FAILED;
+    work->entry->failed_now = true;
+    work->entry->reason = tub_arena_strdup(&d->arena, result->text);
+    run->totals->failed++;
+    tell(run, work, result, NULL);
+    return TUB_OK;
+}
+
+static tub_status begin(tub_run *run, tub_work *work, tub_error *err)
+{
+    const int64_t dims[2] = {0, run->info->dim};
+    char *path = tub_feature_path(run->d->out, work->entry->stem);
+    if (!path)
+        return tub_fail_memory(err, work->entry->path);
+    tub_status status = tub_npy_begin(path, TUB_F32, 2, dims, &work->writer, err);
+    tub_free(path);
+    return status;
+}
+
+static tub_status append_rows(tub_run *run, tub_work *work, const tub_result *r, tub_error *err)
+{
+    if (r->first_row != work->rows || r->dim != run->info->dim)
+        return tub_fail(err, TUB_ERROR_INTERNAL, "%s: rows %lld of %d values came where %lld of %d were due",
+                        work->entry->path, (long long)r->first_row, r->dim, (long long)work->rows, run->info->dim);
+    double start = tub_now();
+    tub_status status = work->writer ? TUB_OK : begin(run, work, err);
+    if (status == TUB_OK)
+        status = tub_npy_append(work->writer, r->rows, (size_t)r->count * (size_t)r->dim * sizeof(float), err);
+    work->rows += r->count;
+    work->save_seconds += tub_now() - start;
+    return status;
+}
+
+static void count_done(tub_run *run, tub_work *work, const tub_result *r)
+{
+    tub_run_totals *t = run->totals;
+    tub_entry *entry = work->entry;
+    entry->state = r->info.partial ? TUB_ITEM_DONE_PARTIAL : TUB_ITEM_DONE;
+    entry->reason = NULL;
+    if (r->info.partial)
+        entry->reason = tub_arena_strdup(&run->d->arena, r->text[0] ? r->text : r->info.reason);
+    t->ok += !r->info.partial;
+    t->partial += r->info.partial;
+    t->rows += r->total_rows;
+    t->frames += r->info.frames;
+}
+
+// The file first, then the line: a video is done only when both are there.
+static tub_status publish(tub_run *run, tub_work *work, const tub_result *r, tub_error *err)
+{
+    char checksum[TUB_HASH_TEXT] = "";
+    tub_finished finished = {.result = r, .checksum = checksum, .dim = run->info->dim};
+    double start = tub_now();
+    TUB_TRY(tub_npy_commit(&work->writer, checksum, &finished.bytes, err));
+    finished.save_seconds = work->save_seconds + tub_now() - start;
+    char *line = tub_record_line(work->entry, &finished, &run->asked);
+    tub_status status = line ? tub_append_line(run->d->manifest, line, err) : tub_fail_memory(err, work->entry->path);
+    tub_free(line);
+    work->save_seconds += tub_now() - start;
+    TUB_TRY(status);
+    count_done(run, work, r);
+    char *output = tub_feature_path(run->d->out, work->entry->stem);
+    tell(run, work, r, output);
+    tub_free(output);
+    return TUB_OK;
+}
+
+static tub_status finish(tub_run *run, tub_work *work, const tub_result *r, tub_error *err)
+{
+    if (r->status == TUB_ERROR_DEVICE)
+        return tub_fail(err, TUB_ERROR_DEVICE, "%s", r->text);
+    if (r->status == TUB_ERROR_CANCELLED) {
+        tub_npy_abandon(&work->writer);
+        return TUB_OK;
+    }
+    if (r->status != TUB_OK)
+        return tub_run_fail(run, work, r, err);
+    if (work->writer && work->rows == r->total_rows)
+        return publish(run, work, r, err);
+    tub_result wrong = *r;
+    wrong.status = r->total_rows ? TUB_ERROR_INTERNAL : TUB_ERROR_VIDEO;
+    snprintf(wrong.text, sizeof wrong.text, "%.700s: %lld rows came, %lld were due", work->entry->path,
+             (long long)work->rows, (long long)r->total_rows);
+    return tub_run_fail(run, work, &wrong, err);
+}
+
+tub_status tub_run_take(tub_run *run, tub_work *work, const tub_result *result, tub_error *err)
+{
+    if (result->kind == TUB_RESULT_ROWS)
+        return append_rows(run, work, result, err);
+    return finish(run, work, result, err);
+}

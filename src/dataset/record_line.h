@@ -1,0 +1,24 @@
+// Lines of manifest.jsonl and failures.jsonl.
+#ifndef TUB_RECORD_LINE_H
+#define TUB_RECORD_LINE_H
+
+#include "inputs.h"
+#include "settings.h"
+
+typedef struct tub_finished {
+    const tub_result *result;
+    const char *checksum;       // XXH3-128 of the .npy
+    int64_t bytes;              // of the .npy
+    int dim;
+    double save_seconds;
+} tub_finished;
+
+// Each is one line without its end, to be freed with tub_free(); NULL on failure.
+//   {"video", "output", "status": "ok" | "partial", "reason", "short", "T", "C", "frames", "fps", "duration",
+//    "clip_length", "stride", "interval", "align", "settings", "model", "bytes", "checksum", "video_bytes",
+//    "seconds": {"init", "decode", "convert", "forward", "save", "wall"}, "tubelet", "time"}
+char *tub_record_line(const tub_entry *entry, const tub_finished *finished, const tub_settings *settings);
+//   {"video", "stem", "status": "failed", "error", "reason", "video_bytes", "tubelet", "time"}
+char *tub_failure_line(const tub_entry *entry, const tub_result *result);
+
+#endif

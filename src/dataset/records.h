@@ -1,0 +1,37 @@
+// What earlier runs wrote down: manifest*.jsonl and failures*.jsonl, by stem.
+//
+// Of several lines about one video the latest counts: within a file the last one, between files the one with the later
+// time. Lines that lack what is needed here (torn, or of another version) don't count.
+#ifndef TUB_RECORDS_H
+#define TUB_RECORDS_H
+
+#include <tubelet/status.h>
+
+#include "json_lines.h"
+#include "memory.h"
+#include "stem_map.h"
+
+typedef struct tub_record {
+    const char *time, *reason, *video;  // "" where the line has none
+    const char *settings, *model;       // hashes
+    int64_t rows, dim, bytes;           // of the features
+    int64_t video_bytes;                // of the video's file, -1: not known
+    size_t file;                        // which of the files it was in
+    bool partial;
+} tub_record;
+
+typedef struct tub_records {
+    tub_arena arena;
+    tub_record *items;
+    size_t count, capacity;
+    tub_stem_map map;                   // by stem, as JSON text
+    tub_paths files;
+    size_t file;                        // the one being read
+} tub_records;
+
+tub_status tub_records_read_manifests(const char *folder, tub_records *out, tub_error *err);
+tub_status tub_records_read_failures(const char *folder, tub_records *out, tub_error *err);
+const tub_record *tub_records_find(const tub_records *records, const char *key);    // NULL: none
+void tub_records_finish(tub_records *records);
+
+#endif

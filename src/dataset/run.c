@@ -1,0 +1,167 @@
+#include <limits.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "atomic_file.h"
+#include "clock.h"
+#include "fail.h"
+#include "failures.h"
+#include "run_impl.h"
+
+// Manifest lines of other settings, where features.json doesn't tell (it was removed, say).
+static tub_status refuse_mixture(const tub_run *run, tub_error *err)
+{
+    const tub_records *manifests = &run->d->manifests;
+    for (size_t i = 0; i < manifests->count; i++) {
+        const tub_record *r = &manifests->items[i];
+        bool other_model = r->model[0] && strcmp(r->model, run->asked.model);
+        if (!other_model && (!r->settings[0] || strcmp(r->settings, run->asked.settings) == 0))
+            continue;
+        return tub_fail(err, TUB_ERROR_ARGUMENT,
+                        "%s: the features of %s in this folder were made with %s: choose another output folder",
+                        manifests->files.items[r->file], r->video, other_model ? "another model" : "other settings");
+    }
+    return TUB_OK;
+}
+
+static tub_status list_work(tub_run *run, tub_error *err)
+{
+    tub_entries *list = &run->d->list;
+    tub_run_totals *t = run->totals;
+    run->work = tub_calloc(list->count, sizeof *run->work);
+    if (!run->work)
+        return tub_fail_memory(err, "a run");
+    for (size_t i = 0; i < list->count; i++)
+        if (list->items[i].state == TUB_ITEM_TODO)
+            run->work[run->count++].entry = &list->items[i];
+        else if (list->items[i].state == TUB_ITEM_FAILED)
+            t->recorded_failures++;
+        else
+            t->skipped++;
+    t->videos = list->count;
+    t->failed = t->recorded_failures;
+    t->pending = run->count;
+    return TUB_OK;
+}
+
+// A stem that fits into no file name with .npy behind it can be known at once, and concerns one video only.
+static tub_status fail_long_names(tub_run *run, tub_error *err)
+{
+    size_t kept = 0;
+    for (size_t i = 0; i < run->count; i++) {
+        tub_work *work = &run->work[i];
+        if (strlen(work->entry->stem) + strlen(".npy") <= NAME_MAX) {
+            run->work[kept++] = *work;
+            continue;
+        }
+        tub_result result = {.kind = TUB_RESULT_DONE, .status = TUB_ERROR_ARGUMENT};
+        snprintf(result.text, sizeof result.text, "%.700s: its name with .npy is longer than %d bytes: rename it",
+                 work->entry->path, NAME_MAX);
+        TUB_TRY(tub_run_fail(run, work, &result, err));
+    }
+    run->count = kept;
+    return TUB_OK;
+}
+
+static bool next_job(void *user, tub_job *out)
+{
+    tub_run *run = user;
+    if (run->next == run->count)
+        return false;
+    tub_work *work = &run->work[run->next++];
+    *out = (tub_job){.path = work->entry->path, .tag = work};
+    return true;
+}
+
+static tub_status stopped(const tub_run *run, tub_error *err)
+{
+    return tub_fail(err, TUB_ERROR_CANCELLED, "stopped: %zu videos are left; the same command goes on with them",
+                    run->totals->pending);
+}
+
+static tub_status loop(tub_run *run, tub_error *err)
+{
+    const double patience = 0.05;
+    for (;;) {
+        const tub_result *result;
+        if (run->params->stop && *run->params->stop)
+            return stopped(run, err);
+        tub_status status = tub_relay_take(run->relay, patience, &result, err);
+        tub_run_tick(run);
+        if (status == TUB_AGAIN)
+            continue;
+        if (status == TUB_ERROR_CANCELLED)
+            return stopped(run, err);
+        if (status != TUB_OK)
+            return status == TUB_END ? TUB_OK : status;
+        status = tub_run_take(run, result->tag, result, err);
+        tub_relay_give_back(run->relay);
+        TUB_TRY(status);
+    }
+}
+
+static tub_status extract(tub_run *run, tub_encoder *encoder, const tub_source_ops *source, tub_error *err)
+{
+    tub_extractor_params params = run->params->extractor;
+    params.size = params.size ? params.size : sizeof params;
+    TUB_TRY(tub_extractor_open_source(encoder, &params, source, &run->x, err));
+    tub_status status = tub_relay_open(run->x, next_job, run, &run->relay, err);
+    if (status == TUB_OK)
+        status = loop(run, err);
+    tub_relay_close(&run->relay);
+    for (size_t i = 0; i < run->count; i++)
+        tub_npy_abandon(&run->work[i].writer);
+    tub_progress progress = {0};
+    tub_extractor_progress(run->x, &progress);
+    run->totals->decode_wait_seconds = progress.decode_wait_seconds;
+    run->totals->device_wait_seconds = progress.device_wait_seconds;
+    tub_extractor_close(&run->x);
+    return status;
+}
+
+static tub_status put_in_order(const tub_dataset *d, tub_error *err)
+{
+    TUB_TRY(tub_failures_tidy(d, err));
+    return d->annotated ? tub_annotations_write_missing(&d->annotations, d->out, err) : TUB_OK;
+}
+
+static tub_status run_all(tub_run *run, tub_encoder *encoder, const tub_source_ops *source, tub_error *err)
+{
+    tub_dataset *d = run->d;
+    TUB_TRY(tub_settings_make(run->info, run->params, &run->asked, err));
+    TUB_TRY(tub_settings_agree(d->out, &run->asked, false, err));
+    TUB_TRY(refuse_mixture(run, err));
+    TUB_TRY(list_work(run, err));
+    if (d->dry_run)
+        return TUB_OK;
+    tub_atomic_sweep(d->out);
+    TUB_TRY(tub_settings_agree(d->out, &run->asked, true, err));
+    tub_status status = fail_long_names(run, err);
+    if (status == TUB_OK && run->count)
+        status = extract(run, encoder, source, err);
+    tub_status order = put_in_order(d, status == TUB_OK ? err : NULL);
+    return status == TUB_OK ? order : status;
+}
+
+tub_status tub_dataset_run_source(tub_dataset *d, tub_encoder *encoder, const tub_run_params *params,
+                                  const tub_source_ops *source, tub_run_totals *totals, tub_error *err)
+{
+    tub_run_totals unwanted;
+    tub_run run = {.d = d,
+                   .params = params,
+                   .info = tub_encoder_get_info(encoder),
+                   .totals = totals ? totals : &unwanted,
+                   .started = tub_now()};
+    *run.totals = (tub_run_totals){0};
+    tub_status status = run_all(&run, encoder, source, err);
+    tub_settings_finish(&run.asked);
+    tub_free(run.work);
+    run.totals->seconds = tub_now() - run.started;
+    return status;
+}
+
+tub_status tub_dataset_run(tub_dataset *d, tub_encoder *encoder, const tub_run_params *params, tub_run_totals *totals,
+                           tub_error *err)
+{
+    return tub_dataset_run_source(d, encoder, params, &tub_source_video, totals, err);
+}

@@ -1,0 +1,43 @@
+// A run over a data set, inside.
+//
+//   run.c       who works: the extractor, its relay, the loop in the caller's thread
+//   publish.c   what becomes of one video: rows to its temporary file, the file to its name, a line to a manifest
+#ifndef TUB_RUN_IMPL_H
+#define TUB_RUN_IMPL_H
+
+#include <tubelet/npy.h>
+
+#include "dataset_impl.h"
+#include "relay.h"
+
+// A video under way: the tag of its job.
+typedef struct tub_work {
+    tub_entry *entry;
+    tub_npy_writer *writer;     // NULL until its first rows
+    int64_t rows;
+    double save_seconds;
+} tub_work;
+
+typedef struct tub_run {
+    tub_dataset *d;
+    const tub_run_params *params;
+    const tub_encoder_info *info;
+    tub_settings asked;
+    tub_work *work;
+    size_t count;
+    size_t next;                // the relay's thread
+    tub_extractor *x;
+    tub_relay *relay;
+    tub_run_totals *totals;
+    double started, last_tick;
+} tub_run;
+
+// One result. Errors end the run: TUB_ERROR_OUTPUT, TUB_ERROR_DEVICE, TUB_ERROR_MEMORY.
+tub_status tub_run_take(tub_run *run, tub_work *work, const tub_result *result, tub_error *err);
+
+// Records that a video failed (result->status and text), for later runs and for `on_event`.
+tub_status tub_run_fail(tub_run *run, tub_work *work, const tub_result *result, tub_error *err);
+
+void tub_run_tick(tub_run *run);
+
+#endif

@@ -1,0 +1,41 @@
+// features.json: the settings and the model that an output folder holds.
+//
+//   settings    what the rows depend on: sampling, transform, pooling, stream, precision, backend. Compared
+//   model       the checkpoint's hash and shape. Compared
+//   consumers   what trainers' configs need: feat_stride, num_frames, offset_frames, input_dim. For people
+//   about       what made it. For people
+//
+// Nothing here depends on batch, threads or shard: every shard writes the same.
+#ifndef TUB_SETTINGS_H
+#define TUB_SETTINGS_H
+
+#include <jansson.h>
+#include <tubelet/dataset.h>
+
+#include "hash.h"
+
+typedef struct tub_settings {
+    json_t *root;               // NULL: there is no file
+    char settings[TUB_HASH_TEXT], model[TUB_HASH_TEXT];     // of `settings` in canonical form; the checkpoint's
+} tub_settings;
+
+// What a run asks for. Errors: TUB_ERROR_ARGUMENT (sampling out of range), TUB_ERROR_MEMORY.
+tub_status tub_settings_make(const tub_encoder_info *info, const tub_run_params *params, tub_settings *out,
+                             tub_error *err);
+
+// Fills in the two hashes from `root`. Errors: TUB_ERROR_ARGUMENT naming the file (it isn't one of ours).
+tub_status tub_settings_hash(tub_settings *s, const char *path, tub_error *err);
+
+// What `folder` holds; root NULL where there is no features.json. Errors: TUB_ERROR_ARGUMENT (it can't be read).
+tub_status tub_settings_load(const char *folder, tub_settings *out, tub_error *err);
+
+// Writes `asked` where there is no features.json, and compares with what is there.
+// Errors: TUB_ERROR_ARGUMENT listing the differences, TUB_ERROR_OUTPUT.
+tub_status tub_settings_agree(const char *folder, const tub_settings *asked, bool write, tub_error *err);
+
+// The differences as text, "stride: 4 there, 16 asked; …"; "" where there are none. Returns how many.
+int tub_settings_compare(const json_t *there, const json_t *asked, char *text, size_t bytes);
+
+void tub_settings_finish(tub_settings *s);
+
+#endif

@@ -1,0 +1,101 @@
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "fail.h"
+#include "settings.h"
+
+// A float as the shortest decimal that gives it back: 0.485 and not 0.48500001430511475.
+static json_t *shortest(float value)
+{
+    char text[32];
+    double read = (double)value;
+    for (int digits = 6; digits <= 9; digits++) {
+        snprintf(text, sizeof text, "%.*g", digits, (double)value);
+        read = strtod(text, NULL);
+        if ((float)read == value)
+            break;
+    }
+    return json_real(read);
+}
+
+static json_t *triple(const float v[3])
+{
+    return json_pack("[o, o, o]", shortest(v[0]), shortest(v[1]), shortest(v[2]));
+}
+
+// Only what has an effect, so that leftovers in unused fields make no difference.
+static json_t *transform_json(const tub_transform *t)
+{
+    static const char *const resizes[] = {"none", "exact", "shortest"};
+    json_t *out = json_pack("{s:s, s:s, s:s, s:b}", "resize", resizes[t->resize], "domain",
+                            t->domain == TUB_DOMAIN_FLOAT ? "float" : "u8", "interpolation",
+                            tub_interpolation_name(t->interpolation), "antialias", t->antialias);
+    if (t->resize != TUB_RESIZE_NONE)
+        json_object_set_new(out, "height", json_integer(t->height));
+    if (t->resize == TUB_RESIZE_EXACT)
+        json_object_set_new(out, "width", json_integer(t->width));
+    if (t->crop_height || t->crop_width)
+        json_object_set_new(out, "crop", json_pack("[i, i]", t->crop_height, t->crop_width));
+    if (t->rescale) {
+        json_object_set_new(out, "scale", shortest(t->scale));
+        json_object_set_new(out, "offset", shortest(t->offset));
+    }
+    if (t->normalize) {
+        json_object_set_new(out, "mean", triple(t->mean));
+        json_object_set_new(out, "std", triple(t->std));
+    }
+    return out;
+}
+
+static json_t *fps_json(double fps, const char *native)
+{
+    return fps > 0 ? json_real(fps) : native ? json_string(native) : json_null();
+}
+
+static json_t *settings_json(const tub_encoder_info *info, const tub_sampling *s, const tub_run_params *params)
+{
+    int stream = params->extractor.video_stream;
+    json_t *out = json_pack("{s:i, s:i, s:i, s:s, s:o, s:s, s:s, s:s}", "clip_length", s->clip_length, "stride",
+                            s->stride, "interval", s->interval, "align", tub_align_name(s->align), "fps",
+                            fps_json(s->fps, "native"), "pool", tub_pool_name(params->pool), "dtype",
+                            tub_dtype_name(info->dtype), "backend", info->backend);
+    json_object_set_new(out, "transform", transform_json(&info->transform));
+    json_object_set_new(out, "video_stream", stream > 0 ? json_integer(stream) : json_string("best"));
+    return out;
+}
+
+// What ActionFormer calls feat_stride and num_frames, and OpenTAD feature_stride and offset_frames: row i stands at
+// frame i * feat_stride + offset_frames.
+static json_t *consumers_json(const tub_encoder_info *info, const tub_sampling *s)
+{
+    int span = (s->clip_length - 1) * s->interval + 1;
+    bool centred = s->align == TUB_ALIGN_CENTER;
+    double offset = centred ? s->stride / 2 : span / 2.0;
+    json_t *out = json_pack("{s:i, s:i, s:i, s:o}", "feat_stride", s->stride, "num_frames", centred ? s->stride : span,
+                            "input_dim", info->dim, "fps", fps_json(s->fps, NULL));
+    json_object_set_new(out, "offset_frames",
+                        floor(offset) == offset ? json_integer((json_int_t)offset) : json_real(offset));
+    return out;
+}
+
+tub_status tub_settings_make(const tub_encoder_info *info, const tub_run_params *params, tub_settings *out,
+                             tub_error *err)
+{
+    *out = (tub_settings){0};
+    tub_sampling s;
+    TUB_TRY(tub_sampling_resolve(&params->extractor.sampling, info->clip_length, &s, err));
+    json_t *settings = settings_json(info, &s, params);
+    json_t *model = json_pack("{s:s, s:s, s:i}", "family", info->family, "hash", info->model_hash, "dim", info->dim);
+    json_t *about = json_pack("{s:s, s:s?, s:s, s:s, s:s?}", "tubelet", tub_version(), "preset", params->preset, "isa",
+                              info->isa, "device", info->device, "feature", info->feature);
+    out->root = json_pack("{s:i, s:o, s:o, s:o, s:o}", "format", 1, "settings", settings, "model", model, "consumers",
+                          consumers_json(info, &s), "about", about);
+    if (!out->root)
+        return tub_fail_memory(err, "the settings");
+    tub_status status = tub_settings_hash(out, "the settings", err);
+    if (status != TUB_OK)
+        tub_settings_finish(out);
+    return status;
+}

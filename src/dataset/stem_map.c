@@ -1,0 +1,62 @@
+#include "stem_map.h"
+
+#include <stdint.h>
+#include <string.h>
+
+#include "memory.h"
+
+// FNV-1a, 64 bits.
+static uint64_t hash(const char *key)
+{
+    uint64_t h = 14695981039346656037u;
+    for (; *key; key++)
+        h = (h ^ (unsigned char)*key) * 1099511628211u;
+    return h ^ (h >> 29);
+}
+
+// The key's slot, or the empty one where it belongs. The capacity is a power of two, never full.
+static struct tub_stem_slot *slot_of(const tub_stem_map *map, const char *key)
+{
+    size_t i = hash(key) & (map->capacity - 1);
+    while (map->slots[i].key && strcmp(map->slots[i].key, key))
+        i = (i + 1) & (map->capacity - 1);
+    return &map->slots[i];
+}
+
+static bool grow(tub_stem_map *map)
+{
+    tub_stem_map larger = {.capacity = map->capacity ? map->capacity * 2 : 64, .count = map->count};
+    larger.slots = tub_calloc(larger.capacity, sizeof *larger.slots);
+    if (!larger.slots)
+        return false;
+    for (size_t i = 0; i < map->capacity; i++)
+        if (map->slots[i].key)
+            *slot_of(&larger, map->slots[i].key) = map->slots[i];
+    tub_free(map->slots);
+    *map = larger;
+    return true;
+}
+
+bool tub_stem_map_set(tub_stem_map *map, const char *key, size_t value)
+{
+    if (map->count >= map->capacity / 2 && !grow(map))
+        return false;
+    struct tub_stem_slot *slot = slot_of(map, key);
+    map->count += !slot->key;
+    *slot = (struct tub_stem_slot){.key = key, .value = value};
+    return true;
+}
+
+size_t tub_stem_map_get(const tub_stem_map *map, const char *key)
+{
+    if (!map->capacity)
+        return (size_t)TUB_NO_STEM;
+    const struct tub_stem_slot *slot = slot_of(map, key);
+    return slot->key ? slot->value : (size_t)TUB_NO_STEM;
+}
+
+void tub_stem_map_finish(tub_stem_map *map)
+{
+    tub_free(map->slots);
+    *map = (tub_stem_map){0};
+}
