@@ -14,6 +14,7 @@ typedef struct tub_resampler {
     double fps;             // 0: every source frame is an output frame
     double first;           // pts of the first source frame
     double previous;        // pts of the frame that is waiting
+    double distance;        // from the frame before it, 0 = none
     int64_t outputs;        // output frames decided so far
     bool started;
 } tub_resampler;

@@ -1,0 +1,52 @@
+#include "resampler.h"
+
+#include <math.h>
+
+// Seconds in double aren't exact: what is within this part of an output frame of a threshold is on it.
+static const double TOLERANCE = 1e-6;
+
+// Beyond this, time counts no more: a broken timestamp mustn't overflow.
+static const double OUTPUTS_MOST = 1e15;
+
+void tub_resampler_init(tub_resampler *r, double fps)
+{
+    *r = (tub_resampler){.fps = fps};
+}
+
+// `total` outputs are decided by now: how many of them are new.
+static int64_t decide(tub_resampler *r, double total)
+{
+    total = total < OUTPUTS_MOST ? total : OUTPUTS_MOST;
+    int64_t more = total > (double)r->outputs ? (int64_t)total - r->outputs : 0;
+    r->outputs += more;
+    return more;
+}
+
+int64_t tub_resampler_push(tub_resampler *r, double pts)
+{
+    if (!r->started) {
+        r->started = true;
+        r->first = r->previous = isfinite(pts) ? pts : 0;
+        return 0;
+    }
+    bool forwards = isfinite(pts) && pts > r->previous;
+    r->distance = forwards ? pts - r->previous : 0;
+    r->previous = forwards ? pts : r->previous;
+    if (r->fps == 0)
+        return decide(r, (double)r->outputs + 1);
+    // The thresholds at or before this frame belong to the one before.
+    return decide(r, floor((r->previous - r->first) * r->fps + 0.5 + TOLERANCE));
+}
+
+int64_t tub_resampler_finish(tub_resampler *r, double duration)
+{
+    if (!r->started)
+        return 0;
+    if (r->fps == 0)
+        return decide(r, (double)r->outputs + 1);
+    if (!(isfinite(duration) && duration > 0))
+        duration = r->distance > 0 ? r->distance : 1 / r->fps;
+    double end = r->previous + duration;
+    double total = ceil((end - r->first) * r->fps - 0.5 - TOLERANCE);
+    return decide(r, total < 1 ? 1 : total);
+}
