@@ -18,9 +18,17 @@ int tub_slot_pool_take(tub_slot_pool *pool);
 void tub_slot_pool_hold(tub_slot_pool *pool, int slot);         // count + 1
 void tub_slot_pool_release(tub_slot_pool *pool, int slot);      // count - 1; free at 0
 void *tub_slot_pool_memory(const tub_slot_pool *pool, int slot);
+// The same for each of `count` slots, under one lock. A slot may occur several times.
+void tub_slot_pool_hold_all(tub_slot_pool *pool, const int *slots, int count);
+void tub_slot_pool_release_all(tub_slot_pool *pool, const int *slots, int count);
 int tub_slot_pool_free_count(tub_slot_pool *pool);
 int tub_slot_pool_waiting(tub_slot_pool *pool);                 // threads blocked in take
 void tub_slot_pool_stop(tub_slot_pool *pool);                   // wakes everyone; take gives -1 from now on
+
+// Tells when the pool becomes starved (more threads wait than slots are free) and when that is over. Called with the
+// pool's lock held; set before threads use the pool.
+typedef void (*tub_slot_watch)(void *context, bool starved);
+void tub_slot_pool_watch(tub_slot_pool *pool, tub_slot_watch watch, void *context);
 
 // Slots that always suffice for `videos` open videos and batches of `batch` items that pin `distinct` slots each, and
 // the least with which nothing can lock up (every open video can complete a window while a batch is being encoded).

@@ -23,4 +23,9 @@ extern const tub_source_ops tub_source_video;
 tub_status tub_extractor_open_source(tub_encoder *encoder, const tub_extractor_params *params,
                                      const tub_source_ops *source, tub_extractor **out, tub_error *err);
 
+// tub_windows_read() with another source.
+tub_status tub_windows_read_source(const tub_source_ops *source, const char *path, const tub_sampling *sampling,
+                                   const tub_transform *transform, int video_stream, tub_deliver_clip deliver,
+                                   void *user, int64_t *out_rows, tub_error *err);
+
 #endif

@@ -1,0 +1,189 @@
+#include "batcher.h"
+
+#include <pthread.h>
+#include <string.h>
+
+#include "fail.h"
+#include "memory.h"
+
+struct tub_batcher {
+    pthread_mutex_t lock;
+    pthread_cond_t changed;         // something to hand over, perhaps
+    pthread_cond_t room;
+    int batch, frames, capacity;
+    bool eager, starved, finished, stopped;
+    int64_t undecoded;              // jobs expected whose end hasn't come
+    tub_entry *line;                // a ring
+    int *slots;                     // `frames` for each place of the ring
+    int head, count, items;
+    tub_entry *load_entries;        // what take() handed over
+    int *load_slots;
+};
+
+static bool allocate(tub_batcher *b)
+{
+    size_t places = (size_t)b->capacity, frames = (size_t)b->frames, ints = 0, load_ints = 0;
+    if (!tub_size_mul(places, frames, &ints) || !tub_size_mul((size_t)b->batch, frames, &load_ints))
+        return false;
+    b->line = tub_calloc(places, sizeof *b->line);
+    b->slots = tub_calloc(ints, sizeof *b->slots);
+    b->load_entries = tub_calloc(places, sizeof *b->load_entries);
+    b->load_slots = tub_calloc(load_ints, sizeof *b->load_slots);
+    return b->line && b->slots && b->load_entries && b->load_slots;
+}
+
+tub_status tub_batcher_open(int batch, int ready, int frames, bool eager, tub_batcher **out, tub_error *err)
+{
+    *out = NULL;
+    tub_batcher *b = tub_calloc(1, sizeof *b);
+    if (!b)
+        return tub_fail_memory(err, "the batches");
+    pthread_mutex_init(&b->lock, NULL);
+    pthread_cond_init(&b->changed, NULL);
+    pthread_cond_init(&b->room, NULL);
+    b->batch = batch;
+    b->frames = frames;
+    b->capacity = ready > batch ? ready : batch;
+    b->eager = eager;
+    if (!allocate(b)) {
+        tub_batcher_close(&b);
+        return tub_fail_memory(err, "the batches");
+    }
+    *out = b;
+    return TUB_OK;
+}
+
+void tub_batcher_close(tub_batcher **batcher)
+{
+    if (!batcher || !*batcher)
+        return;
+    tub_batcher *b = *batcher;
+    tub_free(b->load_slots);
+    tub_free(b->load_entries);
+    tub_free(b->slots);
+    tub_free(b->line);
+    pthread_cond_destroy(&b->room);
+    pthread_cond_destroy(&b->changed);
+    pthread_mutex_destroy(&b->lock);
+    tub_free(b);
+    *batcher = NULL;
+}
+
+void tub_batcher_expect(tub_batcher *b)
+{
+    pthread_mutex_lock(&b->lock);
+    b->undecoded++;
+    pthread_mutex_unlock(&b->lock);
+}
+
+static bool append(tub_batcher *b, const tub_entry *entry, const int *slots)
+{
+    while (!b->stopped && b->count == b->capacity)
+        pthread_cond_wait(&b->room, &b->lock);
+    if (b->stopped)
+        return false;
+    int place = (b->head + b->count) % b->capacity;
+    b->line[place] = *entry;
+    b->count++;
+    if (slots) {
+        memcpy(b->slots + (size_t)place * (size_t)b->frames, slots, (size_t)b->frames * sizeof *slots);
+        b->items++;
+    }
+    pthread_cond_signal(&b->changed);
+    return true;
+}
+
+bool tub_batcher_put(tub_batcher *b, const tub_entry *entry, const int *slots)
+{
+    pthread_mutex_lock(&b->lock);
+    bool ok = append(b, entry, slots);
+    pthread_mutex_unlock(&b->lock);
+    return ok;
+}
+
+bool tub_batcher_end(tub_batcher *b, tub_reel *reel)
+{
+    tub_entry end = {.kind = TUB_ENTRY_END, .reel = reel};
+    pthread_mutex_lock(&b->lock);
+    bool ok = append(b, &end, NULL);
+    b->undecoded--;
+    pthread_mutex_unlock(&b->lock);
+    return ok;
+}
+
+static void set_and_tell(tub_batcher *b, bool *flag, bool value)
+{
+    pthread_mutex_lock(&b->lock);
+    *flag = value;
+    pthread_cond_broadcast(&b->changed);
+    pthread_cond_broadcast(&b->room);
+    pthread_mutex_unlock(&b->lock);
+}
+
+void tub_batcher_starving(tub_batcher *b, bool starved)
+{
+    pthread_mutex_lock(&b->lock);
+    b->starved = starved;
+    if (starved)
+        pthread_cond_signal(&b->changed);
+    pthread_mutex_unlock(&b->lock);
+}
+
+void tub_batcher_finish(tub_batcher *b)
+{
+    set_and_tell(b, &b->finished, true);
+}
+
+void tub_batcher_stop(tub_batcher *b)
+{
+    set_and_tell(b, &b->stopped, true);
+}
+
+static bool is_sealed(const tub_batcher *b)
+{
+    return b->items >= b->batch || b->count == b->capacity || b->eager || b->starved || b->undecoded == 0;
+}
+
+static bool is_ready(const tub_batcher *b)
+{
+    return b->count > 0 && (b->line[b->head].kind == TUB_ENTRY_END || is_sealed(b));
+}
+
+static bool is_over(const tub_batcher *b)
+{
+    return b->stopped || (b->finished && b->undecoded == 0 && b->count == 0);
+}
+
+static void move_out(tub_batcher *b, tub_load *load)
+{
+    int most = is_sealed(b) ? b->batch : 0;
+    *load = (tub_load){.entries = b->load_entries, .slots = b->load_slots};
+    while (b->count > 0) {
+        const tub_entry *entry = &b->line[b->head];
+        if (entry->kind != TUB_ENTRY_END) {
+            if (load->items == most)
+                break;
+            memcpy(load->slots + (size_t)load->items * (size_t)b->frames,
+                   b->slots + (size_t)b->head * (size_t)b->frames, (size_t)b->frames * sizeof *load->slots);
+            load->items++;
+        }
+        load->entries[load->count++] = *entry;
+        b->head = (b->head + 1) % b->capacity;
+        b->count--;
+    }
+    b->items -= load->items;
+}
+
+bool tub_batcher_take(tub_batcher *b, tub_load *load)
+{
+    pthread_mutex_lock(&b->lock);
+    while (!is_over(b) && !is_ready(b))
+        pthread_cond_wait(&b->changed, &b->lock);
+    bool taken = !is_over(b);
+    if (taken) {
+        move_out(b, load);
+        pthread_cond_broadcast(&b->room);
+    }
+    pthread_mutex_unlock(&b->lock);
+    return taken;
+}

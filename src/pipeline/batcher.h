@@ -1,0 +1,62 @@
+// The batcher: one line of entries from all decode workers to the device thread, handed over in batches.
+//
+// An entry is an item for the encoder (a clip, or a frame of a frame model) or the end of a video. The line is kept in
+// order, so one video's rows come in order and its end after them. It is bounded: put() and end() block while it is
+// full. A batch is handed over when the device thread asks and
+//
+//   - it is full, or
+//   - the line is full, or
+//   - the encoder is eager: partial batches cost nothing, or
+//   - the slot pool is starved: workers wait for slots that only the batch can give back, or
+//   - no submitted job is still being decoded, so that nothing would fill it.
+//
+// The ends of videos that have no item before them in the line are handed over at once.
+//
+// Thread-safety: take() from one thread, the others from any. Its lock is taken inside the slot pool's (starving).
+#ifndef TUB_BATCHER_H
+#define TUB_BATCHER_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <tubelet/status.h>
+
+typedef struct tub_batcher tub_batcher;
+typedef struct tub_reel tub_reel;
+
+typedef enum tub_entry_kind {
+    TUB_ENTRY_CLIP = 0,         // row `first` of a clip model
+    TUB_ENTRY_FRAME = 1,        // a source frame that stands for output frames first .. first + count - 1
+    TUB_ENTRY_LAST = 2,         // likewise: output frame `first`, the video's last, which only its end asked for
+    TUB_ENTRY_END = 3,          // the video has ended: its reel is the device thread's from now on
+} tub_entry_kind;
+
+typedef struct tub_entry {
+    tub_entry_kind kind;
+    tub_reel *reel;
+    int64_t first, count;
+} tub_entry;
+
+// What take() hands over.
+typedef struct tub_load {
+    tub_entry *entries;         // in order
+    int count;                  // of entries
+    int *slots;                 // items * frames: the slots of the items, in order; a count on each comes along
+    int items;
+} tub_load;
+
+// `batch`: most items of a load; `ready`: most entries that wait; `frames`: slots an item.
+tub_status tub_batcher_open(int batch, int ready, int frames, bool eager, tub_batcher **out, tub_error *err);
+void tub_batcher_close(tub_batcher **batcher);      // accepts NULL
+
+void tub_batcher_expect(tub_batcher *b);            // a job comes: end() will follow
+// An item; its slots' counts go along. Blocks while the line is full. False: stopped.
+bool tub_batcher_put(tub_batcher *b, const tub_entry *entry, const int *slots);
+bool tub_batcher_end(tub_batcher *b, tub_reel *reel);
+void tub_batcher_starving(tub_batcher *b, bool starved);
+void tub_batcher_finish(tub_batcher *b);            // no further jobs will be expected
+void tub_batcher_stop(tub_batcher *b);
+
+// Blocks. `load` stays valid until the next call. False: stopped, or finished and nothing is left.
+bool tub_batcher_take(tub_batcher *b, tub_load *load);
+
+#endif

@@ -1,0 +1,144 @@
+#include <string.h>
+
+#include "clock.h"
+#include "extractor_impl.h"
+#include "fail.h"
+#include "frame_walk.h"
+
+// One video in one worker.
+typedef struct shift {
+    tub_extractor *x;
+    tub_reel *reel;
+    void *source;
+    double decoded, converted;      // seconds that the counters know of
+} shift;
+
+static void count_progress(shift *s)
+{
+    double open = 0, decode = 0, convert = 0;
+    s->x->source->seconds(s->source, &open, &decode, &convert);
+    tub_count_seconds(&s->x->counters.decode, decode - s->decoded);
+    tub_count_seconds(&s->x->counters.convert, convert - s->converted);
+    s->decoded = decode;
+    s->converted = convert;
+}
+
+static bool step(void *user)
+{
+    shift *s = user;
+    atomic_fetch_add_explicit(&s->x->counters.frames, 1, memory_order_relaxed);
+    count_progress(s);
+    return !atomic_load(&s->x->stopping);
+}
+
+static void waited(void *user, double seconds)
+{
+    shift *s = user;
+    tub_count_seconds(&s->x->counters.decode_wait, seconds);
+}
+
+static bool put(shift *s, const tub_entry *entry, const int *slots)
+{
+    double start = tub_now();
+    bool ok = tub_batcher_put(s->x->batcher, entry, slots);
+    waited(s, tub_now() - start);
+    return ok;
+}
+
+static bool put_window(void *user, int64_t row, const int *slots)
+{
+    shift *s = user;
+    tub_entry entry = {.kind = TUB_ENTRY_CLIP, .reel = s->reel, .first = row, .count = 1};
+    tub_slot_pool_hold_all(s->x->pool, slots, s->x->sampling.clip_length);
+    return put(s, &entry, slots);
+}
+
+static bool put_frame(void *user, int slot, int64_t first, int64_t count, bool last)
+{
+    shift *s = user;
+    tub_entry_kind kind = last ? TUB_ENTRY_LAST : TUB_ENTRY_FRAME;
+    tub_entry entry = {.kind = kind, .reel = s->reel, .first = first, .count = count};
+    return put(s, &entry, &slot);
+}
+
+static const tub_walk_sink clip_sink = {.window = put_window, .step = step, .waited = waited};
+static const tub_walk_sink frame_sink = {.frame = put_frame, .step = step, .waited = waited};
+
+static tub_status check_pixels(const shift *s, tub_error *err)
+{
+    const tub_encoder_info *info = s->x->info;
+    int height = 0, width = 0;
+    bool is_float = false;
+    size_t bytes = 0;
+    s->x->source->pixels(s->source, &height, &width, &is_float, &bytes);
+    if (height != info->height || width != info->width)
+        return tub_fail(err, TUB_ERROR_VIDEO,
+                        "frames are %dx%d after the transform, but the model takes %dx%d: choose a size or a crop",
+                        height, width, info->height, info->width);
+    if (is_float != info->pixels_are_float || bytes != info->pixel_bytes)
+        return tub_fail(err, TUB_ERROR_VIDEO, "frames are %zu bytes of %s after the transform, but the model takes %zu of %s",
+                        bytes, is_float ? "float" : "uint8", info->pixel_bytes,
+                        info->pixels_are_float ? "float" : "uint8");
+    return TUB_OK;
+}
+
+static tub_status extract(shift *s, tub_error *err)
+{
+    tub_extractor *x = s->x;
+    TUB_TRY(check_pixels(s, err));
+    if (x->info->per_frame)
+        TUB_TRY(tub_frame_rows_open(&x->sampling, x->info->dim, &s->reel->frame_rows, err));
+    tub_walk walk = {.ops = x->source,
+                     .source = s->source,
+                     .sampling = &x->sampling,
+                     .pool = x->pool,
+                     .sink = x->info->per_frame ? &frame_sink : &clip_sink,
+                     .user = s};
+    tub_status status = tub_walk_run(&walk, err);
+    s->reel->frames = walk.frames;
+    return status;
+}
+
+static void note_seconds(shift *s)
+{
+    tub_reel *reel = s->reel;
+    s->x->source->seconds(s->source, &reel->init_seconds, &reel->decode_seconds, &reel->convert_seconds);
+    count_progress(s);
+}
+
+static void name_the_video(tub_reel *reel)
+{
+    if (!strstr(reel->error.text, reel->path))
+        tub_fail_within(&reel->error, reel->status, "%s", reel->path);
+}
+
+static void run(tub_extractor *x, tub_reel *reel)
+{
+    shift s = {.x = x, .reel = reel};
+    tub_video_params params = {
+        .size = sizeof params, .stream = x->video_stream, .threads = 1, .transform = &x->info->transform};
+    reel->started = tub_now();
+    reel->status = x->source->open(reel->path, &params, &s.source, &reel->error);
+    if (reel->status == TUB_OK) {
+        reel->status = extract(&s, &reel->error);
+        x->source->info(s.source, &reel->info);
+        note_seconds(&s);
+        x->source->close(&s.source);
+    } else {
+        reel->init_seconds = tub_now() - reel->started;
+    }
+    if (reel->status == TUB_END)    // stopped: nobody waits for it any more
+        return;
+    if (reel->status != TUB_OK)
+        name_the_video(reel);
+    tub_batcher_end(x->batcher, reel);
+}
+
+void *tub_decode_worker(void *extractor)
+{
+    tub_extractor *x = extractor;
+    tub_reel *reel = NULL;
+    while (tub_queue_receive(x->jobs, &reel) == TUB_OK)
+        run(x, reel);
+    return NULL;
+}

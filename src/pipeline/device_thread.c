@@ -1,0 +1,218 @@
+#include <stdio.h>
+#include <string.h>
+
+#include "clock.h"
+#include "extractor_impl.h"
+#include "fail.h"
+#include "memory.h"
+
+// The device thread's own: scratch for one load.
+typedef struct device {
+    tub_extractor *x;
+    tub_reel *reel;                 // whose rows are being made
+    const void **frames;            // batch * frames pointers
+    float *rows;                    // batch * dim
+    bool closed;                    // nobody takes results any more
+} device;
+
+static bool send(device *d, const tub_result *result)
+{
+    if (tub_queue_send(d->x->results, result) != TUB_OK)
+        d->closed = true;
+    return !d->closed;
+}
+
+static bool send_chunk(device *d, tub_reel *reel)
+{
+    if (reel->chunk_rows == 0)
+        return true;
+    tub_result result = {.kind = TUB_RESULT_ROWS,
+                         .tag = reel->tag,
+                         .rows = reel->chunk,
+                         .first_row = reel->rows - reel->chunk_rows,
+                         .count = reel->chunk_rows,
+                         .dim = d->x->info->dim};
+    if (!send(d, &result))
+        return false;
+    reel->chunk = NULL;             // the result's now
+    reel->chunk_rows = 0;
+    return true;
+}
+
+static void drop_rows(tub_reel *reel)
+{
+    tub_free(reel->chunk);
+    reel->chunk = NULL;
+    reel->chunk_rows = 0;
+}
+
+static bool add_row(void *user, int64_t row, const float *values)
+{
+    device *d = user;
+    tub_reel *reel = d->reel;
+    size_t dim = (size_t)d->x->info->dim;
+    if (row != reel->rows) {
+        reel->trouble = tub_fail(&reel->trouble_error, TUB_ERROR_INTERNAL, "row %lld came as row %lld", (long long)row,
+                                 (long long)reel->rows);
+        return false;
+    }
+    if (!reel->chunk)
+        reel->chunk = tub_alloc_aligned((size_t)d->x->chunk_rows * dim, sizeof *reel->chunk);
+    if (!reel->chunk) {
+        reel->trouble = tub_fail_memory(&reel->trouble_error, "the rows of a video");
+        return false;
+    }
+    memcpy(reel->chunk + (size_t)reel->chunk_rows * dim, values, dim * sizeof *values);
+    reel->chunk_rows++;
+    reel->rows++;
+    atomic_fetch_add_explicit(&d->x->counters.rows, 1, memory_order_relaxed);
+    return reel->chunk_rows < d->x->chunk_rows || send_chunk(d, reel);
+}
+
+static void add_item(device *d, const tub_entry *entry, const float *values)
+{
+    tub_reel *reel = d->reel = entry->reel;
+    if (reel->trouble != TUB_OK)
+        return;
+    tub_status status = TUB_OK;
+    if (entry->kind == TUB_ENTRY_CLIP)
+        add_row(d, entry->first, values);
+    else
+        status = tub_frame_rows_add(reel->frame_rows, values, entry->first, entry->count,
+                                    entry->kind == TUB_ENTRY_LAST, add_row, d, &reel->trouble_error);
+    if (status < 0)
+        reel->trouble = status;
+    if (reel->trouble != TUB_OK)
+        drop_rows(reel);
+}
+
+// Frame models: windows that only the end of the video completes.
+static void finish_frames(device *d, tub_reel *reel)
+{
+    d->reel = reel;
+    tub_status status =
+        tub_frame_rows_finish(reel->frame_rows, reel->frames, add_row, d, &reel->trouble_error);
+    if (status < 0)
+        reel->trouble = status;
+}
+
+static tub_status judge(const device *d, tub_reel *reel, int64_t total)
+{
+    if (reel->status != TUB_OK)
+        return reel->status;
+    if (reel->trouble != TUB_OK) {
+        reel->error = reel->trouble_error;
+        tub_fail_within(&reel->error, reel->trouble, "%s", reel->path);
+    } else if (reel->rows != total && !d->closed) {
+        reel->trouble = tub_fail(&reel->error, TUB_ERROR_INTERNAL, "%s: %lld rows instead of %lld", reel->path,
+                                 (long long)reel->rows, (long long)total);
+    }
+    return reel->trouble;
+}
+
+static void fill_in_done(const device *d, tub_reel *reel, tub_result *done)
+{
+    const tub_sampling *s = &d->x->sampling;
+    int64_t rows = tub_sampling_rows(s, reel->frames);
+    int64_t span = (int64_t)(s->clip_length - 1) * s->interval + 1;
+    done->kind = TUB_RESULT_DONE;
+    done->tag = reel->tag;
+    done->info = reel->info;
+    done->frames = reel->frames;
+    done->fps = s->fps > 0 ? s->fps : reel->info.fps;
+    done->is_short = reel->frames < span;
+    done->dim = d->x->info->dim;
+    done->status = judge(d, reel, rows);
+    done->total_rows = done->status == TUB_OK ? rows : 0;
+    const char *text = done->status != TUB_OK ? reel->error.text : reel->info.partial ? reel->info.reason : "";
+    snprintf(done->text, sizeof done->text, "%s", text);
+    done->init_seconds = reel->init_seconds;
+    done->decode_seconds = reel->decode_seconds;
+    done->convert_seconds = reel->convert_seconds;
+    done->forward_seconds = reel->forward_seconds;
+    done->wall_seconds = tub_now() - reel->started;
+}
+
+static void end_reel(device *d, tub_reel *reel)
+{
+    tub_result done = {0};
+    if (reel->status == TUB_OK && reel->trouble == TUB_OK && reel->frame_rows)
+        finish_frames(d, reel);
+    fill_in_done(d, reel, &done);
+    if (done.status == TUB_OK)
+        send_chunk(d, reel);
+    if (!d->closed)
+        send(d, &done);
+    tub_reel_release(d->x, reel);
+}
+
+static tub_status encode(device *d, const tub_load *load, double *seconds, tub_error *err)
+{
+    int slots = load->items * d->x->info->frames;
+    for (int i = 0; i < slots; i++)
+        d->frames[i] = tub_slot_pool_memory(d->x->pool, load->slots[i]);
+    double start = tub_now();
+    tub_status status = tub_encoder_run(d->x->encoder, d->frames, load->items, d->rows, NULL, err);
+    *seconds = tub_now() - start;
+    tub_count_seconds(&d->x->counters.forward, *seconds);
+    tub_slot_pool_release_all(d->x->pool, load->slots, slots);
+    return status;
+}
+
+static void deliver(device *d, const tub_load *load, double seconds)
+{
+    const float *values = d->rows;
+    for (int i = 0; i < load->count && !d->closed; i++) {
+        const tub_entry *entry = &load->entries[i];
+        if (entry->kind == TUB_ENTRY_END) {
+            end_reel(d, entry->reel);
+            continue;
+        }
+        entry->reel->forward_seconds += seconds / load->items;
+        add_item(d, entry, values);
+        values += d->x->info->dim;
+    }
+}
+
+static bool take(device *d, tub_load *load)
+{
+    double start = tub_now();
+    bool taken = tub_batcher_take(d->x->batcher, load);
+    tub_count_seconds(&d->x->counters.device_wait, tub_now() - start);
+    return taken;
+}
+
+static void work(device *d)
+{
+    tub_load load;
+    tub_error err = {0};
+    while (!d->closed && take(d, &load)) {
+        double seconds = 0;
+        if (load.items > 0 && encode(d, &load, &seconds, &err) != TUB_OK) {
+            tub_extractor_fail(d->x, &err);
+            break;
+        }
+        deliver(d, &load, seconds);
+    }
+}
+
+void *tub_device_thread(void *extractor)
+{
+    tub_extractor *x = extractor;
+    const tub_encoder_info *info = x->info;
+    size_t batch = (size_t)info->batch;
+    device d = {.x = x};
+    tub_error err;
+    d.frames = tub_calloc(batch, (size_t)info->frames * sizeof *d.frames);
+    d.rows = tub_alloc_aligned(batch * (size_t)info->dim, sizeof *d.rows);
+    if (d.frames && d.rows) {
+        work(&d);
+    } else {
+        tub_fail_memory(&err, "a batch of rows");
+        tub_extractor_fail(x, &err);
+    }
+    tub_queue_finish(x->results);
+    tub_free(d.rows);
+    tub_free(d.frames);
+    return NULL;
+}

@@ -1,0 +1,289 @@
+#include <signal.h>
+#include <string.h>
+
+#include "clock.h"
+#include "encoder_impl.h"
+#include "extractor_impl.h"
+#include "fail.h"
+#include "memory.h"
+#include "team.h"
+
+enum { RESULTS = 32, CHUNK_ROWS = 64, CHUNK_BYTES = 256 * 1024 };
+
+void tub_count_seconds(_Atomic int64_t *counter, double seconds)
+{
+    atomic_fetch_add_explicit(counter, (int64_t)(seconds * 1e9), memory_order_relaxed);
+}
+
+static double counted_seconds(_Atomic int64_t *counter)
+{
+    return (double)atomic_load_explicit(counter, memory_order_relaxed) / 1e9;
+}
+
+static void starving(void *context, bool starved)
+{
+    tub_batcher_starving(context, starved);
+}
+
+static void stop_decoding(tub_extractor *x)
+{
+    atomic_store(&x->stopping, true);
+    if (x->jobs)
+        tub_queue_stop(x->jobs);
+    if (x->pool)
+        tub_slot_pool_stop(x->pool);
+    if (x->batcher)
+        tub_batcher_stop(x->batcher);
+}
+
+void tub_extractor_fail(tub_extractor *x, const tub_error *error)
+{
+    pthread_mutex_lock(&x->lock);
+    x->failure = *error;
+    x->failed = true;
+    pthread_mutex_unlock(&x->lock);
+    stop_decoding(x);
+}
+
+void tub_extractor_cancel(tub_extractor *x)
+{
+    if (!x)
+        return;
+    atomic_store(&x->cancelled, true);
+    stop_decoding(x);
+    if (x->results)
+        tub_queue_stop(x->results);
+}
+
+// A library's threads leave the process's signals to the program's.
+static bool start_thread(pthread_t *thread, void *(*run)(void *), void *argument)
+{
+    sigset_t all, before;
+    sigfillset(&all);
+    if (pthread_sigmask(SIG_SETMASK, &all, &before) != 0)
+        return false;
+    bool ok = pthread_create(thread, NULL, run, argument) == 0;
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    return ok;
+}
+
+static tub_status start_threads(tub_extractor *x, tub_error *err)
+{
+    x->device_started = start_thread(&x->device, tub_device_thread, x);
+    if (!x->device_started)
+        return tub_fail(err, TUB_ERROR_MEMORY, "the device thread can't be started: too many threads");
+    while (x->started_workers < x->plan.workers) {
+        if (!start_thread(&x->workers[x->started_workers], tub_decode_worker, x))
+            break;
+        x->started_workers++;
+    }
+    if (x->started_workers == 0)
+        return tub_fail(err, TUB_ERROR_MEMORY, "no decoding thread can be started: too many threads");
+    if (x->started_workers < x->plan.workers)
+        tub_warn(&x->log, "only %d of %d decoding threads could be started", x->started_workers, x->plan.workers);
+    return TUB_OK;
+}
+
+static tub_status check_clip(const tub_encoder_info *info, const tub_sampling *s, tub_error *err)
+{
+    if (info->dim < 1 || info->pixel_bytes < 1 || info->frames < 1 || info->batch < 1)
+        return tub_fail(err, TUB_ERROR_INTERNAL, "the encoder's info is incomplete");
+    if (info->per_frame && info->frames != 1)
+        return tub_fail(err, TUB_ERROR_INTERNAL, "a frame model with %d frames an item", info->frames);
+    if (!info->per_frame && s->clip_length != info->frames)
+        return tub_fail(err, TUB_ERROR_MODEL, "windows of %d frames were asked for, but the model is open for clips of %d",
+                        s->clip_length, info->frames);
+    return TUB_OK;
+}
+
+static tub_status resolve(tub_extractor *x, const tub_extractor_params *params, tub_error *err)
+{
+    tub_sampling asked = params->sampling;
+    asked.size = sizeof asked;
+    if (!x->info->per_frame && asked.clip_length == 0)
+        asked.clip_length = x->info->frames;
+    TUB_TRY(tub_sampling_resolve(&asked, x->info->clip_length, &x->sampling, err));
+    TUB_TRY(check_clip(x->info, &x->sampling, err));
+    TUB_TRY(tub_resource_plan_make(x->info, &x->sampling, params, tub_usable_processors(), tub_usable_memory(),
+                                   &x->plan, err));
+    if (x->plan.workers < x->plan.asked_workers)
+        tub_inform(&x->log, "the slot memory allows %d videos at once instead of %d", x->plan.workers,
+                   x->plan.asked_workers);
+    return TUB_OK;
+}
+
+static int choose_chunk_rows(int dim)
+{
+    size_t rows = CHUNK_BYTES / ((size_t)dim * sizeof(float));
+    return rows < 1 ? 1 : rows > CHUNK_ROWS ? CHUNK_ROWS : (int)rows;
+}
+
+static tub_status build(tub_extractor *x, const tub_extractor_params *params, tub_error *err)
+{
+    TUB_TRY(resolve(x, params, err));
+    const tub_encoder_info *info = x->info;
+    x->chunk_rows = choose_chunk_rows(info->dim);
+    TUB_TRY(tub_slot_pool_open(x->plan.slots, x->plan.slot_bytes, &x->pool, err));
+    TUB_TRY(tub_batcher_open(info->batch, x->plan.ready, info->frames, info->eager, &x->batcher, err));
+    tub_slot_pool_watch(x->pool, starving, x->batcher);
+    x->jobs = tub_queue_create((size_t)x->plan.jobs, sizeof(tub_reel *));
+    x->results = tub_queue_create(RESULTS, sizeof(tub_result));
+    x->workers = tub_calloc((size_t)x->plan.workers, sizeof *x->workers);
+    if (!x->jobs || !x->results || !x->workers)
+        return tub_fail_memory(err, "the extractor's queues");
+    return start_threads(x, err);
+}
+
+tub_status tub_extractor_open_source(tub_encoder *encoder, const tub_extractor_params *params,
+                                     const tub_source_ops *source, tub_extractor **out, tub_error *err)
+{
+    if (!out)
+        return tub_fail(err, TUB_ERROR_ARGUMENT, "extractor: nowhere to put it");
+    *out = NULL;
+    if (!encoder || !source)
+        return tub_fail(err, TUB_ERROR_ARGUMENT, "extractor: no encoder");
+    if (params && params->size != 0 && params->size != sizeof *params)
+        return tub_fail(err, TUB_ERROR_ARGUMENT, "tub_extractor_params: size %zu instead of %zu", params->size,
+                        sizeof *params);
+    const tub_extractor_params defaults = {.size = sizeof defaults};
+    const tub_extractor_params *p = params ? params : &defaults;
+    tub_extractor *x = tub_calloc(1, sizeof *x);
+    if (!x)
+        return tub_fail_memory(err, "an extractor");
+    pthread_mutex_init(&x->lock, NULL);
+    x->encoder = encoder;
+    x->info = tub_encoder_get_info(encoder);
+    x->source = source;
+    x->log = p->log;
+    x->video_stream = p->video_stream;
+    tub_status status = build(x, p, err);
+    if (status != TUB_OK)
+        tub_extractor_close(&x);
+    *out = x;
+    return status;
+}
+
+tub_status tub_extractor_open(tub_encoder *encoder, const tub_extractor_params *params, tub_extractor **out,
+                              tub_error *err)
+{
+    return tub_extractor_open_source(encoder, params, &tub_source_video, out, err);
+}
+
+// Why nothing comes any more.
+static tub_status how_it_ended(tub_extractor *x, tub_error *err)
+{
+    if (atomic_load(&x->cancelled))
+        return tub_fail(err, TUB_ERROR_CANCELLED, "cancelled");
+    pthread_mutex_lock(&x->lock);
+    bool failed = x->failed;
+    tub_status status = x->failure.status;
+    if (failed && err)
+        *err = x->failure;
+    pthread_mutex_unlock(&x->lock);
+    return failed ? status : TUB_END;
+}
+
+tub_status tub_extractor_submit(tub_extractor *x, const tub_job *job, tub_error *err)
+{
+    if (!job || !job->path)
+        return tub_fail(err, TUB_ERROR_ARGUMENT, "extractor: a job without a path");
+    tub_status ended = how_it_ended(x, err);
+    if (ended != TUB_END)
+        return ended;
+    if (x->finished)
+        return tub_fail(err, TUB_ERROR_ARGUMENT, "extractor: %s was submitted after finish", job->path);
+    // Jobs come from this thread alone: what is free now stays free.
+    if (tub_queue_count(x->jobs) >= (size_t)x->plan.jobs)
+        return TUB_AGAIN;
+    tub_reel *reel = tub_reel_create(x, job);
+    if (!reel)
+        return tub_fail_memory(err, "a job");
+    tub_batcher_expect(x->batcher);
+    x->submitted++;
+    if (tub_queue_send(x->jobs, &reel) == TUB_OK)
+        return TUB_OK;
+    return how_it_ended(x, err);    // stopped meanwhile; close() finds the reel
+}
+
+void tub_extractor_finish(tub_extractor *x)
+{
+    if (x->finished)
+        return;
+    x->finished = true;
+    tub_queue_finish(x->jobs);
+    tub_batcher_finish(x->batcher);
+}
+
+tub_status tub_extractor_receive(tub_extractor *x, tub_result *out, tub_error *err)
+{
+    if (x->delivered == x->submitted && !x->finished) {
+        tub_status ended = how_it_ended(x, err);
+        return ended == TUB_END ? TUB_AGAIN : ended;
+    }
+    if (tub_queue_receive(x->results, out) != TUB_OK)
+        return how_it_ended(x, err);
+    if (out->kind == TUB_RESULT_DONE)
+        x->delivered++;
+    return TUB_OK;
+}
+
+void tub_result_release(tub_extractor *x, tub_result *result)
+{
+    (void)x;
+    if (!result)
+        return;
+    union {
+        const float *given;
+        void *ours;
+    } rows = {.given = result->rows};   // const for the caller only
+    tub_free(rows.ours);
+    result->rows = NULL;
+}
+
+void tub_extractor_progress(tub_extractor *x, tub_progress *out)
+{
+    tub_counters *c = &x->counters;
+    *out = (tub_progress){
+        .frames_decoded = atomic_load_explicit(&c->frames, memory_order_relaxed),
+        .rows_done = atomic_load_explicit(&c->rows, memory_order_relaxed),
+        .decode_seconds = counted_seconds(&c->decode),
+        .convert_seconds = counted_seconds(&c->convert),
+        .forward_seconds = counted_seconds(&c->forward),
+        .decode_wait_seconds = counted_seconds(&c->decode_wait),
+        .device_wait_seconds = counted_seconds(&c->device_wait),
+        .decode_threads = x->started_workers,
+        .slots = x->plan.slots,
+        .slots_free = tub_slot_pool_free_count(x->pool),
+    };
+}
+
+static void free_queues(tub_extractor *x)
+{
+    tub_result result;
+    if (x->results)
+        while (tub_queue_drain(x->results, &result))
+            tub_result_release(x, &result);
+    tub_queue_destroy(&x->results);
+    tub_queue_destroy(&x->jobs);
+}
+
+void tub_extractor_close(tub_extractor **extractor)
+{
+    if (!extractor || !*extractor)
+        return;
+    tub_extractor *x = *extractor;
+    tub_extractor_cancel(x);
+    for (int i = 0; i < x->started_workers; i++)
+        pthread_join(x->workers[i], NULL);
+    if (x->device_started)
+        pthread_join(x->device, NULL);
+    free_queues(x);
+    while (x->reels)
+        tub_reel_release(x, x->reels);
+    tub_batcher_close(&x->batcher);
+    tub_slot_pool_close(&x->pool);
+    tub_free(x->workers);
+    pthread_mutex_destroy(&x->lock);
+    tub_free(x);
+    *extractor = NULL;
+}

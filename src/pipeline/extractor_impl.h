@@ -1,0 +1,117 @@
+// The extractor from inside: who exists, who talks to whom, who owns what.
+//
+//    caller ──submit──► jobs ──► decode workers ──put, end──► batcher ──take──► device thread ──► results ──receive──► caller
+//                                     │  ▲                                           │
+//                                     └take── slot pool ◄──────────release───────────┘
+//
+// The caller's thread submits jobs and receives results; it never blocks in submit.
+//
+// A decode worker (decode_worker.c) takes a job, opens its source and walks over its frames (frame_walk.h). Wanted
+// frames go into slots, complete windows (frame models: single frames) go to the batcher as entries, and the end of
+// the video as the last one. Waiting for a slot is the back-pressure: when the device is slow, slots run out.
+//
+// The device thread (device_thread.c) is the only one that runs the encoder and the only one that sends results. It
+// takes loads of entries from the batcher, encodes them, gives the slots back, appends each row to its video's chunk of
+// rows, and sends a chunk when it is full, at the video's end with DONE behind it. Frame models make a detour: their
+// embeddings go through frame_rows.h, which turns them into window means.
+//
+// A reel is one job on its way. submit() makes it and puts it into the list of reels; the worker that decodes it owns
+// it until batcher_end(), the device thread after, which frees it when DONE is sent. Two parts of it are the device
+// thread's from the start: they are marked below. What is cut short (cancel, a failed device) leaves its reels in the
+// list for close(). A chunk of rows is the reel's, then the result's; tub_result_release() frees it.
+//
+// Nothing is unbounded: jobs, entries, slots and results have fixed numbers, a reel has one chunk. Nothing can lock up:
+// the caller waits only for results; the device thread waits for the caller, or for entries when there is no load to
+// seal (batcher.h says when there is); a worker waits for room in the line, which is then full and thus sealed, or for
+// a slot, and then the pool is starved and the load is sealed; if there is no entry either, all slots are held by
+// incomplete windows, and of slots there are enough for every open video to complete one (resource_plan.h).
+//
+// Stopping: `stopping` is set, then pool, batcher and queues are stopped, which wakes everyone. Cancel stops the results
+// as well; a failed device finishes them, so that what was sent before is still delivered and then its error.
+//
+// Lock order: slot pool -> batcher -> results; the list's lock and the queues' are leaves. None is held across a source,
+// the encoder or the caller's functions.
+#ifndef TUB_EXTRACTOR_IMPL_H
+#define TUB_EXTRACTOR_IMPL_H
+
+#include <pthread.h>
+#include <stdatomic.h>
+
+#include "batcher.h"
+#include "frame_rows.h"
+#include "queue.h"
+#include "resource_plan.h"
+#include "slot_pool.h"
+#include "source.h"
+
+struct tub_reel {
+    tub_reel *before, *after;       // in the list of reels
+    char *path;
+    void *tag;
+    // the worker's until the end entry
+    tub_status status;
+    tub_error error;
+    tub_video_info info;
+    int64_t frames;                 // after resampling
+    double started, init_seconds, decode_seconds, convert_seconds;
+    tub_frame_rows *frame_rows;     // frame models: made by the worker, used by the device thread
+    // the device thread's
+    float *chunk;                   // rows not sent yet, or NULL
+    int chunk_rows;
+    int64_t rows;                   // made so far, those in the chunk included
+    double forward_seconds;
+    tub_status trouble;             // why its rows can't be delivered
+    tub_error trouble_error;
+};
+
+// Seconds are kept as nanoseconds.
+typedef struct tub_counters {
+    _Atomic int64_t frames, rows, decode, convert, forward, decode_wait, device_wait;
+} tub_counters;
+
+struct tub_extractor {
+    tub_encoder *encoder;           // borrowed
+    const tub_encoder_info *info;
+    const tub_source_ops *source;
+    tub_sampling sampling;
+    tub_log log;
+    int video_stream;
+    tub_resource_plan plan;
+    int chunk_rows;                 // most rows of one result
+    tub_counters counters;
+
+    tub_queue *jobs;                // of tub_reel *
+    tub_queue *results;             // of tub_result
+    tub_slot_pool *pool;
+    tub_batcher *batcher;
+
+    pthread_t *workers;
+    int started_workers;
+    pthread_t device;
+    bool device_started;
+    atomic_bool stopping, cancelled;
+
+    pthread_mutex_t lock;           // the three below
+    tub_reel *reels;
+    tub_error failure;              // of the device
+    bool failed;
+
+    // the caller's thread
+    int64_t submitted, delivered;
+    bool finished;
+};
+
+// Thread mains; the argument is the extractor.
+void *tub_decode_worker(void *extractor);
+void *tub_device_thread(void *extractor);
+
+// NULL: out of memory. In the list from now on, until released.
+tub_reel *tub_reel_create(tub_extractor *x, const tub_job *job);
+void tub_reel_release(tub_extractor *x, tub_reel *reel);
+
+// The device failed: everything stops, receive() tells `error` after what was sent before.
+void tub_extractor_fail(tub_extractor *x, const tub_error *error);
+
+void tub_count_seconds(_Atomic int64_t *counter, double seconds);
+
+#endif

@@ -1,0 +1,50 @@
+// A frame walk: one pass over a video that puts the wanted frames into slots and says which windows they make.
+//
+// Each frame is decoded once and, if a window wants it, converted once. Resampled in time, a frame's fate is known only
+// when the next one has come, but only the current frame can be converted: there every frame that is a candidate is
+// converted, into one slot that the next candidate overwrites if nothing wanted the first.
+//
+// Runs in the calling thread; the walk's slot pool may make it wait.
+#ifndef TUB_FRAME_WALK_H
+#define TUB_FRAME_WALK_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "slot_pool.h"
+#include "source.h"
+#include "windower.h"
+
+// Who takes what the walk finds. Each returns false to stop.
+typedef struct tub_walk_sink {
+    // A window is complete: clip_length slots, held by the walk during the call. NULL: frames are asked for instead.
+    bool (*window)(void *user, int64_t row, const int *slots);
+    // A source frame that stands for output frames first .. first + count - 1, some of them wanted. Its slot comes with
+    // a count, the callee's from now on. `last`: as of TUB_ENTRY_LAST.
+    bool (*frame)(void *user, int slot, int64_t first, int64_t count, bool last);
+    // After each decoded frame. May be NULL.
+    bool (*step)(void *user);
+    // A slot was waited for. May be NULL.
+    void (*waited)(void *user, double seconds);
+} tub_walk_sink;
+
+typedef struct tub_walk {
+    const tub_source_ops *ops;
+    void *source;                       // open
+    const tub_sampling *sampling;       // resolved
+    tub_slot_pool *pool;
+    const tub_walk_sink *sink;
+    void *user;
+    int64_t frames;                     // out: output frames, that is, after resampling
+    // the walk's own
+    tub_windower *windower;
+    int64_t *handles;
+    int *slots;
+    int candidate, previous;            // slots with a count, or -1: see above; that of the last output frame decided
+} tub_walk;
+
+// Fill in the first block, all else zero. TUB_END: the sink or the pool said stop. Errors: the source's;
+// TUB_ERROR_VIDEO (no frame, timestamps that make no sense), TUB_ERROR_MEMORY. No slot stays held.
+tub_status tub_walk_run(tub_walk *walk, tub_error *err);
+
+#endif

@@ -1,0 +1,29 @@
+// The resource plan: how many workers and slots an extractor gets, decided once at open.
+//
+// Let `pinned` be the slots that one open video may pin: what its windower holds and, with fps resampling, the frame
+// whose stay isn't decided yet and the last one that was. Memory allowing, there are slots for every open video, the
+// batch in flight and the clips that are ready beyond it. With less memory there are fewer slots and batches are
+// sealed early; with still less, fewer videos are open at once.
+#ifndef TUB_RESOURCE_PLAN_H
+#define TUB_RESOURCE_PLAN_H
+
+#include <stddef.h>
+#include <tubelet/extractor.h>
+
+typedef struct tub_resource_plan {
+    int workers;            // decode workers, one decoding thread each
+    int asked_workers;      // as many as there would be with more slot memory
+    int pinned;             // slots that one video may pin
+    int slots;
+    size_t slot_bytes;
+    int ready;              // most entries that wait for the device
+    int jobs;               // most jobs that wait for a worker
+} tub_resource_plan;
+
+// `s` is resolved. `processors`, `memory`: what the process may use.
+// Errors: TUB_ERROR_MEMORY where the slot memory doesn't hold the windows of a single video.
+tub_status tub_resource_plan_make(const tub_encoder_info *info, const tub_sampling *s,
+                                  const tub_extractor_params *params, int processors, size_t memory,
+                                  tub_resource_plan *out, tub_error *err);
+
+#endif
