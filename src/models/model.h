@@ -19,7 +19,9 @@ typedef struct tub_config {
     double eps;
     tub_activation activation;
     bool qkv_bias, query_bias, key_bias, value_bias, proj_bias, mlp_bias;
-    bool gated, head, mean_pooling, rms, registers_family;
+    bool gated, mean_pooling, rms;
+    bool antialias_positions;           // when positions are resized
+    bool head;                          // TUB_POOL_POOLER is there, and the default
     int registers;
     double rope_theta;
     int rope_temporal;
@@ -30,6 +32,7 @@ typedef struct tub_size {
     const char *name;                   // "base"
     int hidden, layers, heads, mlp;
     int patch;
+    int image;                          // pixels of a side
     bool gated;
 } tub_size;
 
@@ -43,21 +46,25 @@ typedef struct tub_build {
 
 typedef struct tub_architecture {
     const char *name;
-    const char *const *model_types;     // NULL-terminated
+    const char *model_types;            // the model_type values that it answers to, comma-separated
     const char *feature;                // the default feature in words
+    const char *pooler;                 // what TUB_POOL_POOLER is, in words
     bool per_frame;
+    bool class_token;                   // TUB_POOL_CLS and a prefix before the patch tokens
     const tub_size *sizes;              // the default first; ends with name NULL
+    const char *size_names;             // their names, comma-separated
     const char *processor;              // class of the default preprocessor: see preprocess.h
     // Reads `config` with the class defaults filled in. Errors: TUB_ERROR_MODEL naming the key.
     tub_status (*read_config)(const json_t *config, tub_config *out, tub_error *err);
-    // Fills in a config for `init`, and the JSON that goes with it (new reference).
-    tub_status (*make_config)(const tub_size *size, tub_config *out, json_t **json, tub_error *err);
+    // The config.json that `init` writes (new reference; NULL on failure).
+    json_t *(*make_config)(const tub_size *size);
     // Binds into `weights` (architecture's own struct of weights_bytes bytes, zeroed). Errors go to the binder.
     void (*bind)(tub_binder *b, tub_config *config, void *weights);
     size_t weights_bytes;
     // Whether an item of this shape can be taken. Errors: TUB_ERROR_MODEL.
     tub_status (*check)(const tub_config *config, const tub_build *build, tub_error *err);
-    // Appends the operations; returns the outputs. `arena` holds constants made for this shape.
+    // Appends the operations; returns the outputs. `arena` holds constants made for this shape. `build`: checked, its
+    // pool is never DEFAULT.
     void (*build)(const tub_config *config, const void *weights, const tub_build *build, tub_arena *arena,
                   tub_program *p, tub_value *feature, tub_value *tokens);
 } tub_architecture;
@@ -80,6 +87,11 @@ const tub_architecture *tub_architecture_find(const char *model_type);
 // lists the known ones; a tensor missing, unexpected or of another shape by name).
 tub_status tub_model_open(const tub_checkpoint *c, tub_model **out, tub_error *err);
 void tub_model_close(tub_model **m);        // accepts NULL
+
+// The pool that DEFAULT means for this checkpoint; others as they are.
+tub_pool tub_model_pool(const tub_model *m, tub_pool pool);
+// A pool's row in words. Static memory.
+const char *tub_model_feature(const tub_model *m, tub_pool pool);
 
 // The program for items of this shape. The constants stay the model's. Errors: TUB_ERROR_MODEL (a clip length, a size
 // or a pool that the model can't take), TUB_ERROR_INTERNAL.

@@ -32,6 +32,8 @@ const char *tub_binder_prefix_in_use(const tub_binder *b);
 
 // Whether prefix + name exists. CREATE: `wanted`, the model's default.
 bool tub_binder_has(const tub_binder *b, const char *name, bool wanted);
+// Likewise without the prefix (heads that lie outside of the wrapped tower).
+bool tub_binder_has_absolute(const tub_binder *b, const char *name, bool wanted);
 // Its shape, where sizes follow the file (`rank` 0 if absent). CREATE: rank 0.
 void tub_binder_shape(const tub_binder *b, const char *name, int *rank, int64_t dims[8]);
 
@@ -44,13 +46,17 @@ tub_tensor tub_bind(tub_binder *b, tub_fill fill, int rank, const int64_t *dims,
 tub_tensor tub_bind_absolute(tub_binder *b, tub_fill fill, int rank, const int64_t *dims, const char *name, ...)
     __attribute__((format(printf, 5, 6)));
 
+// Zeroed memory that lives as long as the tensors (lists of layers); NULL after an error, which is kept.
+void *tub_bind_alloc(tub_binder *b, size_t count, size_t size);
+
 // Derived constants, in the arena.
 // Rows of several tensors one below the other ([n1, K], [n2, K], ... -> [n1+n2+.., K]; vectors likewise). An empty
-// tensor among vectors (a bias that isn't there) counts as `zeros[i]` zeros.
+// tensor among vectors (a bias that isn't there) counts as `zeros[i]` zeros. All empty: an empty tensor. CREATE: shape
+// only, data NULL.
 tub_tensor tub_bind_stack(tub_binder *b, const tub_tensor *parts, const int64_t *zeros, int count);
 // A new float32 tensor to be filled in by the caller: *data. CREATE gives memory too.
 tub_tensor tub_bind_new(tub_binder *b, const char *name, int rank, const int64_t *dims, float **data);
-// Any tensor's values as float32 (arena memory); NULL after an error.
+// Any tensor's values as float32 (arena memory, or the tensor's own); NULL after an error.
 const float *tub_bind_floats(tub_binder *b, const tub_tensor *t);
 
 // Names that the checkpoint may have and that the model doesn't use ("decoder.*"), absolute; NULL-terminated.

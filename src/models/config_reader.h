@@ -1,0 +1,18 @@
+// Keys of config.json that most families share. `c` comes with the class defaults and leaves with the file's values.
+// Errors: TUB_ERROR_MODEL naming the key.
+#ifndef TUB_CONFIG_READER_H
+#define TUB_CONFIG_READER_H
+
+#include "model.h"
+
+// hidden_size, num_hidden_layers, num_attention_heads, patch_size, num_channels (3), hidden_act, layer_norm_eps
+tub_status tub_config_read_tower(const json_t *json, tub_config *c, tub_error *err);
+// intermediate_size
+tub_status tub_config_read_mlp(const json_t *json, tub_config *c, tub_error *err);
+// image_size: one number, or [height, width]
+tub_status tub_config_read_image(const json_t *json, tub_config *c, tub_error *err);
+tub_status tub_config_read_int(const json_t *json, const char *key, int low, int high, int *value, tub_error *err);
+tub_status tub_config_read_bool(const json_t *json, const char *key, bool *value, tub_error *err);
+tub_status tub_config_read_double(const json_t *json, const char *key, double *value, tub_error *err);
+
+#endif

@@ -1,0 +1,32 @@
+#include "families.h"
+
+#include <string.h>
+
+static const tub_architecture *const families[] = {
+    &tub_videomae, &tub_onevision, &tub_dinov3, &tub_dinov2, &tub_dinov2_registers,
+};
+
+const tub_architecture *tub_architecture_at(size_t i)
+{
+    return i < sizeof families / sizeof *families ? families[i] : NULL;
+}
+
+// Whether `name` is one of the comma-separated `list`.
+static bool is_listed(const char *list, const char *name)
+{
+    size_t length = strlen(name);
+    for (const char *at = list; at && length; at = strchr(at, ',')) {
+        at += *at == ',';
+        if (strncmp(at, name, length) == 0 && (at[length] == ',' || at[length] == 0))
+            return true;
+    }
+    return false;
+}
+
+const tub_architecture *tub_architecture_find(const char *model_type)
+{
+    for (size_t i = 0; i < sizeof families / sizeof *families; i++)
+        if (!strchr(model_type, ',') && is_listed(families[i]->model_types, model_type))
+            return families[i];
+    return NULL;
+}

@@ -1,0 +1,13 @@
+// The rows of the table in families.c, each in the file of its name.
+#ifndef TUB_FAMILIES_H
+#define TUB_FAMILIES_H
+
+#include "model.h"
+
+extern const tub_architecture tub_videomae;
+extern const tub_architecture tub_onevision;
+extern const tub_architecture tub_dinov3;
+extern const tub_architecture tub_dinov2;
+extern const tub_architecture tub_dinov2_registers;
+
+#endif

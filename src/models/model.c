@@ -1,0 +1,150 @@
+#include "model.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "fail.h"
+#include "memory.h"
+#include "preprocess.h"
+
+// More tokens than this is a mistake in the sizes, not a model.
+enum { TOKENS_MOST = 1 << 18 };
+
+static tub_status unknown_family(const char *path, const char *type, tub_error *err)
+{
+    char known[512];
+    size_t at = 0;
+    known[0] = 0;
+    for (size_t i = 0; tub_architecture_at(i) && at < sizeof known; i++)
+        at += (size_t)snprintf(known + at, sizeof known - at, "%s%s", at ? ", " : "",
+                               tub_architecture_at(i)->model_types);
+    if (!type)
+        return tub_fail(err, TUB_ERROR_MODEL, "%s/config.json: no model_type; known are %s", path, known);
+    return tub_fail(err, TUB_ERROR_MODEL, "%s/config.json: model_type \"%.60s\" isn't known; known are %s", path, type,
+                    known);
+}
+
+static tub_status bind(tub_model *m, const tub_checkpoint *c, tub_error *err)
+{
+    tub_binder *b = NULL;
+    TUB_TRY(tub_binder_load(c, &m->arena, &b, err));
+    m->architecture->bind(b, &m->config, m->weights);
+    tub_status status = tub_binder_end(b, err);
+    tub_binder_free(&b);
+    return status;
+}
+
+static tub_status load(tub_model *m, const tub_checkpoint *c, tub_error *err)
+{
+    const char *path = tub_checkpoint_path(c), *type = NULL;
+    const json_t *config = tub_checkpoint_config(c);
+    tub_status status = tub_json_string(config, "config.json", "model_type", NULL, &type, err);
+    if (status != TUB_OK)
+        return tub_fail_within(err, status, "%s", path);
+    m->architecture = type ? tub_architecture_find(type) : NULL;
+    if (!m->architecture)
+        return unknown_family(path, type, err);
+    status = m->architecture->read_config(config, &m->config, err);
+    if (status != TUB_OK)
+        return tub_fail_within(err, status, "%s", path);
+    const json_t *preprocessor = tub_checkpoint_preprocessor(c, !m->architecture->per_frame);
+    m->has_transform = preprocessor != NULL;
+    status = tub_preprocess_read(preprocessor, m->architecture->processor, &m->transform, err);
+    if (status != TUB_OK)
+        return tub_fail_within(err, status, "%s", path);
+    m->weights = tub_calloc(1, m->architecture->weights_bytes);
+    if (!m->weights)
+        return tub_fail_memory(err, "a model");
+    return bind(m, c, err);
+}
+
+tub_status tub_model_open(const tub_checkpoint *c, tub_model **out, tub_error *err)
+{
+    *out = NULL;
+    tub_model *m = tub_calloc(1, sizeof *m);
+    if (!m)
+        return tub_fail_memory(err, "a model");
+    tub_arena_init(&m->arena);
+    tub_status status = load(m, c, err);
+    if (status == TUB_OK)
+        *out = m;
+    else
+        tub_model_close(&m);
+    return status;
+}
+
+void tub_model_close(tub_model **m)
+{
+    if (!m || !*m)
+        return;
+    tub_arena_finish(&(*m)->arena);
+    tub_free((*m)->weights);
+    tub_free(*m);
+    *m = NULL;
+}
+
+tub_pool tub_model_pool(const tub_model *m, tub_pool pool)
+{
+    if (pool != TUB_POOL_DEFAULT)
+        return pool;
+    return m->config.head ? TUB_POOL_POOLER : TUB_POOL_MEAN;
+}
+
+const char *tub_model_feature(const tub_model *m, tub_pool pool)
+{
+    switch (tub_model_pool(m, pool)) {
+    case TUB_POOL_POOLER:
+        return m->architecture->pooler;
+    case TUB_POOL_CLS:
+        return "class token of the last hidden state";
+    case TUB_POOL_PATCH_MEAN:
+        return "mean of the patch tokens of the last hidden state";
+    default:
+        return "mean of all tokens of the last hidden state";
+    }
+}
+
+static tub_status check_pool(const tub_model *m, tub_pool pool, tub_error *err)
+{
+    if (pool == TUB_POOL_POOLER && !m->config.head)
+        return tub_fail(err, TUB_ERROR_MODEL, "pool \"pooler\": this %s checkpoint has no head: use --pool mean",
+                        m->architecture->name);
+    if (pool == TUB_POOL_CLS && !m->architecture->class_token)
+        return tub_fail(err, TUB_ERROR_MODEL, "pool \"cls\": %s has no class token: use --pool default or mean",
+                        m->architecture->name);
+    return TUB_OK;
+}
+
+static tub_status check(const tub_model *m, const tub_build *build, tub_error *err)
+{
+    const tub_config *c = &m->config;
+    if (build->frames < 1 || build->height < 1 || build->width < 1)
+        return tub_fail(err, TUB_ERROR_INTERNAL, "%s: an item of %d frames, %dx%d", m->architecture->name,
+                        build->frames, build->height, build->width);
+    TUB_TRY(m->architecture->check(c, build, err));
+    int64_t tokens = (int64_t)build->frames * (build->height / c->patch) * (build->width / c->patch);
+    if (tokens > TOKENS_MOST)
+        return tub_fail(err, TUB_ERROR_MODEL,
+                        "%d frames of %dx%d pixels are %lld tokens, above %d: use a smaller --size or "
+                        "--clip-length",
+                        build->frames, build->height, build->width, (long long)tokens, TOKENS_MOST);
+    return check_pool(m, build->pool, err);
+}
+
+tub_status tub_model_build(tub_model *m, const tub_build *asked, tub_program **out, tub_error *err)
+{
+    *out = NULL;
+    tub_build build = *asked;
+    build.pool = tub_model_pool(m, asked->pool);
+    TUB_TRY(check(m, &build, err));
+    tub_program *p = NULL;
+    tub_value feature = TUB_NONE, tokens = TUB_NONE;
+    TUB_TRY(tub_program_begin(build.input, &p, err));
+    m->architecture->build(&m->config, m->weights, &build, &m->arena, p, &feature, &tokens);
+    tub_status status = tub_program_end(p, feature, tokens, err);
+    if (status == TUB_OK)
+        *out = p;
+    else
+        tub_program_free(&p);
+    return status;
+}

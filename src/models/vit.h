@@ -1,0 +1,69 @@
+// What the vision transformers share: binding of layers, the pre-norm block, tables of positions and angles.
+//
+//   x --+-- norm1 -- qkv -- (rotate) -- attention -- out * scale1 --(+)--+-- norm2 -- up -- act -- down * scale2
+//   --(+)-- x
+//       +-----------------------------------------------------------'    +--------------------------------------'
+//   gated: up is [gate; up] stacked, act(gate) * up
+#ifndef TUB_VIT_H
+#define TUB_VIT_H
+
+#include "model.h"
+
+// ---- binding. `at`: the layer's part of the name ("encoder.layer.3.") ----
+
+typedef struct tub_layer { // linear: weight [out, in], bias [out] or empty; norm: weight [n], bias [n] or empty
+    tub_tensor weight, bias;
+} tub_layer;
+
+typedef struct tub_block {
+    tub_layer norm1, qkv, out, norm2, up, down;
+    tub_tensor scale1, scale2; // LayerScale, or empty
+} tub_block;
+
+enum { TUB_AT = 96 }; // bytes of a layer's part of the name
+
+tub_layer tub_bind_linear(tub_binder *b, int out, int in, bool bias, const char *at, const char *name);
+tub_layer tub_bind_norm(tub_binder *b, int n, bool bias, const char *at, const char *name);
+tub_tensor tub_bind_vector(tub_binder *b, tub_fill fill, int n, const char *at, const char *name);
+// q, k and v as one linear layer [3n, n]. `weights`: their full names; `biases`: likewise, NULL where there is none.
+tub_layer tub_bind_qkv(tub_binder *b, int n, const char *at, const char *const weights[3], const char *const biases[3]);
+// Two linear layers of one input, one above the other.
+tub_layer tub_bind_pair(tub_binder *b, const tub_layer *first, const tub_layer *second);
+// Rows first .. first + count of a tensor: a view.
+tub_tensor tub_tensor_slice(const tub_tensor *t, int64_t first, int64_t count);
+
+// ---- building ----
+
+typedef struct tub_block_plan {
+    int heads, dim; // dim: of a head
+    double eps;
+    tub_norm norm;
+    tub_activation activation;
+    bool gated;
+    tub_tensor cosine, sine; // of q and k; empty: no rotation
+    int skip;
+    tub_pairing pairing;
+} tub_block_plan;
+
+tub_block_plan tub_block_plan_of(const tub_config *config);
+tub_value tub_append_blocks(tub_program *p, tub_arena *arena, const tub_block *blocks, int count,
+                            const tub_block_plan *plan, tub_value x);
+
+// The last norm and the row of a model whose first rows are a class token and `registers` others.
+void tub_append_class_outputs(tub_program *p, tub_value x, const tub_layer *norm, double eps, int registers,
+                              tub_pool pool, tub_value *feature, tub_value *tokens);
+
+// ---- tables for one shape, in the arena. A failure becomes the program's ----
+
+tub_tensor tub_new_table(tub_program *p, tub_arena *arena, int64_t rows, int64_t cols, float **data);
+// sin (even columns) and cos (odd columns) of row / 10000^(2 floor(col / 2) / cols).
+tub_tensor tub_table_sincos(tub_program *p, tub_arena *arena, int rows, int cols);
+// Positions [grid * grid, cols] resized to [height * width, cols], bicubic: with antialias a = -0.5, without -0.75.
+tub_tensor tub_table_resize(tub_program *p, tub_arena *arena, const float *positions, int grid, int height, int width,
+                            int cols, bool antialias);
+// Cosine and sine [rows, cols] of angles(context, row, out[cols]).
+typedef void (*tub_angles)(const void *context, int row, double *out);
+void tub_table_rotation(tub_program *p, tub_arena *arena, int rows, int cols, tub_angles angles, const void *context,
+                        tub_tensor *cosine, tub_tensor *sine);
+
+#endif

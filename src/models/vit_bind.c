@@ -1,0 +1,53 @@
+#include <stdio.h>
+
+#include "half.h"
+#include "vit.h"
+
+tub_tensor tub_bind_vector(tub_binder *b, tub_fill fill, int n, const char *at, const char *name)
+{
+    return tub_bind(b, fill, TUB_SHAPE(n), "%s%s", at, name);
+}
+
+tub_layer tub_bind_linear(tub_binder *b, int out, int in, bool bias, const char *at, const char *name)
+{
+    tub_layer l = {.weight = tub_bind(b, TUB_FILL_WEIGHT, TUB_SHAPE(out, in), "%s%s.weight", at, name)};
+    if (bias)
+        l.bias = tub_bind(b, TUB_FILL_BIAS, TUB_SHAPE(out), "%s%s.bias", at, name);
+    return l;
+}
+
+tub_layer tub_bind_norm(tub_binder *b, int n, bool bias, const char *at, const char *name)
+{
+    tub_layer l = {.weight = tub_bind(b, TUB_FILL_ONE, TUB_SHAPE(n), "%s%s.weight", at, name)};
+    if (bias)
+        l.bias = tub_bind(b, TUB_FILL_BIAS, TUB_SHAPE(n), "%s%s.bias", at, name);
+    return l;
+}
+
+tub_layer tub_bind_qkv(tub_binder *b, int n, const char *at, const char *const weights[3], const char *const biases[3])
+{
+    tub_tensor weight[3], bias[3];
+    for (int i = 0; i < 3; i++) {
+        weight[i] = tub_bind(b, TUB_FILL_WEIGHT, TUB_SHAPE(n, n), "%s%s", at, weights[i]);
+        bias[i] = biases[i] ? tub_bind(b, TUB_FILL_BIAS, TUB_SHAPE(n), "%s%s", at, biases[i]) : tub_no_tensor();
+    }
+    const int64_t zeros[3] = {n, n, n};
+    return (tub_layer){.weight = tub_bind_stack(b, weight, zeros, 3), .bias = tub_bind_stack(b, bias, zeros, 3)};
+}
+
+tub_layer tub_bind_pair(tub_binder *b, const tub_layer *first, const tub_layer *second)
+{
+    const tub_tensor weights[2] = {first->weight, second->weight}, biases[2] = {first->bias, second->bias};
+    const int64_t zeros[2] = {first->weight.dims[0], second->weight.dims[0]};
+    return (tub_layer){.weight = tub_bind_stack(b, weights, zeros, 2), .bias = tub_bind_stack(b, biases, zeros, 2)};
+}
+
+tub_tensor tub_tensor_slice(const tub_tensor *t, int64_t first, int64_t count)
+{
+    tub_tensor slice = *t;
+    int64_t row = t->dims[0] ? tub_tensor_count(t) / t->dims[0] : 0;
+    slice.dims[0] = count;
+    if (t->data)
+        slice.data = (const char *)t->data + (size_t)(first * row) * tub_dtype_bytes(t->dtype);
+    return slice;
+}
