@@ -1,0 +1,177 @@
+#include "native_encoder.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "fail.h"
+#include "memory.h"
+#include "model.h"
+#include "pixel_plan.h"
+
+enum { CLIP_USUAL = 16, BATCH_CLIPS = 4, BATCH_FRAMES = 32 };
+static const size_t workspace_usual = (size_t)512 << 20; // a chosen batch's workspace stays below
+
+typedef struct native {
+    tub_encoder base;
+    const tub_backend_ops *ops;
+    tub_team *team;
+    tub_backend *backend;
+    tub_executable *executable;
+} native;
+
+// What is needed while opening only.
+typedef struct opening {
+    const tub_encoder_params *params;
+    tub_checkpoint *checkpoint;
+    tub_model *model;
+    tub_program *program;
+    tub_input input;
+} opening;
+
+static tub_status run(tub_encoder *encoder, const void *const *frames, int items, float *rows, float *tokens,
+                      tub_error *err)
+{
+    native *n = (native *)encoder;
+    const tub_batch batch = {.items = items, .frames = frames, .rows = rows, .tokens = tokens};
+    return n->ops->run(n->executable, &batch, err);
+}
+
+static void close_native(tub_encoder *encoder)
+{
+    native *n = (native *)encoder;
+    if (n->executable)
+        n->ops->release(&n->executable);
+    if (n->backend)
+        n->ops->close(&n->backend);
+    tub_team_close(&n->team);
+    tub_free(n);
+}
+
+static const tub_encoder_ops encoder_ops = {.run = run, .close = close_native};
+
+static tub_status resolve_transform(const opening *o, tub_encoder_info *info, tub_error *err)
+{
+    const tub_model *m = o->model;
+    // Frame models take any size; what they are run at is 224.
+    int height = m->architecture->per_frame ? 0 : m->config.image_height;
+    int width = m->architecture->per_frame ? 0 : m->config.image_width;
+    if (!m->has_transform && o->params->transform.base == TUB_TRANSFORM_MODEL)
+        tub_warn(&o->params->log, "%s: no preprocessor_config.json: taking %s's defaults", o->params->model,
+                 m->architecture->processor);
+    TUB_TRY(tub_transform_resolve(&o->params->transform, &m->transform, height, width, &info->transform, err));
+    if (!tub_transform_fixed_size(&info->transform, &info->height, &info->width))
+        return tub_fail(err, TUB_ERROR_ARGUMENT,
+                        "the transform leaves each video a size of its own, but a model needs one "
+                        "for all: give --size HxW, or --crop HxW");
+    return TUB_OK;
+}
+
+static void describe_pixels(tub_encoder_info *info, tub_input *input)
+{
+    info->pixels_are_float = info->transform.domain == TUB_DOMAIN_FLOAT;
+    info->pixel_bytes = (size_t)info->height * (size_t)info->width * 3 * (info->pixels_are_float ? sizeof(float) : 1);
+    *input = (tub_input){
+        .frames = info->frames, .height = info->height, .width = info->width, .is_float = info->pixels_are_float};
+    for (int c = 0; c < 3 && !input->is_float; c++)
+        tub_transform_table(&info->transform, c, input->table[c]);
+}
+
+static void describe_model(const opening *o, tub_encoder_info *info)
+{
+    const tub_model *m = o->model;
+    info->family = m->architecture->name;
+    info->feature = tub_model_feature(m, o->params->pool);
+    info->per_frame = m->architecture->per_frame;
+    info->clip_length = info->per_frame ? 0 : m->config.frames;
+    int clip = o->params->clip_length ? o->params->clip_length : info->clip_length ? info->clip_length : CLIP_USUAL;
+    info->frames = info->per_frame ? 1 : clip;
+}
+
+static tub_status build_program(opening *o, tub_encoder_info *info, tub_error *err)
+{
+    const tub_build build = {.frames = info->frames,
+                             .height = info->height,
+                             .width = info->width,
+                             .pool = o->params->pool,
+                             .input = &o->input};
+    tub_status status = tub_model_build(o->model, &build, &o->program, err);
+    if (status != TUB_OK)
+        return tub_fail_within(err, status, "%s", o->params->model);
+    const tub_program *p = o->program;
+    info->dim = p->values[p->feature].cols;
+    info->tokens = p->values[p->tokens].rows;
+    info->token_dim = p->values[p->tokens].cols;
+    info->flops = tub_program_flops(p);
+    return TUB_OK;
+}
+
+static tub_status choose_batch(const opening *o, tub_encoder_info *info, tub_error *err)
+{
+    info->batch = o->params->batch;
+    if (info->batch)
+        return TUB_OK;
+    const tub_program *p = o->program;
+    bool *need = tub_calloc((size_t)p->op_count, sizeof *need);
+    size_t *offsets = tub_calloc((size_t)p->value_count, sizeof *offsets), bytes = 0;
+    tub_status status = need && offsets ? TUB_OK : tub_fail_memory(err, "a plan of the workspace");
+    if (status == TUB_OK) {
+        tub_program_needed(p, true, need);
+        status = tub_program_place(p, need, info->dtype == TUB_F32 ? 4 : 2, offsets, &bytes, err);
+    }
+    tub_free(need);
+    tub_free(offsets);
+    size_t most = bytes ? workspace_usual / bytes : 1;
+    info->batch = info->per_frame ? BATCH_FRAMES : BATCH_CLIPS;
+    if ((size_t)info->batch > most)
+        info->batch = most ? (int)most : 1;
+    return status;
+}
+
+static tub_status compile(const opening *o, native *n, tub_error *err)
+{
+    const tub_compile_params compiled = {.dtype = n->base.info.dtype, .max_items = n->base.info.batch, .tokens = true};
+    int threads = o->params->threads ? o->params->threads : tub_usable_processors();
+    TUB_TRY(tub_team_open(threads, &n->team, err));
+    TUB_TRY(n->ops->open(n->team, &n->backend, err));
+    return n->ops->compile(n->backend, o->program, &compiled, &n->executable, err);
+}
+
+static tub_status open_native(opening *o, native *n, tub_error *err)
+{
+    tub_encoder_info *info = &n->base.info;
+    char hash[TUB_HASH_TEXT];
+    TUB_TRY(tub_choose_backend(o->params, &n->ops, &info->dtype, err));
+    info->backend = n->ops->name;
+    info->device = n->ops->device;
+    snprintf(info->isa, sizeof info->isa, "%s", n->ops->isa());
+    TUB_TRY(tub_checkpoint_open(o->params->model, &o->checkpoint, err));
+    TUB_TRY(tub_model_open(o->checkpoint, &o->model, err));
+    TUB_TRY(tub_checkpoint_hash(o->checkpoint, hash, err));
+    snprintf(info->model_hash, sizeof info->model_hash, "%s", hash);
+    describe_model(o, info);
+    TUB_TRY(resolve_transform(o, info, err));
+    describe_pixels(info, &o->input);
+    TUB_TRY(build_program(o, info, err));
+    TUB_TRY(choose_batch(o, info, err));
+    // The processor gains nothing from waiting for a full batch.
+    info->eager = true;
+    return compile(o, n, err);
+}
+
+tub_status tub_native_encoder_open(const tub_encoder_params *params, tub_encoder **out, tub_error *err)
+{
+    native *n = tub_calloc(1, sizeof *n);
+    if (!n)
+        return tub_fail_memory(err, "an encoder");
+    n->base.ops = &encoder_ops;
+    opening o = {.params = params};
+    tub_status status = open_native(&o, n, err);
+    tub_program_free(&o.program);
+    tub_model_close(&o.model);
+    tub_checkpoint_close(&o.checkpoint);
+    if (status == TUB_OK)
+        *out = &n->base;
+    else
+        close_native(&n->base);
+    return status;
+}
