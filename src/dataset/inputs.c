@@ -162,8 +162,9 @@ static tub_status add_list(tub_scan *scan, const char *name, tub_error *err)
 {
     char *text = NULL;
     size_t bytes;
-    if (tub_read_file(name, LIST_BYTES, &text, &bytes, err) != TUB_OK)
-        return tub_fail_within(err, TUB_ERROR_ARGUMENT, "list of videos");
+    tub_error why;
+    if (tub_read_file(name, LIST_BYTES, &text, &bytes, &why) != TUB_OK)
+        return tub_fail(err, TUB_ERROR_ARGUMENT, "list of videos: %s", why.text);
     tub_status status = add_lines(scan, name, text, bytes, err);
     tub_free(text);
     return status;

@@ -62,7 +62,7 @@ static json_t *settings_json(const tub_encoder_info *info, const tub_sampling *s
                             fps_json(s->fps, "native"), "pool", tub_pool_name(params->pool), "dtype",
                             tub_dtype_name(info->dtype), "backend", info->backend);
     json_object_set_new(out, "transform", transform_json(&info->transform));
-    json_object_set_new(out, "video_stream", stream > 0 ? json_integer(stream) : json_string("best"));
+    json_object_set_new(out, "video_stream", stream > 0 ? json_integer(stream - 1) : json_string("best"));
     return out;
 }
 
@@ -84,8 +84,10 @@ tub_status tub_settings_make(const tub_encoder_info *info, const tub_run_params 
                              tub_error *err)
 {
     *out = (tub_settings){0};
-    tub_sampling s;
-    TUB_TRY(tub_sampling_resolve(&params->extractor.sampling, info->clip_length, &s, err));
+    tub_sampling s = params->extractor.sampling;
+    if (!info->per_frame && !s.clip_length)
+        s.clip_length = info->frames;   // as the extractor does
+    TUB_TRY(tub_sampling_resolve(&s, info->clip_length, &s, err));
     json_t *settings = settings_json(info, &s, params);
     json_t *model = json_pack("{s:s, s:s, s:i}", "family", info->family, "hash", info->model_hash, "dim", info->dim);
     json_t *about = json_pack("{s:s, s:s?, s:s, s:s, s:s?}", "tubelet", tub_version(), "preset", params->preset, "isa",

@@ -1,0 +1,134 @@
+// What earlier runs wrote down, and the settings that a folder is pinned to.
+#include <stdarg.h>
+#include <stddef.h>
+#include <setjmp.h>
+#include <stdint.h>
+#include <cmocka.h>
+#include <string.h>
+
+#include "encoder_impl.h"
+#include "record_line.h"
+#include "records.h"
+#include "toy_videos.h"
+
+static char *root;
+static tub_error err;
+
+static int set_up(void **state)
+{
+    (void)state;
+    root = toy_folder();
+    return root ? 0 : -1;
+}
+
+static int tear_down(void **state)
+{
+    (void)state;
+    toy_remove(root);
+    return 0;
+}
+
+static void test_lines(void **state)
+{
+    (void)state;
+    toy_write(root, "manifest.jsonl",
+              "{\"video\":\"/x/a.mp4\",\"output\":\"a.npy\",\"status\":\"ok\",\"T\":3,\"C\":5,\"bytes\":188,\"settings\":\"s\","
+              "\"model\":\"m\",\"time\":\"2030-01-01T00:00:00Z\"}\n"
+              "{\"output\":\"b.npy\",\"T\":1}\n"
+              "{\"output\":\"b.npy\",\"T\":2,\"status\":\"partial\",\"reason\":\"cut\",\"news\":[1,{}]}\n"
+              "not json\n\n[1]\n{\"output\":7}\n{\"output\":\"c.npy\"}\n"
+              "{\"output\":\"d.npy\",\"T\":9,\"C\":5,\"byt");
+    toy_write(root, "manifest.3.jsonl", "{\"output\":\"a.npy\",\"T\":4,\"time\":\"2029-01-01T00:00:00Z\"}\n"
+                                        "{\"output\":\"b.npy\",\"T\":5,\"time\":\"2029-01-01T00:00:00Z\"}\n");
+    toy_write(root, "manifestx.jsonl", "{\"output\":\"e.npy\",\"T\":4}\n");
+    tub_records r;
+    assert_int_equal(tub_records_read_manifests(root, &r, &err), TUB_OK);
+    assert_int_equal(r.count, 2);
+    const tub_record *a = tub_records_find(&r, "a"), *b = tub_records_find(&r, "b");
+    assert_int_equal(a->rows, 3);       // the later time wins between files
+    assert_int_equal(a->bytes, 188);
+    assert_string_equal(a->settings, "s");
+    assert_int_equal(a->video_bytes, -1);
+    assert_int_equal(b->rows, 5);
+    assert_null(tub_records_find(&r, "d"));
+    assert_null(tub_records_find(&r, "e"));
+    tub_records_finish(&r);
+    assert_int_equal(tub_records_read_manifests("/nowhere", &r, &err), TUB_OK);
+    assert_int_equal(r.count, 0);
+    tub_records_finish(&r);
+}
+
+static void ask(tub_settings *out, int stride, double fps, tub_dtype dtype)
+{
+    tub_encoder *encoder = toy_encoder(0);
+    tub_run_params params = {.extractor.sampling = {.stride = stride, .fps = fps}};
+    encoder->info.dtype = dtype;
+    assert_int_equal(tub_settings_make(&encoder->info, &params, out, &err), TUB_OK);
+    tub_encoder_close(&encoder);
+}
+
+static void test_settings(void **state)
+{
+    (void)state;
+    tub_settings a, b, c;
+    char text[400];
+    ask(&a, 4, 30000 / 1001.0, TUB_F32);
+    ask(&b, 16, 30000 / 1001.0, TUB_BF16);
+    ask(&c, 4, 0, TUB_F32);
+    assert_int_equal(tub_settings_compare(a.root, a.root, text, sizeof text), 0);
+    assert_int_equal(tub_settings_compare(a.root, b.root, text, sizeof text), 2);
+    assert_string_equal(text, "stride: 4 there, 16 asked; dtype: f32 there, bf16 asked");
+    assert_string_not_equal(a.settings, b.settings);
+    assert_string_not_equal(a.settings, c.settings);
+    assert_string_equal(a.model, b.model);
+
+    // Through the file and back nothing changes, odd numbers included.
+    assert_int_equal(tub_settings_agree(root, &a, true, &err), TUB_OK);
+    assert_int_equal(tub_settings_agree(root, &a, true, &err), TUB_OK);
+    tub_settings read;
+    assert_int_equal(tub_settings_load(root, &read, &err), TUB_OK);
+    assert_string_equal(read.settings, a.settings);
+    tub_settings_finish(&read);
+    assert_int_equal(tub_settings_agree(root, &b, true, &err), TUB_ERROR_ARGUMENT);
+    assert_non_null(strstr(err.text, "stride: 4 there, 16 asked; dtype: f32 there, bf16 asked"));
+    assert_int_equal(tub_settings_agree(root, &c, true, &err), TUB_ERROR_ARGUMENT);
+    assert_non_null(strstr(err.text, "native asked"));
+    char *json = toy_read(root, "features.json");
+    assert_non_null(strstr(json, "0.485"));
+    assert_null(strstr(json, "0.48500"));
+    tub_free(json);
+
+    assert_int_equal(tub_settings_load("/nowhere", &read, &err), TUB_OK);
+    assert_null(read.root);
+    toy_write(root, "features.json", "{\"settings\": {");
+    assert_int_equal(tub_settings_load(root, &read, &err), TUB_ERROR_ARGUMENT);
+    toy_write(root, "features.json", "{}");
+    assert_int_equal(tub_settings_load(root, &read, &err), TUB_ERROR_ARGUMENT);
+    assert_non_null(strstr(err.text, "features.json"));
+    tub_settings_finish(&a);
+    tub_settings_finish(&b);
+    tub_settings_finish(&c);
+}
+
+// A line is valid JSON whatever the bytes of the name and of the reason are.
+static void test_line_bytes(void **state)
+{
+    (void)state;
+    const tub_entry entry = {.path = "/v/caf\xe9 \"1\"\n.mp4", .stem = "", .key = "caf\xef\xbf\xbd" "e9", .bytes = 7};
+    tub_result result = {.status = TUB_ERROR_VIDEO, .text = "caf\xe9: no"};
+    char *line = tub_failure_line(&entry, &result);
+    assert_non_null(line);
+    assert_null(strchr(line, '\n'));
+    json_t *object = json_loads(line, 0, NULL);
+    assert_string_equal(json_string_value(json_object_get(object, "video")), "/v/caf\xef\xbf\xbd" "e9 \"1\"\n.mp4");
+    assert_string_equal(json_string_value(json_object_get(object, "reason")), "caf\xef\xbf\xbd" "e9: no");
+    json_decref(object);
+    tub_free(line);
+}
+
+int main(void)
+{
+#define TEST(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
+    const struct CMUnitTest tests[] = {TEST(test_lines), TEST(test_settings), TEST(test_line_bytes)};
+    return cmocka_run_group_tests_name("manifest", tests, NULL, NULL);
+}
