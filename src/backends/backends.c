@@ -1,6 +1,9 @@
 #include "backend.h"
 
 static const tub_backend_ops *const backends[] = {
+#ifdef TUB_WITH_ONEDNN
+    &tub_backend_onednn,
+#endif
     &tub_backend_reference,
 };
 

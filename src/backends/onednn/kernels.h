@@ -1,0 +1,56 @@
+// Our own kernels beside oneDNN's matrix products: everything that is done to a row.
+//
+// One template (kernels_template.h) is compiled for each instruction-set level. A kernel's result for a row depends on
+// that row alone. NARROW elements are float32, or bfloat16 in the avx512_bf16 table.
+#ifndef TUB_KERNELS_H
+#define TUB_KERNELS_H
+
+#include "cpu.h"
+#include "program.h"
+
+// What follows a matrix product: act(x + bias) * scale + residual. NULL where there is none.
+typedef struct tub_epilogue {
+    const float *bias, *scale, *residual;
+    tub_activation activation;
+} tub_epilogue;
+
+typedef struct tub_norm_params {
+    const float *weight, *bias; // bias may be NULL
+    double eps;
+    tub_norm kind;
+} tub_norm_params;
+
+typedef struct tub_angles {
+    const float *cosine, *sine; // [dim] of this row
+    int heads, dim;
+    tub_pairing pairing;
+} tub_angles;
+
+typedef struct tub_kernels {
+    size_t narrow_bytes;
+    // x: `count` sums. The residual may be `out`.
+    void (*finish_wide)(const float *x, const tub_epilogue *epilogue, float *out, int count);
+    void (*finish_narrow)(const float *x, const tub_epilogue *epilogue, void *out, int count);
+    void (*norm_wide)(const float *x, const tub_norm_params *params, float *out, int count);
+    void (*norm_narrow)(const float *x, const tub_norm_params *params, void *out, int count);
+    // In place: scores become narrow exp(scale * (score - greatest)), packed at the row's start. Returns 1 / their sum.
+    float (*softmax)(float *scores, float scale, int count);
+    void (*gate)(const void *x, tub_activation activation, void *out, int count);   // x: 2 * count narrow
+    void (*rotate)(const void *x, const tub_angles *angles, void *out);             // narrow; out may be x
+    void (*multiply)(const float *x, float factor, void *out, int count);           // narrow out
+    void (*add)(const float *a, const float *b, float *out, int count);             // out may be a
+    void (*narrow)(const float *x, void *out, int count);
+    void (*widen)(const void *x, float *out, int count);
+} tub_kernels;
+
+// The table for a compute type at the level in use. BF16 needs TUB_ISA_AVX512_BF16.
+const tub_kernels *tub_kernels_for(tub_dtype dtype);
+
+extern const tub_kernels tub_kernels_portable;
+#if defined(__x86_64__)
+extern const tub_kernels tub_kernels_avx2;
+extern const tub_kernels tub_kernels_avx512;
+extern const tub_kernels tub_kernels_avx512bf16;
+#endif
+
+#endif

@@ -1,0 +1,121 @@
+// LINEAR: a tile of the product in the member's scratch, then our epilogue while the tile is in the cache.
+#include "fail.h"
+#include "half.h"
+#include "onednn_plan.h"
+
+enum {
+    BLOCK_ROWS = 112,           // most rows of a tile
+    PANEL_COLS = 1024,          // most columns
+};
+
+static tub_status linear_unit(const tub_run *run, const tub_step *step, int item, int unit, int member, tub_error *err)
+{
+    const tub_executable *e = run->executable;
+    const tub_linear_step *l = &step->linear;
+    const int block = unit / l->panels, panel = unit % l->panels;
+    const int row = block * l->block_rows, col = panel * l->panel_cols;
+    tub_matmul *matmul = l->matmuls[block == l->blocks - 1][panel == l->panels - 1];
+    const tub_matmul_shape *shape = tub_matmul_shape_of(matmul);
+    float *tile = (float *)(void *)tub_scratch(e, member);
+    TUB_TRY(tub_matmul_run(matmul, member, tub_row(run, step->op.in[0], item, row), l->packed[panel], tile,
+                           tub_scratch(e, member) + e->tile_bytes, err));
+    const bool wide = e->values[step->op.out].width == TUB_WIDE;
+    const size_t shift = (size_t)col * tub_element_bytes(e, step->op.out);
+    tub_epilogue epilogue = l->epilogue;
+    epilogue.bias = epilogue.bias ? epilogue.bias + col : NULL;
+    epilogue.scale = epilogue.scale ? epilogue.scale + col : NULL;
+    for (int i = 0; i < shape->m; i++) {
+        const float *sums = tile + (size_t)i * (size_t)shape->n;
+        char *out = (char *)tub_row(run, step->op.out, item, row + i) + shift;
+        if (step->op.in[1] != TUB_NONE)
+            epilogue.residual = (const float *)tub_row(run, step->op.in[1], item, row + i) + col;
+        if (wide)
+            e->kernels->finish_wide(sums, &epilogue, (float *)(void *)out, shape->n);
+        else
+            e->kernels->finish_narrow(sums, &epilogue, out, shape->n);
+    }
+    return TUB_OK;
+}
+
+// Even parts of at most `most`; all but the last are multiples of `step`.
+static void split(int whole, int most, int step, int *part, int *parts)
+{
+    *parts = (whole + most - 1) / most;
+    *part = ((whole + *parts - 1) / *parts + step - 1) / step * step;
+    *parts = (whole + *part - 1) / *part;
+    if (*part > whole)
+        *part = whole;
+}
+
+static tub_status make_matmuls(tub_executable *e, tub_linear_step *l, int rows, int k, int n, tub_error *err)
+{
+    for (int last_panel = 0; last_panel < 2; last_panel++)
+        for (int last_block = 0; last_block < 2; last_block++) {
+            const int m = last_block ? rows - (l->blocks - 1) * l->block_rows : l->block_rows;
+            const int cols = last_panel ? n - (l->panels - 1) * l->panel_cols : l->panel_cols;
+            const tub_matmul_shape shape = {
+                .m = m, .k = k, .n = cols, .a_stride = k, .c_stride = cols, .bf16 = e->bf16};
+            const tub_matmul *like = last_block ? l->matmuls[0][last_panel] : NULL;
+            TUB_TRY(tub_shelf_matmul(e, &shape, like, &l->matmuls[last_block][last_panel], err));
+            const size_t tile = (size_t)m * (size_t)cols * sizeof(float);
+            if (tile > e->tile_bytes)
+                e->tile_bytes = tile;
+        }
+    return TUB_OK;
+}
+
+// The weight's rows [first, first + n) as float32 [n, k], freed by the caller.
+static float *panel_of(const tub_tensor *weight, int first, int n, int k)
+{
+    const size_t count = (size_t)n * (size_t)k;
+    float *floats = tub_alloc_aligned(count, sizeof *floats);
+    if (floats)
+        tub_to_float(floats, (const char *)weight->data + (size_t)first * (size_t)k * tub_dtype_bytes(weight->dtype),
+                     weight->dtype, count);
+    return floats;
+}
+
+static tub_status pack_panel(tub_executable *e, tub_linear_step *l, const tub_tensor *weight, int panel, tub_error *err)
+{
+    tub_matmul *matmul = l->matmuls[0][panel == l->panels - 1];
+    const tub_matmul_shape *shape = tub_matmul_shape_of(matmul);
+    tub_packer *packer = NULL;
+    tub_status status = TUB_OK;
+    float *floats = panel_of(weight, panel * l->panel_cols, shape->n, shape->k);
+    l->packed[panel] = tub_arena_alloc(&e->arena, 1, tub_matmul_packed_bytes(matmul));
+    if (!floats || !l->packed[panel])
+        status = tub_fail_memory(err, "packed weights");
+    if (status == TUB_OK)
+        status = tub_packer_create(e->dnnl, matmul, 1, shape->k, true, &packer, err);
+    char *scratch = packer ? tub_alloc_aligned(1, tub_packer_scratch_bytes(packer)) : NULL;
+    if (status == TUB_OK)
+        status = scratch ? tub_packer_run(packer, 0, floats, l->packed[panel], scratch, err)
+                         : tub_fail_memory(err, "packed weights");
+    tub_free(scratch);
+    tub_packer_destroy(&packer);
+    tub_free(floats);
+    return status;
+}
+
+tub_status tub_linear_make(tub_executable *e, tub_step *step, tub_error *err)
+{
+    tub_op *op = &step->op;
+    tub_linear_step *l = &step->linear;
+    const int rows = e->values[op->out].rows, n = e->values[op->out].cols, k = e->values[op->in[0]].cols;
+    split(rows, BLOCK_ROWS, 1, &l->block_rows, &l->blocks);
+    split(n, PANEL_COLS, 64, &l->panel_cols, &l->panels);
+    TUB_TRY(make_matmuls(e, l, rows, k, n, err));
+    l->packed = tub_arena_alloc(&e->arena, (size_t)l->panels, sizeof *l->packed);
+    if (!l->packed)
+        return tub_fail_memory(err, "packed weights");
+    for (int panel = 0; panel < l->panels; panel++)
+        TUB_TRY(pack_panel(e, l, &op->linear.weight, panel, err));
+    l->epilogue.activation = op->linear.activation;
+    if (op->linear.bias.data && !(l->epilogue.bias = tub_own_floats(e, &op->linear.bias)))
+        return tub_fail_memory(err, "a bias");
+    if (op->linear.scale.data && !(l->epilogue.scale = tub_own_floats(e, &op->linear.scale)))
+        return tub_fail_memory(err, "a scale");
+    step->units = l->blocks * l->panels;
+    step->unit = linear_unit;
+    return TUB_OK;
+}

@@ -1,0 +1,245 @@
+// The steps that treat each row by itself, and the mean.
+#include <string.h>
+
+#include "fail.h"
+#include "onednn_plan.h"
+
+enum {
+    UNIT_ELEMENTS = 65536,      // about how much a unit of a row-wise step does
+    MEAN_ROWS = 32,             // rows summed in float32 before the sum goes to double
+};
+
+typedef void (*row_function)(const tub_run *run, const tub_step *step, int item, int row, int member);
+
+static void patch_uint8(const tub_run *run, const tub_step *step, const void *const *frames, size_t corner, char *out)
+{
+    const tub_executable *e = run->executable;
+    const tub_op *op = &step->op;
+    const size_t narrow = e->kernels->narrow_bytes;
+    const size_t width = (size_t)e->input.width;
+    for (int c = 0; c < 3; c++) {
+        const char *levels = (const char *)step->levels + (size_t)c * 256 * narrow;
+        for (int t = 0; t < op->patches.kt; t++)
+            for (int y = 0; y < op->patches.ky; y++) {
+                const uint8_t *from = (const uint8_t *)frames[t] + 3 * (corner + (size_t)y * width) + c;
+                if (narrow == 2)
+                    for (int x = 0; x < op->patches.kx; x++)
+                        ((uint16_t *)(void *)out)[x] = ((const uint16_t *)(const void *)levels)[from[3 * x]];
+                else
+                    for (int x = 0; x < op->patches.kx; x++)
+                        ((float *)(void *)out)[x] = ((const float *)(const void *)levels)[from[3 * x]];
+                out += (size_t)op->patches.kx * narrow;
+            }
+    }
+}
+
+static void patch_float(const tub_run *run, const tub_step *step, const void *const *frames, size_t corner, char *out)
+{
+    const tub_executable *e = run->executable;
+    const tub_op *op = &step->op;
+    const size_t width = (size_t)e->input.width, plane = (size_t)e->input.height * width;
+    for (int c = 0; c < 3; c++)
+        for (int t = 0; t < op->patches.kt; t++)
+            for (int y = 0; y < op->patches.ky; y++) {
+                const float *from = (const float *)frames[t] + (size_t)c * plane + corner + (size_t)y * width;
+                e->kernels->narrow(from, out, op->patches.kx);
+                out += (size_t)op->patches.kx * e->kernels->narrow_bytes;
+            }
+}
+
+static void patches_row(const tub_run *run, const tub_step *step, int item, int row, int member)
+{
+    (void)member;
+    const tub_input *in = &run->executable->input;
+    const tub_op *op = &step->op;
+    const int across = in->width / op->patches.kx, down = in->height / op->patches.ky;
+    const int left = row % across * op->patches.kx, top = row / across % down * op->patches.ky;
+    const int first = row / across / down * op->patches.kt;
+    const void *const *frames = run->frames + (size_t)item * (size_t)in->frames + first;
+    const size_t corner = (size_t)top * (size_t)in->width + (size_t)left;
+    if (in->is_float)
+        patch_float(run, step, frames, corner, tub_row(run, op->out, item, row));
+    else
+        patch_uint8(run, step, frames, corner, tub_row(run, op->out, item, row));
+}
+
+// A row in float32: itself, or widened into the member's scratch.
+static const float *wide_row(const tub_run *run, tub_value v, int item, int row, int member)
+{
+    const tub_executable *e = run->executable;
+    const void *from = tub_row(run, v, item, row);
+    if (tub_element_bytes(e, v) == sizeof(float))
+        return from;
+    float *scratch = (float *)(void *)tub_scratch(e, member);
+    e->kernels->widen(from, scratch, e->values[v].cols);
+    return scratch;
+}
+
+static void norm_row(const tub_run *run, const tub_step *step, int item, int row, int member)
+{
+    const tub_executable *e = run->executable;
+    const tub_value_info *info = &e->values[step->op.out];
+    const float *x = wide_row(run, step->op.in[0], item, row, member);
+    void *out = tub_row(run, step->op.out, item, row);
+    if (info->width == TUB_WIDE)
+        e->kernels->norm_wide(x, &step->norm, out, info->cols);
+    else
+        e->kernels->norm_narrow(x, &step->norm, out, info->cols);
+}
+
+static void add_table_row(const tub_run *run, const tub_step *step, int item, int row, int member)
+{
+    (void)member;
+    const int cols = run->executable->values[step->op.out].cols;
+    run->executable->kernels->add(tub_row(run, step->op.in[0], item, row),
+                                  step->table + (size_t)row * (size_t)cols, tub_row(run, step->op.out, item, row), cols);
+}
+
+static void prepend_row(const tub_run *run, const tub_step *step, int item, int row, int member)
+{
+    (void)member;
+    const tub_executable *e = run->executable;
+    const int cols = e->values[step->op.out].cols;
+    const int more = e->values[step->op.out].rows - e->values[step->op.in[0]].rows;
+    const void *from = row < more ? (const void *)(step->table + (size_t)row * (size_t)cols)
+                                  : tub_row(run, step->op.in[0], item, row - more);
+    memcpy(tub_row(run, step->op.out, item, row), from, (size_t)cols * sizeof(float));
+}
+
+static void rotate_row(const tub_run *run, const tub_step *step, int item, int row, int member)
+{
+    (void)member;
+    const tub_executable *e = run->executable;
+    const tub_op *op = &step->op;
+    const size_t angle = (size_t)(row - op->rotate.skip) * (size_t)op->rotate.dim;
+    const void *x = tub_row(run, op->in[0], item, row);
+    void *out = tub_row(run, op->out, item, row);
+    if (x != out)
+        memcpy(out, x, (size_t)e->values[op->out].cols * e->kernels->narrow_bytes);
+    if (row < op->rotate.skip)
+        return;
+    const tub_angles angles = {.cosine = step->angles.cosine + angle,
+                               .sine = step->angles.sine + angle,
+                               .heads = op->rotate.blocks * op->rotate.heads,
+                               .dim = op->rotate.dim,
+                               .pairing = op->rotate.pairing};
+    e->kernels->rotate(out, &angles, out);
+}
+
+static void gate_row(const tub_run *run, const tub_step *step, int item, int row, int member)
+{
+    (void)member;
+    run->executable->kernels->gate(tub_row(run, step->op.in[0], item, row), step->op.gate.activation,
+                                   tub_row(run, step->op.out, item, row), run->executable->values[step->op.out].cols);
+}
+
+static row_function function_of(tub_op_kind kind)
+{
+    switch (kind) {
+    case TUB_OP_PATCHES:
+        return patches_row;
+    case TUB_OP_NORM:
+        return norm_row;
+    case TUB_OP_ADD_TABLE:
+        return add_table_row;
+    case TUB_OP_PREPEND:
+        return prepend_row;
+    case TUB_OP_ROTATE:
+        return rotate_row;
+    default:
+        return gate_row;
+    }
+}
+
+static tub_status row_unit(const tub_run *run, const tub_step *step, int item, int unit, int member, tub_error *err)
+{
+    (void)err;
+    const row_function row = function_of(step->op.kind);
+    const int rows = run->executable->values[step->op.out].rows;
+    for (int i = unit * step->unit_rows; i < (unit + 1) * step->unit_rows && i < rows; i++)
+        row(run, step, item, i, member);
+    return TUB_OK;
+}
+
+// The member's scratch: a widened row, a sum in float32, a sum in double.
+static tub_status mean_unit(const tub_run *run, const tub_step *step, int item, int unit, int member, tub_error *err)
+{
+    (void)unit;
+    (void)err;
+    const tub_executable *e = run->executable;
+    const int rows = e->values[step->op.in[0]].rows, cols = e->values[step->op.in[0]].cols;
+    float *sum = (float *)(void *)tub_scratch(e, member) + cols;
+    double *total = (double *)(void *)(tub_scratch(e, member) + 2 * (size_t)cols * sizeof(float));
+    memset(total, 0, (size_t)cols * sizeof *total);
+    for (int i = 0; i < rows; i++) {
+        if (i % MEAN_ROWS == 0)
+            memset(sum, 0, (size_t)cols * sizeof *sum);
+        e->kernels->add(sum, wide_row(run, step->op.in[0], item, i, member), sum, cols);
+        if (i % MEAN_ROWS == MEAN_ROWS - 1 || i == rows - 1)
+            for (int j = 0; j < cols; j++)
+                total[j] += (double)sum[j];
+    }
+    float *out = tub_row(run, step->op.out, item, 0);
+    for (int j = 0; j < cols; j++)
+        out[j] = (float)(total[j] / rows);
+    return TUB_OK;
+}
+
+static tub_status own_levels(tub_executable *e, tub_step *step, tub_error *err)
+{
+    step->levels = tub_arena_alloc(&e->arena, 3 * 256, e->kernels->narrow_bytes);
+    if (!step->levels)
+        return tub_fail_memory(err, "the table of levels");
+    e->kernels->narrow(&e->input.table[0][0], step->levels, 3 * 256);
+    return TUB_OK;
+}
+
+static tub_status own_constants(tub_executable *e, tub_step *step, tub_error *err)
+{
+    const tub_op *op = &step->op;
+    bool ok = true;
+    switch (op->kind) {
+    case TUB_OP_PATCHES:
+        return own_levels(e, step, err);
+    case TUB_OP_NORM:
+        step->norm.kind = op->norm.kind;
+        step->norm.eps = op->norm.eps;
+        ok = (step->norm.weight = tub_own_floats(e, &op->norm.weight)) != NULL;
+        if (ok && op->norm.bias.data)
+            ok = (step->norm.bias = tub_own_floats(e, &op->norm.bias)) != NULL;
+        break;
+    case TUB_OP_ADD_TABLE:
+        ok = (step->table = tub_own_floats(e, &op->add_table.table)) != NULL;
+        break;
+    case TUB_OP_PREPEND:
+        ok = (step->table = tub_own_floats(e, &op->prepend.rows)) != NULL;
+        break;
+    case TUB_OP_ROTATE:
+        ok = (step->angles.cosine = tub_own_floats(e, &op->rotate.cosine)) &&
+             (step->angles.sine = tub_own_floats(e, &op->rotate.sine));
+        break;
+    default:
+        break;
+    }
+    return ok ? TUB_OK : tub_fail_memory(err, "constants");
+}
+
+tub_status tub_rows_make(tub_executable *e, tub_step *step, tub_error *err)
+{
+    const int rows = e->values[step->op.out].rows, cols = e->values[step->op.out].cols;
+    TUB_TRY(own_constants(e, step, err));
+    if (step->op.kind == TUB_OP_ROWS)
+        return TUB_OK;
+    const size_t scratch = (size_t)(2 * cols) * sizeof(float) + (size_t)cols * sizeof(double);
+    if (scratch > e->tile_bytes)
+        e->tile_bytes = scratch;
+    if (step->op.kind == TUB_OP_MEAN) {
+        step->units = 1;
+        step->unit = mean_unit;
+        return TUB_OK;
+    }
+    step->unit_rows = UNIT_ELEMENTS / cols > 0 ? UNIT_ELEMENTS / cols : 1;
+    step->units = (rows + step->unit_rows - 1) / step->unit_rows;
+    step->unit = row_unit;
+    return TUB_OK;
+}

@@ -1,0 +1,221 @@
+// Every backend against `reference`: each kind of operation over random shapes.
+#include "backend_fixture.h"
+
+enum { ITEMS = 3 };
+
+// One operation between a random projection of the pixels and the mean, so that what comes out is the operation's own
+// error: `x` narrow and `wide` are [rows, cols] values to start from.
+typedef struct start_values {
+    tub_value patches;          // narrow [rows, 3 * kt * ky * kx]
+    int rows;
+} start_values;
+
+static start_values random_input(fixture *f, uint64_t seed)
+{
+    fixture sizes = {.state = seed * 77777 + 3};
+    const int kt = between(&sizes, 1, 2), ky = between(&sizes, 2, 5), kx = between(&sizes, 2, 5);
+    const int frames = kt * between(&sizes, 1, 3);
+    const int height = ky * between(&sizes, 1, 9) + between(&sizes, 0, 1);
+    const int width = kx * between(&sizes, 1, 9) + between(&sizes, 0, 1);
+    begin(f, seed, seed % 2, frames, height, width);
+    start_values v = {.patches = tub_patches(f->program, "patches", kt, ky, kx)};
+    v.rows = f->program->values[v.patches].rows;
+    return v;
+}
+
+static tub_value project(fixture *f, tub_value x, int cols, tub_width width)
+{
+    const int k = f->program->values[x].cols;
+    return tub_linear(f->program, "project", x, weight(f, cols, k), vector(f, cols, 0, 0.2), TUB_ACT_NONE, width);
+}
+
+static tub_value to_tokens(fixture *f, tub_value x)
+{
+    if (f->program->values[x].width == TUB_WIDE)
+        return x;
+    // A norm widens without changing the error's size.
+    const int cols = f->program->values[x].cols;
+    return tub_norm_rows(f->program, "widen", x, TUB_NORM_RMS, constant(f, TUB_F32, 0, cols, 1, 0), tub_no_tensor(), 1e-3,
+                         TUB_WIDE);
+}
+
+typedef tub_value (*build)(fixture *f, const start_values *start);
+
+static tub_activation any_activation(fixture *f)
+{
+    return (tub_activation)between(f, TUB_ACT_NONE, TUB_ACT_TANH);
+}
+
+static tub_value build_patches(fixture *f, const start_values *s)
+{
+    (void)f;
+    return s->patches;
+}
+
+static tub_value build_linear(fixture *f, const start_values *s)
+{
+    const int cols = between(f, 1, 200), k = f->program->values[s->patches].cols;
+    const tub_tensor bias = between(f, 0, 2) ? vector(f, cols, 0, 1) : tub_no_tensor();
+    return tub_linear(f->program, "linear", s->patches, weight(f, cols, k), bias, any_activation(f),
+                      between(f, 0, 1) ? TUB_WIDE : TUB_NARROW);
+}
+
+static tub_value build_residual(fixture *f, const start_values *s)
+{
+    const int cols = between(f, 1, 200), k = f->program->values[s->patches].cols;
+    const tub_value residual = project(f, s->patches, cols, TUB_WIDE);
+    const tub_tensor bias = between(f, 0, 2) ? vector(f, cols, 0, 1) : tub_no_tensor();
+    const tub_tensor scale = between(f, 0, 1) ? vector(f, cols, 1, 0.5) : tub_no_tensor();
+    return tub_linear_residual(f->program, "residual", s->patches, weight(f, cols, k), bias, scale, residual);
+}
+
+static tub_value build_norm(fixture *f, const start_values *s)
+{
+    const int cols = between(f, 2, 200);
+    const tub_value x = project(f, s->patches, cols, between(f, 0, 1) ? TUB_WIDE : TUB_NARROW);
+    const tub_tensor bias = between(f, 0, 1) ? vector(f, cols, 0, 0.5) : tub_no_tensor();
+    return tub_norm_rows(f->program, "norm", x, between(f, 0, 1) ? TUB_NORM_LAYER : TUB_NORM_RMS,
+                         vector(f, cols, 1, 0.3), bias, 1e-5, between(f, 0, 1) ? TUB_WIDE : TUB_NARROW);
+}
+
+static tub_value build_add_table(fixture *f, const start_values *s)
+{
+    const int cols = between(f, 1, 100);
+    const tub_value x = project(f, s->patches, cols, TUB_WIDE);
+    return tub_add_table(f->program, "table", x, constant(f, any_type(f), s->rows, cols, 0, 1));
+}
+
+static tub_value build_prepend(fixture *f, const start_values *s)
+{
+    const int cols = between(f, 1, 100);
+    const tub_value x = project(f, s->patches, cols, TUB_WIDE);
+    return tub_prepend(f->program, "prepend", x, constant(f, any_type(f), between(f, 1, 5), cols, 0, 1));
+}
+
+static tub_value build_rotate(fixture *f, const start_values *s)
+{
+    const int heads = between(f, 1, 4), dim = 2 * between(f, 1, 44), blocks = between(f, 1, 3);
+    const int skip = between(f, 0, s->rows > 3 ? 3 : s->rows - 1);
+    const tub_value x = project(f, s->patches, 3 * heads * dim, TUB_NARROW);
+    return tub_rotate(f->program, "rotate", x, angle(f, s->rows - skip, dim), angle(f, s->rows - skip, dim), heads, dim,
+                      blocks, skip, between(f, 0, 1) ? TUB_PAIR_HALVES : TUB_PAIR_INTERLEAVED);
+}
+
+static int any_dim(fixture *f)
+{
+    static const int dims[] = {4, 6, 20, 24, 32, 64, 72, 80, 88, 7, 1};
+    return dims[between(f, 0, (int)(sizeof dims / sizeof *dims) - 1)];
+}
+
+static tub_value build_attention(fixture *f, const start_values *s)
+{
+    const int heads = between(f, 1, 4), dim = any_dim(f);
+    const tub_value x = project(f, s->patches, 3 * heads * dim, TUB_NARROW);
+    return tub_attention(f->program, "attention", x, heads, dim, 2.0 / sqrt(dim));
+}
+
+static tub_value build_attention_pool(fixture *f, const start_values *s)
+{
+    const int heads = between(f, 1, 4), dim = any_dim(f);
+    const tub_value x = project(f, s->patches, 2 * heads * dim, TUB_NARROW);
+    return tub_attention_pool(f->program, "pool", constant(f, any_type(f), between(f, 1, 5), heads * dim, 0, 1), x, heads,
+                              dim, 2.0 / sqrt(dim));
+}
+
+static tub_value build_gate(fixture *f, const start_values *s)
+{
+    const tub_value x = project(f, s->patches, 2 * between(f, 1, 100), TUB_NARROW);
+    return tub_gate(f->program, "gate", x, any_activation(f));
+}
+
+static tub_value build_rows(fixture *f, const start_values *s)
+{
+    const tub_value x = project(f, s->patches, between(f, 1, 100), between(f, 0, 1) ? TUB_WIDE : TUB_NARROW);
+    const int first = between(f, 0, s->rows - 1);
+    return tub_rows(f->program, "rows", x, first, between(f, 1, s->rows - first));
+}
+
+static tub_value build_mean(fixture *f, const start_values *s)
+{
+    return tub_mean(f->program, "mean", project(f, s->patches, between(f, 1, 100), between(f, 0, 1) ? TUB_WIDE : TUB_NARROW));
+}
+
+static const struct {
+    const char *name;
+    build build;
+} builders[] = {
+    {"patches", build_patches},
+    {"linear", build_linear},
+    {"linear with residual", build_residual},
+    {"norm", build_norm},
+    {"add-table", build_add_table},
+    {"prepend", build_prepend},
+    {"rotate", build_rotate},
+    {"attention", build_attention},
+    {"attention with constant queries", build_attention_pool},
+    {"gate", build_gate},
+    {"rows", build_rows},
+    {"mean", build_mean},
+};
+
+// float32: a rounding is 6e-8 and the largest error seen 7e-7 (softmax of scores that were rounded themselves).
+// bfloat16 rounds pixels, weights and narrow values by up to 2^-9 = 2e-3 each; the largest error seen is 8e-3.
+static double bound(tub_dtype dtype)
+{
+    return dtype == TUB_F32 ? 1.5e-6 : 1.5e-2;
+}
+
+static double one_program(const tub_backend_ops *ops, tub_dtype dtype, build make, uint64_t seed)
+{
+    fixture f;
+    const start_values s = random_input(&f, seed);
+    const tub_value tokens = to_tokens(&f, make(&f, &s));
+    end(&f, tub_mean(f.program, "feature", tokens), tokens);
+    const void **frames = frames_of(&f, ITEMS);
+    const size_t count = value_count(&f, tokens), dim = value_count(&f, f.program->feature);
+    float *memory = calloc(2 * ITEMS * (count + dim), sizeof *memory);
+    assert_non_null(memory);
+    float *wanted = memory, *got = memory + ITEMS * (count + dim);
+    machine reference = start(&f, &tub_backend_reference, TUB_F32, 1, ITEMS, true);
+    run_batch(&reference, frames, ITEMS, wanted + ITEMS * count, wanted);
+    stop(&reference);
+    machine tested = start(&f, ops, dtype, 2, ITEMS, true);
+    run_batch(&tested, frames, ITEMS, got + ITEMS * count, got);
+    stop(&tested);
+    const double error = relative_error(got, wanted, ITEMS * count);
+    free(memory);
+    finish(&f);
+    return error;
+}
+
+static void test_backend(const tub_backend_ops *ops, tub_dtype dtype)
+{
+    for (size_t kind = 0; kind < sizeof builders / sizeof *builders; kind++)
+        for (uint64_t seed = 1; seed <= 24; seed++) {
+            const double error = one_program(ops, dtype, builders[kind].build, 100 * kind + seed);
+            if (!(error <= bound(dtype)))
+                fail_msg("%s, %s, %s, seed %d: relative error %.3g", ops->name, tub_dtype_name(dtype), builders[kind].name,
+                         (int)seed, error);
+        }
+}
+
+static void test_float(void **state)
+{
+    (void)state;
+    for (size_t i = 0; tub_backend_at(i); i++)
+        test_backend(tub_backend_at(i), TUB_F32);
+}
+
+static void test_bfloat(void **state)
+{
+    (void)state;
+    for (size_t i = 0; tub_backend_at(i); i++)
+        if (offers(tub_backend_at(i), TUB_BF16))
+            test_backend(tub_backend_at(i), TUB_BF16);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_float), cmocka_unit_test(test_bfloat)};
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
