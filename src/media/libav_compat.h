@@ -1,0 +1,33 @@
+// What differs between FFmpeg 5.1 and 7.x, in one place.
+#ifndef TUB_LIBAV_COMPAT_H
+#define TUB_LIBAV_COMPAT_H
+
+#include <libavcodec/avcodec.h>
+#include <libavformat/avformat.h>
+
+// The display matrix of a stream (9 numbers), or NULL.
+static inline const int32_t *tub_stream_display_matrix(const AVStream *stream)
+{
+#if LIBAVCODEC_VERSION_INT >= AV_VERSION_INT(60, 31, 102)
+    const AVCodecParameters *p = stream->codecpar;
+    const AVPacketSideData *data =
+        av_packet_side_data_get(p->coded_side_data, p->nb_coded_side_data, AV_PKT_DATA_DISPLAYMATRIX);
+    return data && data->size >= 9 * sizeof(int32_t) ? (const int32_t *)(const void *)data->data : NULL;
+#else
+    size_t size = 0;
+    const uint8_t *data = av_stream_get_side_data(stream, AV_PKT_DATA_DISPLAYMATRIX, &size);
+    return data && size >= 9 * sizeof(int32_t) ? (const int32_t *)(const void *)data : NULL;
+#endif
+}
+
+// In the stream's time base, 0 = unknown.
+static inline int64_t tub_frame_ticks(const AVFrame *frame)
+{
+#if LIBAVUTIL_VERSION_INT >= AV_VERSION_INT(57, 30, 100)
+    return frame->duration > 0 ? frame->duration : 0;
+#else
+    return frame->pkt_duration > 0 ? frame->pkt_duration : 0;
+#endif
+}
+
+#endif

@@ -1,0 +1,290 @@
+// The reader: one frame at a time from a demuxer and a decoder, and the pixels of the last one on request.
+#include <libavutil/pixdesc.h>
+#include <stdio.h>
+#include <string.h>
+#include <tubelet/video.h>
+
+#include "clock.h"
+#include "fail.h"
+#include "frame_rgb.h"
+#include "libav_compat.h"
+#include "memory.h"
+#include "pixel_ops.h"
+#include "video_clock.h"
+#include "video_damage.h"
+#include "video_file.h"
+
+enum { STUCK_MOST = 1000 };             // errors in a row from a decoder that is only being emptied
+
+struct tub_video {
+    char *path;
+    tub_video_file file;
+    AVCodecContext *decoder;
+    AVPacket *packet;
+    AVFrame *incoming, *current;        // current: the frame that next() gave last
+    bool draining, ended, waiting;      // waiting: `current` is the first frame, not given yet
+    int stuck;
+    tub_frame frame;                    // of `current`
+    tub_video_info info;
+    tub_video_clock clock;
+    tub_video_damage damage;
+    tub_frame_rgb *rgb;
+    tub_pixels *pixels;
+    double open_seconds, decode_seconds, convert_seconds;
+};
+
+static const tub_transform untouched = {.resize = TUB_RESIZE_NONE, .std = {1, 1, 1}};
+
+// Feeds the decoder one packet, or tells it that there are no more.
+static tub_status feed(tub_video *v, tub_error *err)
+{
+    int64_t frames = v->info.frames;
+    int r = av_read_frame(v->file.format, v->packet);
+    if (r == AVERROR(ENOMEM))
+        return tub_fail_memory(err, "a packet");
+    if (r < 0) {
+        if (r != AVERROR_EOF)
+            tub_damage_error(&v->damage, "reading failed", r, frames);
+        tub_damage_end(&v->damage, &v->file);
+        v->draining = true;
+        avcodec_send_packet(v->decoder, NULL);
+        return TUB_OK;
+    }
+    if (v->packet->stream_index == v->file.stream->index) {
+        tub_damage_packet(&v->damage, v->packet, frames);
+        // An empty packet is a repeated frame (AVI), and would end the decoding.
+        r = v->packet->size ? avcodec_send_packet(v->decoder, v->packet) : 0;
+        if (r < 0 && r != AVERROR(ENOMEM))
+            tub_damage_error(&v->damage, "damaged data", r, frames);
+    }
+    av_packet_unref(v->packet);
+    return r == AVERROR(ENOMEM) ? tub_fail_memory(err, "a frame") : TUB_OK;
+}
+
+static tub_status decode(tub_video *v, tub_error *err)
+{
+    for (;;) {
+        int r = avcodec_receive_frame(v->decoder, v->incoming);
+        if (r == 0)
+            return TUB_OK;
+        if (r == AVERROR_EOF)
+            return TUB_END;
+        if (r == AVERROR(ENOMEM))
+            return tub_fail_memory(err, "a frame");
+        if (r != AVERROR(EAGAIN))
+            tub_damage_error(&v->damage, "damaged data", r, v->info.frames);
+        if (v->draining && ++v->stuck > STUCK_MOST)
+            return TUB_END;
+        if (!v->draining)
+            TUB_TRY(feed(v, err));
+    }
+}
+
+// Decodes the next frame into `current`.
+static tub_status advance(tub_video *v, tub_error *err)
+{
+    double start = tub_now();
+    tub_status status = decode(v, err);
+    v->decode_seconds += tub_now() - start;
+    if (status != TUB_OK)
+        return status;
+    tub_damage_frame(&v->damage, v->incoming, v->info.frames);
+    av_frame_unref(v->current);
+    av_frame_move_ref(v->current, v->incoming);
+    v->frame.index = v->info.frames;
+    tub_clock_stamp(&v->clock, v->current, &v->frame);
+    if (!v->info.frames)
+        v->info.first_pts = v->frame.pts;
+    v->info.last_pts = v->frame.pts;
+    v->info.frames++;
+    return TUB_OK;
+}
+
+static void copy_text(char *out, size_t bytes, const char *text)
+{
+    snprintf(out, bytes, "%s", text ? text : "");
+}
+
+static void describe_stream(tub_video *v)
+{
+    tub_video_info *info = &v->info;
+    const AVStream *stream = v->file.stream;
+    const AVFormatContext *format = v->file.format;
+    copy_text(info->format, sizeof info->format, format->iformat->name);
+    copy_text(info->codec, sizeof info->codec, avcodec_get_name(v->decoder->codec_id));
+    copy_text(info->profile, sizeof info->profile, avcodec_profile_name(v->decoder->codec_id, v->decoder->profile));
+    info->stream = v->file.stream_number;
+    info->video_streams = v->file.video_streams;
+    info->fps = tub_stream_fps(stream);
+    info->container_frames = stream->nb_frames > 0 ? stream->nb_frames : 0;
+    if (stream->duration != AV_NOPTS_VALUE && stream->duration > 0)
+        info->duration = (double)stream->duration * av_q2d(stream->time_base);
+    else if (format->duration > 0 && format->duration_estimation_method != AVFMT_DURATION_FROM_BITRATE)
+        info->duration = (double)format->duration / AV_TIME_BASE;
+}
+
+// What the first frame says, which may differ from the headers.
+static void describe_frame(tub_video *v, tub_turn turn)
+{
+    tub_video_info *info = &v->info;
+    const AVFrame *frame = v->current;
+    copy_text(info->pixel_format, sizeof info->pixel_format, av_get_pix_fmt_name(frame->format));
+    copy_text(info->matrix, sizeof info->matrix, av_color_space_name(frame->colorspace));
+    copy_text(info->range, sizeof info->range, av_color_range_name(frame->color_range));
+    info->width = turn.transpose ? frame->height : frame->width;
+    info->height = turn.transpose ? frame->width : frame->height;
+    info->rotation = turn.degrees;
+}
+
+static tub_turn turn_of_video(const tub_video *v)
+{
+    const AVFrameSideData *data = av_frame_get_side_data(v->current, AV_FRAME_DATA_DISPLAYMATRIX);
+    if (data && data->size >= 9 * sizeof(int32_t))
+        return tub_turn_of((const int32_t *)(const void *)data->data);
+    return tub_turn_of(tub_stream_display_matrix(v->file.stream));
+}
+
+static tub_status allocate(tub_video *v, const char *path, tub_error *err)
+{
+    v->path = tub_strdup(path);
+    v->packet = av_packet_alloc();
+    v->incoming = av_frame_alloc();
+    v->current = av_frame_alloc();
+    return v->path && v->packet && v->incoming && v->current ? TUB_OK : tub_fail_memory(err, "a video");
+}
+
+static tub_status first_frame(tub_video *v, tub_error *err)
+{
+    tub_status status = advance(v, err);
+    if (status != TUB_END)
+        return status;
+    char reason[sizeof v->info.reason];
+    tub_damage_text(&v->damage, reason, sizeof reason);
+    return tub_fail(err, TUB_ERROR_VIDEO, "no frame can be decoded%s%s", reason[0] ? ": " : "", reason);
+}
+
+static tub_status open_video(tub_video *v, const char *path, const tub_video_params *params, tub_error *err)
+{
+    TUB_TRY(tub_video_file_open(&v->file, path, params->stream, err));
+    TUB_TRY(allocate(v, path, err));
+    TUB_TRY(tub_video_file_decoder(&v->file, &v->decoder, err));
+    tub_damage_init(&v->damage);
+    tub_clock_init(&v->clock, v->file.stream);
+    TUB_TRY(first_frame(v, err));
+    v->waiting = true;
+    tub_turn turn = turn_of_video(v);
+    describe_stream(v);
+    describe_frame(v, turn);
+    TUB_TRY(tub_frame_rgb_open(turn, v->info.width, v->info.height, &v->rgb, err));
+    return tub_pixels_open(params->transform ? params->transform : &untouched, v->info.height, v->info.width,
+                           &v->pixels, err);
+}
+
+tub_status tub_video_open(const char *path, const tub_video_params *params, tub_video **out, tub_error *err)
+{
+    static const tub_video_params defaults;
+    const tub_video_params *p = params ? params : &defaults;
+    double start = tub_now();
+    *out = NULL;
+    if (p->stream < 0 || p->threads < 0)
+        return tub_fail(err, TUB_ERROR_ARGUMENT, "%s: stream %d, threads %d: neither may be negative", path, p->stream,
+                        p->threads);
+    tub_video *v = tub_calloc(1, sizeof *v);
+    if (!v)
+        return tub_fail_memory(err, "a video");
+    v->file.fd = -1;
+    tub_status status = open_video(v, path, p, err);
+    if (status != TUB_OK) {
+        tub_video_close(&v);
+        return tub_fail_within(err, status, "%s", path);
+    }
+    v->open_seconds = tub_now() - start - v->decode_seconds;
+    *out = v;
+    return TUB_OK;
+}
+
+tub_status tub_video_next(tub_video *v, tub_frame *out, tub_error *err)
+{
+    if (v->ended)
+        return TUB_END;
+    if (v->waiting) {
+        v->waiting = false;
+    } else {
+        tub_status status = advance(v, err);
+        if (status == TUB_END)
+            v->ended = true;
+        if (status != TUB_OK)
+            return status < 0 ? tub_fail_within(err, status, "%s", v->path) : status;
+    }
+    *out = v->frame;
+    return TUB_OK;
+}
+
+void tub_video_pixels(const tub_video *v, int *height, int *width, bool *is_float, size_t *bytes)
+{
+    const tub_pixel_plan *plan = tub_pixels_plan(v->pixels);
+    size_t values = (size_t)plan->out_height * (size_t)plan->out_width * 3;
+    *height = plan->out_height;
+    *width = plan->out_width;
+    *is_float = plan->bytes != values;
+    *bytes = plan->bytes;
+}
+
+tub_status tub_video_convert(tub_video *v, void *out, tub_error *err)
+{
+    const uint8_t *rgb;
+    ptrdiff_t pitch;
+    double start = tub_now();
+    tub_status status = tub_frame_rgb_convert(v->rgb, v->current, &rgb, &pitch, err);
+    if (status == TUB_OK)
+        tub_pixels_run(v->pixels, rgb, pitch, out);
+    v->convert_seconds += tub_now() - start;
+    return status == TUB_OK ? status : tub_fail_within(err, status, "%s", v->path);
+}
+
+void tub_video_get_info(const tub_video *v, tub_video_info *out)
+{
+    *out = v->info;
+    out->frames = v->info.frames - v->waiting;
+    out->complete = v->ended;
+    out->partial = v->damage.count > 0;
+    tub_damage_text(&v->damage, out->reason, sizeof out->reason);
+}
+
+void tub_video_seconds(const tub_video *v, double *open, double *decode, double *convert)
+{
+    *open = v->open_seconds;
+    *decode = v->decode_seconds;
+    *convert = v->convert_seconds;
+}
+
+void tub_video_close(tub_video **video)
+{
+    if (!video || !*video)
+        return;
+    tub_video *v = *video;
+    tub_pixels_close(&v->pixels);
+    tub_frame_rgb_close(&v->rgb);
+    avcodec_free_context(&v->decoder);
+    av_packet_free(&v->packet);
+    av_frame_free(&v->incoming);
+    av_frame_free(&v->current);
+    tub_video_file_close(&v->file);
+    tub_free(v->path);
+    tub_free(v);
+    *video = NULL;
+}
+
+tub_status tub_video_probe(const char *path, const tub_video_params *params, bool count, tub_video_info *out,
+                           tub_error *err)
+{
+    tub_video *v;
+    tub_frame frame;
+    TUB_TRY(tub_video_open(path, params, &v, err));
+    tub_status status = tub_video_next(v, &frame, err);
+    while (count && status == TUB_OK)
+        status = tub_video_next(v, &frame, err);
+    tub_video_get_info(v, out);
+    tub_video_close(&v);
+    return status == TUB_END ? TUB_OK : status;
+}

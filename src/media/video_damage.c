@@ -1,0 +1,100 @@
+#include "video_damage.h"
+
+#include <inttypes.h>
+#include <libavutil/avstring.h>
+#include <stdarg.h>
+#include <stdio.h>
+
+#include "fail.h"
+#include "libav_compat.h"
+
+static void note(tub_video_damage *d, const char *format, ...) TUB_PRINTF(2, 3);
+
+static void note(tub_video_damage *d, const char *format, ...)
+{
+    if (d->count++)
+        return;
+    va_list list;
+    va_start(list, format);
+    vsnprintf(d->first, sizeof d->first, format, list);
+    va_end(list);
+}
+
+void tub_damage_init(tub_video_damage *d)
+{
+    *d = (tub_video_damage){.leading_pts = AV_NOPTS_VALUE, .last_dts = AV_NOPTS_VALUE};
+}
+
+// Where recordings were joined, the MPEG-TS demuxer marks the last packet before the seam, which lacks nothing: a
+// keyframe with an earlier time follows.
+static void check_suspect(tub_video_damage *d, const AVPacket *next)
+{
+    bool seam = next && next->flags & AV_PKT_FLAG_KEY && next->dts != AV_NOPTS_VALUE &&
+                d->last_dts != AV_NOPTS_VALUE && next->dts < d->last_dts;
+    if (d->suspect && !seam)
+        note(d, "near frame %" PRId64 " the container is damaged or cut off", d->suspect_frame);
+    d->suspect = false;
+}
+
+void tub_damage_packet(tub_video_damage *d, const AVPacket *packet, int64_t frame)
+{
+    d->packets++;
+    check_suspect(d, packet);
+    d->last_dts = packet->dts;
+    d->suspect = packet->flags & AV_PKT_FLAG_CORRUPT;
+    d->suspect_frame = frame;
+    if (packet->flags & AV_PKT_FLAG_KEY)
+        d->saw_key = true;
+    if (d->saw_key || packet->flags & AV_PKT_FLAG_DISCARD)
+        return;
+    d->leading++;
+    if (packet->pts != AV_NOPTS_VALUE && (d->leading_pts == AV_NOPTS_VALUE || packet->pts < d->leading_pts))
+        d->leading_pts = packet->pts;
+}
+
+void tub_damage_error(tub_video_damage *d, const char *what, int code, int64_t frame)
+{
+    char text[AV_ERROR_MAX_STRING_SIZE];
+    av_strerror(code, text, sizeof text);
+    note(d, "%s near frame %" PRId64 ": %s", what, frame, text);
+}
+
+// Packets before the first keyframe are well if frames come of them (streams that refresh gradually).
+static void check_leading(tub_video_damage *d, const AVFrame *decoded)
+{
+    bool lost = d->leading && d->leading_pts != AV_NOPTS_VALUE && decoded->best_effort_timestamp != AV_NOPTS_VALUE &&
+                decoded->best_effort_timestamp > d->leading_pts;
+    if (lost)
+        note(d, "it begins inside a group of pictures: %" PRId64 " pictures come before the first keyframe", d->leading);
+}
+
+void tub_damage_frame(tub_video_damage *d, const AVFrame *decoded, int64_t frame)
+{
+    if (!d->saw_frame)
+        check_leading(d, decoded);
+    d->saw_frame = true;
+    if (decoded->decode_error_flags)
+        note(d, "frame %" PRId64 " was decoded with errors", frame);
+    else if (decoded->flags & AV_FRAME_FLAG_CORRUPT)
+        note(d, "frame %" PRId64 " is damaged or lacks what it refers to", frame);
+}
+
+void tub_damage_end(tub_video_damage *d, const tub_video_file *file)
+{
+    int64_t samples = 0, bytes = tub_file_stated_bytes(file);
+    check_suspect(d, NULL);
+    if (av_match_name("mov", file->format->iformat->name))
+        samples = avformat_index_get_entries_count(file->stream);
+    if (d->packets < samples)
+        note(d, "the file ends early: %" PRId64 " of %" PRId64 " samples could be read", d->packets, samples);
+    else if (bytes > file->size)
+        note(d, "the file ends early: it has %" PRId64 " of %" PRId64 " bytes", file->size, bytes);
+}
+
+void tub_damage_text(const tub_video_damage *d, char *out, size_t bytes)
+{
+    if (d->count > 1)
+        snprintf(out, bytes, "%s (and %" PRId64 " more)", d->first, d->count - 1);
+    else
+        snprintf(out, bytes, "%s", d->first);
+}

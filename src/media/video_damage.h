@@ -1,0 +1,35 @@
+// Evidence that a video is damaged or incomplete: from the demuxer, the packets, the decoder and its frames.
+//
+// What the container claims about counts and durations is no evidence: it is often wrong in healthy files.
+#ifndef TUB_VIDEO_DAMAGE_H
+#define TUB_VIDEO_DAMAGE_H
+
+#include <libavcodec/avcodec.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "video_file.h"
+
+typedef struct tub_video_damage {
+    int64_t count;                      // pieces of evidence
+    char first[128];                    // the first one in words
+    int64_t packets;                    // of the stream, read so far
+    int64_t leading;                    // of them, before the first keyframe
+    int64_t leading_pts;                // the earliest of these; AV_NOPTS_VALUE: unknown
+    int64_t last_dts;
+    bool suspect;                       // the last packet was marked as corrupt: the next one tells whether it counts
+    int64_t suspect_frame;
+    bool saw_key, saw_frame;
+} tub_video_damage;
+
+void tub_damage_init(tub_video_damage *d);
+// `frame`: the number of frames decoded so far.
+void tub_damage_packet(tub_video_damage *d, const AVPacket *packet, int64_t frame);
+void tub_damage_error(tub_video_damage *d, const char *what, int code, int64_t frame);
+void tub_damage_frame(tub_video_damage *d, const AVFrame *decoded, int64_t frame);
+// After the last packet.
+void tub_damage_end(tub_video_damage *d, const tub_video_file *file);
+// "reason" of the public info; empty where there is no damage.
+void tub_damage_text(const tub_video_damage *d, char *out, size_t bytes);
+
+#endif

@@ -1,0 +1,33 @@
+// A video file opened for demuxing: our own file descriptor, and nothing else that libav may open.
+//
+// Containers and decoders are those of a list (video_file.c), numbers of streams and pixels are limited, and whatever
+// a file's contents ask libav to open besides is refused.
+#ifndef TUB_VIDEO_FILE_H
+#define TUB_VIDEO_FILE_H
+
+#include <libavcodec/avcodec.h>
+#include <libavformat/avformat.h>
+#include <tubelet/status.h>
+
+typedef struct tub_video_file {
+    int fd;
+    int64_t size, position;
+    int system_error;                   // errno of a failed read, 0 = none
+    AVIOContext *io;
+    AVFormatContext *format;
+    AVStream *stream;                   // the video stream that was chosen; all others are discarded
+    int stream_number, video_streams;   // its index among the video streams, and how many there are
+} tub_video_file;
+
+// `number`: 1 + index among the video streams, 0 = libav's best. Cover pictures are no video streams.
+// A failed open needs no close. Errors: TUB_ERROR_INPUT, TUB_ERROR_VIDEO, TUB_ERROR_ARGUMENT, TUB_ERROR_MEMORY; the
+// text doesn't name the file.
+tub_status tub_video_file_open(tub_video_file *file, const char *path, int number, tub_error *err);
+// One thread (see video.h: frames don't depend on threads): with frame threads libav conceals damage differently.
+tub_status tub_video_file_decoder(const tub_video_file *file, AVCodecContext **out, tub_error *err);
+void tub_video_file_close(tub_video_file *file);
+
+// Bytes that the container itself says it has (RIFF, EBML segment, MP4 boxes), 0 where it doesn't say.
+int64_t tub_file_stated_bytes(const tub_video_file *file);
+
+#endif
