@@ -116,11 +116,14 @@ class OneVisionHead(nn.Module):
 
 
 class OneVision(nn.Module):
+    DEFAULTS = dict(patch_size=14, hidden_act="gelu", layer_norm_eps=1e-6, layer_norm_type="layer_norm",
+                    rope_theta=10000.0, rope_temporal_size=64, use_head=True)
+
     def __init__(self, c):
         super().__init__()
-        self.c = c
+        self.c = c = {**self.DEFAULTS, **c}
         d, eps = c["hidden_size"], c["layer_norm_eps"]
-        rms = c.get("layer_norm_type") == "rms_norm"
+        rms = c["layer_norm_type"] == "rms_norm"
         norm = (lambda: nn.RMSNorm(d, eps=eps)) if rms else (lambda: nn.LayerNorm(d, eps=eps))
         self.embeddings = nn.ModuleDict(
             {"patch_embedding": nn.Conv2d(3, d, c["patch_size"], c["patch_size"], bias=False)})
@@ -249,6 +252,13 @@ def save_processor(folder, processor):
             (folder / other).rename(folder / "preprocessor_config.json")
 
 
+def make_terse(folder, defaults):
+    """Files on the Hub hold only the keys that differ from the class's defaults."""
+    config = json.loads((folder / "config.json").read_text())
+    unset = object()
+    write_json(folder / "config.json", {k: v for k, v in config.items() if k == "model_type" or v != defaults.get(k, unset)})
+
+
 def save_onevision(folder, model, dtype):
     c = dict(model.c, model_type="onevision_encoder", architectures=["OneVisionEncoderModel"],
              dtype=str(dtype).removeprefix("torch."))
@@ -273,7 +283,7 @@ def process(processor, video):
 
 
 def write_case(folder, seed, model, processor, run, frames, dtype=torch.float32, shards=0, float_resize=False,
-               video=(2, 4, 30, 38), feature=""):
+               terse=False, video=(2, 4, 30, 38), feature=""):
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
     randomize(model, seed)
@@ -283,6 +293,8 @@ def write_case(folder, seed, model, processor, run, frames, dtype=torch.float32,
     else:
         model.to(dtype).save_pretrained(folder)
         load = lambda kind: type(model).from_pretrained(folder, dtype=kind, attn_implementation="sdpa").eval()
+    if terse:
+        make_terse(folder, OneVision.DEFAULTS if isinstance(model, OneVision) else type(model.config)().to_dict())
     save_processor(folder, processor)
     saved, loaded = model.state_dict(), load(torch.float64).state_dict()
     assert all(torch.equal(loaded[name], t.to(dtype).double()) for name, t in saved.items()), "the files lost something"
@@ -322,7 +334,7 @@ def videomae_pretrain(folder):
         num_attention_heads=2, intermediate_size=80, use_mean_pooling=False, decoder_hidden_size=16,
         decoder_num_hidden_layers=1, decoder_num_attention_heads=2, decoder_intermediate_size=16)
     write_case(folder, 11, transformers.VideoMAEForPreTraining(c),
-               shortest(transformers.VideoMAEImageProcessor, 26, 24, 24, BILINEAR, **IMAGENET), run_videomae, 4, shards=3,
+               shortest(transformers.VideoMAEImageProcessor, 26, 24, 24, BILINEAR, **IMAGENET), run_videomae, 4, shards=3, terse=True,
                feature="mean of the last hidden state, which has the encoder's norm")
 
 
@@ -336,38 +348,38 @@ def videomae_finetuned(folder):
 
 
 def onevision(folder, seed, dtype, crop, **c):
-    defaults = dict(intermediate_size=80, num_hidden_layers=2, patch_size=8, hidden_act="gelu", layer_norm_eps=1e-6,
-                    rope_theta=10000.0, rope_temporal_size=64, use_head=True, layer_norm_type="layer_norm")
+    defaults = dict(intermediate_size=80, num_hidden_layers=2, patch_size=8)
     write_case(folder, seed, OneVision({**defaults, **c}), shortest(transformers.CLIPImageProcessor, 26, *crop, BICUBIC),
-               run_onevision, 3, dtype=dtype,
+               run_onevision, 3, dtype=dtype, terse=c.get("use_head", True),
                feature="the head's output" if c.get("use_head", True) else "mean of the last hidden state")
 
 
 def onevision_head(folder):
-    onevision(folder, 21, torch.bfloat16, (24, 32), hidden_size=96, num_attention_heads=3, image_size=24)
+    onevision(folder, 21, torch.bfloat16, (24, 32), hidden_size=96, num_attention_heads=3, image_size=24,
+              layer_norm_eps=1e-3)
 
 
 def onevision_nohead(folder):
     onevision(folder, 22, torch.float32, (24, 24), hidden_size=64, num_attention_heads=1, image_size=24, use_head=False,
-              layer_norm_type="rms_norm", num_hidden_layers=2, layer_norm_eps=1e-5)
+              layer_norm_type="rms_norm", layer_norm_eps=1e-3, rope_theta=500.0)
 
 
-def dinov3(folder, seed, height, width, frame=(30, 38), **c):
+def dinov3(folder, seed, height, width, frame=(30, 38), terse=False, **c):
     defaults = dict(image_size=32, patch_size=8, hidden_size=48, num_hidden_layers=2, num_attention_heads=2,
                     intermediate_size=80, num_register_tokens=4)
     config = transformers.DINOv3ViTConfig(**{**defaults, **c})
     processor = transformers.DINOv3ViTImageProcessor(size={"height": height, "width": width}, resample=BILINEAR, **IMAGENET)
-    write_case(folder, seed, transformers.DINOv3ViTModel(config), processor, run_frames, 2, float_resize=True,
+    write_case(folder, seed, transformers.DINOv3ViTModel(config), processor, run_frames, 2, float_resize=True, terse=terse,
                video=(2, 2, *frame), feature="class token of the last hidden state, mean over the clip's frames")
 
 
 def dinov3_plain(folder):
-    dinov3(folder, 31, 32, 32)
+    dinov3(folder, 31, 32, 32, terse=True)
 
 
 def dinov3_gated(folder):
     dinov3(folder, 32, 24, 24, use_gated_mlp=True, hidden_act="silu", query_bias=False, value_bias=False,
-           num_register_tokens=0, hidden_size=40)
+           num_register_tokens=0, hidden_size=40, layer_norm_eps=1e-3)
 
 
 def dinov3_nonsquare(folder):
@@ -376,20 +388,20 @@ def dinov3_nonsquare(folder):
            num_register_tokens=1)
 
 
-def dinov2(folder, seed, cls, config, edge, height, width, frame=(30, 38), **c):
+def dinov2(folder, seed, cls, config, edge, height, width, frame=(30, 38), terse=False, **c):
     defaults = dict(hidden_size=48, num_hidden_layers=2, num_attention_heads=2, mlp_ratio=2, patch_size=8)
     processor = shortest(transformers.BitImageProcessor, edge, height, width, BICUBIC, **IMAGENET)
-    write_case(folder, seed, cls(config(**{**defaults, **c})), processor, run_frames, 2, video=(2, 2, *frame),
+    write_case(folder, seed, cls(config(**{**defaults, **c})), processor, run_frames, 2, terse=terse, video=(2, 2, *frame),
                feature="class token of the last hidden state, mean over the clip's frames")
 
 
 def dinov2_interpolated(folder):
-    dinov2(folder, 41, transformers.Dinov2Model, transformers.Dinov2Config, 28, 24, 24, image_size=40)
+    dinov2(folder, 41, transformers.Dinov2Model, transformers.Dinov2Config, 28, 24, 24, image_size=40, terse=True)
 
 
 def dinov2_swiglu(folder):
     dinov2(folder, 42, transformers.Dinov2Model, transformers.Dinov2Config, 24, 24, 24, image_size=24,
-           use_swiglu_ffn=True, mlp_ratio=3, hidden_size=40, qkv_bias=False)
+           use_swiglu_ffn=True, mlp_ratio=3, hidden_size=40, qkv_bias=False, layer_norm_eps=1e-3)
 
 
 def dinov2_registers_nonsquare(folder):
