@@ -102,10 +102,11 @@ static int take_choice(const option_row *row, const char *text)
         if (count < sizeof names / sizeof *names)
             names[count++] = word;
     }
-    const char *near = cli_nearest(text, names, count);
+    const char *near = cli_nearest(text, names, count), *hidden = strstr(row->value, "||");
+    int shown = (int)(hidden ? (size_t)(hidden - row->value) : strlen(row->value));
     if (near)
-        return cli_refuse(CLI_USAGE, "--%s %s: did you mean %s? (%s)", row->name, text, near, row->value);
-    return cli_refuse(CLI_USAGE, "--%s %s: expected %s", row->name, text, row->value);
+        return cli_refuse(CLI_USAGE, "--%s %s: did you mean %s? (%.*s)", row->name, text, near, shown, row->value);
+    return cli_refuse(CLI_USAGE, "--%s %s: expected %.*s", row->name, text, shown, row->value);
 }
 
 static int take_value(const option_row *row, const char *text, cli_value *out)

@@ -7,7 +7,9 @@
 static void print_row(const option_row *row, const char *last_group)
 {
     char left[80];
-    snprintf(left, sizeof left, "--%s%s%s", row->name, row->value ? " " : "", row->value ? row->value : "");
+    const char *value = row->value ? row->value : "", *hidden = strstr(value, "||");
+    int length = (int)(hidden ? (size_t)(hidden - value) : strlen(value));
+    snprintf(left, sizeof left, "--%s%s%.*s", row->name, *value ? " " : "", length, value);
     const char *group = strcmp(row->group, last_group) ? row->group : "";
     // Long lists of choices don't push the column of the explanations out.
     if (strlen(left) > 33)

@@ -14,8 +14,9 @@ enum {
 
 enum { SIDE = 16384, ITEMS = 65536, THREADS = 1024 };
 
-#define DTYPES "auto|f32|tf32|bf16|f16|int8|fp8"
-#define BACKENDS "auto|reference|onednn|openvino|cuda"
+// After "||": known, but not here; the help leaves them out.
+#define DTYPES "auto|f32|bf16||tf32|f16|int8|fp8"
+#define BACKENDS "auto|reference|onednn||openvino|cuda"
 
 // Rows of one name serve different verbs. The order is the help's.
 static const option_row rows[] = {
@@ -23,14 +24,12 @@ static const option_row rows[] = {
     {OPTION_MODEL, E | M, "", "model", KIND_TEXT, "DIR", 0, 0, "checkpoint folder (config.json, *.safetensors)"},
     {OPTION_MODEL, F, "", "model", KIND_TEXT, "DIR", 0, 0, "checkpoint whose transform --transform model is"},
     {OPTION_OUT, E, "", "out", KIND_TEXT, "DIR", 0, 0, "folder of the features; made if needed"},
-    {OPTION_FRAMES, M, "", "frames", KIND_TEXT, "IN.npy", 0, 0,
-     "uint8 RGB [N, T, H, W, 3]; frame models also [N, H, W, 3]"},
+    {OPTION_FRAMES, M, "", "frames", KIND_TEXT, "IN.npy", 0, 0, "uint8 RGB [N, T, H, W, 3]; frame models [N, H, W, 3]"},
     {OPTION_OUT, M, "", "out", KIND_TEXT, "FILE.npy", 0, 0, "features, float32 [N, C]; frame models: mean over T"},
     {OPTION_TOKENS, M, "", "tokens", KIND_TEXT, "FILE.npy", 0, 0, "also the last hidden state [N, (T,) tokens, D]"},
     {OPTION_PIXELS, M, "", "pixels", KIND_TEXT, "FILE.npy", 0, 0, "also what enters the model [N, T, 3, h, w]"},
-    {OPTION_OUT, F, "", "out", KIND_TEXT, "FILE.npy", 0, 0, "uint8 RGB [n, H, W, 3]; float32 [n, 3, H, W] once scaled"},
-    {OPTION_PRESET, E, "", "preset", KIND_TEXT, "NAME", 0, 0,
-     "thumos, fineaction, hacs, charades: windows and transform"},
+    {OPTION_OUT, F, "", "out", KIND_TEXT, "FILE.npy", 0, 0, "uint8 RGB [n, H, W, 3]; scaled: float32 [n, 3, H, W]"},
+    {OPTION_PRESET, E, "", "preset", KIND_TEXT, "NAME", 0, 0, "its settings: thumos, fineaction, hacs, charades"},
     {OPTION_SEED, I, "", "seed", KIND_NUMBER, "N", 0, INT64_MAX, "the same seed gives the same bytes (0)"},
 
     {OPTION_MODEL, B, "forward", "model", KIND_TEXT, "DIR", 0, 0, "checkpoint folder"},
@@ -76,10 +75,10 @@ static const option_row rows[] = {
     {OPTION_BACKEND, E | M | B, "speed", "backend", KIND_CHOICE, BACKENDS, 0, 0, "how (auto)"},
 
     {OPTION_SHARD, E, "run", "shard", KIND_TEXT, "RANK/WORLD", 0, 0,
-     "this run's part, ranks from 0 (from SLURM, torchrun, MPI)"},
+     "this run's part, from 0 (from SLURM, torchrun, MPI)"},
     {OPTION_RECURSIVE, E, "run", "recursive", KIND_FLAG, NULL, 0, 0, "descend into sub-folders"},
     {OPTION_ANNOTATIONS, E, "run", "annotations", KIND_TEXT, "FILE", 0, 0,
-     "OpenTAD's JSON: only its videos; writes missing_files.txt"},
+     "OpenTAD's JSON: its videos only; lists missing ones"},
     {OPTION_RETRY_FAILED, E, "run", "retry-failed", KIND_FLAG, NULL, 0, 0, "try recorded failures again"},
     {OPTION_JSON, E | P | L | B, "run", "json", KIND_FLAG, NULL, 0, 0, "results as JSON on stdout, one object a line"},
     {OPTION_DRY_RUN, E, "run", "dry-run", KIND_FLAG, NULL, 0, 0, "say what would be done; write nothing"},

@@ -61,7 +61,7 @@ typedef enum option_id {
 typedef enum option_kind {
     KIND_FLAG,      // no argument
     KIND_TEXT,      // anything but nothing
-    KIND_CHOICE,    // one of the words in `value`, separated by |
+    KIND_CHOICE,    // one of the words in `value`, separated by |; those after || are not in the help
     KIND_NUMBER,    // whole number from `least` to `most`
     KIND_AUTO,      // the same, or "auto"
     KIND_RATE,      // "native", or a number above 0, at most `most`

@@ -1,0 +1,124 @@
+"""Killed, interrupted, run again: the outputs are those of a run that nobody disturbed."""
+import json, os, random, shlex, signal, subprocess, time, unittest
+
+from command_case import ENVIRONMENT, TUBELET, CommandCase, digests, run, strays
+
+KILLS = int(os.environ.get("TUBELET_TEST_KILLS", "20"))
+
+
+class Resume(CommandCase):
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        cls.model = cls.make_model("dinov2:tiny")
+        cls.videos = cls.make_videos("videos", [40, 25, 60, 16, 33, 50, 21, 45])
+        cls.arguments = ["extract", cls.videos, "--model", cls.model, "--dtype", "f32", "--out"]
+        began = time.monotonic()
+        done = run(*cls.arguments, cls.folder / "whole")
+        cls.seconds = time.monotonic() - began
+        assert done.returncode == 0, done.stderr
+        cls.whole = digests(cls.folder / "whole")
+        assert len(cls.whole) == 8
+
+    def start(self, out, *more):
+        command = [TUBELET, *map(str, [*self.arguments, out, *more])]
+        return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=ENVIRONMENT)
+
+    def test_killed_at_random_moments(self):
+        dice = random.Random(20)
+        unfinished = 0
+        for i in range(KILLS):
+            out = self.folder / f"killed{i}"
+            child = self.start(out)
+            moment = dice.uniform(0, self.seconds)
+            time.sleep(moment)
+            child.kill()
+            child.communicate()
+            unfinished += child.returncode == -signal.SIGKILL
+            # What is there is whole.
+            for name, digest in digests(out).items():
+                self.assertEqual(digest, self.whole[name], f"killed after {moment:.3f} s")
+            self.check(0, *self.arguments, out)
+            self.assertEqual(digests(out), self.whole, f"killed after {moment:.3f} s")
+            self.assertEqual(strays(out), [], f"killed after {moment:.3f} s")
+        self.assertGreater(unfinished, KILLS // 4)
+
+    def interrupt(self, number):
+        """Sends the signal once the first video is done; None if the run was faster than that."""
+        out = self.folder / f"interrupted{number}-{time.monotonic_ns()}"
+        child = self.start(out, "--json", "--batch", "1", "--threads", "1", "--decode-threads", "1")
+        lines = []
+        for line in child.stdout:
+            lines.append(json.loads(line))
+            if lines[-1]["event"] == "video":
+                child.send_signal(number)
+                break
+        rest, error = child.communicate()
+        lines += [json.loads(line) for line in rest.splitlines()]
+        return (out, child.returncode, lines, error) if child.returncode else None
+
+    def check_interrupted(self, number, code):
+        for _ in range(20):
+            seen = self.interrupt(number)
+            if seen:
+                break
+        else:
+            self.fail("twenty runs ended before the signal came")
+        out, returncode, lines, error = seen
+        self.assertEqual(returncode, code, error)
+        end = lines[-1]
+        self.assertEqual(end["event"], "end")
+        self.assertGreater(end["pending"], 0)
+        self.assertEqual(strays(out), [])
+        # The command that it names finishes the work.
+        named = [line for line in error.splitlines() if "to finish, run again: " in line]
+        self.assertEqual(len(named), 1, error)
+        done = subprocess.run(shlex.split(named[0].split("run again: ", 1)[1]), capture_output=True, text=True, env=ENVIRONMENT)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertEqual(digests(out), self.whole)
+
+    def test_interrupted_from_the_keyboard(self):
+        self.check_interrupted(signal.SIGINT, 130)
+
+    def test_terminated(self):
+        self.check_interrupted(signal.SIGTERM, 143)
+
+    def test_a_second_run_changes_nothing(self):
+        out = self.folder / "twice"
+        self.check(0, *self.arguments, out)
+        before = {p.name: (p.stat().st_mtime_ns, p.stat().st_ino, p.read_bytes()) for p in out.iterdir()}
+        events = [json.loads(line) for line in self.check(0, *self.arguments, out, "--json").stdout.splitlines()]
+        self.assertEqual([e["event"] for e in events], ["start", "end"])
+        self.assertEqual((events[-1]["done_before"], events[-1]["ok"]), (8, 0))
+        self.assertEqual({p.name: (p.stat().st_mtime_ns, p.stat().st_ino, p.read_bytes()) for p in out.iterdir()}, before)
+
+    def test_damaged_outputs_are_made_again(self):
+        out = self.folder / "damaged"
+        self.check(0, *self.arguments, out)
+        os.truncate(out / "v00.npy", 200)
+        (out / "v02.npy").unlink()
+        self.check(0, *self.arguments, out)
+        self.assertEqual(digests(out), self.whole)
+
+    def test_mixed_settings_are_refused(self):
+        out = self.folder / "mixed"
+        self.check(0, *self.arguments, out)
+        other = self.folder / "other-model"
+        self.check(0, "init", "dinov2:tiny", other, "--seed", "9")
+        for options in (["--stride", "8"], ["--clip-length", "8"], ["--transform", "opentad"], ["--pool", "mean"], ["--align", "center"], ["--fps", "10"],
+                        ["--backend", "reference"], ["--model", other]):
+            self.check(2, *self.arguments, out, *options)
+        self.assertEqual(digests(out), self.whole)
+        # What doesn't change a byte may change.
+        self.check(0, *self.arguments, out, "--batch", "3", "--threads", "1", "--stride", "4")
+
+    def test_shards_and_whole_runs_share_a_folder(self):
+        out = self.folder / "shared"
+        self.check(0, *self.arguments, out, "--shard", "1/2")
+        self.assertLess(len(digests(out)), len(self.whole))
+        self.check(0, *self.arguments, out)
+        self.assertEqual(digests(out), self.whole)
+
+
+if __name__ == "__main__":
+    unittest.main()
