@@ -8,6 +8,8 @@
 #include "fail.h"
 #include "libav_compat.h"
 
+enum { SEAM_PACKETS = 2 };
+
 static void note(tub_video_damage *d, const char *format, ...) TUB_PRINTF(2, 3);
 
 static void note(tub_video_damage *d, const char *format, ...)
@@ -25,15 +27,19 @@ void tub_damage_init(tub_video_damage *d)
     *d = (tub_video_damage){.leading_pts = AV_NOPTS_VALUE, .last_dts = AV_NOPTS_VALUE};
 }
 
-// Where recordings were joined, the MPEG-TS demuxer marks the last packet before the seam, which lacks nothing: a
-// keyframe with an earlier time follows.
+// Where recordings were joined, the MPEG-TS demuxer and the parser behind it mark one of the last two packets before
+// the seam, which lack nothing. A seam is a keyframe with an earlier time.
 static void check_suspect(tub_video_damage *d, const AVPacket *next)
 {
     bool seam = next && next->flags & AV_PKT_FLAG_KEY && next->dts != AV_NOPTS_VALUE &&
                 d->last_dts != AV_NOPTS_VALUE && next->dts < d->last_dts;
-    if (d->suspect && !seam)
+    if (!d->suspect)
+        return;
+    d->suspect = seam ? 0 : d->suspect - 1;
+    if (!next || (!seam && !d->suspect)) {
         note(d, "near frame %" PRId64 " the container is damaged or cut off", d->suspect_frame);
-    d->suspect = false;
+        d->suspect = 0;
+    }
 }
 
 void tub_damage_packet(tub_video_damage *d, const AVPacket *packet, int64_t frame)
@@ -41,8 +47,10 @@ void tub_damage_packet(tub_video_damage *d, const AVPacket *packet, int64_t fram
     d->packets++;
     check_suspect(d, packet);
     d->last_dts = packet->dts;
-    d->suspect = packet->flags & AV_PKT_FLAG_CORRUPT;
-    d->suspect_frame = frame;
+    if (packet->flags & AV_PKT_FLAG_CORRUPT && !d->suspect) {
+        d->suspect = SEAM_PACKETS;
+        d->suspect_frame = frame;
+    }
     if (packet->flags & AV_PKT_FLAG_KEY)
         d->saw_key = true;
     if (d->saw_key || packet->flags & AV_PKT_FLAG_DISCARD)

@@ -17,7 +17,7 @@ typedef struct tub_video_damage {
     int64_t leading;                    // of them, before the first keyframe
     int64_t leading_pts;                // the earliest of these; AV_NOPTS_VALUE: unknown
     int64_t last_dts;
-    bool suspect;                       // the last packet was marked as corrupt: the next one tells whether it counts
+    int suspect;                        // a packet was marked as corrupt: so many more tell whether that counts
     int64_t suspect_frame;
     bool saw_key, saw_frame;
 } tub_video_damage;
