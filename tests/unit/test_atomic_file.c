@@ -1,0 +1,296 @@
+// Files that appear whole or not at all, appended lines, the sweep, folders.
+#include <stdarg.h>
+#include <stddef.h>
+#include <setjmp.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "atomic_file.h"
+#include "memory.h"
+#include "temp_folder.h"
+#include "temp_name.h"
+
+static int set_up(void **state)
+{
+    *state = test_folder_make();
+    return 0;
+}
+
+static int tear_down(void **state)
+{
+    test_folder_remove(*state);
+    return 0;
+}
+
+static void expect_content(const char *path, const char *text)
+{
+    char *data = test_read_file(path, NULL);
+    assert_non_null(data);
+    assert_string_equal(data, text);
+    free(data);
+}
+
+static void test_appears_only_when_committed(void **state)
+{
+    const char *folder = *state, *path = test_path(folder, "a.npy");
+    tub_atomic_file *f;
+    assert_int_equal(tub_atomic_open(path, &f, NULL), TUB_OK);
+    assert_int_equal(tub_atomic_write_at(f, 4, "data", 4, NULL), TUB_OK);
+    assert_int_equal(tub_atomic_write(f, " end", 4, NULL), TUB_OK);
+    assert_int_equal(tub_atomic_write_at(f, 0, "head", 4, NULL), TUB_OK);
+    assert_int_equal(test_count_files(folder, ""), 1);
+    assert_int_equal(test_count_files(folder, ".tmp"), 1);
+    char checksum[TUB_HASH_TEXT], wanted[TUB_HASH_TEXT];
+    assert_int_equal(tub_atomic_checksum(f, checksum, NULL), TUB_OK);
+    tub_hash_bytes("headdata end", 12, wanted);
+    assert_string_equal(checksum, wanted);
+    assert_int_equal(tub_atomic_commit(&f, NULL), TUB_OK);
+    assert_null(f);
+    assert_int_equal(test_count_files(folder, ""), 1);
+    expect_content(path, "headdata end");
+}
+
+static void test_abandoned_leaves_the_old_file(void **state)
+{
+    const char *folder = *state, *path = test_path(folder, "a");
+    tub_atomic_file *f = NULL;
+    tub_atomic_abandon(&f);
+    assert_int_equal(tub_atomic_save(path, "old", 3, NULL), TUB_OK);
+    assert_int_equal(tub_atomic_open(path, &f, NULL), TUB_OK);
+    tub_atomic_write(f, "new", 3, NULL);
+    tub_atomic_abandon(&f);
+    expect_content(path, "old");
+    assert_int_equal(test_count_files(folder, ""), 1);
+    assert_int_equal(tub_atomic_save(path, "newer", 5, NULL), TUB_OK);
+    expect_content(path, "newer");
+}
+
+static void test_two_at_once_for_one_path(void **state)
+{
+    const char *folder = *state, *path = test_path(folder, "a");
+    tub_atomic_file *f, *g;
+    assert_int_equal(tub_atomic_open(path, &f, NULL), TUB_OK);
+    assert_int_equal(tub_atomic_open(path, &g, NULL), TUB_OK);
+    tub_atomic_write(f, "f", 1, NULL);
+    tub_atomic_write(g, "gg", 2, NULL);
+    assert_int_equal(tub_atomic_commit(&f, NULL), TUB_OK);
+    assert_int_equal(tub_atomic_commit(&g, NULL), TUB_OK);
+    expect_content(path, "gg");
+    assert_int_equal(test_count_files(folder, ""), 1);
+}
+
+static void refuse_save(const char *path)
+{
+    tub_error err = {0};
+    assert_int_equal(tub_atomic_save(path, "x", 1, &err), TUB_ERROR_OUTPUT);
+    assert_int_equal(err.status, TUB_ERROR_OUTPUT);
+    assert_non_null(strstr(err.text, path));
+}
+
+static void test_unwritable_places(void **state)
+{
+    const char *folder = *state;
+    refuse_save(test_path(folder, "missing/a"));
+    test_write_file(test_path(folder, "file"), "x", 1);
+    refuse_save(test_path(folder, "file/a"));
+    refuse_save("/proc/tubelet-test");
+    // A folder where the file must be: renamed onto it never, and nothing stays behind.
+    assert_int_equal(mkdir(test_path(folder, "taken"), 0700), 0);
+    refuse_save(test_path(folder, "taken"));
+    assert_int_equal(test_count_files(folder, ".tmp"), 0);
+    if (geteuid() != 0) {
+        assert_int_equal(mkdir(test_path(folder, "locked"), 0500), 0);
+        refuse_save(test_path(folder, "locked/a"));
+    }
+}
+
+// A write that fails in the middle (the file size limit stands for a full disk).
+static void test_failed_write_is_never_committed(void **state)
+{
+    const char *folder = *state, *path = test_path(folder, "a");
+    struct rlimit before, limit;
+    char data[4096] = {0};
+    tub_error err = {0};
+    tub_atomic_file *f;
+    assert_int_equal(getrlimit(RLIMIT_FSIZE, &before), 0);
+    void (*handler)(int) = signal(SIGXFSZ, SIG_IGN);
+    limit = before;
+    limit.rlim_cur = 6000;
+    assert_int_equal(tub_atomic_open(path, &f, NULL), TUB_OK);
+    assert_int_equal(tub_atomic_write(f, data, sizeof data, &err), TUB_OK);
+    assert_int_equal(setrlimit(RLIMIT_FSIZE, &limit), 0);
+    tub_status wrote = tub_atomic_write(f, data, sizeof data, &err);
+    tub_status committed = tub_atomic_commit(&f, NULL);
+    tub_status saved = tub_atomic_save(path, data, sizeof data, NULL);
+    setrlimit(RLIMIT_FSIZE, &before);
+    signal(SIGXFSZ, handler);
+    assert_int_equal(wrote, TUB_ERROR_OUTPUT);
+    assert_non_null(strstr(err.text, "too large"));
+    assert_int_equal(committed, TUB_ERROR_OUTPUT);
+    assert_int_equal(saved, TUB_OK);
+    assert_int_equal(test_count_files(folder, ""), 1);
+}
+
+static void test_long_names(void **state)
+{
+    const char *folder = *state;
+    char name[256];
+    memset(name, 'n', 255);
+    name[255] = 0;
+    assert_int_equal(tub_atomic_save(test_path(folder, name), "x", 1, NULL), TUB_OK);
+    assert_int_equal(test_count_files(folder, ""), 1);
+    expect_content(test_path(folder, name), "x");
+}
+
+static void test_append_heals_a_torn_line(void **state)
+{
+    const char *path = test_path(*state, "manifest.jsonl");
+    assert_int_equal(tub_append_line(path, "one", NULL), TUB_OK);
+    assert_int_equal(tub_append_line(path, "two", NULL), TUB_OK);
+    expect_content(path, "one\ntwo\n");
+    test_write_file(path, "one\ntw", 6);
+    assert_int_equal(tub_append_line(path, "three", NULL), TUB_OK);
+    expect_content(path, "one\ntw\nthree\n");
+    test_write_file(path, "", 0);
+    assert_int_equal(tub_append_line(path, "", NULL), TUB_OK);
+    assert_int_equal(tub_append_line(path, "x", NULL), TUB_OK);
+    expect_content(path, "\nx\n");
+    tub_error err = {0};
+    assert_int_equal(tub_append_line(path, "two\nlines", &err), TUB_ERROR_INTERNAL);
+    assert_int_equal(tub_append_line(*state, "x", &err), TUB_ERROR_OUTPUT);
+    assert_int_equal(tub_append_line("/dev/full", "x", &err), TUB_ERROR_OUTPUT);
+    assert_non_null(strstr(err.text, "/dev/full"));
+}
+
+// The number of a process that has just ended.
+static long dead_process(void)
+{
+    pid_t child = fork();
+    if (child == 0)
+        _exit(0);
+    assert_true(child > 0);
+    assert_int_equal(waitpid(child, NULL, 0), child);
+    return (long)child;
+}
+
+static void test_sweep(void **state)
+{
+    const char *folder = *state;
+    char host[65] = "", name[256];
+    long dead = dead_process();
+    assert_int_equal(gethostname(host, sizeof host), 0);
+    static const char *const kept_forms[] = {".a.npy.%s.%ld.tmp", "a.npy.%s.%ld.0.tmp", ".a.npy.%s.%ld.0.npy",
+                                             ".a.npy.x%s.%ld.0.tmp", ".a.npy.%s.%ld.0x.tmp"};
+    for (size_t i = 0; i < 5; i++) {
+        // Not ours by their form or their host.
+        char form[64];
+        snprintf(form, sizeof form, "%s", kept_forms[i]);
+        char *at = strstr(form, "%s"), *number = strstr(form, "%ld");
+        snprintf(name, sizeof name, "%.*s%s%.*s%ld%s", (int)(at - form), form, host, (int)(number - at - 2), at + 2,
+                 dead, number + 3);
+        test_write_file(test_path(folder, name), "x", 1);
+    }
+    snprintf(name, sizeof name, ".b.npy.%s.%ld.3.tmp", host, (long)getpid());
+    test_write_file(test_path(folder, name), "x", 1);
+    snprintf(name, sizeof name, ".b.npy.%s.%ld.3.tmp", host, (long)getppid());
+    test_write_file(test_path(folder, name), "x", 1);
+    int kept = test_count_files(folder, "");
+    for (int i = 0; i < 3; i++) {
+        snprintf(name, sizeof name, ".video.1.npy.%s.%ld.%d.tmp", host, dead, i);
+        test_write_file(test_path(folder, name), "x", 1);
+    }
+    tub_atomic_sweep(folder);
+    assert_int_equal(test_count_files(folder, ""), kept);
+    assert_int_equal(kept, 7);
+    tub_atomic_sweep(test_path(folder, "missing"));
+}
+
+// What a killed writer leaves, another process sweeps.
+static void test_sweep_after_a_killed_writer(void **state)
+{
+    const char *folder = *state;
+    pid_t child = fork();
+    if (child == 0) {
+        tub_atomic_file *f;
+        if (tub_atomic_open(test_path(folder, "a.b.npy"), &f, NULL) == TUB_OK)
+            tub_atomic_write(f, "x", 1, NULL);
+        kill(getpid(), SIGKILL);
+    }
+    assert_int_equal(waitpid(child, NULL, 0), child);
+    assert_int_equal(test_count_files(folder, ".tmp"), 1);
+    tub_atomic_sweep(folder);
+    assert_int_equal(test_count_files(folder, ""), 0);
+}
+
+static void test_folders(void **state)
+{
+    const char *folder = *state;
+    struct stat st;
+    tub_error err = {0};
+    assert_int_equal(tub_make_folder(test_path(folder, "a/b//c/"), NULL), TUB_OK);
+    assert_int_equal(stat(test_path(folder, "a/b/c"), &st), 0);
+    assert_true(S_ISDIR(st.st_mode));
+    assert_int_equal(tub_make_folder(test_path(folder, "a/b"), NULL), TUB_OK);
+    assert_int_equal(tub_make_folder("/", NULL), TUB_OK);
+    test_write_file(test_path(folder, "file"), "x", 1);
+    assert_int_equal(tub_make_folder(test_path(folder, "file"), &err), TUB_ERROR_OUTPUT);
+    assert_non_null(strstr(err.text, "is a file"));
+    assert_int_equal(tub_make_folder(test_path(folder, "file/deeper"), &err), TUB_ERROR_OUTPUT);
+    assert_int_equal(tub_make_folder("", &err), TUB_ERROR_OUTPUT);
+    assert_int_equal(tub_make_folder("/proc/tubelet-test", &err), TUB_ERROR_OUTPUT);
+}
+
+static void test_reading_whole_files(void **state)
+{
+    const char *folder = *state, *path = test_path(folder, "a");
+    char *text;
+    size_t bytes;
+    tub_error err = {0};
+    test_write_file(path, "a\0b", 3);
+    assert_int_equal(tub_read_file(path, 3, &text, &bytes, NULL), TUB_OK);
+    assert_int_equal(bytes, 3);
+    assert_memory_equal(text, "a\0b", 4);
+    tub_free(text);
+    assert_int_equal(tub_read_file(path, 2, &text, &bytes, &err), TUB_ERROR_INPUT);
+    assert_non_null(strstr(err.text, path));
+    assert_int_equal(tub_read_file(folder, 100, &text, &bytes, &err), TUB_ERROR_INPUT);
+    assert_int_equal(tub_read_file(test_path(folder, "missing"), 100, &text, &bytes, &err), TUB_ERROR_INPUT);
+    assert_null(text);
+    test_write_file(path, "", 0);
+    assert_int_equal(tub_read_file(path, 0, &text, &bytes, NULL), TUB_OK);
+    assert_string_equal(text, "");
+    tub_free(text);
+    // No size is known beforehand.
+    assert_int_equal(tub_read_file("/proc/self/status", 1 << 20, &text, &bytes, NULL), TUB_OK);
+    assert_true(bytes > 100 && strlen(text) == bytes);
+    tub_free(text);
+}
+
+#define CASE(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        CASE(test_appears_only_when_committed),
+        CASE(test_abandoned_leaves_the_old_file),
+        CASE(test_two_at_once_for_one_path),
+        CASE(test_unwritable_places),
+        CASE(test_failed_write_is_never_committed),
+        CASE(test_long_names),
+        CASE(test_append_heals_a_torn_line),
+        CASE(test_sweep),
+        CASE(test_sweep_after_a_killed_writer),
+        CASE(test_folders),
+        CASE(test_reading_whole_files),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
