@@ -62,8 +62,8 @@ TUB_API tub_status tub_dataset_open(const tub_dataset_params *params, tub_datase
 TUB_API size_t tub_dataset_count(const tub_dataset *d);
 TUB_API void tub_dataset_item(const tub_dataset *d, size_t i, tub_item *out);
 
-// What the output folder already holds pins the precision and the backend: fills in `dtype` and `backend` (static
-// string or NULL) where a features.json is there; false where the folder is new.
+// What the output folder already holds pins the precision and the backend: fills in `dtype` and `backend` (a string
+// of the data set) where a features.json is there; false where the folder is new.
 TUB_API bool tub_dataset_pinned(const tub_dataset *d, tub_dtype *dtype, const char **backend);
 
 typedef enum tub_event_kind {

@@ -13,11 +13,11 @@
 
 enum { VIDEOS = 101 };
 
-static void fill(tub_entries *list, char names[VIDEOS][16])
+static void fill(tub_entries *list, char names[VIDEOS][32])
 {
     *list = (tub_entries){.items = tub_calloc(VIDEOS, sizeof *list->items), .count = VIDEOS};
     for (int i = 0; i < VIDEOS; i++) {
-        snprintf(names[i], 16, "v%03d.mp4", i);
+        snprintf(names[i], sizeof names[i], "v%03d.mp4", i);
         list->items[i] = (tub_entry){.path = names[i], .bytes = (int64_t)(i % 7) * 10000000 + i};
     }
 }
@@ -25,7 +25,7 @@ static void fill(tub_entries *list, char names[VIDEOS][16])
 static void test_disjoint_and_complete(void **state)
 {
     (void)state;
-    static char names[VIDEOS][16];
+    static char names[VIDEOS][32];
     for (int world = 1; world <= 9; world += 2) {
         int seen[VIDEOS] = {0};
         int64_t least = INT64_MAX, most = 0;
