@@ -1,0 +1,72 @@
+#include "fake_encoder.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "fail.h"
+
+void fake_encoder_row(const void *const *frames, int count, size_t bytes, int dim, float *row)
+{
+    uint64_t state = 14695981039346656037u;
+    for (int i = 0; i < count; i++) {
+        const unsigned char *pixels = frames[i];
+        for (size_t j = 0; j < bytes; j++)
+            state = (state ^ pixels[j]) * 1099511628211u;
+    }
+    for (int d = 0; d < dim; d++) {
+        state = (state ^ (uint64_t)d) * 1099511628211u;
+        row[d] = (float)((double)(state >> 40) / (1 << 23) - 1);
+    }
+}
+
+static tub_status fake_run(tub_encoder *encoder, const void *const *frames, int items, float *rows, float *tokens,
+                           tub_error *err)
+{
+    fake_encoder *e = (fake_encoder *)encoder;
+    const tub_encoder_info *info = &e->base.info;
+    if (e->params.delay)
+        usleep((useconds_t)e->params.delay);
+    if (++e->runs == e->params.fail)
+        return tub_fail(err, TUB_ERROR_DEVICE, "the fake device is out of order");
+    if (items < 1 || items > info->batch)
+        return tub_fail(err, TUB_ERROR_INTERNAL, "%d items", items);
+    e->items += items;
+    e->full += items == info->batch;
+    for (int i = 0; i < items; i++) {
+        const void *const *item = frames + i * info->frames;
+        fake_encoder_row(item, info->frames, info->pixel_bytes, info->dim, rows + i * info->dim);
+        if (tokens)
+            fake_encoder_row(item, info->frames, info->pixel_bytes, info->tokens * info->token_dim,
+                             tokens + i * info->tokens * info->token_dim);
+    }
+    return TUB_OK;
+}
+
+static void fake_close(tub_encoder *encoder)
+{
+    free(encoder);
+}
+
+static const tub_encoder_ops fake_ops = {.run = fake_run, .close = fake_close};
+
+fake_encoder *fake_encoder_create(const fake_encoder_params *params)
+{
+    fake_encoder *e = calloc(1, sizeof *e);
+    e->params = *params;
+    e->base.ops = &fake_ops;
+    tub_encoder_info *info = &e->base.info;
+    info->family = "fake";
+    info->per_frame = params->per_frame;
+    info->frames = params->per_frame ? 1 : params->frames ? params->frames : 4;
+    info->dim = params->dim ? params->dim : 5;
+    info->tokens = 3;
+    info->token_dim = 2;
+    info->height = params->height ? params->height : 4;
+    info->width = params->width ? params->width : 6;
+    info->pixel_bytes = (size_t)(info->height * info->width * 3);
+    info->batch = params->batch ? params->batch : 4;
+    info->eager = params->eager;
+    info->dtype = TUB_F32;
+    return e;
+}

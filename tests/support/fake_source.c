@@ -1,0 +1,188 @@
+#include "fake_source.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "fail.h"
+
+fake_source_counts fake_counts;
+
+typedef struct source {
+    fake_video video;
+    int64_t next;
+    bool ended;
+    bool *converted;
+    char path[256];
+} source;
+
+void fake_counts_reset(void)
+{
+    atomic_store(&fake_counts.open, 0);
+    atomic_store(&fake_counts.most_open, 0);
+    atomic_store(&fake_counts.decoded, 0);
+    atomic_store(&fake_counts.converted, 0);
+    atomic_store(&fake_counts.repeated, 0);
+}
+
+static double option(const char *path, const char *key, double fallback)
+{
+    char pattern[32];
+    snprintf(pattern, sizeof pattern, "%s=", key);
+    for (const char *at = path; (at = strstr(at, pattern)) != NULL; at++)
+        if (at > path && (at[-1] == ':' || at[-1] == ','))
+            return strtod(at + strlen(pattern), NULL);
+    return fallback;
+}
+
+fake_video fake_video_parse(const char *path)
+{
+    return (fake_video){
+        .seed = (int64_t)option(path, "seed", 1),
+        .frames = (int64_t)option(path, "frames", 0),
+        .fail = (int64_t)option(path, "fail", -1),
+        .blind = (int64_t)option(path, "blind", -1),
+        .jump = (int64_t)option(path, "jump", -1),
+        .height = (int)option(path, "height", 4),
+        .width = (int)option(path, "width", 6),
+        .delay = (int)option(path, "delay", 0),
+        .pause = (int)option(path, "pause", 0),
+        .fps = option(path, "fps", 30),
+        .is_float = option(path, "float", 0) != 0,
+        .refuse = option(path, "refuse", 0) != 0,
+        .partial = option(path, "partial", 0) != 0,
+        .jitter = option(path, "jitter", 0) != 0,
+    };
+}
+
+size_t fake_video_bytes(const fake_video *video)
+{
+    return (size_t)video->height * (size_t)video->width * 3 * (video->is_float ? 4 : 1);
+}
+
+static uint64_t mix(uint64_t x)
+{
+    x += 0x9e3779b97f4a7c15u;
+    x = (x ^ (x >> 30)) * 0xbf58476d1ce4e5b9u;
+    x = (x ^ (x >> 27)) * 0x94d049bb133111ebu;
+    return x ^ (x >> 31);
+}
+
+double fake_video_pts(const fake_video *video, int64_t frame)
+{
+    double uneven = video->jitter ? 0.7 * (double)(mix((uint64_t)(frame + 77 * video->seed)) % 1000) / 1000 : 0;
+    double late = video->jump >= 0 && frame >= video->jump ? 100 * 3600.0 : 0;
+    return 0.5 + late + ((double)frame + uneven) / video->fps;
+}
+
+void fake_video_pixels(const fake_video *video, int64_t frame, void *out)
+{
+    unsigned char *bytes = out;
+    uint64_t state = mix((uint64_t)video->seed * 1000003u + (uint64_t)frame);
+    for (size_t i = 0; i < fake_video_bytes(video); i++) {
+        bytes[i] = (unsigned char)(state >> 56);
+        state = mix(state);
+    }
+}
+
+static tub_status fake_open(const char *path, const tub_video_params *params, void **out, tub_error *err)
+{
+    (void)params;
+    *out = NULL;
+    fake_video video = fake_video_parse(path);
+    if (video.pause)
+        usleep((useconds_t)video.pause);
+    if (video.refuse)
+        return tub_fail(err, TUB_ERROR_VIDEO, "%s: refused", path);
+    source *s = calloc(1, sizeof *s);
+    s->video = video;
+    s->converted = calloc((size_t)video.frames + 1, sizeof *s->converted);
+    snprintf(s->path, sizeof s->path, "%s", path);
+    *out = s;
+    int open = atomic_fetch_add(&fake_counts.open, 1) + 1, most = atomic_load(&fake_counts.most_open);
+    while (open > most && !atomic_compare_exchange_weak(&fake_counts.most_open, &most, open))
+        ;
+    return TUB_OK;
+}
+
+static tub_status fake_next(void *opaque, tub_frame *out, tub_error *err)
+{
+    source *s = opaque;
+    if (s->video.delay)
+        usleep((useconds_t)s->video.delay);
+    if (s->next == s->video.fail)
+        return tub_fail(err, TUB_ERROR_VIDEO, "broken at frame %lld", (long long)s->next);
+    if (s->next == s->video.frames) {
+        s->ended = true;
+        return TUB_END;
+    }
+    *out = (tub_frame){.index = s->next, .pts = fake_video_pts(&s->video, s->next), .duration = 1 / s->video.fps};
+    s->next++;
+    atomic_fetch_add(&fake_counts.decoded, 1);
+    return TUB_OK;
+}
+
+static void fake_pixels(const void *opaque, int *height, int *width, bool *is_float, size_t *bytes)
+{
+    const source *s = opaque;
+    *height = s->video.height;
+    *width = s->video.width;
+    *is_float = s->video.is_float;
+    *bytes = fake_video_bytes(&s->video);
+}
+
+static tub_status fake_convert(void *opaque, void *out, tub_error *err)
+{
+    source *s = opaque;
+    int64_t frame = s->next - 1;
+    if (frame == s->video.blind)
+        return tub_fail(err, TUB_ERROR_VIDEO, "%s: can't convert frame %lld", s->path, (long long)frame);
+    fake_video_pixels(&s->video, frame, out);
+    atomic_fetch_add(&fake_counts.converted, 1);
+    if (s->converted[frame])
+        atomic_fetch_add(&fake_counts.repeated, 1);
+    s->converted[frame] = true;
+    return TUB_OK;
+}
+
+static void fake_info(const void *opaque, tub_video_info *out)
+{
+    const source *s = opaque;
+    memset(out, 0, sizeof *out);
+    out->width = s->video.width;
+    out->height = s->video.height;
+    out->fps = s->video.fps;
+    out->frames = s->next;
+    out->complete = s->ended;
+    out->partial = s->video.partial;
+    if (s->video.partial)
+        snprintf(out->reason, sizeof out->reason, "some damage");
+}
+
+static void fake_seconds(const void *opaque, double *open, double *decode, double *convert)
+{
+    const source *s = opaque;
+    *open = 0.25;
+    *decode = 0.001 * (double)s->next;
+    *convert = 0.0005 * (double)s->next;
+}
+
+static void fake_close(void **opaque)
+{
+    source *s = *opaque;
+    atomic_fetch_sub(&fake_counts.open, 1);
+    free(s->converted);
+    free(s);
+    *opaque = NULL;
+}
+
+const tub_source_ops fake_source = {
+    .open = fake_open,
+    .next = fake_next,
+    .pixels = fake_pixels,
+    .convert = fake_convert,
+    .info = fake_info,
+    .seconds = fake_seconds,
+    .close = fake_close,
+};

@@ -1,0 +1,42 @@
+// A source of frames without files: what a video does is written in its path, what a frame shows follows from the
+// video's seed and the frame's index.
+//
+//   "fake:seed=3,frames=100"           100 frames at 30 frames a second, 4x6 pixels, uint8
+//   fps=F         frame rate                        jitter=1      uneven timestamps, in order
+//   height=, width=, float=1           pixels that come out
+//   refuse=1      opening fails                     fail=K        next() fails instead of giving frame K
+//   blind=K       convert() of frame K fails        partial=1     damage is noted
+//   delay=US      microseconds a frame              pause=US      microseconds to open
+//   jump=K        frame K and later come 100 hours late
+//   name=ANY      nothing: tells equal videos apart
+#ifndef FAKE_SOURCE_H
+#define FAKE_SOURCE_H
+
+#include <stdatomic.h>
+
+#include "source.h"
+
+typedef struct fake_video {
+    int64_t seed, frames, fail, blind, jump;
+    int height, width, delay, pause;
+    double fps;
+    bool is_float, refuse, partial, jitter;
+} fake_video;
+
+extern const tub_source_ops fake_source;
+
+typedef struct fake_source_counts {
+    atomic_int open;            // now
+    atomic_int most_open;
+    atomic_int decoded, converted;
+    atomic_int repeated;        // conversions of a frame that was converted before
+} fake_source_counts;
+extern fake_source_counts fake_counts;
+void fake_counts_reset(void);
+
+fake_video fake_video_parse(const char *path);
+size_t fake_video_bytes(const fake_video *video);
+double fake_video_pts(const fake_video *video, int64_t frame);
+void fake_video_pixels(const fake_video *video, int64_t frame, void *out);
+
+#endif
