@@ -19,7 +19,10 @@ bool tub_size_add(size_t a, size_t b, size_t *out)
 
 void *tub_calloc(size_t count, size_t size)
 {
-    return calloc(count ? count : 1, size ? size : 1);
+    size_t bytes;
+    if (!tub_size_mul(count, size, &bytes) || bytes > SIZE_MAX / 2)
+        return NULL;
+    return calloc(bytes ? bytes : 1, 1);
 }
 
 void *tub_alloc_aligned(size_t count, size_t size)

@@ -170,8 +170,10 @@ static void test_checksums(void **state)
     tub_hash_bytes(data, sizeof data, out);
     tub_hash *hash = tub_hash_create();
     assert_non_null(hash);
-    for (size_t at = 0, step = 1; at < sizeof data; at += step, step = step * 2 < sizeof data - at - step ? step * 2 : 1)
+    for (size_t at = 0, step; at < sizeof data; at += step) {
+        step = 1 + at % 97 < sizeof data - at ? 1 + at % 97 : sizeof data - at;
         tub_hash_update(hash, data + at, step);
+    }
     tub_hash_text(hash, again);
     assert_string_equal(out, again);
     tub_hash_text(hash, again);
