@@ -8,7 +8,7 @@
 #include "console.h"
 #include "json_events.h"
 
-enum { SECONDS_A_LINE = 30, LONGEST_LINE = 512 };
+enum { HEADERS_ASKED = 4 };
 
 static double file_bytes(const char *path)
 {
@@ -22,12 +22,39 @@ static const char *base_name(const char *path)
     return slash ? slash + 1 : path;
 }
 
+// Reasons often begin with the path of the video; beside its name that is once too often.
+static const char *without_path(const char *reason, const char *path)
+{
+    size_t length = strlen(path);
+    return !strncmp(reason, path, length) && !strncmp(reason + length, ": ", 2) ? reason + length + 2 : reason;
+}
+
 static void keep_failure(cli_report *r, const char *path, const char *reason)
 {
     if (r->failures < REPORT_FAILURES &&
-        asprintf(&r->failure[r->failures], "%s: %s", path, reason ? reason : "unknown reason") < 0)
+        asprintf(&r->failure[r->failures], "%s: %s", path, reason ? without_path(reason, path) : "unknown reason") < 0)
         r->failure[r->failures] = NULL;
     r->failures++;
+}
+
+// What a frame weighs, by the headers of the first few videos to do: for the time until one of them is done.
+static void ask_headers(cli_report *r, const tub_dataset *dataset)
+{
+    double bytes = 0, frames = 0;
+    for (size_t i = 0, asked = 0; i < r->videos && asked < HEADERS_ASKED; i++) {
+        tub_item item;
+        tub_video_info info;
+        tub_dataset_item(dataset, i, &item);
+        if (item.state != TUB_ITEM_TODO)
+            continue;
+        asked++;
+        if (tub_video_probe(item.path, NULL, false, &info, NULL) != TUB_OK)
+            continue;
+        double stated = info.container_frames > 0 ? (double)info.container_frames : info.duration * info.fps;
+        bytes += stated > 0 ? file_bytes(item.path) : 0;
+        frames += stated;
+    }
+    r->stated_bytes_per_frame = frames > 0 ? bytes / frames : 0;
 }
 
 void cli_report_init(cli_report *r, const cli_arguments *args, const tub_dataset *dataset, int rank, int world,
@@ -51,6 +78,8 @@ void cli_report_init(cli_report *r, const cli_arguments *args, const tub_dataset
             keep_failure(r, item.path, item.reason);
         }
     }
+    if (r->todo > 0 && !cli_given(args, OPTION_DRY_RUN))
+        ask_headers(r, dataset);
     r->began = r->last_line = cli_now();
 }
 
@@ -155,7 +184,8 @@ static void say_video(const cli_report *r, const tub_event *e)
     const tub_result *v = e->result;
     const char *name = base_name(e->item->path);
     if (v->status != TUB_OK) {
-        cli_say(r->text, "[R%d] %s " CLI_RED "FAILED" CLI_PLAIN ": %s", r->rank, name, v->text);
+        cli_say(r->text, "[R%d] %s " CLI_RED "FAILED" CLI_PLAIN ": %s", r->rank, name,
+                without_path(v->text, e->item->path));
         return;
     }
     cli_say(
@@ -167,70 +197,11 @@ static void say_video(const cli_report *r, const tub_event *e)
         v->info.partial ? v->text : "");
 }
 
-// Which stage the others wait for.
-static const char *bottleneck(double decode_wait, double device_wait, double decode, double convert)
-{
-    if (device_wait <= decode_wait)
-        return "forward";
-    return convert > decode ? "convert" : "decode";
-}
-
-static void write_duration(double seconds, char *out, size_t size)
-{
-    long s = (long)(seconds + 0.5);
-    if (s >= 3600)
-        snprintf(out, size, "%ld:%02ld:%02ld", s / 3600, s / 60 % 60, s % 60);
-    else
-        snprintf(out, size, "%ld:%02ld", s / 60, s % 60);
-}
-
-// The done share of the work in bytes of video; videos under way count by the frames that were decoded.
-static double done_share(const cli_report *r, const tub_progress *p)
-{
-    double under_way = 0;
-    if (r->frames_done > 0 && p->frames_decoded > r->frames_done)
-        under_way = (double)(p->frames_decoded - r->frames_done) * r->bytes_done / (double)r->frames_done;
-    double share = r->bytes_todo > 0 ? (r->bytes_done + under_way) / r->bytes_todo : 0;
-    return share > 0.99 ? 0.99 : share;
-}
-
-static void write_progress(const cli_report *r, const tub_event *e, char *out, size_t size)
-{
-    const tub_progress *p = e->progress;
-    const tub_run_totals *t = e->totals;
-    double elapsed = cli_now() - r->began, share = done_share(r, p);
-    char eta[32] = "?";
-    if (share > 0 && elapsed > 1)
-        write_duration(elapsed * (1 - share) / share, eta, sizeof eta);
-    size_t done = t->ok + t->partial + t->failed - t->recorded_failures;
-    snprintf(out, size, "%zu/%zu videos%s | %.0f frames/s, %.1f clips/s | ETA %s | bottleneck %s", done, r->todo,
-             t->failed > t->recorded_failures ? ", some failed" : "", (double)p->frames_decoded / (elapsed + 1e-9),
-             (double)p->rows_done / (elapsed + 1e-9), eta,
-             bottleneck(p->decode_wait_seconds, p->device_wait_seconds, p->decode_seconds, p->convert_seconds));
-}
-
-static void show_tick(cli_report *r, const tub_event *e)
-{
-    char text[LONGEST_LINE], bar[24] = "", line[LONGEST_LINE + 64];
-    if (cli_has_status_line()) {
-        int filled = (int)(20 * done_share(r, e->progress));
-        for (int i = 0; i < 20; i++)
-            bar[i] = i < filled ? '#' : '.';
-        write_progress(r, e, text, sizeof text);
-        snprintf(line, sizeof line, "[R%d] [%s] %s", r->rank, bar, text);
-        cli_status_line(line);
-    } else if (cli_now() - r->last_line >= SECONDS_A_LINE) {
-        r->last_line = cli_now();
-        write_progress(r, e, text, sizeof text);
-        cli_say(stderr, "[R%d] %s", r->rank, text);
-    }
-}
-
 void cli_report_event(void *user, const tub_event *event)
 {
     cli_report *r = user;
     if (event->kind == TUB_EVENT_TICK) {
-        show_tick(r, event);
+        cli_report_tick(r, event);
         return;
     }
     r->bytes_done += file_bytes(event->item->path);
@@ -241,79 +212,4 @@ void cli_report_event(void *user, const tub_event *event)
         cli_print_json(video_event(r, event));
     else
         say_video(r, event);
-}
-
-static void say_command(const cli_report *r, const char *what, const char *more)
-{
-    char shard[64] = "", options[128];
-    if (r->world > 1 && !cli_given(r->args, OPTION_SHARD))
-        snprintf(shard, sizeof shard, " --shard %d/%d", r->rank, r->world);
-    snprintf(options, sizeof options, "%s%s", shard, more);
-    char *command = cli_command_line(r->args, options);
-    if (command)
-        cli_say(r->text, "[R%d] %s: %s", r->rank, what, command);
-    free(command);
-}
-
-static double rate(double count, double seconds)
-{
-    return seconds > 0 ? count / seconds : 0;
-}
-
-static void say_totals(const cli_report *r, const tub_run_totals *t)
-{
-    cli_say(r->text, "[R%d] %zu videos in %.1fs: %zu ok, %zu partial, %zu failed, %zu done before, %zu pending",
-            r->rank, t->videos, t->seconds, t->ok, t->partial, t->failed, t->skipped, t->pending);
-    if (t->frames == 0)
-        return;
-    double frames = (double)t->frames, rows = (double)t->rows;
-    cli_say(r->text, "[R%d] %lld frames, %lld clips: %.1f frames/s, %.1f clips/s; bottleneck: %s", r->rank,
-            (long long)t->frames, (long long)t->rows, rate(frames, t->seconds), rate(rows, t->seconds),
-            bottleneck(t->decode_wait_seconds, t->device_wait_seconds, t->decode_seconds, t->convert_seconds));
-    cli_say(r->text,
-            "[R%d] seconds of work: init %.1f | decode %.1f (%.0f frames/s) | convert %.1f (%.0f frames/s) |"
-            " forward %.1f (%.1f clips/s) | save %.2f",
-            r->rank, t->init_seconds, t->decode_seconds, rate(frames, t->decode_seconds), t->convert_seconds,
-            rate(frames, t->convert_seconds), t->forward_seconds, rate(rows, t->forward_seconds), t->save_seconds);
-}
-
-static void say_failures(const cli_report *r)
-{
-    char name[64] = "failures.jsonl";
-    if (r->world > 1)
-        snprintf(name, sizeof name, "failures.%d.jsonl", r->rank);
-    if (r->failures == 0)
-        return;
-    cli_say(r->text, "[R%d] " CLI_RED "%zu failed" CLI_PLAIN ", all of them in %s/%s:", r->rank, r->failures, r->out,
-            name);
-    for (size_t i = 0; i < r->failures && i < REPORT_FAILURES; i++)
-        if (r->failure[i])
-            cli_say(r->text, "       %s", r->failure[i]);
-    if (r->failures > REPORT_FAILURES)
-        cli_say(r->text, "       ... and %zu more", r->failures - REPORT_FAILURES);
-}
-
-static json_t *end_event(const cli_report *r, const tub_run_totals *t, tub_status status)
-{
-    return json_pack("{s:s, s:i, s:s, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:f, s:f, s:f, s:f, s:f, s:f, s:f, s:f}",
-                     "event", "end", "rank", r->rank, "status", tub_status_name(status), "videos",
-                     (json_int_t)t->videos, "done_before", (json_int_t)t->skipped, "ok", (json_int_t)t->ok, "partial",
-                     (json_int_t)t->partial, "failed", (json_int_t)t->failed, "pending", (json_int_t)t->pending, "rows",
-                     (json_int_t)t->rows, "frames", (json_int_t)t->frames, "seconds", t->seconds, "init_seconds",
-                     t->init_seconds, "decode_seconds", t->decode_seconds, "convert_seconds", t->convert_seconds,
-                     "forward_seconds", t->forward_seconds, "save_seconds", t->save_seconds, "decode_wait_seconds",
-                     t->decode_wait_seconds, "device_wait_seconds", t->device_wait_seconds);
-}
-
-void cli_report_end(cli_report *r, const tub_run_totals *totals, tub_status status)
-{
-    cli_status_line("");
-    say_totals(r, totals);
-    say_failures(r);
-    if (totals->pending > 0 || status != TUB_OK)
-        say_command(r, "to finish, run again", "");
-    else if (r->failures > 0)
-        say_command(r, "to try the failures again", cli_given(r->args, OPTION_RETRY_FAILED) ? "" : " --retry-failed");
-    if (r->json)
-        cli_print_json(end_event(r, totals, status));
 }

@@ -23,8 +23,9 @@ typedef struct cli_report {
     size_t videos, todo, done_before, partial_before, failed_before; // of this shard, at the start
     double bytes_todo, bytes_done;                                   // of the videos to do
     int64_t frames_done;
-    double began, last_line; // seconds of the monotonic clock
-    size_t failures;         // seen; the first few are kept
+    double stated_bytes_per_frame; // by the headers of a few videos to do, 0 = unknown
+    double began, last_line;       // seconds of the monotonic clock
+    size_t failures;               // seen; the first few are kept
     char *failure[REPORT_FAILURES];
 } cli_report;
 
@@ -40,8 +41,13 @@ void cli_report_plan(const cli_report *r, const tub_dataset *dataset);
 void cli_report_start(cli_report *r, const tub_encoder_info *info, const tub_sampling *sampling);
 // As tub_run_params.on_event, with the report as `user`.
 void cli_report_event(void *user, const tub_event *event);
+// Of its events, the one that comes about four times a second.
+void cli_report_tick(cli_report *r, const tub_event *event);
 // At the end. `status`: of the run; prints totals, failures and the command to go on with.
 void cli_report_end(cli_report *r, const tub_run_totals *totals, tub_status status);
+
+// Which stage the others wait for: "decode", "convert" or "forward".
+const char *cli_bottleneck(double decode_wait, double device_wait, double decode, double convert);
 
 // The command line, quoted for a shell, with `more` appended.
 char *cli_command_line(const cli_arguments *args, const char *more);

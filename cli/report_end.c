@@ -1,0 +1,82 @@
+// What an extraction says at its end.
+#include <stdlib.h>
+
+#include "cli.h"
+#include "console.h"
+#include "json_events.h"
+#include "report.h"
+
+static void say_command(const cli_report *r, const char *what, const char *more)
+{
+    char shard[64] = "", options[128];
+    if (r->world > 1 && !cli_given(r->args, OPTION_SHARD))
+        snprintf(shard, sizeof shard, " --shard %d/%d", r->rank, r->world);
+    snprintf(options, sizeof options, "%s%s", shard, more);
+    char *command = cli_command_line(r->args, options);
+    if (command)
+        cli_say(r->text, "[R%d] %s: %s", r->rank, what, command);
+    free(command);
+}
+
+static double rate(double count, double seconds)
+{
+    return seconds > 0 ? count / seconds : 0;
+}
+
+static void say_totals(const cli_report *r, const tub_run_totals *t)
+{
+    cli_say(r->text, "[R%d] %zu videos in %.1fs: %zu ok, %zu partial, %zu failed, %zu done before, %zu pending",
+            r->rank, t->videos, t->seconds, t->ok, t->partial, t->failed, t->skipped, t->pending);
+    if (t->frames == 0)
+        return;
+    double frames = (double)t->frames, rows = (double)t->rows;
+    cli_say(r->text, "[R%d] %lld frames, %lld clips: %.1f frames/s, %.1f clips/s; bottleneck: %s", r->rank,
+            (long long)t->frames, (long long)t->rows, rate(frames, t->seconds), rate(rows, t->seconds),
+            cli_bottleneck(t->decode_wait_seconds, t->device_wait_seconds, t->decode_seconds, t->convert_seconds));
+    cli_say(r->text,
+            "[R%d] seconds of work: init %.1f | decode %.1f (%.0f frames/s) | convert %.1f (%.0f frames/s) |"
+            " forward %.1f (%.1f clips/s) | save %.2f",
+            r->rank, t->init_seconds, t->decode_seconds, rate(frames, t->decode_seconds), t->convert_seconds,
+            rate(frames, t->convert_seconds), t->forward_seconds, rate(rows, t->forward_seconds), t->save_seconds);
+}
+
+static void say_failures(const cli_report *r)
+{
+    char name[64] = "failures.jsonl";
+    if (r->world > 1)
+        snprintf(name, sizeof name, "failures.%d.jsonl", r->rank);
+    if (r->failures == 0)
+        return;
+    cli_say(r->text, "[R%d] " CLI_RED "%zu failed" CLI_PLAIN ", all of them in %s/%s:", r->rank, r->failures, r->out,
+            name);
+    for (size_t i = 0; i < r->failures && i < REPORT_FAILURES; i++)
+        if (r->failure[i])
+            cli_say(r->text, "       %s", r->failure[i]);
+    if (r->failures > REPORT_FAILURES)
+        cli_say(r->text, "       ... and %zu more", r->failures - REPORT_FAILURES);
+}
+
+static json_t *end_event(const cli_report *r, const tub_run_totals *t, tub_status status)
+{
+    return json_pack("{s:s, s:i, s:s, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:f, s:f, s:f, s:f, s:f, s:f, s:f, s:f}",
+                     "event", "end", "rank", r->rank, "status", tub_status_name(status), "videos",
+                     (json_int_t)t->videos, "done_before", (json_int_t)t->skipped, "ok", (json_int_t)t->ok, "partial",
+                     (json_int_t)t->partial, "failed", (json_int_t)t->failed, "pending", (json_int_t)t->pending, "rows",
+                     (json_int_t)t->rows, "frames", (json_int_t)t->frames, "seconds", t->seconds, "init_seconds",
+                     t->init_seconds, "decode_seconds", t->decode_seconds, "convert_seconds", t->convert_seconds,
+                     "forward_seconds", t->forward_seconds, "save_seconds", t->save_seconds, "decode_wait_seconds",
+                     t->decode_wait_seconds, "device_wait_seconds", t->device_wait_seconds);
+}
+
+void cli_report_end(cli_report *r, const tub_run_totals *totals, tub_status status)
+{
+    cli_status_line("");
+    say_totals(r, totals);
+    say_failures(r);
+    if (totals->pending > 0 || status != TUB_OK)
+        say_command(r, "to finish, run again", "");
+    else if (r->failures > 0)
+        say_command(r, "to try the failures again", cli_given(r->args, OPTION_RETRY_FAILED) ? "" : " --retry-failed");
+    if (r->json)
+        cli_print_json(end_event(r, totals, status));
+}

@@ -1,0 +1,75 @@
+// How far an extraction is: a status line on a terminal, elsewhere a line now and then.
+#include <stdio.h>
+
+#include "cli.h"
+#include "console.h"
+#include "report.h"
+
+enum { SECONDS_A_LINE = 30, LONGEST_LINE = 512, BAR = 10 };
+
+// Which stage the others wait for.
+const char *cli_bottleneck(double decode_wait, double device_wait, double decode, double convert)
+{
+    if (device_wait <= decode_wait)
+        return "forward";
+    return convert > decode ? "convert" : "decode";
+}
+
+static void write_duration(double seconds, char *out, size_t size)
+{
+    long s = (long)(seconds + 0.5);
+    if (s >= 3600)
+        snprintf(out, size, "%ld:%02ld:%02ld", s / 3600, s / 60 % 60, s % 60);
+    else
+        snprintf(out, size, "%ld:%02ld", s / 60, s % 60);
+}
+
+// Bytes of video that a decoded frame stands for: as seen so far, before that as the headers say.
+static double bytes_per_frame(const cli_report *r)
+{
+    return r->frames_done > 0 ? r->bytes_done / (double)r->frames_done : r->stated_bytes_per_frame;
+}
+
+// The done share of the work in bytes of video; videos under way count by the frames that were decoded.
+static double done_share(const cli_report *r, const tub_progress *p)
+{
+    double under_way = 0;
+    if (p->frames_decoded > r->frames_done)
+        under_way = (double)(p->frames_decoded - r->frames_done) * bytes_per_frame(r);
+    double share = r->bytes_todo > 0 ? (r->bytes_done + under_way) / r->bytes_todo : 0;
+    return share > 0.99 ? 0.99 : share;
+}
+
+static void write_progress(const cli_report *r, const tub_event *e, char *out, size_t size)
+{
+    const tub_progress *p = e->progress;
+    const tub_run_totals *t = e->totals;
+    double elapsed = cli_now() - r->began, share = done_share(r, p);
+    char eta[32] = "?", failures[40] = "";
+    if (share > 0 && elapsed > 1)
+        write_duration(elapsed * (1 - share) / share, eta, sizeof eta);
+    size_t failed = t->failed - t->recorded_failures, done = t->ok + t->partial + failed;
+    if (failed > 0)
+        snprintf(failures, sizeof failures, ", %zu failed", failed);
+    snprintf(out, size, "%zu/%zu videos%s | ETA %s | bottleneck %s | %.0f frames/s, %.1f clips/s", done, r->todo,
+             failures, eta,
+             cli_bottleneck(p->decode_wait_seconds, p->device_wait_seconds, p->decode_seconds, p->convert_seconds),
+             (double)p->frames_decoded / (elapsed + 1e-9), (double)p->rows_done / (elapsed + 1e-9));
+}
+
+void cli_report_tick(cli_report *r, const tub_event *e)
+{
+    char text[LONGEST_LINE], bar[BAR + 1] = "", line[LONGEST_LINE + 64];
+    if (cli_has_status_line()) {
+        int filled = (int)(BAR * done_share(r, e->progress));
+        for (int i = 0; i < BAR; i++)
+            bar[i] = i < filled ? '#' : '.';
+        write_progress(r, e, text, sizeof text);
+        snprintf(line, sizeof line, "[R%d] [%s] %s", r->rank, bar, text);
+        cli_status_line(line);
+    } else if (cli_now() - r->last_line >= SECONDS_A_LINE) {
+        r->last_line = cli_now();
+        write_progress(r, e, text, sizeof text);
+        cli_say(stderr, "[R%d] %s", r->rank, text);
+    }
+}
