@@ -59,7 +59,7 @@ static int64_t mp4_bytes(int fd, int64_t file_bytes)
         int64_t size = AV_RB32(head);
         if (size == 1)
             size = AV_RB64(head + 8) > INT64_MAX / 2 ? 0 : (int64_t)AV_RB64(head + 8);
-        if (size < 8 || size > INT64_MAX - at)      // 0: up to the end of the file
+        if (size < 8 || size > INT64_MAX - at) // 0: up to the end of the file
             break;
         at += size;
         if (!memcmp(head + 4, "mdat", 4) || !memcmp(head + 4, "moof", 4) || !memcmp(head + 4, "moov", 4))

@@ -11,13 +11,13 @@ struct tub_frame_rgb {
     tub_turn turn;
     int width, height;
     struct SwsContext *sws;
-    int from_width, from_height, from_format;   // what `sws` was made for
+    int from_width, from_height, from_format; // what `sws` was made for
     enum AVColorSpace from_space;
     enum AVColorRange from_range;
     int to_width, to_height;
-    uint8_t *rgb, *turned_rgb;          // turned_rgb: for frames that are turned after the conversion
+    uint8_t *rgb, *turned_rgb; // turned_rgb: for frames that are turned after the conversion
     ptrdiff_t pitch, turned_pitch;
-    AVFrame *turned;                    // for frames that are turned before it
+    AVFrame *turned; // for frames that are turned before it
 };
 
 // Rows padded as libav pads its own frames: with less, the vector code leaves the last columns to other code.
@@ -89,8 +89,8 @@ static struct SwsContext *make_sws(const AVFrame *frame, int width, int height)
 static tub_status prepare(tub_frame_rgb *c, const AVFrame *frame, int width, int height, tub_error *err)
 {
     if (c->sws && c->rgb && c->from_width == frame->width && c->from_height == frame->height &&
-        c->from_format == frame->format && c->from_space == frame->colorspace &&
-        c->from_range == frame->color_range && c->to_width == width && c->to_height == height)
+        c->from_format == frame->format && c->from_space == frame->colorspace && c->from_range == frame->color_range &&
+        c->to_width == width && c->to_height == height)
         return TUB_OK;
     sws_freeContext(c->sws);
     if (!c->rgb || c->to_width != width || c->to_height != height) {
@@ -120,7 +120,8 @@ static tub_status scale(tub_frame_rgb *c, const AVFrame *frame, int width, int h
     TUB_TRY(prepare(c, frame, width, height, err));
     uint8_t *planes[4] = {c->rgb};
     int pitches[4] = {(int)c->pitch};
-    int rows = sws_scale(c->sws, (const uint8_t *const *)frame->data, frame->linesize, 0, frame->height, planes, pitches);
+    int rows =
+        sws_scale(c->sws, (const uint8_t *const *)frame->data, frame->linesize, 0, frame->height, planes, pitches);
     if (rows != height)
         return tub_fail(err, TUB_ERROR_VIDEO, "a frame can't be converted to RGB");
     return TUB_OK;

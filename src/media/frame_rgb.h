@@ -16,6 +16,6 @@ tub_status tub_frame_rgb_open(tub_turn turn, int width, int height, tub_frame_rg
 // *rgb (rows *pitch bytes apart) stays valid until the next call. Errors: TUB_ERROR_VIDEO, TUB_ERROR_MEMORY.
 tub_status tub_frame_rgb_convert(tub_frame_rgb *c, const AVFrame *frame, const uint8_t **rgb, ptrdiff_t *pitch,
                                  tub_error *err);
-void tub_frame_rgb_close(tub_frame_rgb **c);    // accepts NULL
+void tub_frame_rgb_close(tub_frame_rgb **c); // accepts NULL
 
 #endif

@@ -12,11 +12,11 @@
 
 // First the axes are exchanged, then rows and columns of the result reversed.
 typedef struct tub_turn {
-    bool transpose, mirror, flip;       // mirror: left to right; flip: top to bottom
-    int degrees;                        // clockwise: 0, 90, 180, 270
+    bool transpose, mirror, flip; // mirror: left to right; flip: top to bottom
+    int degrees;                  // clockwise: 0, 90, 180, 270
 } tub_turn;
 
-tub_turn tub_turn_of(const int32_t *display_matrix);   // NULL: no turn
+tub_turn tub_turn_of(const int32_t *display_matrix); // NULL: no turn
 bool tub_turn_is_none(tub_turn turn);
 
 // `width`, `height`: of the source; a pixel has `step` bytes.

@@ -25,7 +25,7 @@ static void across_u8(const tub_axis *axis, const uint8_t *row, uint8_t *out)
     const __m256i half = _mm256_set1_epi32(1 << (axis->precision - 1));
     const __m128i shift = _mm_cvtsi32_si128(axis->precision);
     const int quads = axis->quads;
-    for (int x = 0; x < axis->kept; x += 2) {       // the tables are padded beyond `kept`
+    for (int x = 0; x < axis->kept; x += 2) { // the tables are padded beyond `kept`
         const uint8_t *a = row + axis->first_byte[x], *b = row + axis->first_byte[x + 1];
         const int16_t *weights = axis->weights16 + (size_t)x * (size_t)quads;
         __m512i sum = _mm512_setzero_si512();
@@ -33,8 +33,8 @@ static void across_u8(const tub_axis *axis, const uint8_t *row, uint8_t *out)
             __m512i pixels = join(load_both(a + 3 * k), load_both(b + 3 * k));
             __m512i wa = _mm512_castsi128_si512(_mm_loadl_epi64((const __m128i *)(weights + k)));
             __m512i wb = _mm512_castsi128_si512(_mm_loadl_epi64((const __m128i *)(weights + quads + k)));
-            sum = _mm512_add_epi32(sum, _mm512_madd_epi16(_mm512_shuffle_epi8(pixels, spread),
-                                                          _mm512_permutex2var_epi32(wa, halves, wb)));
+            sum = _mm512_add_epi32(
+                sum, _mm512_madd_epi16(_mm512_shuffle_epi8(pixels, spread), _mm512_permutex2var_epi32(wa, halves, wb)));
         }
         __m512i swapped = _mm512_shuffle_i64x2(sum, sum, _MM_SHUFFLE(2, 3, 0, 1));
         sum = _mm512_add_epi32(sum, swapped);
@@ -118,8 +118,8 @@ static void down_float(const float *const *rows, const float *weights, int taps,
         __mmask16 mask = n - i >= 16 ? (__mmask16)0xffff : (__mmask16)((1u << (n - i)) - 1);
         __m512 sum = _mm512_mul_ps(_mm512_set1_ps(weights[0]), _mm512_maskz_loadu_ps(mask, rows[0] + i));
         for (int k = 1; k < taps; k++)
-            sum = _mm512_add_ps(sum, _mm512_mul_ps(_mm512_set1_ps(weights[k]),
-                                                   _mm512_maskz_loadu_ps(mask, rows[k] + i)));
+            sum =
+                _mm512_add_ps(sum, _mm512_mul_ps(_mm512_set1_ps(weights[k]), _mm512_maskz_loadu_ps(mask, rows[k] + i)));
         _mm512_mask_storeu_ps(out + i, mask, _mm512_div_ps(_mm512_sub_ps(sum, mean), std));
     }
 }

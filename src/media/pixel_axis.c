@@ -9,12 +9,12 @@
 // The window of one output, before it is moved inside the axis and rounded.
 typedef struct window {
     int first, count;
-    double *weights;            // room for the longest window
+    double *weights; // room for the longest window
 } window;
 
 typedef struct filter {
     tub_interpolation kind;
-    bool antialias, single;     // single: the reference computes in float32
+    bool antialias, single; // single: the reference computes in float32
     double scale, stretch, support;
     int longest;
 } filter;
@@ -130,7 +130,8 @@ static void store_window(tub_axis *axis, int k, const window *w)
     for (int j = 0; j < w->count; j++) {
         int tap = j + w->first - first;
         double fixed = w->weights[j] * (1 << axis->precision);
-        axis->weights16[(size_t)k * (size_t)axis->quads + (size_t)tap] = (int16_t)(fixed < 0 ? fixed - 0.5 : fixed + 0.5);
+        axis->weights16[(size_t)k * (size_t)axis->quads + (size_t)tap] =
+            (int16_t)(fixed < 0 ? fixed - 0.5 : fixed + 0.5);
         axis->weights[(size_t)k * (size_t)axis->taps + (size_t)tap] = (float)w->weights[j];
         axis->weights_by_tap[(size_t)tap * (size_t)axis->padded + (size_t)k] = (float)w->weights[j];
     }

@@ -11,24 +11,24 @@
 #include <tubelet/transform.h>
 
 enum {
-    TUB_AXIS_LANES = 16,        // tables are padded to whole vectors of this many outputs
-    TUB_AXIS_QUAD = 4,          // 16-bit weights are padded to a multiple of this many taps
-    TUB_AXIS_SLACK = 64,        // bytes that a kernel may read past the end of a row
+    TUB_AXIS_LANES = 16, // tables are padded to whole vectors of this many outputs
+    TUB_AXIS_QUAD = 4,   // 16-bit weights are padded to a multiple of this many taps
+    TUB_AXIS_SLACK = 64, // bytes that a kernel may read past the end of a row
 };
 
 typedef struct tub_axis {
-    int in, resized;            // sizes of the whole axis
-    int begin, kept;            // the outputs that the crop keeps: begin .. begin + kept - 1 of `resized`
-    bool same;                  // in == resized: the 8-bit pass is skipped
+    int in, resized; // sizes of the whole axis
+    int begin, kept; // the outputs that the crop keeps: begin .. begin + kept - 1 of `resized`
+    bool same;       // in == resized: the 8-bit pass is skipped
     int taps;
-    int quads;                  // taps rounded up to a multiple of TUB_AXIS_QUAD
-    int padded;                 // kept rounded up to TUB_AXIS_LANES
-    int *first;                 // [padded]
-    int *first_byte;            // [padded], 3 * first: offset into a row of packed RGB
-    int16_t *weights16;         // [padded, quads], 8-bit domain
-    int precision;              // weights16 are in units of 2^-precision
-    float *weights;             // [padded, taps], float domain
-    float *weights_by_tap;      // [taps, padded], float domain
+    int quads;             // taps rounded up to a multiple of TUB_AXIS_QUAD
+    int padded;            // kept rounded up to TUB_AXIS_LANES
+    int *first;            // [padded]
+    int *first_byte;       // [padded], 3 * first: offset into a row of packed RGB
+    int16_t *weights16;    // [padded, quads], 8-bit domain
+    int precision;         // weights16 are in units of 2^-precision
+    float *weights;        // [padded, taps], float domain
+    float *weights_by_tap; // [taps, padded], float domain
 } tub_axis;
 
 // Errors: TUB_ERROR_MEMORY. A failed init needs no finish.

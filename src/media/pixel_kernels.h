@@ -16,7 +16,7 @@ typedef struct tub_scaling {
 } tub_scaling;
 
 typedef struct tub_finish {
-    float mean, std;            // 0 and 1 leave every value as it is
+    float mean, std; // 0 and 1 leave every value as it is
 } tub_finish;
 
 typedef struct tub_pixel_kernels {
@@ -44,7 +44,8 @@ static inline uint8_t tub_clip_u8(int32_t sum, int precision)
     return (uint8_t)(v < 0 ? 0 : v > 255 ? 255 : v);
 }
 
-static inline uint8_t tub_down_u8_one(const uint8_t *const *rows, const int16_t *weights, int taps, int precision, int i)
+static inline uint8_t tub_down_u8_one(const uint8_t *const *rows, const int16_t *weights, int taps, int precision,
+                                      int i)
 {
     int32_t sum = 1 << (precision - 1);
     for (int k = 0; k < taps; k++)

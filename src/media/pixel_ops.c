@@ -13,13 +13,13 @@ struct tub_pixels {
     tub_pixel_plan plan;
     const tub_pixel_kernels *kernels;
     tub_axis across, down;
-    int pad_left, pad_top;              // zeros before the kept pixels
+    int pad_left, pad_top; // zeros before the kept pixels
     // Rows after the horizontal pass: row y is in slot y % down.taps, as long as an output may need it.
     uint8_t *ring;
     size_t slot_bytes;
-    const void **rows;                  // [down.taps], the rows of one output
-    int ready;                          // rows below this one have been through the horizontal pass
-    uint8_t *tail;                      // copy of a row that a kernel would read past the end of
+    const void **rows; // [down.taps], the rows of one output
+    int ready;         // rows below this one have been through the horizontal pass
+    uint8_t *tail;     // copy of a row that a kernel would read past the end of
     tub_scaling scaling;
 };
 
@@ -46,10 +46,10 @@ static tub_status open_tables(tub_pixels *p, tub_error *err)
 {
     const tub_transform *t = &p->transform;
     const tub_pixel_plan *plan = &p->plan;
-    TUB_TRY(open_axis(&p->across, t, plan->in_width, plan->resized_width, plan->left, plan->out_width, &p->pad_left,
-                      err));
-    TUB_TRY(open_axis(&p->down, t, plan->in_height, plan->resized_height, plan->top, plan->out_height, &p->pad_top,
-                      err));
+    TUB_TRY(
+        open_axis(&p->across, t, plan->in_width, plan->resized_width, plan->left, plan->out_width, &p->pad_left, err));
+    TUB_TRY(
+        open_axis(&p->down, t, plan->in_height, plan->resized_height, plan->top, plan->out_height, &p->pad_top, err));
     size_t pixel = t->domain == TUB_DOMAIN_FLOAT ? sizeof(float) : 1;
     p->slot_bytes = ((size_t)p->across.padded * 3 * pixel + TUB_AXIS_SLACK + 63) / 64 * 64;
     p->ring = tub_alloc_aligned((size_t)p->down.taps, p->slot_bytes);

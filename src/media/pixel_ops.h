@@ -18,10 +18,11 @@ typedef struct tub_pixels tub_pixels;
 
 tub_status tub_pixels_open(const tub_transform *t, int in_height, int in_width, tub_pixels **out, tub_error *err);
 // The same with a given instruction set, for tests.
-tub_status tub_pixels_open_isa(const tub_transform *t, int in_height, int in_width, tub_isa isa, tub_pixels **out, tub_error *err);
+tub_status tub_pixels_open_isa(const tub_transform *t, int in_height, int in_width, tub_isa isa, tub_pixels **out,
+                               tub_error *err);
 const tub_pixel_plan *tub_pixels_plan(const tub_pixels *p);
 // `rgb`: in_height rows of in_width*3 bytes, `pitch` bytes apart. `out`: plan.bytes bytes.
 void tub_pixels_run(tub_pixels *p, const uint8_t *rgb, ptrdiff_t pitch, void *out);
-void tub_pixels_close(tub_pixels **p);      // accepts NULL
+void tub_pixels_close(tub_pixels **p); // accepts NULL
 
 #endif

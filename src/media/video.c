@@ -14,17 +14,17 @@
 #include "video_damage.h"
 #include "video_file.h"
 
-enum { STUCK_MOST = 1000 };             // errors in a row from a decoder that is only being emptied
+enum { STUCK_MOST = 1000 }; // errors in a row from a decoder that is only being emptied
 
 struct tub_video {
     char *path;
     tub_video_file file;
     AVCodecContext *decoder;
     AVPacket *packet;
-    AVFrame *incoming, *current;        // current: the frame that next() gave last
-    bool draining, ended, waiting;      // waiting: `current` is the first frame, not given yet
+    AVFrame *incoming, *current;   // current: the frame that next() gave last
+    bool draining, ended, waiting; // waiting: `current` is the first frame, not given yet
     int stuck;
-    tub_frame frame;                    // of `current`
+    tub_frame frame; // of `current`
     tub_video_info info;
     tub_video_clock clock;
     tub_video_damage damage;

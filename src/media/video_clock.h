@@ -8,8 +8,8 @@
 #include <tubelet/video.h>
 
 typedef struct tub_video_clock {
-    double tick, period;                // seconds of a unit of the time base, and of a frame at the average rate
-    double shift;                       // added after jumps back (joined files)
+    double tick, period; // seconds of a unit of the time base, and of a frame at the average rate
+    double shift;        // added after jumps back (joined files)
     double last_pts, last_duration;
     bool running;
 } tub_video_clock;

@@ -31,8 +31,8 @@ void tub_damage_init(tub_video_damage *d)
 // the seam, which lack nothing. A seam is a keyframe with an earlier time.
 static void check_suspect(tub_video_damage *d, const AVPacket *next)
 {
-    bool seam = next && next->flags & AV_PKT_FLAG_KEY && next->dts != AV_NOPTS_VALUE &&
-                d->last_dts != AV_NOPTS_VALUE && next->dts < d->last_dts;
+    bool seam = next && next->flags & AV_PKT_FLAG_KEY && next->dts != AV_NOPTS_VALUE && d->last_dts != AV_NOPTS_VALUE &&
+                next->dts < d->last_dts;
     if (!d->suspect)
         return;
     d->suspect = seam ? 0 : d->suspect - 1;
@@ -73,7 +73,8 @@ static void check_leading(tub_video_damage *d, const AVFrame *decoded)
     bool lost = d->leading && d->leading_pts != AV_NOPTS_VALUE && decoded->best_effort_timestamp != AV_NOPTS_VALUE &&
                 decoded->best_effort_timestamp > d->leading_pts;
     if (lost)
-        note(d, "it begins inside a group of pictures: %" PRId64 " pictures come before the first keyframe", d->leading);
+        note(d, "it begins inside a group of pictures: %" PRId64 " pictures come before the first keyframe",
+             d->leading);
 }
 
 void tub_damage_frame(tub_video_damage *d, const AVFrame *decoded, int64_t frame)

@@ -11,13 +11,13 @@
 #include "video_file.h"
 
 typedef struct tub_video_damage {
-    int64_t count;                      // pieces of evidence
-    char first[128];                    // the first one in words
-    int64_t packets;                    // of the stream, read so far
-    int64_t leading;                    // of them, before the first keyframe
-    int64_t leading_pts;                // the earliest of these; AV_NOPTS_VALUE: unknown
+    int64_t count;       // pieces of evidence
+    char first[128];     // the first one in words
+    int64_t packets;     // of the stream, read so far
+    int64_t leading;     // of them, before the first keyframe
+    int64_t leading_pts; // the earliest of these; AV_NOPTS_VALUE: unknown
     int64_t last_dts;
-    int suspect;                        // a packet was marked as corrupt: so many more tell whether that counts
+    int suspect; // a packet was marked as corrupt: so many more tell whether that counts
     int64_t suspect_frame;
     bool saw_key, saw_frame;
 } tub_video_damage;

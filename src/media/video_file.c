@@ -14,7 +14,7 @@
 
 enum { IO_BYTES = 64 << 10, STREAMS_MOST = 64 };
 
-#define PIXELS_MOST "67108864"      // 8192 x 8192
+#define PIXELS_MOST "67108864" // 8192 x 8192
 
 // No playlists, no pictures by pattern, no devices: only files that hold their video themselves.
 static const char formats[] = "mov,matroska,avi,mpegts,mpeg,flv,asf,ogg,gif,ivf";
@@ -60,7 +60,7 @@ static int refuse_open(AVFormatContext *format, AVIOContext **io, const char *ur
 static tub_status open_descriptor(tub_video_file *file, const char *path, tub_error *err)
 {
     struct stat about;
-    file->fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);   // a FIFO must not block
+    file->fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK); // a FIFO must not block
     if (file->fd < 0)
         return tub_fail(err, TUB_ERROR_INPUT, "can't be opened: %s", strerror(errno));
     if (fstat(file->fd, &about) != 0)

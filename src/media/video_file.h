@@ -12,11 +12,11 @@
 typedef struct tub_video_file {
     int fd;
     int64_t size, position;
-    int system_error;                   // errno of a failed read, 0 = none
+    int system_error; // errno of a failed read, 0 = none
     AVIOContext *io;
     AVFormatContext *format;
-    AVStream *stream;                   // the video stream that was chosen; all others are discarded
-    int stream_number, video_streams;   // its index among the video streams, and how many there are
+    AVStream *stream;                 // the video stream that was chosen; all others are discarded
+    int stream_number, video_streams; // its index among the video streams, and how many there are
 } tub_video_file;
 
 // `number`: 1 + index among the video streams, 0 = libav's best. Cover pictures are no video streams.

@@ -3,8 +3,8 @@
 #include <tubelet/video.h>
 
 static const char *const extensions[] = {
-    "mp4", "m4v", "mov", "qt",   "3gp", "3g2", "mj2", "f4v", "mkv", "webm", "avi", "divx", "ts",  "mts", "m2ts", "m2t",
-    "mpg", "mpeg", "mpe", "m2v", "vob", "flv", "wmv", "asf", "ogv", "ogg",  "ogm", "gif",  "ivf",
+    "mp4", "m4v", "mov",  "qt",  "3gp", "3g2", "mj2", "f4v", "mkv", "webm", "avi", "divx", "ts",  "mts", "m2ts",
+    "m2t", "mpg", "mpeg", "mpe", "m2v", "vob", "flv", "wmv", "asf", "ogv",  "ogg", "ogm",  "gif", "ivf",
 };
 
 bool tub_video_name_is_known(const char *name)

@@ -1,9 +1,11 @@
 // The resize against torch and torchvision (tests/data/pixels, made by make_pixels.py), at every level of instructions.
+// clang-format off: cmocka needs this order
+#include <cmocka.h>
+#include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
-#include <setjmp.h>
 #include <stdint.h>
-#include <cmocka.h>
+// clang-format on
 
 #include <math.h>
 #include <stdio.h>
@@ -40,10 +42,12 @@ static const pixel_case cases[] = {
     {"to_one", "noise", {EXACT(1, 3), U8(TUB_BILINEAR, true)}},
     {"opentad_down", "noise", {EXACT(20, 24), .interpolation = TUB_BILINEAR, SCALED, .mean = PLAIN}},
     {"opentad_up", "smooth", {EXACT(36, 35), .interpolation = TUB_BILINEAR, SCALED, .mean = PLAIN}},
-    {"dinov3", "noise", {EXACT(20, 24), .interpolation = TUB_BILINEAR, .antialias = true, SCALED, .normalize = true,
-                         .mean = IMAGENET}},
-    {"bicubic_float", "noise", {EXACT(24, 20), .interpolation = TUB_BICUBIC, .antialias = true, SCALED,
-                                .normalize = true, .mean = IMAGENET}},
+    {"dinov3",
+     "noise",
+     {EXACT(20, 24), .interpolation = TUB_BILINEAR, .antialias = true, SCALED, .normalize = true, .mean = IMAGENET}},
+    {"bicubic_float",
+     "noise",
+     {EXACT(24, 20), .interpolation = TUB_BICUBIC, .antialias = true, SCALED, .normalize = true, .mean = IMAGENET}},
     {"bicubic_float_plain", "smooth", {EXACT(24, 37), .interpolation = TUB_BICUBIC, SCALED, .mean = PLAIN}},
 };
 
@@ -125,11 +129,17 @@ static tub_transform random_transform(uint32_t *seed)
 {
     static const tub_interpolation kinds[] = {TUB_NEAREST, TUB_BILINEAR, TUB_BICUBIC};
     tub_transform t = {.resize = (tub_resize)(random_bits(seed) % 3),
-                       .height = 1 + (int)(random_bits(seed) % 90), .width = 1 + (int)(random_bits(seed) % 90),
-                       .interpolation = kinds[random_bits(seed) % 3], .antialias = random_bits(seed) & 1,
-                       .domain = (tub_domain)(random_bits(seed) & 1), .rescale = random_bits(seed) & 1,
-                       .scale = 1.0f / 127.5f, .offset = -1, .normalize = random_bits(seed) & 1,
-                       .mean = {0.5f, 0.4f, 0.3f}, .std = {0.2f, 0.3f, 0.25f}};
+                       .height = 1 + (int)(random_bits(seed) % 90),
+                       .width = 1 + (int)(random_bits(seed) % 90),
+                       .interpolation = kinds[random_bits(seed) % 3],
+                       .antialias = random_bits(seed) & 1,
+                       .domain = (tub_domain)(random_bits(seed) & 1),
+                       .rescale = random_bits(seed) & 1,
+                       .scale = 1.0f / 127.5f,
+                       .offset = -1,
+                       .normalize = random_bits(seed) & 1,
+                       .mean = {0.5f, 0.4f, 0.3f},
+                       .std = {0.2f, 0.3f, 0.25f}};
     if (random_bits(seed) & 1) {
         t.crop_height = 1 + (int)(random_bits(seed) % 70);
         t.crop_width = 1 + (int)(random_bits(seed) % 70);
@@ -155,7 +165,8 @@ static void every_level_gives_the_same_bytes(void **state)
         tub_pixel_plan plan;
         void *want = run(&t, tight, height, width, (ptrdiff_t)row, TUB_ISA_SCALAR, &plan);
         for (tub_isa isa = TUB_ISA_SCALAR; isa <= tub_cpu_isa(); isa++) {
-            void *have = run(&t, isa & 1 ? padded : tight, height, width, (ptrdiff_t)(isa & 1 ? pitch : row), isa, &plan);
+            void *have =
+                run(&t, isa & 1 ? padded : tight, height, width, (ptrdiff_t)(isa & 1 ? pitch : row), isa, &plan);
             assert_memory_equal(have, want, plan.bytes);
             free(have);
         }
@@ -188,8 +199,13 @@ static void no_resize_leaves_pixels_alone(void **state)
 static void padding_is_normalised(void **state)
 {
     (void)state;
-    tub_transform t = {.resize = TUB_RESIZE_NONE, .crop_height = 4, .crop_width = 5, SCALED, .normalize = true,
-                       .mean = {0.5f, 0.25f, 0.125f}, .std = {0.5f, 0.5f, 0.5f}};
+    tub_transform t = {.resize = TUB_RESIZE_NONE,
+                       .crop_height = 4,
+                       .crop_width = 5,
+                       SCALED,
+                       .normalize = true,
+                       .mean = {0.5f, 0.25f, 0.125f},
+                       .std = {0.5f, 0.5f, 0.5f}};
     const uint8_t rgb[2 * 2 * 3] = {255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255};
     tub_pixel_plan plan;
     float *have = run(&t, rgb, 2, 2, 6, tub_cpu_isa(), &plan);

@@ -1,9 +1,11 @@
 // The reader against the ffmpeg command, on clips that the test encodes with it.
+// clang-format off: cmocka needs this order
+#include <cmocka.h>
+#include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
-#include <setjmp.h>
 #include <stdint.h>
-#include <cmocka.h>
+// clang-format on
 
 #include <math.h>
 #include <stdio.h>
@@ -41,7 +43,7 @@ typedef struct decoded {
     uint8_t *rgb;
     size_t bytes;
     tub_video_info info;
-    double worst_step;              // the smallest difference of two neighbours' times
+    double worst_step; // the smallest difference of two neighbours' times
 } decoded;
 
 static decoded decode(const char *name, const tub_video_params *params)
@@ -223,7 +225,8 @@ static void one_stream_of_several(void **state)
 {
     (void)state;
     must(FFMPEG PATTERN "-f lavfi -i testsrc=size=80x60:rate=10:duration=1 -map 0 -map 1 " BFRAMES
-                        "-pix_fmt yuv420p pair.mkv", "64x48", "0.4");
+                        "-pix_fmt yuv420p pair.mkv",
+         "64x48", "0.4");
     tub_video_params second = {.size = sizeof second, .stream = 2}, third = {.size = sizeof third, .stream = 3};
     tub_video_info info = same_as_ffmpeg("pair.mkv", &second, "-map 0:v:1", 0);
     assert_int_equal(info.stream, 1);
@@ -335,8 +338,14 @@ static void the_last_frame_stays_after_the_end(void **state)
 {
     (void)state;
     must(FFMPEG PATTERN BFRAMES "-pix_fmt yuv420p end.mp4", "64x48", "0.2");
-    tub_transform t = {.resize = TUB_RESIZE_EXACT, .height = 20, .width = 30, .interpolation = TUB_BILINEAR,
-                       .domain = TUB_DOMAIN_FLOAT, .rescale = true, .scale = 1.0f / 255.0f, .std = {1, 1, 1}};
+    tub_transform t = {.resize = TUB_RESIZE_EXACT,
+                       .height = 20,
+                       .width = 30,
+                       .interpolation = TUB_BILINEAR,
+                       .domain = TUB_DOMAIN_FLOAT,
+                       .rescale = true,
+                       .scale = 1.0f / 255.0f,
+                       .std = {1, 1, 1}};
     tub_video_params params = {.size = sizeof params, .transform = &t};
     tub_video *video = NULL;
     tub_frame frame;
