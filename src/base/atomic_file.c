@@ -19,7 +19,7 @@ struct tub_atomic_file {
     char *path, *temp, *folder;
     int fd;
     int64_t end;
-    bool failed;        // a write failed: must not be committed
+    bool failed; // a write failed: must not be committed
 };
 
 static tub_status cannot(tub_error *err, const char *what, const char *path, int error)

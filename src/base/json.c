@@ -40,8 +40,8 @@ tub_status tub_json_load(const char *path, tub_status status, json_t **out, tub_
 
 static const char *type_name(const json_t *value)
 {
-    static const char *const names[] = {"an object", "an array", "a string", "an integer", "a real number", "true",
-                                        "false",     "null"};
+    static const char *const names[] = {"an object",     "an array", "a string", "an integer",
+                                        "a real number", "true",     "false",    "null"};
     return names[json_typeof(value)];
 }
 

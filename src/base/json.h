@@ -8,7 +8,7 @@
 #include <tubelet/status.h>
 
 // Parses a file (at most 64 MiB): duplicate keys rejected, UTF-8 checked. *out is the caller's (json_decref).
-// Errors: `missing` where there is no such file, else `status`.
+// Errors: `status`, also where there is no such file.
 tub_status tub_json_load(const char *path, tub_status status, json_t **out, tub_error *err);
 tub_status tub_json_parse(const char *text, size_t bytes, const char *name, tub_status status, json_t **out, tub_error *err);
 

@@ -35,9 +35,9 @@ static const name_row dtypes[] = {{TUB_DTYPE_AUTO, "auto"}, {TUB_F32, "f32"}, {T
 static const name_row precisions[] = {
     {TUB_DTYPE_AUTO, "auto"}, {TUB_F32, "f32"}, {TUB_BF16, "bf16"}, {TUB_F16, "f16"}, {0, NULL}};
 
-static const name_row pools[] = {{TUB_POOL_DEFAULT, "default"}, {TUB_POOL_POOLER, "pooler"},
-                                 {TUB_POOL_CLS, "cls"},         {TUB_POOL_MEAN, "mean"},
-                                 {TUB_POOL_PATCH_MEAN, "patch-mean"}, {0, NULL}};
+static const name_row pools[] = {
+    {TUB_POOL_DEFAULT, "default"}, {TUB_POOL_POOLER, "pooler"},         {TUB_POOL_CLS, "cls"},
+    {TUB_POOL_MEAN, "mean"},       {TUB_POOL_PATCH_MEAN, "patch-mean"}, {0, NULL}};
 
 static const name_row bases[] = {
     {TUB_TRANSFORM_MODEL, "model"}, {TUB_TRANSFORM_OPENTAD, "opentad"}, {TUB_TRANSFORM_NONE, "none"}, {0, NULL}};

@@ -19,8 +19,8 @@ struct tub_npy_writer {
     tub_dtype dtype;
     int rank;
     int64_t dims[TUB_NPY_RANK];
-    int64_t row_bytes;      // of one step of the first dimension
-    int64_t bytes;          // of elements so far
+    int64_t row_bytes; // of one step of the first dimension
+    int64_t bytes;     // of elements so far
 };
 
 static tub_status bad(tub_error *err, const char *path, const char *reason)
@@ -158,8 +158,9 @@ tub_status tub_npy_begin(const char *path, tub_dtype dtype, int rank, const int6
     for (int i = 0; i < rank && i < TUB_NPY_RANK; i++)
         w->dims[i] = i ? dims[i] : 1;
     // The header of one row: whether type and shape can be written at all is known before the work begins.
-    tub_status s = rank < 1 ? tub_fail(err, TUB_ERROR_ARGUMENT, "%s: an array written in pieces needs a dimension", path)
-                            : tub_npy_header(dtype, rank, w->dims, header, err);
+    tub_status s = rank < 1
+                       ? tub_fail(err, TUB_ERROR_ARGUMENT, "%s: an array written in pieces needs a dimension", path)
+                       : tub_npy_header(dtype, rank, w->dims, header, err);
     if (s == TUB_OK) {
         tub_npy_data_bytes(dtype, rank, w->dims, &w->row_bytes);
         s = tub_atomic_open(path, &w->file, err);

@@ -135,29 +135,41 @@ static bool parse_shape(const char **s, tub_array *out, const char **reason)
     return true;
 }
 
+enum { DESCR = 1, ORDER = 2, SHAPE = 4 };
+
+// One "key: value"; a key that came before, or another one, is wrong.
+static bool parse_item(const char **s, int *seen, tub_array *out, const char **reason)
+{
+    char key[KEY_BYTES];
+    if (!word(s, key) || !expect(s, ':'))
+        return false;
+    int which = 0;
+    if (strcmp(key, "descr") == 0)
+        which = DESCR;
+    else if (strcmp(key, "fortran_order") == 0)
+        which = ORDER;
+    else if (strcmp(key, "shape") == 0)
+        which = SHAPE;
+    if (!which || *seen & which)
+        return false;
+    *seen |= which;
+    if (which == DESCR)
+        return parse_descr(s, out, reason);
+    return which == ORDER ? parse_order(s, reason) : parse_shape(s, out, reason);
+}
+
 bool tub_npy_parse_header(const char *s, tub_array *out, const char **reason)
 {
-    enum { DESCR = 1, ORDER = 2, SHAPE = 4 };
+    static const char unreadable[] = "its header can't be read";
     int seen = 0;
     *out = (tub_array){0};
-    *reason = "its header can't be read";
+    *reason = unreadable;
     if (!expect(&s, '{'))
         return false;
     while (!expect(&s, '}')) {
-        char key[KEY_BYTES];
-        if (!word(&s, key) || !expect(&s, ':'))
+        if (!parse_item(&s, &seen, out, reason))
             return false;
-        int which = strcmp(key, "descr") == 0           ? DESCR
-                    : strcmp(key, "fortran_order") == 0 ? ORDER
-                    : strcmp(key, "shape") == 0         ? SHAPE
-                                                        : 0;
-        if (!which || seen & which)
-            return false;
-        seen |= which;
-        if (which == DESCR ? !parse_descr(&s, out, reason)
-                           : which == ORDER ? !parse_order(&s, reason) : !parse_shape(&s, out, reason))
-            return false;
-        *reason = "its header can't be read";
+        *reason = unreadable;
         if (!expect(&s, ',')) {
             if (!expect(&s, '}'))
                 return false;

@@ -8,7 +8,7 @@
 
 struct tub_queue {
     pthread_mutex_t lock;
-    pthread_cond_t room, item;      // something was taken; something came
+    pthread_cond_t room, item; // something was taken; something came
     unsigned char *items;
     size_t capacity, item_size;
     size_t first, count;

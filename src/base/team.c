@@ -19,14 +19,14 @@ typedef struct member {
 
 struct tub_team {
     int threads;
-    member *members;            // threads - 1: numbers 1, 2, ..
+    member *members; // threads - 1: numbers 1, 2, ..
     int started;
     pthread_mutex_t lock;
     pthread_cond_t wake, done;
-    atomic_ulong generation;    // of the loop; written under the lock
-    bool open;                  // workers may still enter the loop
+    atomic_ulong generation; // of the loop; written under the lock
+    bool open;               // workers may still enter the loop
     bool closing;
-    int inside;                 // workers in the loop
+    int inside; // workers in the loop
     // The loop.
     atomic_long next;
     int units;
@@ -109,7 +109,8 @@ tub_status tub_team_open(int threads, tub_team **out, tub_error *err)
         members[i] = (member){.team = t, .number = i + 1};
         if (!start(&members[i])) {
             tub_team_close(&t);
-            return tub_fail(err, TUB_ERROR_MEMORY, "can't start thread %d of %d: ask for fewer threads", i + 2, threads);
+            return tub_fail(err, TUB_ERROR_MEMORY, "can't start thread %d of %d: ask for fewer threads", i + 2,
+                            threads);
         }
         t->started++;
     }

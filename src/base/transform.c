@@ -92,9 +92,9 @@ tub_status tub_transform_resolve(const tub_transform_options *options, const tub
     else if (o->base == TUB_TRANSFORM_MODEL && model)
         t = *model;
     else
-        return tub_fail(err, TUB_ERROR_ARGUMENT, o->base == TUB_TRANSFORM_MODEL
-                                                     ? "transform \"model\": there is no model here"
-                                                     : "unknown transform");
+        return tub_fail(err, TUB_ERROR_ARGUMENT,
+                        o->base == TUB_TRANSFORM_MODEL ? "transform \"model\": there is no model here"
+                                                       : "unknown transform");
     if (o->has_size) {
         t.resize = TUB_RESIZE_EXACT;
         t.height = o->height;

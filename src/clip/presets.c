@@ -4,14 +4,19 @@
 #include <string.h>
 #include <tubelet/sampling.h>
 
-#define SAMPLING(rate, length, step, mode)                                                                    \
-    {.size = sizeof(tub_sampling), .clip_length = (length), .stride = (step), .interval = 1, .align = (mode), \
-     .fps = (rate)}
-#define SQUASH                                                                                   \
-    {                                                                                            \
-        .base = TUB_TRANSFORM_OPENTAD, .has_size = true, .height = 224, .width = 224             \
+#define SAMPLING(rate, length, step, mode)                                                                             \
+    {                                                                                                                  \
+        .size = sizeof(tub_sampling), .clip_length = (length), .stride = (step), .interval = 1, .align = (mode),       \
+        .fps = (rate)                                                                                                  \
     }
-#define OWN {.base = TUB_TRANSFORM_MODEL}
+#define SQUASH                                                                                                         \
+    {                                                                                                                  \
+        .base = TUB_TRANSFORM_OPENTAD, .has_size = true, .height = 224, .width = 224                                   \
+    }
+#define OWN                                                                                                            \
+    {                                                                                                                  \
+        .base = TUB_TRANSFORM_MODEL                                                                                    \
+    }
 #define VALID TUB_ALIGN_VALID
 #define CENTER TUB_ALIGN_CENTER
 #define BACKPAD TUB_ALIGN_BACKPAD

@@ -9,23 +9,23 @@ static const int64_t ENDLESS = INT64_MAX / 4;
 
 typedef struct entry {
     int64_t k, handle;
-    int64_t last_row;       // the last window that needs it whatever the length is, -1 = none
-    bool live;              // not given back yet
+    int64_t last_row; // the last window that needs it whatever the length is, -1 = none
+    bool live;        // not given back yet
 } entry;
 
 struct tub_windower {
     tub_sampling s;
-    int64_t span, offset;   // of a window; of the first window's first frame
-    bool pads;              // a last window may end at any frame
-    int64_t frames;         // seen so far
-    int64_t row;            // the next window
-    int64_t end, rows;      // known when finished
+    int64_t span, offset; // of a window; of the first window's first frame
+    bool pads;            // a last window may end at any frame
+    int64_t frames;       // seen so far
+    int64_t row;          // the next window
+    int64_t end, rows;    // known when finished
     bool finished;
-    entry *entries;         // in the order of k: [first, count)
+    entry *entries; // in the order of k: [first, count)
     size_t first, count, capacity;
-    int64_t *free;          // handles to give back: [free_first, free_count)
+    int64_t *free; // handles to give back: [free_first, free_count)
     size_t free_first, free_count, free_capacity;
-    int64_t *clip;          // scratch: frame numbers of one window
+    int64_t *clip; // scratch: frame numbers of one window
 };
 
 static void set_up(tub_windower *w, const tub_sampling *s)

@@ -1,9 +1,9 @@
 #include "temp_folder.h"
 
-#include <stdarg.h>
-#include <setjmp.h>
-#include <stdint.h>
 #include <cmocka.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdint.h>
 
 #include <dirent.h>
 #include <ftw.h>

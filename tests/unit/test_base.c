@@ -1,9 +1,9 @@
 // The small pieces of base: error text, memory, checksums, names, the instruction-set level.
+#include <cmocka.h>
+#include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
-#include <setjmp.h>
 #include <stdint.h>
-#include <cmocka.h>
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -43,7 +43,9 @@ static void test_error_text_is_utf8(void **state)
     assert_string_equal(err.text, "caf\xc3\xa9 \xe2\x82\xac \xf0\x9f\x98\x80");
     // Bytes of a path that are no UTF-8, an overlong form, a surrogate, a control character of the second block.
     tub_fail(&err, TUB_ERROR_INPUT, "%s", "a\xff\xc3(\xc0\xaf\xed\xa0\x80\xc2\x85z");
-    assert_string_equal(err.text, "a?" "?(" "?????  z");
+    assert_string_equal(err.text, "a?"
+                                  "?("
+                                  "?????  z");
     // Cut in the middle of a character: the character goes.
     char text[TUB_ERROR_TEXT + 100];
     for (int before = 0; before < 3; before++) {
@@ -251,11 +253,16 @@ static void test_clock(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_error_text),     cmocka_unit_test(test_error_text_is_utf8),
-        cmocka_unit_test(test_log),            cmocka_unit_test(test_sizes),
-        cmocka_unit_test(test_growing),        cmocka_unit_test(test_text_and_arena),
-        cmocka_unit_test(test_checksums),      cmocka_unit_test(test_names),
-        cmocka_unit_test(test_instruction_set), cmocka_unit_test(test_clock),
+        cmocka_unit_test(test_error_text),
+        cmocka_unit_test(test_error_text_is_utf8),
+        cmocka_unit_test(test_log),
+        cmocka_unit_test(test_sizes),
+        cmocka_unit_test(test_growing),
+        cmocka_unit_test(test_text_and_arena),
+        cmocka_unit_test(test_checksums),
+        cmocka_unit_test(test_names),
+        cmocka_unit_test(test_instruction_set),
+        cmocka_unit_test(test_clock),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,9 +1,9 @@
 // .npy files: there and back, in pieces, and every kind of bad file.
+#include <cmocka.h>
+#include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
-#include <setjmp.h>
 #include <stdint.h>
-#include <cmocka.h>
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -66,7 +66,8 @@ static void test_header_bytes(void **state)
     char header[TUB_NPY_HEADER];
     tub_error err = {0};
     assert_int_equal(tub_npy_header(TUB_F32, 2, (int64_t[]){226, 768}, header, NULL), TUB_OK);
-    static const char start[] = "\x93NUMPY\x01\x00v\x00{'descr': '<f4', 'fortran_order': False, 'shape': (226, 768), } ";
+    static const char start[] =
+        "\x93NUMPY\x01\x00v\x00{'descr': '<f4', 'fortran_order': False, 'shape': (226, 768), } ";
     assert_memory_equal(header, start, sizeof start - 1);
     assert_int_equal(header[126], ' ');
     assert_int_equal(header[127], '\n');

@@ -1,9 +1,9 @@
 // The resampler against its definition, evaluated directly over all frames and thresholds.
+#include <cmocka.h>
+#include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
-#include <setjmp.h>
 #include <stdint.h>
-#include <cmocka.h>
 
 #include <math.h>
 #include <stdlib.h>
@@ -18,7 +18,7 @@ typedef struct stream {
     int64_t scale, rate_num, rate_den;
     int frames;
     int64_t pts[MOST];
-    int64_t duration;       // of the last frame, 0 = unknown
+    int64_t duration; // of the last frame, 0 = unknown
 } stream;
 
 // source[k] = source frame of output k; returns the number of outputs.
@@ -83,9 +83,20 @@ static void test_constant_rates(void **state)
     static const struct {
         int64_t scale, step, num, den;
     } cases[] = {
-        {30, 1, 30, 1},          {30, 1, 15, 1},    {30, 1, 25, 1},        {25, 1, 30, 1},     {90000, 3003, 30, 1},
-        {90000, 3003, 15, 1},    {24, 1, 24, 1},    {60000, 1001, 30, 1},  {30, 1, 120, 1},    {30, 1, 1, 1},
-        {12800, 512, 30000, 1001}, {1000, 40, 2, 1}, {15360, 512, 7, 2},   {50, 1, 30, 1},
+        {30, 1, 30, 1},
+        {30, 1, 15, 1},
+        {30, 1, 25, 1},
+        {25, 1, 30, 1},
+        {90000, 3003, 30, 1},
+        {90000, 3003, 15, 1},
+        {24, 1, 24, 1},
+        {60000, 1001, 30, 1},
+        {30, 1, 120, 1},
+        {30, 1, 1, 1},
+        {12800, 512, 30000, 1001},
+        {1000, 40, 2, 1},
+        {15360, 512, 7, 2},
+        {50, 1, 30, 1},
     };
     static const int64_t firsts[] = {0, 1, 12345, 90000000, -77};
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)

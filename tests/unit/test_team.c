@@ -1,9 +1,9 @@
 // The team of threads: each unit once, by a member that exists; what the machine allows.
+#include <cmocka.h>
+#include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
-#include <setjmp.h>
 #include <stdint.h>
-#include <cmocka.h>
 
 #include <stdatomic.h>
 #include <stdio.h>
@@ -18,7 +18,7 @@ enum { UNITS = 3000 };
 
 typedef struct job {
     atomic_int runs[UNITS];
-    int busy[16];           // each member's alone
+    int busy[16]; // each member's alone
     int members;
     atomic_int mistakes;
 } job;
@@ -168,8 +168,8 @@ static void test_cgroup_version_1(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_each_unit_once), cmocka_unit_test(test_loops_in_quick_succession),
-        cmocka_unit_test(test_refusals),       cmocka_unit_test(test_this_machine),
+        cmocka_unit_test(test_each_unit_once),   cmocka_unit_test(test_loops_in_quick_succession),
+        cmocka_unit_test(test_refusals),         cmocka_unit_test(test_this_machine),
         cmocka_unit_test(test_cgroup_version_2), cmocka_unit_test(test_cgroup_version_1),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,9 +1,9 @@
 // Transforms: what the options mean, and the arithmetic of sizes, crops and affine maps.
+#include <cmocka.h>
+#include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
-#include <setjmp.h>
 #include <stdint.h>
-#include <cmocka.h>
 
 #include <math.h>
 #include <string.h>
@@ -11,9 +11,18 @@
 #include "pixel_plan.h"
 
 static const tub_transform videomae = {
-    .resize = TUB_RESIZE_SHORTEST, .height = 224, .interpolation = TUB_BILINEAR, .antialias = true,
-    .domain = TUB_DOMAIN_U8, .crop_height = 224, .crop_width = 224, .rescale = true, .scale = 1.0f / 255.0f,
-    .normalize = true, .mean = {0.485f, 0.456f, 0.406f}, .std = {0.229f, 0.224f, 0.225f},
+    .resize = TUB_RESIZE_SHORTEST,
+    .height = 224,
+    .interpolation = TUB_BILINEAR,
+    .antialias = true,
+    .domain = TUB_DOMAIN_U8,
+    .crop_height = 224,
+    .crop_width = 224,
+    .rescale = true,
+    .scale = 1.0f / 255.0f,
+    .normalize = true,
+    .mean = {0.485f, 0.456f, 0.406f},
+    .std = {0.229f, 0.224f, 0.225f},
 };
 
 static tub_transform resolve(tub_transform_options o, const tub_transform *model, int height, int width)
@@ -37,9 +46,10 @@ static void test_model(void **state)
     t = resolve((tub_transform_options){.has_crop = true, .crop_height = 96, .crop_width = 80}, &videomae, 224, 224);
     assert_int_equal(t.resize, TUB_RESIZE_SHORTEST);
     assert_true(t.height == 224 && t.crop_height == 96 && t.crop_width == 80);
-    t = resolve((tub_transform_options){.has_size = true, .height = 96, .width = 128, .has_crop = true,
-                                        .crop_height = 90, .crop_width = 91},
-                &videomae, 224, 224);
+    t = resolve(
+        (tub_transform_options){
+            .has_size = true, .height = 96, .width = 128, .has_crop = true, .crop_height = 90, .crop_width = 91},
+        &videomae, 224, 224);
     assert_true(t.resize == TUB_RESIZE_EXACT && t.crop_height == 90 && t.crop_width == 91);
     t = resolve((tub_transform_options){.has_interpolation = true, .interpolation = TUB_BICUBIC}, &videomae, 0, 0);
     assert_true(t.interpolation == TUB_BICUBIC && t.antialias && t.resize == TUB_RESIZE_SHORTEST);
@@ -56,13 +66,17 @@ static void test_opentad(void **state)
     assert_true(t.rescale && t.scale == 1.0f / 255 && t.offset == 0 && !t.normalize && t.crop_height == 0);
     t = resolve((tub_transform_options){.base = TUB_TRANSFORM_OPENTAD}, NULL, 0, 0);
     assert_true(t.height == 224 && t.width == 224);
-    t = resolve((tub_transform_options){.base = TUB_TRANSFORM_OPENTAD, .has_size = true, .height = 64, .width = 48,
-                                        .has_std = true, .std = {2, 2, 2}},
+    t = resolve((tub_transform_options){.base = TUB_TRANSFORM_OPENTAD,
+                                        .has_size = true,
+                                        .height = 64,
+                                        .width = 48,
+                                        .has_std = true,
+                                        .std = {2, 2, 2}},
                 NULL, 160, 160);
     assert_true(t.height == 64 && t.width == 48 && t.normalize && t.mean[2] == 0 && t.std[2] == 2);
-    t = resolve((tub_transform_options){.base = TUB_TRANSFORM_OPENTAD, .has_interpolation = true,
-                                        .interpolation = TUB_BICUBIC},
-                NULL, 0, 0);
+    t = resolve(
+        (tub_transform_options){.base = TUB_TRANSFORM_OPENTAD, .has_interpolation = true, .interpolation = TUB_BICUBIC},
+        NULL, 0, 0);
     assert_true(t.interpolation == TUB_BICUBIC && !t.antialias);
 }
 
@@ -71,14 +85,18 @@ static void test_none(void **state)
     (void)state;
     tub_transform t = resolve((tub_transform_options){.base = TUB_TRANSFORM_NONE}, NULL, 224, 224);
     assert_true(t.resize == TUB_RESIZE_NONE && t.domain == TUB_DOMAIN_U8 && !t.rescale && !t.normalize);
-    t = resolve((tub_transform_options){.base = TUB_TRANSFORM_NONE, .has_size = true, .height = 10, .width = 20,
-                                        .has_mean = true, .mean = {1, 2, 3}},
+    t = resolve((tub_transform_options){.base = TUB_TRANSFORM_NONE,
+                                        .has_size = true,
+                                        .height = 10,
+                                        .width = 20,
+                                        .has_mean = true,
+                                        .mean = {1, 2, 3}},
                 NULL, 0, 0);
     assert_true(t.resize == TUB_RESIZE_EXACT && t.height == 10 && t.width == 20 && t.interpolation == TUB_BILINEAR);
     assert_true(t.antialias && t.normalize && t.mean[2] == 3 && t.std[0] == 1);
-    t = resolve((tub_transform_options){.base = TUB_TRANSFORM_NONE, .has_interpolation = true,
-                                        .interpolation = TUB_NEAREST},
-                NULL, 0, 0);
+    t = resolve(
+        (tub_transform_options){.base = TUB_TRANSFORM_NONE, .has_interpolation = true, .interpolation = TUB_NEAREST},
+        NULL, 0, 0);
     assert_true(t.interpolation == TUB_NEAREST && !t.antialias);
 }
 
@@ -109,7 +127,7 @@ static void test_names(void **state)
 {
     (void)state;
     static const char *const bases[] = {"model", "opentad", "none"}, *const filters[] = {"nearest", "bilinear",
-                                                                                       "bicubic"};
+                                                                                         "bicubic"};
     tub_error err = {0};
     tub_transform_base base;
     tub_interpolation filter;
@@ -214,8 +232,12 @@ static void test_other_tables(void **state)
     tub_transform_table(&none, 0, table);
     assert_true(table[255] == 255 && table[3] == 3);
     // ViViT: x/127.5 - 1, then (v - 0.5)/0.5: from -3 to 1.
-    tub_transform vivit = {.rescale = true, .scale = (float)(1 / 127.5), .offset = -1, .normalize = true,
-                           .mean = {0.5f, 0.5f, 0.5f}, .std = {0.5f, 0.5f, 0.5f}};
+    tub_transform vivit = {.rescale = true,
+                           .scale = (float)(1 / 127.5),
+                           .offset = -1,
+                           .normalize = true,
+                           .mean = {0.5f, 0.5f, 0.5f},
+                           .std = {0.5f, 0.5f, 0.5f}};
     tub_transform_table(&vivit, 1, table);
     assert_true(table[0] == -3);
     assert_true(fabsf(table[255] - 1) < 1e-6f);
@@ -254,11 +276,11 @@ static void test_descriptions(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_model),       cmocka_unit_test(test_opentad),
-        cmocka_unit_test(test_none),        cmocka_unit_test(test_refusals),
-        cmocka_unit_test(test_names),       cmocka_unit_test(test_shortest_edge),
-        cmocka_unit_test(test_crop),        cmocka_unit_test(test_impossible_sizes),
-        cmocka_unit_test(test_fused_table), cmocka_unit_test(test_other_tables),
+        cmocka_unit_test(test_model),        cmocka_unit_test(test_opentad),
+        cmocka_unit_test(test_none),         cmocka_unit_test(test_refusals),
+        cmocka_unit_test(test_names),        cmocka_unit_test(test_shortest_edge),
+        cmocka_unit_test(test_crop),         cmocka_unit_test(test_impossible_sizes),
+        cmocka_unit_test(test_fused_table),  cmocka_unit_test(test_other_tables),
         cmocka_unit_test(test_descriptions),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,9 +1,9 @@
 // The windower against the definition of the modes, for every small combination of settings and length.
+#include <cmocka.h>
+#include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
-#include <setjmp.h>
 #include <stdint.h>
-#include <cmocka.h>
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -53,16 +53,16 @@ typedef struct run {
     tub_windower *w;
     int64_t n;
     int held, most;
-    int pushes[FRAMES_MOST];    // of each frame, not released yet
+    int pushes[FRAMES_MOST]; // of each frame, not released yet
     int64_t rows;
     int64_t handles[64];
 } run;
 
-#define check(r, condition)                                                                                         \
-    do {                                                                                                            \
-        if (!(condition))                                                                                           \
-            fail_msg("L %d S %d I %d %s n %d: %s", (r)->s->clip_length, (r)->s->stride, (r)->s->interval,           \
-                     tub_align_name((r)->s->align), (int)(r)->n, #condition);                                       \
+#define check(r, condition)                                                                                            \
+    do {                                                                                                               \
+        if (!(condition))                                                                                              \
+            fail_msg("L %d S %d I %d %s n %d: %s", (r)->s->clip_length, (r)->s->stride, (r)->s->interval,              \
+                     tub_align_name((r)->s->align), (int)(r)->n, #condition);                                          \
     } while (0)
 
 // The handle of frame k is 1000 + k, so that a window shows which frames it got.
@@ -147,8 +147,8 @@ static void test_every_small_combination(void **state)
             for (int stride = 1; stride <= 9; stride++)
                 for (int interval = 1; interval <= 5; interval++)
                     for (int n = 0; n <= 48; n++) {
-                        tub_sampling s = {.clip_length = length, .stride = stride, .interval = interval,
-                                          .align = (tub_align)align};
+                        tub_sampling s = {
+                            .clip_length = length, .stride = stride, .interval = interval, .align = (tub_align)align};
                         clips_follow_the_definition(&s, n);
                         feed(&s, n);
                         runs++;
@@ -165,12 +165,14 @@ static void test_bound_is_tight(void **state)
         tub_align align;
         int most;
     } cases[] = {
-        {16, 4, 1, TUB_ALIGN_VALID, 16},  {16, 16, 1, TUB_ALIGN_VALID, 16},   {16, 3, 1, TUB_ALIGN_VALID, 16},
-        {16, 4, 4, TUB_ALIGN_VALID, 16},  {8, 64, 2, TUB_ALIGN_VALID, 8},     {32, 16, 1, TUB_ALIGN_BACKPAD, 33},
+        {16, 4, 1, TUB_ALIGN_VALID, 16},   {16, 16, 1, TUB_ALIGN_VALID, 16}, {16, 3, 1, TUB_ALIGN_VALID, 16},
+        {16, 4, 4, TUB_ALIGN_VALID, 16},   {8, 64, 2, TUB_ALIGN_VALID, 8},   {32, 16, 1, TUB_ALIGN_BACKPAD, 33},
         {16, 1, 1, TUB_ALIGN_BACKPAD, 16}, {16, 4, 1, TUB_ALIGN_CENTER, 17},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
-        tub_sampling s = {.clip_length = cases[i].length, .stride = cases[i].stride, .interval = cases[i].interval,
+        tub_sampling s = {.clip_length = cases[i].length,
+                          .stride = cases[i].stride,
+                          .interval = cases[i].interval,
                           .align = cases[i].align};
         assert_int_equal(tub_windower_most_held(&s), cases[i].most);
         // One less than the bound: the frame kept for the end may be one that a window keeps anyway.
