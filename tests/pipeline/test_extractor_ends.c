@@ -299,6 +299,31 @@ static void test_close_in_the_middle(void **state)
     }
 }
 
+// The device is slow and slots are few: workers are waiting for a slot when it is cancelled.
+static void test_cancel_while_workers_wait(void **state)
+{
+    (void)state;
+    for (int i = 0; i < 4; i++) {
+        fake_encoder *encoder = fake_encoder_create(&(fake_encoder_params){.batch = 16, .delay = 30000});
+        tub_extractor_params params = four_frames(2);
+        params.slot_memory = 12 * 128;
+        tub_extractor *x = NULL;
+        tub_progress progress;
+        assert_int_equal(tub_extractor_open_source(&encoder->base, &params, &fake_source, &x, NULL), TUB_OK);
+        while (tub_extractor_submit(x, &(tub_job){.path = "fake:frames=3000"}, NULL) == TUB_OK)
+            ;
+        do
+            tub_extractor_progress(x, &progress);
+        while (progress.slots_free > 0);
+        usleep(2000);
+        tub_extractor_cancel(x);
+        double start = now();
+        tub_extractor_close(&x);
+        assert_true(now() - start < 2);
+        close_encoder(encoder);
+    }
+}
+
 static void test_rejected_at_open(void **state)
 {
     (void)state;
@@ -336,7 +361,8 @@ int main(void)
         cmocka_unit_test(test_broken_timestamps),         cmocka_unit_test(test_failing_device_ends_it),
         cmocka_unit_test(test_no_jobs),                   cmocka_unit_test(test_one_at_a_time),
         cmocka_unit_test(test_submit_says_again),         cmocka_unit_test(test_cancel_at_any_moment),
-        cmocka_unit_test(test_close_in_the_middle),       cmocka_unit_test(test_rejected_at_open),
+        cmocka_unit_test(test_close_in_the_middle),       cmocka_unit_test(test_cancel_while_workers_wait),
+        cmocka_unit_test(test_rejected_at_open),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
