@@ -1,10 +1,10 @@
 // The resize against torch and torchvision (tests/data/pixels, made by make_pixels.py), at every level of instructions.
-// clang-format off: cmocka needs this order
-#include <cmocka.h>
-#include <setjmp.h>
+// clang-format off
 #include <stdarg.h>
 #include <stddef.h>
+#include <setjmp.h>
 #include <stdint.h>
+#include <cmocka.h>
 // clang-format on
 
 #include <math.h>

@@ -1,10 +1,10 @@
 // The reader against the ffmpeg command, on clips that the test encodes with it.
-// clang-format off: cmocka needs this order
-#include <cmocka.h>
-#include <setjmp.h>
+// clang-format off
 #include <stdarg.h>
 #include <stddef.h>
+#include <setjmp.h>
 #include <stdint.h>
+#include <cmocka.h>
 // clang-format on
 
 #include <math.h>
