@@ -1,9 +1,10 @@
 // Files that appear whole or not at all, appended lines, the sweep, folders.
-#include <cmocka.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+
+#include <cmocka.h>
 
 #include <signal.h>
 #include <stdio.h>

@@ -1,9 +1,10 @@
 // The small pieces of base: error text, memory, checksums, names, the instruction-set level.
-#include <cmocka.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+
+#include <cmocka.h>
 
 #include <stdio.h>
 #include <stdlib.h>

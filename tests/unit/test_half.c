@@ -1,9 +1,10 @@
 // bfloat16 and half: every value there and back, every rounding boundary.
-#include <cmocka.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+
+#include <cmocka.h>
 
 #include <math.h>
 #include <string.h>

@@ -1,9 +1,10 @@
 // JSON: what is rejected, and that the messages name the file and the key.
-#include <cmocka.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+
+#include <cmocka.h>
 
 #include <string.h>
 

@@ -1,9 +1,10 @@
 // The bounded queue: order, bounds, the end from both sides, many threads.
-#include <cmocka.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+
+#include <cmocka.h>
 
 #include <pthread.h>
 #include <stdbool.h>

@@ -1,9 +1,10 @@
 // The resampler against its definition, evaluated directly over all frames and thresholds.
-#include <cmocka.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+
+#include <cmocka.h>
 
 #include <math.h>
 #include <stdlib.h>

@@ -1,9 +1,10 @@
 // Settings of windows, their ranges, the published row counts, presets, the mean over a window.
-#include <cmocka.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+
+#include <cmocka.h>
 
 #include <math.h>
 #include <string.h>

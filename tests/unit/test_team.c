@@ -1,9 +1,10 @@
 // The team of threads: each unit once, by a member that exists; what the machine allows.
-#include <cmocka.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+
+#include <cmocka.h>
 
 #include <stdatomic.h>
 #include <stdio.h>

@@ -1,9 +1,10 @@
 // Transforms: what the options mean, and the arithmetic of sizes, crops and affine maps.
-#include <cmocka.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+
+#include <cmocka.h>
 
 #include <math.h>
 #include <string.h>
