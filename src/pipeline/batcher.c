@@ -8,15 +8,15 @@
 
 struct tub_batcher {
     pthread_mutex_t lock;
-    pthread_cond_t changed;         // something to hand over, perhaps
+    pthread_cond_t changed; // something to hand over, perhaps
     pthread_cond_t room;
     int batch, frames, capacity;
     bool eager, starved, finished, stopped;
-    int64_t undecoded;              // jobs expected whose end hasn't come
-    tub_entry *line;                // a ring
-    int *slots;                     // `frames` for each place of the ring
+    int64_t undecoded; // jobs expected whose end hasn't come
+    tub_entry *line;   // a ring
+    int *slots;        // `frames` for each place of the ring
     int head, count, items;
-    tub_entry *load_entries;        // what take() handed over
+    tub_entry *load_entries; // what take() handed over
     int *load_slots;
 };
 

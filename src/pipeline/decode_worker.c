@@ -10,7 +10,7 @@ typedef struct shift {
     tub_extractor *x;
     tub_reel *reel;
     void *source;
-    double decoded, converted;      // seconds that the counters know of
+    double decoded, converted; // seconds that the counters know of
 } shift;
 
 static void count_progress(shift *s)
@@ -76,9 +76,9 @@ static tub_status check_pixels(const shift *s, tub_error *err)
                         "frames are %dx%d after the transform, but the model takes %dx%d: choose a size or a crop",
                         height, width, info->height, info->width);
     if (is_float != info->pixels_are_float || bytes != info->pixel_bytes)
-        return tub_fail(err, TUB_ERROR_VIDEO, "frames are %zu bytes of %s after the transform, but the model takes %zu of %s",
-                        bytes, is_float ? "float" : "uint8", info->pixel_bytes,
-                        info->pixels_are_float ? "float" : "uint8");
+        return tub_fail(err, TUB_ERROR_VIDEO,
+                        "frames are %zu bytes of %s after the transform, but the model takes %zu of %s", bytes,
+                        is_float ? "float" : "uint8", info->pixel_bytes, info->pixels_are_float ? "float" : "uint8");
     return TUB_OK;
 }
 
@@ -127,7 +127,7 @@ static void run(tub_extractor *x, tub_reel *reel)
     } else {
         reel->init_seconds = tub_now() - reel->started;
     }
-    if (reel->status == TUB_END)    // stopped: nobody waits for it any more
+    if (reel->status == TUB_END) // stopped: nobody waits for it any more
         return;
     if (reel->status != TUB_OK)
         name_the_video(reel);

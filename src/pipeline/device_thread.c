@@ -9,10 +9,10 @@
 // The device thread's own: scratch for one load.
 typedef struct device {
     tub_extractor *x;
-    tub_reel *reel;                 // whose rows are being made
-    const void **frames;            // batch * frames pointers
-    float *rows;                    // batch * dim
-    bool closed;                    // nobody takes results any more
+    tub_reel *reel;      // whose rows are being made
+    const void **frames; // batch * frames pointers
+    float *rows;         // batch * dim
+    bool closed;         // nobody takes results any more
 } device;
 
 static bool send(device *d, const tub_result *result)
@@ -34,7 +34,7 @@ static bool send_chunk(device *d, tub_reel *reel)
                          .dim = d->x->info->dim};
     if (!send(d, &result))
         return false;
-    reel->chunk = NULL;             // the result's now
+    reel->chunk = NULL; // the result's now
     reel->chunk_rows = 0;
     return true;
 }
@@ -78,8 +78,8 @@ static void add_item(device *d, const tub_entry *entry, const float *values)
     if (entry->kind == TUB_ENTRY_CLIP)
         add_row(d, entry->first, values);
     else
-        status = tub_frame_rows_add(reel->frame_rows, values, entry->first, entry->count,
-                                    entry->kind == TUB_ENTRY_LAST, add_row, d, &reel->trouble_error);
+        status = tub_frame_rows_add(reel->frame_rows, values, entry->first, entry->count, entry->kind == TUB_ENTRY_LAST,
+                                    add_row, d, &reel->trouble_error);
     if (status < 0)
         reel->trouble = status;
     if (reel->trouble != TUB_OK)
@@ -90,8 +90,7 @@ static void add_item(device *d, const tub_entry *entry, const float *values)
 static void finish_frames(device *d, tub_reel *reel)
 {
     d->reel = reel;
-    tub_status status =
-        tub_frame_rows_finish(reel->frame_rows, reel->frames, add_row, d, &reel->trouble_error);
+    tub_status status = tub_frame_rows_finish(reel->frame_rows, reel->frames, add_row, d, &reel->trouble_error);
     if (status < 0)
         reel->trouble = status;
 }

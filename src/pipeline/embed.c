@@ -12,13 +12,13 @@ typedef struct embedding {
     const tub_encoder_info *info;
     tub_pixels *pixels;
     int frames_per_clip, item_frames, batch;
-    unsigned char *slots;       // batch * item_frames frames, transformed
+    unsigned char *slots; // batch * item_frames frames, transformed
     const void **pointers;
-    float *rows;                // of a batch
-    const float **clip;         // frame models: pointers into clip_rows
-    float *clip_rows;           // frame models: the rows of the clip at hand
+    float *rows;        // of a batch
+    const float **clip; // frame models: pointers into clip_rows
+    float *clip_rows;   // frame models: the rows of the clip at hand
     double *sum;
-    float (*tables)[256];       // what a level becomes, by channel
+    float (*tables)[256]; // what a level becomes, by channel
 } embedding;
 
 static void finish(embedding *e)
@@ -49,9 +49,11 @@ static tub_status check_pixels(const embedding *e, int height, int width, tub_er
     const tub_pixel_plan *plan = tub_pixels_plan(e->pixels);
     const tub_encoder_info *info = e->info;
     if (plan->out_height != info->height || plan->out_width != info->width || plan->bytes != info->pixel_bytes)
-        return tub_fail(err, TUB_ERROR_ARGUMENT,
-                        "embed: frames of %dx%d become %dx%d in the transform, but the model takes %dx%d: choose a size "
-                        "or a crop", height, width, plan->out_height, plan->out_width, info->height, info->width);
+        return tub_fail(
+            err, TUB_ERROR_ARGUMENT,
+            "embed: frames of %dx%d become %dx%d in the transform, but the model takes %dx%d: choose a size "
+            "or a crop",
+            height, width, plan->out_height, plan->out_width, info->height, info->width);
     return TUB_OK;
 }
 

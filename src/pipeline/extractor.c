@@ -91,8 +91,9 @@ static tub_status check_clip(const tub_encoder_info *info, const tub_sampling *s
     if (info->per_frame && info->frames != 1)
         return tub_fail(err, TUB_ERROR_INTERNAL, "a frame model with %d frames an item", info->frames);
     if (!info->per_frame && s->clip_length != info->frames)
-        return tub_fail(err, TUB_ERROR_MODEL, "windows of %d frames were asked for, but the model is open for clips of %d",
-                        s->clip_length, info->frames);
+        return tub_fail(err, TUB_ERROR_MODEL,
+                        "windows of %d frames were asked for, but the model is open for clips of %d", s->clip_length,
+                        info->frames);
     return TUB_OK;
 }
 
@@ -202,7 +203,7 @@ tub_status tub_extractor_submit(tub_extractor *x, const tub_job *job, tub_error 
     x->submitted++;
     if (tub_queue_send(x->jobs, &reel) == TUB_OK)
         return TUB_OK;
-    return how_it_ended(x, err);    // stopped meanwhile; close() finds the reel
+    return how_it_ended(x, err); // stopped meanwhile; close() finds the reel
 }
 
 void tub_extractor_finish(tub_extractor *x)
@@ -235,7 +236,7 @@ void tub_result_release(tub_extractor *x, tub_result *result)
     union {
         const float *given;
         void *ours;
-    } rows = {.given = result->rows};   // const for the caller only
+    } rows = {.given = result->rows}; // const for the caller only
     tub_free(rows.ours);
     result->rows = NULL;
 }

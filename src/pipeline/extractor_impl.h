@@ -1,6 +1,6 @@
 // The extractor from inside: who exists, who talks to whom, who owns what.
 //
-//    caller ──submit──► jobs ──► decode workers ──put, end──► batcher ──take──► device thread ──► results ──receive──► caller
+//    caller ──submit──► jobs ──► decode workers ──put, end──► batcher ──take──► device thread ──► results ──► caller
 //                                     │  ▲                                           │
 //                                     └take── slot pool ◄──────────release───────────┘
 //
@@ -26,11 +26,11 @@
 // a slot, and then the pool is starved and the load is sealed; if there is no entry either, all slots are held by
 // incomplete windows, and of slots there are enough for every open video to complete one (resource_plan.h).
 //
-// Stopping: `stopping` is set, then pool, batcher and queues are stopped, which wakes everyone. Cancel stops the results
-// as well; a failed device finishes them, so that what was sent before is still delivered and then its error.
+// Stopping: `stopping` is set, then pool, batcher and queues are stopped, which wakes everyone. Cancel stops the
+// results as well; a failed device finishes them, so that what was sent before is still delivered, then its error.
 //
-// Lock order: slot pool -> batcher -> results; the list's lock and the queues' are leaves. None is held across a source,
-// the encoder or the caller's functions.
+// Lock order: slot pool -> batcher -> results; the list's lock and the queues' are leaves. None is held across a
+// source, the encoder or the caller's functions.
 #ifndef TUB_EXTRACTOR_IMPL_H
 #define TUB_EXTRACTOR_IMPL_H
 

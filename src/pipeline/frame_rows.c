@@ -10,14 +10,14 @@
 struct tub_frame_rows {
     tub_windower *windower;
     int dim, clip_length;
-    float *ring;                // places * dim
-    int *counts;                // pushes of each place that weren't released
+    float *ring; // places * dim
+    int *counts; // pushes of each place that weren't released
     int64_t *free_places;
     int64_t free_count;
-    int64_t next;               // output frame that comes next
+    int64_t next; // output frame that comes next
     bool finished;
-    int64_t *handles;           // of one window
-    const float **embeddings;   // likewise
+    int64_t *handles;         // of one window
+    const float **embeddings; // likewise
     double *sum;
     float *row;
 };
@@ -37,7 +37,8 @@ static bool allocate(tub_frame_rows *f, const tub_sampling *s)
     f->sum = tub_calloc((size_t)f->dim, sizeof *f->sum);
     f->row = tub_calloc((size_t)f->dim, sizeof *f->row);
     f->windower = tub_windower_create(s);
-    if (!f->ring || !f->counts || !f->free_places || !f->handles || !f->embeddings || !f->sum || !f->row || !f->windower)
+    if (!f->ring || !f->counts || !f->free_places || !f->handles || !f->embeddings || !f->sum || !f->row ||
+        !f->windower)
         return false;
     for (int64_t i = 0; i < places; i++)
         f->free_places[i] = i;
@@ -139,7 +140,7 @@ tub_status tub_frame_rows_add(tub_frame_rows *f, const float *embedding, int64_t
         return tub_fail(err, TUB_ERROR_INTERNAL, "frame %lld: no place for its embedding", (long long)first);
     int64_t place = f->free_places[--f->free_count];
     memcpy(f->ring + (size_t)place * (size_t)f->dim, embedding, (size_t)f->dim * sizeof *embedding);
-    f->counts[place] = 1;       // ours, while it is pushed
+    f->counts[place] = 1; // ours, while it is pushed
     if (last) {
         f->counts[place]++;
         TUB_TRY(finish(f, first + 1, place, take, user, err));

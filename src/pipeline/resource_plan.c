@@ -9,7 +9,7 @@
 
 enum {
     MOST_WORKERS = 256,
-    CHOSEN_WORKERS = 8,     // beyond this, decoding outruns any encoder of this library
+    CHOSEN_WORKERS = 8, // beyond this, decoding outruns any encoder of this library
     MOST_READY = 4096,
 };
 
@@ -47,11 +47,12 @@ static tub_status no_room(const tub_resource_plan *plan, const tub_sampling *s, 
 {
     double slot = (double)plan->slot_bytes / (double)mebibyte;
     double need = slot * tub_slots_least(1, plan->pinned);
-    return tub_fail(err, TUB_ERROR_MEMORY,
-                    "clips of %d frames, interval %d, stride %d need %d frame slots of %.2f MiB, %.1f MiB, but the slot "
-                    "memory is limited to %.1f MiB: allow more, or take shorter clips or a smaller interval",
-                    s->clip_length, s->interval, s->stride, tub_slots_least(1, plan->pinned), slot, need,
-                    (double)limit / (double)mebibyte);
+    return tub_fail(
+        err, TUB_ERROR_MEMORY,
+        "clips of %d frames, interval %d, stride %d need %d frame slots of %.2f MiB, %.1f MiB, but the slot "
+        "memory is limited to %.1f MiB: allow more, or take shorter clips or a smaller interval",
+        s->clip_length, s->interval, s->stride, tub_slots_least(1, plan->pinned), slot, need,
+        (double)limit / (double)mebibyte);
 }
 
 tub_status tub_resource_plan_make(const tub_encoder_info *info, const tub_sampling *s,

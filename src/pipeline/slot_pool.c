@@ -11,9 +11,9 @@ struct tub_slot_pool {
     pthread_mutex_t lock;
     pthread_cond_t freed;
     unsigned char *memory;
-    size_t stride;              // bytes from slot to slot
+    size_t stride; // bytes from slot to slot
     int slots, free_count, waiting;
-    int *free_slots;            // a stack: what was freed last is still in the cache
+    int *free_slots; // a stack: what was freed last is still in the cache
     int *counts;
     bool stopped, starved;
     tub_slot_watch watch;
@@ -52,8 +52,10 @@ tub_status tub_slot_pool_open(int slots, size_t slot_bytes, tub_slot_pool **out,
     p->stride = (slot_bytes + 63) / 64 * 64;
     if (!allocate(p)) {
         tub_slot_pool_close(&p);
-        return tub_fail(err, TUB_ERROR_MEMORY, "out of memory for %d frame slots of %.2f MiB: lower the slot memory, "
-                        "the batch or the decoding threads", slots, (double)slot_bytes / (1 << 20));
+        return tub_fail(err, TUB_ERROR_MEMORY,
+                        "out of memory for %d frame slots of %.2f MiB: lower the slot memory, "
+                        "the batch or the decoding threads",
+                        slots, (double)slot_bytes / (1 << 20));
     }
     for (int i = 0; i < slots; i++)
         p->free_slots[i] = slots - 1 - i;

@@ -1,4 +1,4 @@
-// Frame slots: fixed memory for decoded pixels, counted references, blocking take. This is the pipeline's back-pressure.
+// Frame slots: fixed memory for decoded pixels, counted references, blocking take: the pipeline's back-pressure.
 //
 // Thread-safety: all calls, from any thread. Lock order: slot pool -> batcher -> results.
 #ifndef TUB_SLOT_POOL_H

@@ -1,8 +1,9 @@
 // The batcher: order, the rules for handing over, the bound.
+#include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
-#include <setjmp.h>
 #include <stdint.h>
+
 #include <cmocka.h>
 #include <pthread.h>
 #include <unistd.h>
@@ -88,7 +89,7 @@ static void test_full_batches_in_order(void **state)
     assert_memory_equal(load.slots, expected, sizeof expected);
     taking t;
     start_taking(&t, b);
-    expect_waiting(&t);             // one item is no batch
+    expect_waiting(&t); // one item is no batch
     put(b, &reel_a, 2, 40);
     pthread_join(t.thread, NULL);
     assert_int_equal(t.load.items, 2);
@@ -103,15 +104,15 @@ static void test_ends_go_along(void **state)
     tub_load load;
     for (int i = 0; i < 4; i++)
         tub_batcher_expect(b);
-    tub_batcher_end(b, REEL(reel_a));       // at the head: at once
+    tub_batcher_end(b, REEL(reel_a)); // at the head: at once
     put(b, &reel_a, 0, 10);
     assert_true(tub_batcher_take(b, &load));
     assert_int_equal(load.count, 1);
     assert_int_equal(load.items, 0);
     assert_int_equal(load.entries[0].kind, TUB_ENTRY_END);
-    tub_batcher_end(b, REEL(reel_a));       // behind an item: with its batch
+    tub_batcher_end(b, REEL(reel_a)); // behind an item: with its batch
     put(b, &reel_b, 0, 20);
-    tub_batcher_end(b, REEL(reel_b));       // behind the last item of the batch too
+    tub_batcher_end(b, REEL(reel_b)); // behind the last item of the batch too
     put(b, &reel_b, 1, 30);
     assert_true(tub_batcher_take(b, &load));
     assert_int_equal(load.items, 2);
@@ -134,7 +135,7 @@ static void test_sealed_when_nothing_is_decoded(void **state)
     assert_int_equal(t.load.items, 1);
     assert_int_equal(t.load.count, 2);
     start_taking(&t, b);
-    expect_waiting(&t);             // nothing is left, but more may come
+    expect_waiting(&t); // nothing is left, but more may come
     tub_batcher_finish(b);
     pthread_join(t.thread, NULL);
     assert_false(t.taken);
@@ -189,7 +190,7 @@ static void test_full_line_blocks_and_seals(void **state)
     for (int i = 0; i < 4; i++)
         tub_batcher_expect(b);
     put(b, &reel_a, 0, 10);
-    for (int i = 0; i < 3; i++)             // ends fill the line: no batch can come together
+    for (int i = 0; i < 3; i++) // ends fill the line: no batch can come together
         tub_batcher_end(b, REEL(reel_a));
     pthread_t putter;
     pthread_create(&putter, NULL, put_one, b);

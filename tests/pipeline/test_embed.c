@@ -1,8 +1,9 @@
 // Frames in memory through the transform and an encoder.
+#include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
-#include <setjmp.h>
 #include <stdint.h>
+
 #include <cmocka.h>
 #include <stdlib.h>
 #include <string.h>
@@ -27,11 +28,8 @@ static uint8_t *make_frames(void)
 static fake_encoder *create(bool per_frame, int batch)
 {
     fake_encoder *e = fake_encoder_create(&(fake_encoder_params){.per_frame = per_frame, .batch = batch});
-    e->base.info.transform = (tub_transform){.rescale = true,
-                                             .scale = 1 / 255.0f,
-                                             .normalize = true,
-                                             .mean = {0.5f, 0.4f, 0.3f},
-                                             .std = {0.2f, 0.3f, 0.4f}};
+    e->base.info.transform = (tub_transform){
+        .rescale = true, .scale = 1 / 255.0f, .normalize = true, .mean = {0.5f, 0.4f, 0.3f}, .std = {0.2f, 0.3f, 0.4f}};
     return e;
 }
 
@@ -69,8 +67,8 @@ static void test_clip_model(void **state)
     for (int batch = 1; batch <= 7; batch += 2) {
         fake_encoder *e = create(false, batch);
         tub_error err = {0};
-        assert_int_equal(tub_encoder_embed(&e->base, frames, CLIPS, FRAMES, HEIGHT, WIDTH, feature, tokens, pixels, &err),
-                         TUB_OK);
+        assert_int_equal(
+            tub_encoder_embed(&e->base, frames, CLIPS, FRAMES, HEIGHT, WIDTH, feature, tokens, pixels, &err), TUB_OK);
         for (int i = 0; i < CLIPS; i++) {
             point_at(frames, i * FRAMES, FRAMES, clip);
             fake_encoder_row(clip, FRAMES, PIXELS, DIM, row);
@@ -121,7 +119,8 @@ static void test_pixels_alone_do_not_run_the_model(void **state)
     uint8_t *frames = make_frames();
     float *pixels = malloc(CLIPS * FRAMES * PIXELS * sizeof *pixels);
     fake_encoder *e = create(false, 3);
-    assert_int_equal(tub_encoder_embed(&e->base, frames, CLIPS, FRAMES, HEIGHT, WIDTH, NULL, NULL, pixels, NULL), TUB_OK);
+    assert_int_equal(tub_encoder_embed(&e->base, frames, CLIPS, FRAMES, HEIGHT, WIDTH, NULL, NULL, pixels, NULL),
+                     TUB_OK);
     assert_int_equal(e->runs, 0);
     check_pixels(e, frames, pixels);
     close_encoder(e);
@@ -138,7 +137,8 @@ static void test_float_domain(void **state)
     e->base.info.transform.domain = TUB_DOMAIN_FLOAT;
     e->base.info.pixels_are_float = true;
     e->base.info.pixel_bytes = PIXELS * sizeof(float);
-    assert_int_equal(tub_encoder_embed(&e->base, frames, CLIPS, FRAMES, HEIGHT, WIDTH, feature, NULL, pixels, NULL), TUB_OK);
+    assert_int_equal(tub_encoder_embed(&e->base, frames, CLIPS, FRAMES, HEIGHT, WIDTH, feature, NULL, pixels, NULL),
+                     TUB_OK);
     for (int i = 0; i < CLIPS; i++) {
         const void *clip[FRAMES];
         float row[DIM];
@@ -159,7 +159,8 @@ static void test_rejections(void **state)
     float feature[CLIPS * DIM];
     tub_error err = {0};
     fake_encoder *e = create(false, 2);
-    assert_int_equal(tub_encoder_embed(&e->base, frames, 2, 3, HEIGHT, WIDTH, feature, NULL, NULL, &err), TUB_ERROR_MODEL);
+    assert_int_equal(tub_encoder_embed(&e->base, frames, 2, 3, HEIGHT, WIDTH, feature, NULL, NULL, &err),
+                     TUB_ERROR_MODEL);
     assert_non_null(strstr(err.text, "3 frames"));
     assert_int_equal(tub_encoder_embed(&e->base, frames, 2, FRAMES, 2, WIDTH, feature, NULL, NULL, &err),
                      TUB_ERROR_ARGUMENT);
@@ -178,9 +179,11 @@ static void test_rejections(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_clip_model),   cmocka_unit_test(test_frame_model),
+        cmocka_unit_test(test_clip_model),
+        cmocka_unit_test(test_frame_model),
         cmocka_unit_test(test_pixels_alone_do_not_run_the_model),
-        cmocka_unit_test(test_float_domain), cmocka_unit_test(test_rejections),
+        cmocka_unit_test(test_float_domain),
+        cmocka_unit_test(test_rejections),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

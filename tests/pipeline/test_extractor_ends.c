@@ -1,8 +1,9 @@
 // How an extractor ends: failing videos, a failing device, cancelling, closing, misuse.
+#include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
-#include <setjmp.h>
 #include <stdint.h>
+
 #include <cmocka.h>
 #include <pthread.h>
 #include <stdio.h>
@@ -42,7 +43,7 @@ static void expect_failure(const fake_outcome *o, const char *path, const char *
         fail_msg("\"%s\" doesn't say \"%s\"", o->result.text, text);
     const char *first = strstr(o->result.text, path);
     assert_non_null(first);
-    assert_null(strstr(first + 1, path));       // named once
+    assert_null(strstr(first + 1, path)); // named once
 }
 
 static void check_failing_videos(bool per_frame)
@@ -240,7 +241,7 @@ static tub_status work_until_the_end(tub_extractor *x, tub_error *err)
         if (status != TUB_OK)
             return status;
         if (r.first_row % 3 == 0)
-            usleep(300);        // a slow writer: results pile up
+            usleep(300); // a slow writer: results pile up
         tub_result_release(x, &r);
     }
 }
@@ -250,8 +251,8 @@ static void test_cancel_at_any_moment(void **state)
     (void)state;
     srand(7);
     for (int i = 0; i < 60; i++) {
-        fake_encoder *encoder = fake_encoder_create(
-            &(fake_encoder_params){.per_frame = i & 1, .delay = i % 3 * 200, .batch = 1 + i % 9});
+        fake_encoder *encoder =
+            fake_encoder_create(&(fake_encoder_params){.per_frame = i & 1, .delay = i % 3 * 200, .batch = 1 + i % 9});
         tub_extractor_params params = four_frames(1 + i % 4);
         params.slot_memory = i % 5 == 0 ? 30 * 128 : 0;
         params.sampling.stride = 1 + i % 5;
@@ -278,9 +279,9 @@ static void test_close_in_the_middle(void **state)
 {
     (void)state;
     for (int i = 0; i < 20; i++) {
-        bool to_the_brim = i >= 16;     // a result is one row, so that results fill up too
-        fake_encoder *encoder = fake_encoder_create(
-            &(fake_encoder_params){.per_frame = i & 1, .batch = 3, .dim = to_the_brim ? 70000 : 5});
+        bool to_the_brim = i >= 16; // a result is one row, so that results fill up too
+        fake_encoder *encoder =
+            fake_encoder_create(&(fake_encoder_params){.per_frame = i & 1, .batch = 3, .dim = to_the_brim ? 70000 : 5});
         tub_extractor_params params = four_frames(2);
         params.sampling.stride = 1;
         tub_extractor *x = NULL;
@@ -291,7 +292,7 @@ static void test_close_in_the_middle(void **state)
         do {
             usleep((useconds_t)(i * 300));
             tub_extractor_progress(x, &progress);
-        } while (to_the_brim && progress.rows_done < 33);   // one more than are queued
+        } while (to_the_brim && progress.rows_done < 33); // one more than are queued
         assert_in_range(progress.slots_free, 0, progress.slots);
         tub_extractor_close(&x);
         assert_null(x);
@@ -355,13 +356,18 @@ static void test_rejected_at_open(void **state)
 
 int main(void)
 {
-    alarm(120);     // a lock-up is a failure
+    alarm(120); // a lock-up is a failure
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_failing_videos_fail_alone), cmocka_unit_test(test_result_of_a_video),
-        cmocka_unit_test(test_broken_timestamps),         cmocka_unit_test(test_failing_device_ends_it),
-        cmocka_unit_test(test_no_jobs),                   cmocka_unit_test(test_one_at_a_time),
-        cmocka_unit_test(test_submit_says_again),         cmocka_unit_test(test_cancel_at_any_moment),
-        cmocka_unit_test(test_close_in_the_middle),       cmocka_unit_test(test_cancel_while_workers_wait),
+        cmocka_unit_test(test_failing_videos_fail_alone),
+        cmocka_unit_test(test_result_of_a_video),
+        cmocka_unit_test(test_broken_timestamps),
+        cmocka_unit_test(test_failing_device_ends_it),
+        cmocka_unit_test(test_no_jobs),
+        cmocka_unit_test(test_one_at_a_time),
+        cmocka_unit_test(test_submit_says_again),
+        cmocka_unit_test(test_cancel_at_any_moment),
+        cmocka_unit_test(test_close_in_the_middle),
+        cmocka_unit_test(test_cancel_while_workers_wait),
         cmocka_unit_test(test_rejected_at_open),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,8 +1,9 @@
 // What comes out of an extractor: rows equal to a direct computation, whatever the windows, batches, threads and slots.
+#include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
-#include <setjmp.h>
 #include <stdint.h>
+
 #include <cmocka.h>
 #include <stdio.h>
 #include <string.h>
@@ -91,7 +92,7 @@ static void check_at_the_bound(int sampling, int workers, int batch, bool per_fr
     s.size = sizeof s;
     assert_int_equal(tub_sampling_resolve(&s, 0, &resolved, NULL), TUB_OK);
     int pinned = (int)(per_frame ? 1 : tub_windower_most_held(&resolved)) + (s.fps > 0 ? 2 : 0);
-    params.slot_memory = (size_t)tub_slots_least(workers, pinned) * 128;    // 72 bytes a frame, rounded up
+    params.slot_memory = (size_t)tub_slots_least(workers, pinned) * 128; // 72 bytes a frame, rounded up
     fake_check(&encoder, &params, mixed, MIXED);
 }
 
@@ -205,16 +206,16 @@ static void test_chunks_of_rows(void **state)
 {
     (void)state;
     const char *path = "fake:seed=4,frames=300";
-    fake_encoder_params encoder = {.dim = 20000};       // 80 KB a row: 3 a chunk
+    fake_encoder_params encoder = {.dim = 20000}; // 80 KB a row: 3 a chunk
     tub_extractor_params params = with(0, 1);
     fake_check(&encoder, &params, &path, 1);
-    encoder.dim = 100000;                               // more than a chunk
+    encoder.dim = 100000; // more than a chunk
     fake_check(&encoder, &params, &path, 1);
 }
 
 int main(void)
 {
-    alarm(120);     // a lock-up is a failure
+    alarm(120); // a lock-up is a failure
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_clip_models),
         cmocka_unit_test(test_frame_models),

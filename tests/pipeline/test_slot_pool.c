@@ -1,8 +1,9 @@
 // Frame slots and the resource plan.
+#include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
-#include <setjmp.h>
 #include <stdint.h>
+
 #include <cmocka.h>
 #include <pthread.h>
 #include <string.h>
@@ -170,9 +171,9 @@ static void test_plan_by_default(void **state)
     assert_int_equal(tub_resource_plan_make(&info, &s, &params, 6, (size_t)1 << 34, &plan, NULL), TUB_OK);
     assert_int_equal(plan.pinned, 1);
     assert_in_range(plan.workers, 1, 6);
-    assert_int_equal(plan.slots, 512);      // 512 MiB
+    assert_int_equal(plan.slots, 512); // 512 MiB
     assert_int_equal(tub_resource_plan_make(&info, &s, &params, 6, (size_t)1 << 30, &plan, NULL), TUB_OK);
-    assert_int_equal(plan.slots, 128);      // an eighth
+    assert_int_equal(plan.slots, 128); // an eighth
     s.fps = 10;
     assert_int_equal(tub_resource_plan_make(&info, &s, &params, 6, (size_t)1 << 30, &plan, NULL), TUB_OK);
     assert_int_equal(plan.pinned, 3);
@@ -181,8 +182,8 @@ static void test_plan_by_default(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_slots_are_counted),     cmocka_unit_test(test_take_waits_and_tells),
-        cmocka_unit_test(test_pool_that_is_too_large), cmocka_unit_test(test_bounds),
+        cmocka_unit_test(test_slots_are_counted),       cmocka_unit_test(test_take_waits_and_tells),
+        cmocka_unit_test(test_pool_that_is_too_large),  cmocka_unit_test(test_bounds),
         cmocka_unit_test(test_plan_with_enough_memory), cmocka_unit_test(test_plan_in_little_memory),
         cmocka_unit_test(test_plan_by_default),
     };

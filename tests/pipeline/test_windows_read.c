@@ -1,8 +1,9 @@
 // One video into clips of pixels.
+#include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
-#include <setjmp.h>
 #include <stdint.h>
+
 #include <cmocka.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,7 +14,7 @@ static const tub_transform exact = {.resize = TUB_RESIZE_EXACT, .height = 4, .wi
 
 typedef struct reading {
     fake_video video;
-    tub_sampling sampling;      // resolved
+    tub_sampling sampling; // resolved
     int64_t frames, rows, stop_at;
 } reading;
 
@@ -41,7 +42,8 @@ static void check(const char *path, tub_sampling sampling)
     int64_t rows = -1;
     tub_error err = {0};
     fake_counts_reset();
-    assert_int_equal(tub_windows_read_source(&fake_source, path, &sampling, &exact, 0, check_clip, &r, &rows, &err), TUB_OK);
+    assert_int_equal(tub_windows_read_source(&fake_source, path, &sampling, &exact, 0, check_clip, &r, &rows, &err),
+                     TUB_OK);
     assert_int_equal(rows, tub_sampling_rows(&r.sampling, r.frames));
     assert_int_equal(rows, r.rows);
     assert_int_equal(atomic_load(&fake_counts.repeated), 0);
@@ -69,8 +71,8 @@ static void test_receiver_stops(void **state)
     assert_int_equal(tub_sampling_resolve(&s, 0, &r.sampling, NULL), TUB_OK);
     int64_t rows = 0;
     fake_counts_reset();
-    assert_int_equal(tub_windows_read_source(&fake_source, "fake:frames=100", &s, &exact, 0, check_clip, &r, &rows, NULL),
-                     TUB_OK);
+    assert_int_equal(
+        tub_windows_read_source(&fake_source, "fake:frames=100", &s, &exact, 0, check_clip, &r, &rows, NULL), TUB_OK);
     assert_int_equal(r.rows, 3);
     assert_in_range(atomic_load(&fake_counts.decoded), 12, 13);
 }
@@ -84,8 +86,9 @@ static void test_errors(void **state)
     int64_t rows = 0;
     tub_error err = {0};
     const tub_transform open_size = {.resize = TUB_RESIZE_SHORTEST, .height = 4};
-    assert_int_equal(tub_windows_read_source(&fake_source, "fake:frames=9", &s, &open_size, 0, check_clip, &r, &rows, &err),
-                     TUB_ERROR_ARGUMENT);
+    assert_int_equal(
+        tub_windows_read_source(&fake_source, "fake:frames=9", &s, &open_size, 0, check_clip, &r, &rows, &err),
+        TUB_ERROR_ARGUMENT);
     assert_int_equal(tub_windows_read_source(&fake_source, "fake:frames=9", &s, NULL, 0, check_clip, &r, &rows, &err),
                      TUB_ERROR_ARGUMENT);
     assert_int_equal(tub_windows_read_source(&fake_source, "fake:refuse=1", &s, &exact, 0, check_clip, &r, &rows, &err),
@@ -93,8 +96,9 @@ static void test_errors(void **state)
     assert_non_null(strstr(err.text, "fake:refuse=1"));
     assert_int_equal(tub_windows_read_source(&fake_source, "fake:frames=0", &s, &exact, 0, check_clip, &r, &rows, &err),
                      TUB_ERROR_VIDEO);
-    assert_int_equal(tub_windows_read_source(&fake_source, "fake:frames=50,fail=20", &s, &exact, 0, check_clip, &r, &rows,
-                                             &err), TUB_ERROR_VIDEO);
+    assert_int_equal(
+        tub_windows_read_source(&fake_source, "fake:frames=50,fail=20", &s, &exact, 0, check_clip, &r, &rows, &err),
+        TUB_ERROR_VIDEO);
     assert_int_equal(rows, 5);
     assert_int_equal(atomic_load(&fake_counts.open), 0);
 }
