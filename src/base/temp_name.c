@@ -82,7 +82,7 @@ bool tub_temp_is_stale(const char *name)
         return false;
     long pid = cut_number(text);
     host_name(host);
-    if (pid <= 0 || pid > INT_MAX || pid == (long)getpid() || !cut_tail(text, host) || !cut_tail(text, "."))
+    if (pid <= 0 || pid > INT_MAX || !cut_tail(text, host) || !cut_tail(text, "."))
         return false;
     return kill((pid_t)pid, 0) < 0 && errno == ESRCH;
 }

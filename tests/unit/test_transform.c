@@ -58,6 +58,20 @@ static void test_model(void **state)
     assert_true(t.mean[1] == 0.2f && t.std[1] == 0.224f);
 }
 
+// Another filter keeps the base's smoothing; from nearest, which has none, it is the base's usual.
+static void test_another_interpolation(void **state)
+{
+    (void)state;
+    tub_transform sharp = videomae, nearest = videomae;
+    sharp.antialias = nearest.antialias = false;
+    nearest.interpolation = TUB_NEAREST;
+    tub_transform_options o = {.has_interpolation = true, .interpolation = TUB_BICUBIC};
+    assert_false(resolve(o, &sharp, 0, 0).antialias);
+    assert_true(resolve(o, &nearest, 0, 0).antialias);
+    o.interpolation = TUB_NEAREST;
+    assert_false(resolve(o, &videomae, 0, 0).antialias);
+}
+
 static void test_opentad(void **state)
 {
     (void)state;
