@@ -11,8 +11,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include "backend.h"
+#include "cpu.h"
 #include "half.h"
 #include "memory.h"
 
@@ -191,6 +194,25 @@ static inline double relative_error(const float *a, const float *b, size_t count
         size += (double)b[i] * b[i];
     }
     return sqrt(difference / (size > 0 ? size : 1));
+}
+
+// Runs this program once more for each instruction-set level that the processor has: the level is read once a process.
+// Returns the number of levels at which it failed.
+static inline int at_every_level(char **arguments)
+{
+    int failures = 0;
+    for (int level = TUB_ISA_SCALAR; level <= (int)tub_cpu_isa(); level++) {
+        fprintf(stderr, "--- instructions: %s ---\n", tub_isa_name((tub_isa)level));
+        const pid_t child = fork();
+        if (child == 0) {
+            setenv("TUBELET_ISA", tub_isa_name((tub_isa)level), 1);
+            execv("/proc/self/exe", arguments);
+            _exit(127);
+        }
+        int status = 0;
+        failures += child < 0 || waitpid(child, &status, 0) != child || !WIFEXITED(status) || WEXITSTATUS(status) != 0;
+    }
+    return failures;
 }
 
 #endif

@@ -1,7 +1,9 @@
 // ATTENTION: for one head, keys and values are packed; then for each block of queries the scores, their softmax in
-// place, and the mix of the values. The scores never leave the cache.
+// place, and the mix of the values. The scores never leave the cache. oneDNN's fast kernels want rows that follow each
+// other, so the queries of the head are gathered, and the softmax closes up the narrow rows.
+#include <string.h>
+
 #include "fail.h"
-#include "half.h"
 #include "onednn_plan.h"
 
 enum {
@@ -11,32 +13,50 @@ enum {
     GROUP_ROWS = 448,           // queries for which keys and values are packed again
 };
 
-// The member's scratch: scores, the mixed values, keys, values.
 static size_t rounded(size_t bytes)
 {
     return (bytes + 63) & ~(size_t)63;
 }
 
-static tub_status attend(const tub_run *run, const tub_step *step, int block, const void *q, void *out, size_t out_stride,
-                         int member, tub_error *err)
+// The member's scratch.
+typedef struct areas {
+    float *scores;              // [block_rows, keys]; narrow, they are the weights
+    float *mixed;               // [block_rows, dim]
+    char *queries;              // [block_rows, dim] narrow
+    char *keys, *values;        // packed
+    char *dnnl;
+} areas;
+
+static areas areas_of(const tub_executable *e, const tub_attention_step *a, int member)
 {
-    const tub_executable *e = run->executable;
+    char *scratch = tub_scratch(e, member);
+    areas s = {.scores = (float *)(void *)scratch, .dnnl = scratch + e->tile_bytes};
+    s.mixed = (float *)(void *)(scratch + a->score_bytes);
+    s.queries = scratch + a->score_bytes + a->mixed_bytes;
+    s.keys = s.queries + a->mixed_bytes;
+    s.values = s.keys + a->key_bytes;
+    return s;
+}
+
+// `q` and `out`: the head's columns of the block's first row.
+static tub_status attend(const tub_executable *e, const tub_step *step, int block, const char *q, size_t q_stride, char *out,
+                         size_t out_stride, int member, tub_error *err)
+{
     const tub_attention_step *a = &step->attention;
-    char *scratch = tub_scratch(e, member), *dnnl = scratch + e->tile_bytes;
-    float *scores = (float *)(void *)scratch;
-    float *mixed = (float *)(void *)(scratch + a->tile_bytes);
-    char *keys = scratch + a->tile_bytes + rounded((size_t)a->block_rows * (size_t)a->dim * sizeof(float));
-    char *values = keys + a->key_bytes;
-    float factors[BLOCK_ROWS];
-    const bool last = block == a->blocks - 1;
-    const int rows = tub_matmul_shape_of(a->scores[last])->m;
+    const areas s = areas_of(e, a, member);
+    const size_t narrow = e->kernels->narrow_bytes, dim = (size_t)a->dim, keys = (size_t)a->keys;
     const float scale = (float)step->op.attention.scale;
-    TUB_TRY(tub_matmul_run(a->scores[last], member, q, keys, scores, dnnl, err));
-    for (int i = 0; i < rows; i++)
-        factors[i] = e->kernels->softmax(scores + (size_t)i * (size_t)a->keys, scale, a->keys);
-    TUB_TRY(tub_matmul_run(a->mixes[last], member, scores, values, mixed, dnnl, err));
-    for (int i = 0; i < rows; i++)
-        e->kernels->multiply(mixed + (size_t)i * (size_t)a->dim, factors[i], (char *)out + (size_t)i * out_stride, a->dim);
+    const bool last = block == a->blocks - 1;
+    const size_t rows = (size_t)tub_matmul_shape_of(a->scores[last])->m;
+    float factors[BLOCK_ROWS];
+    for (size_t i = 0; i < rows; i++)
+        memcpy(s.queries + i * dim * narrow, q + i * q_stride, dim * narrow);
+    TUB_TRY(tub_matmul_run(a->scores[last], member, s.queries, s.keys, s.scores, s.dnnl, err));
+    for (size_t i = 0; i < rows; i++)
+        factors[i] = e->kernels->softmax(s.scores + i * keys, scale, (char *)s.scores + i * keys * narrow, a->keys);
+    TUB_TRY(tub_matmul_run(a->mixes[last], member, s.scores, s.values, s.mixed, s.dnnl, err));
+    for (size_t i = 0; i < rows; i++)
+        e->kernels->multiply(s.mixed + i * dim, factors[i], out + i * out_stride, a->dim);
     return TUB_OK;
 }
 
@@ -46,21 +66,22 @@ static tub_status attention_unit(const tub_run *run, const tub_step *step, int i
     const tub_executable *e = run->executable;
     const tub_attention_step *a = &step->attention;
     const tub_op *op = &step->op;
+    const areas s = areas_of(e, a, member);
     const size_t narrow = e->kernels->narrow_bytes;
     const int head = unit / a->groups, group = unit % a->groups;
-    char *scratch = tub_scratch(e, member), *dnnl = scratch + e->tile_bytes;
-    char *keys = scratch + a->tile_bytes + rounded((size_t)a->block_rows * (size_t)a->dim * sizeof(float));
-    const char *k = (char *)tub_row(run, op->in[1], item, 0) + (size_t)(op->attention.k_column + head * a->dim) * narrow;
-    const char *v = (char *)tub_row(run, op->in[2], item, 0) + (size_t)(op->attention.v_column + head * a->dim) * narrow;
-    TUB_TRY(tub_packer_run(a->pack_keys, member, k, keys, dnnl, err));
-    TUB_TRY(tub_packer_run(a->pack_values, member, v, keys + a->key_bytes, dnnl, err));
+    const size_t shift = (size_t)(head * a->dim);
+    const char *k = (char *)tub_row(run, op->in[1], item, 0) + ((size_t)op->attention.k_column + shift) * narrow;
+    const char *v = (char *)tub_row(run, op->in[2], item, 0) + ((size_t)op->attention.v_column + shift) * narrow;
+    TUB_TRY(tub_packer_run(a->pack_keys, member, k, s.keys, s.dnnl, err));
+    TUB_TRY(tub_packer_run(a->pack_values, member, v, s.values, s.dnnl, err));
+    const char *q = a->query ? a->query
+                             : (char *)tub_row(run, op->in[0], item, 0) + (size_t)op->attention.q_column * narrow;
     const size_t out_stride = (size_t)e->values[op->out].cols * narrow;
+    const size_t q_stride = a->query ? out_stride : (size_t)e->values[op->in[0]].cols * narrow;
     for (int block = group * a->group_blocks; block < (group + 1) * a->group_blocks && block < a->blocks; block++) {
         const int row = block * a->block_rows;
-        const char *q = a->query ? (const char *)a->query + (size_t)row * out_stride
-                                 : (char *)tub_row(run, op->in[0], item, row) + (size_t)op->attention.q_column * narrow;
-        char *out = (char *)tub_row(run, op->out, item, row) + (size_t)(head * a->dim) * narrow;
-        TUB_TRY(attend(run, step, block, q + (size_t)(head * a->dim) * narrow, out, out_stride, member, err));
+        char *out = (char *)tub_row(run, op->out, item, row) + shift * narrow;
+        TUB_TRY(attend(e, step, block, q + (size_t)row * q_stride + shift * narrow, q_stride, out, out_stride, member, err));
     }
     return TUB_OK;
 }
@@ -77,16 +98,12 @@ static void choose_blocks(tub_attention_step *a, int queries)
     a->groups = (a->blocks + a->group_blocks - 1) / a->group_blocks;
 }
 
-static tub_status make_products(tub_executable *e, tub_attention_step *a, int queries, int64_t q_stride, tub_error *err)
+static tub_status make_products(tub_executable *e, tub_attention_step *a, int queries, tub_error *err)
 {
-    // The narrow weights of a row begin where its float32 scores began.
-    const int64_t weight_stride = a->keys * (int64_t)(sizeof(float) / e->kernels->narrow_bytes);
     for (int last = 0; last < 2; last++) {
         const int m = last ? queries - (a->blocks - 1) * a->block_rows : a->block_rows;
-        const tub_matmul_shape scores = {
-            .m = m, .k = a->dim, .n = a->keys, .a_stride = q_stride, .c_stride = a->keys, .bf16 = e->bf16};
-        const tub_matmul_shape mix = {
-            .m = m, .k = a->keys, .n = a->dim, .a_stride = weight_stride, .c_stride = a->dim, .bf16 = e->bf16};
+        const tub_matmul_shape scores = {.m = m, .k = a->dim, .n = a->keys, .bf16 = e->bf16};
+        const tub_matmul_shape mix = {.m = m, .k = a->keys, .n = a->dim, .bf16 = e->bf16};
         TUB_TRY(tub_shelf_matmul(e, &scores, last ? a->scores[0] : NULL, &a->scores[last], err));
         TUB_TRY(tub_shelf_matmul(e, &mix, last ? a->mixes[0] : NULL, &a->mixes[last], err));
     }
@@ -118,15 +135,14 @@ tub_status tub_attention_make(tub_executable *e, tub_step *step, tub_error *err)
     a->keys = e->values[op->in[1]].rows;
     choose_blocks(a, queries);
     TUB_TRY(own_query(e, step, err));
-    const int q_cols = a->query ? a->heads * a->dim : e->values[op->in[0]].cols;
-    TUB_TRY(make_products(e, a, queries, q_cols, err));
+    TUB_TRY(make_products(e, a, queries, err));
     TUB_TRY(tub_shelf_packer(e, a->scores[0], 1, e->values[op->in[1]].cols, &a->pack_keys, err));
     TUB_TRY(tub_shelf_packer(e, a->mixes[0], e->values[op->in[2]].cols, 1, &a->pack_values, err));
-    a->tile_bytes = rounded((size_t)a->block_rows * (size_t)a->keys * sizeof(float));
+    a->score_bytes = rounded((size_t)a->block_rows * (size_t)a->keys * sizeof(float));
+    a->mixed_bytes = rounded((size_t)a->block_rows * (size_t)a->dim * sizeof(float));
     a->key_bytes = rounded(tub_matmul_packed_bytes(a->scores[0]));
-    a->value_bytes = rounded(tub_matmul_packed_bytes(a->mixes[0]));
-    const size_t bytes = a->tile_bytes + rounded((size_t)a->block_rows * (size_t)a->dim * sizeof(float)) +
-                         a->key_bytes + a->value_bytes;
+    const size_t bytes =
+        a->score_bytes + 2 * a->mixed_bytes + a->key_bytes + rounded(tub_matmul_packed_bytes(a->mixes[0]));
     if (bytes > e->tile_bytes)
         e->tile_bytes = bytes;
     step->units = a->heads * a->groups;

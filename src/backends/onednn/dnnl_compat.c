@@ -226,11 +226,11 @@ static dnnl_status_t describe_matmul(tub_matmul *m, const tub_matmul *like)
     descriptor a = {0}, b = {0}, c = {0};
     dnnl_status_t status = user_scratchpad(&attr);
     if (status == dnnl_success)
-        status = describe(&a, (dnnl_dims_t){s->m, s->k}, type, (dnnl_dims_t){s->a_stride, 1});
+        status = describe(&a, (dnnl_dims_t){s->m, s->k}, type, (dnnl_dims_t){s->k, 1});
     if (status == dnnl_success)
         status = describe(&b, (dnnl_dims_t){s->k, s->n}, type, NULL);
     if (status == dnnl_success)
-        status = describe(&c, (dnnl_dims_t){s->m, s->n}, dnnl_f32, (dnnl_dims_t){s->c_stride, 1});
+        status = describe(&c, (dnnl_dims_t){s->m, s->n}, dnnl_f32, (dnnl_dims_t){s->n, 1});
     if (status == dnnl_success)
         status = matmul_primitive_desc(&m->runnable.desc, m->runnable.dnnl->engine, &a, like ? layout_of(like) : view(&b),
                                        &c, attr);

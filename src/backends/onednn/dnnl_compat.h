@@ -16,10 +16,10 @@ typedef struct tub_dnnl tub_dnnl;           // an engine for `members` threads
 typedef struct tub_matmul tub_matmul;       // C = A B of one shape
 typedef struct tub_packer tub_packer;       // a strided matrix into a matmul's B
 
-// C [m, n] float32; A [m, k] and B [k, n] float32, or bfloat16 both.
+// C [m, n] float32; A [m, k] and B [k, n] float32, or bfloat16 both. Rows of A and C follow each other without gaps:
+// oneDNN 2.6 falls back to slower kernels for others.
 typedef struct tub_matmul_shape {
     int m, k, n;
-    int64_t a_stride, c_stride;             // elements from row to row
     bool bf16;
 } tub_matmul_shape;
 

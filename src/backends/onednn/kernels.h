@@ -33,8 +33,8 @@ typedef struct tub_kernels {
     void (*finish_narrow)(const float *x, const tub_epilogue *epilogue, void *out, int count);
     void (*norm_wide)(const float *x, const tub_norm_params *params, float *out, int count);
     void (*norm_narrow)(const float *x, const tub_norm_params *params, void *out, int count);
-    // In place: scores become narrow exp(scale * (score - greatest)), packed at the row's start. Returns 1 / their sum.
-    float (*softmax)(float *scores, float scale, int count);
+    // out = exp(scale * (score - greatest)), narrow; returns 1 / their sum. `out` may begin at or before `scores`.
+    float (*softmax)(const float *scores, float scale, void *out, int count);
     void (*gate)(const void *x, tub_activation activation, void *out, int count);   // x: 2 * count narrow
     void (*rotate)(const void *x, const tub_angles *angles, void *out);             // narrow; out may be x
     void (*multiply)(const float *x, float factor, void *out, int count);           // narrow out

@@ -250,12 +250,12 @@ static float greatest(const float *x, int count)
     return v_greatest(v_max(a, b));
 }
 
-// Narrow elements are written behind what is still to be read.
-static float softmax(float *scores, float scale, int count)
+// With `out` not behind `scores`, what is written was read before.
+static float softmax(const float *scores, float scale, void *weights, int count)
 {
     const float factor = scale * 1.44269504f;
     const lanes f = v_set(factor), shift = v_set(-factor * greatest(scores, count));
-    narrow *out = (narrow *)(void *)scores;
+    narrow *out = weights;
     lanes a = v_set(0), b = v_set(0);
     int i = 0;
     for (; i + 2 * LANES <= count; i += 2 * LANES) {

@@ -53,8 +53,7 @@ static tub_status make_matmuls(tub_executable *e, tub_linear_step *l, int rows, 
         for (int last_block = 0; last_block < 2; last_block++) {
             const int m = last_block ? rows - (l->blocks - 1) * l->block_rows : l->block_rows;
             const int cols = last_panel ? n - (l->panels - 1) * l->panel_cols : l->panel_cols;
-            const tub_matmul_shape shape = {
-                .m = m, .k = k, .n = cols, .a_stride = k, .c_stride = cols, .bf16 = e->bf16};
+            const tub_matmul_shape shape = {.m = m, .k = k, .n = cols, .bf16 = e->bf16};
             const tub_matmul *like = last_block ? l->matmuls[0][last_panel] : NULL;
             TUB_TRY(tub_shelf_matmul(e, &shape, like, &l->matmuls[last_block][last_panel], err));
             const size_t tile = (size_t)m * (size_t)cols * sizeof(float);

@@ -33,8 +33,7 @@ static void reserve(tub_executable *e, size_t bytes)
 
 static bool same_shape(const tub_matmul_shape *a, const tub_matmul_shape *b)
 {
-    return a->m == b->m && a->k == b->k && a->n == b->n && a->a_stride == b->a_stride && a->c_stride == b->c_stride &&
-           a->bf16 == b->bf16;
+    return a->m == b->m && a->k == b->k && a->n == b->n && a->bf16 == b->bf16;
 }
 
 tub_status tub_shelf_matmul(tub_executable *e, const tub_matmul_shape *shape, const tub_matmul *like, tub_matmul **out,

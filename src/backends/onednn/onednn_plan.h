@@ -29,7 +29,7 @@ typedef struct tub_attention_step {
     int group_blocks, groups;
     tub_matmul *scores[2], *mixes[2];   // [last block]
     tub_packer *pack_keys, *pack_values;
-    size_t tile_bytes, key_bytes, value_bytes;
+    size_t score_bytes, mixed_bytes, key_bytes;
     const void *query;          // constant queries, narrow; NULL: of the program's value
 } tub_attention_step;
 

@@ -1,0 +1,223 @@
+// Every backend on whole small networks: near to `reference`, and the same bytes whatever the batch, the position in it,
+// the threads, and whether the last hidden state is asked for.
+#include "backend_fixture.h"
+
+enum { ITEMS = 16 };
+
+// A clip model: tubelets, a table of positions, joint attention, layer scale, mean.
+static void clip_network(fixture *f, bool is_float)
+{
+    enum { WIDTH = 48, HEADS = 2, MLP = 100 };
+    begin(f, 11, is_float, 4, 28, 26);
+    tub_program *p = f->program;
+    tub_value x = tub_patches(p, "patches", 2, 4, 4);
+    const int rows = p->values[x].rows, patch = p->values[x].cols;
+    x = tub_linear(p, "embed", x, weight(f, WIDTH, patch), vector(f, WIDTH, 0, 0.1), TUB_ACT_NONE, TUB_WIDE);
+    x = tub_add_table(p, "positions", x, constant(f, TUB_F32, rows, WIDTH, 0, 0.5));
+    for (int layer = 0; layer < 3; layer++) {
+        tub_value h = tub_norm_rows(p, "norm 1", x, TUB_NORM_LAYER, vector(f, WIDTH, 1, 0.1), vector(f, WIDTH, 0, 0.1), 1e-6,
+                                    TUB_NARROW);
+        h = tub_linear(p, "qkv", h, weight(f, 3 * WIDTH, WIDTH), vector(f, 3 * WIDTH, 0, 0.1), TUB_ACT_NONE, TUB_NARROW);
+        h = tub_attention(p, "attention", h, HEADS, WIDTH / HEADS, 0.3);
+        x = tub_linear_residual(p, "out", h, weight(f, WIDTH, WIDTH), vector(f, WIDTH, 0, 0.1), vector(f, WIDTH, 1, 0.2), x);
+        h = tub_norm_rows(p, "norm 2", x, TUB_NORM_LAYER, vector(f, WIDTH, 1, 0.1), vector(f, WIDTH, 0, 0.1), 1e-6,
+                          TUB_NARROW);
+        h = tub_linear(p, "up", h, weight(f, MLP, WIDTH), vector(f, MLP, 0, 0.1), TUB_ACT_GELU, TUB_NARROW);
+        x = tub_linear_residual(p, "down", h, weight(f, WIDTH, MLP), vector(f, WIDTH, 0, 0.1), tub_no_tensor(), x);
+    }
+    const tub_value tokens = tub_norm_rows(p, "norm", x, TUB_NORM_LAYER, vector(f, WIDTH, 1, 0.1), tub_no_tensor(), 1e-6,
+                                           TUB_WIDE);
+    end(f, tub_mean(p, "mean", x), tokens);
+}
+
+// A frame model: class token and registers, rotated patches, gated MLP, the class token's row.
+static void frame_network(fixture *f, bool is_float)
+{
+    enum { WIDTH = 60, HEADS = 3, MLP = 64, FIRST = 5 };
+    begin(f, 12, is_float, 1, 45, 60);
+    tub_program *p = f->program;
+    tub_value x = tub_patches(p, "patches", 1, 4, 4);
+    const int rows = p->values[x].rows, patch = p->values[x].cols;
+    x = tub_linear(p, "embed", x, weight(f, WIDTH, patch), tub_no_tensor(), TUB_ACT_NONE, TUB_WIDE);
+    x = tub_prepend(p, "class token", x, constant(f, TUB_F32, FIRST, WIDTH, 0, 1));
+    const tub_tensor cosine = angle(f, rows, WIDTH / HEADS), sine = angle(f, rows, WIDTH / HEADS);
+    for (int layer = 0; layer < 3; layer++) {
+        tub_value h = tub_norm_rows(p, "norm 1", x, TUB_NORM_RMS, vector(f, WIDTH, 1, 0.1), tub_no_tensor(), 1e-6, TUB_NARROW);
+        h = tub_linear(p, "qkv", h, weight(f, 3 * WIDTH, WIDTH), tub_no_tensor(), TUB_ACT_NONE, TUB_NARROW);
+        h = tub_rotate(p, "rotate", h, cosine, sine, HEADS, WIDTH / HEADS, 2, FIRST, TUB_PAIR_HALVES);
+        h = tub_attention(p, "attention", h, HEADS, WIDTH / HEADS, 0.3);
+        x = tub_linear_residual(p, "out", h, weight(f, WIDTH, WIDTH), tub_no_tensor(), tub_no_tensor(), x);
+        h = tub_norm_rows(p, "norm 2", x, TUB_NORM_RMS, vector(f, WIDTH, 1, 0.1), tub_no_tensor(), 1e-6, TUB_NARROW);
+        h = tub_linear(p, "gate and up", h, weight(f, 2 * MLP, WIDTH), tub_no_tensor(), TUB_ACT_NONE, TUB_NARROW);
+        h = tub_gate(p, "gate", h, TUB_ACT_SILU);
+        x = tub_linear_residual(p, "down", h, weight(f, WIDTH, MLP), tub_no_tensor(), vector(f, WIDTH, 1, 0.2), x);
+    }
+    const tub_value tokens = tub_norm_rows(p, "norm", x, TUB_NORM_LAYER, vector(f, WIDTH, 1, 0.1), vector(f, WIDTH, 0, 0.1),
+                                           1e-6, TUB_WIDE);
+    end(f, tub_rows(p, "class token", tokens, 0, 1), tokens);
+}
+
+// Ends in attention with one constant query and an MLP on a single row.
+static void pool_network(fixture *f, bool is_float)
+{
+    enum { WIDTH = 64, HEADS = 2, MLP = 130 };
+    begin(f, 13, is_float, 2, 30, 40);
+    tub_program *p = f->program;
+    tub_value x = tub_patches(p, "patches", 1, 3, 5);
+    x = tub_linear(p, "embed", x, weight(f, WIDTH, p->values[x].cols), tub_no_tensor(), TUB_ACT_NONE, TUB_WIDE);
+    const tub_value tokens = tub_norm_rows(p, "norm", x, TUB_NORM_LAYER, vector(f, WIDTH, 1, 0.1), tub_no_tensor(), 1e-6,
+                                           TUB_WIDE);
+    tub_value h = tub_norm_rows(p, "keys", tokens, TUB_NORM_LAYER, vector(f, WIDTH, 1, 0.1), tub_no_tensor(), 1e-6, TUB_NARROW);
+    h = tub_linear(p, "kv", h, weight(f, 2 * WIDTH, WIDTH), vector(f, 2 * WIDTH, 0, 0.1), TUB_ACT_NONE, TUB_NARROW);
+    h = tub_attention_pool(p, "pool", constant(f, TUB_F32, 1, WIDTH, 0, 1), h, HEADS, WIDTH / HEADS, 0.2);
+    x = tub_linear(p, "out", h, weight(f, WIDTH, WIDTH), vector(f, WIDTH, 0, 0.1), TUB_ACT_NONE, TUB_WIDE);
+    h = tub_norm_rows(p, "norm 2", x, TUB_NORM_LAYER, vector(f, WIDTH, 1, 0.1), tub_no_tensor(), 1e-6, TUB_NARROW);
+    h = tub_linear(p, "up", h, weight(f, MLP, WIDTH), vector(f, MLP, 0, 0.1), TUB_ACT_GELU_TANH, TUB_NARROW);
+    x = tub_linear_residual(p, "down", h, weight(f, WIDTH, MLP), tub_no_tensor(), tub_no_tensor(), x);
+    end(f, x, tokens);
+}
+
+typedef void (*network)(fixture *f, bool is_float);
+static const network networks[] = {clip_network, frame_network, pool_network};
+enum { NETWORKS = sizeof networks / sizeof *networks };
+
+// What a network gives for ITEMS items: [ITEMS, dim] rows, then [ITEMS, tokens] of the last hidden state.
+typedef struct result {
+    size_t dim, tokens;
+    float *rows, *hidden;
+} result;
+
+static result new_result(const fixture *f)
+{
+    result r = {.dim = value_count(f, f->program->feature), .tokens = value_count(f, f->program->tokens)};
+    r.rows = calloc(ITEMS * (r.dim + r.tokens), sizeof *r.rows);
+    assert_non_null(r.rows);
+    r.hidden = r.rows + ITEMS * r.dim;
+    return r;
+}
+
+// All items, `batch` at a time, the batch filled up with others' frames so that positions change.
+static result encode(const fixture *f, const tub_backend_ops *ops, tub_dtype dtype, int threads, int batch, bool hidden,
+                     const void *const *frames)
+{
+    result r = new_result(f);
+    machine m = start(f, ops, dtype, threads, batch, hidden);
+    for (int first = 0; first < ITEMS; first += batch) {
+        const int items = ITEMS - first < batch ? ITEMS - first : batch;
+        run_batch(&m, frames + first * f->input.frames, items, r.rows + (size_t)first * r.dim,
+                  hidden ? r.hidden + (size_t)first * r.tokens : NULL);
+    }
+    stop(&m);
+    return r;
+}
+
+static void check_error(const tub_backend_ops *ops, tub_dtype dtype, const network make, double bound)
+{
+    fixture f;
+    make(&f, true);
+    const void **frames = frames_of(&f, ITEMS);
+    result wanted = encode(&f, &tub_backend_reference, TUB_F32, 2, ITEMS, true, frames);
+    result got = encode(&f, ops, dtype, 2, ITEMS, true, frames);
+    const double row = relative_error(got.rows, wanted.rows, ITEMS * got.dim);
+    const double hidden = relative_error(got.hidden, wanted.hidden, ITEMS * got.tokens);
+    if (!(row <= bound) || !(hidden <= bound))
+        fail_msg("%s, %s: relative error %.3g of the rows, %.3g of the tokens", ops->name, tub_dtype_name(dtype), row, hidden);
+    free(wanted.rows);
+    free(got.rows);
+    finish(&f);
+}
+
+// Three layers add up what test_backend_operations allows for one operation.
+static void test_near_to_reference(void **state)
+{
+    (void)state;
+    for (size_t i = 0; tub_backend_at(i); i++)
+        for (size_t n = 0; n < NETWORKS; n++) {
+            check_error(tub_backend_at(i), TUB_F32, networks[n], 2e-6);
+            if (offers(tub_backend_at(i), TUB_BF16))
+                check_error(tub_backend_at(i), TUB_BF16, networks[n], 2e-2);
+        }
+}
+
+static void check_same(const tub_backend_ops *ops, tub_dtype dtype, const network make, bool is_float)
+{
+    static const struct {
+        int threads, batch;
+        bool hidden;
+    } ways[] = {{1, 1, false}, {1, 7, true}, {2, 16, false}, {2, 7, false}, {3, 16, true}, {3, 1, true}};
+    fixture f;
+    make(&f, is_float);
+    const void **frames = frames_of(&f, ITEMS);
+    result first = encode(&f, ops, dtype, 1, ITEMS, true, frames);
+    for (size_t w = 0; w < sizeof ways / sizeof *ways; w++) {
+        result other = encode(&f, ops, dtype, ways[w].threads, ways[w].batch, ways[w].hidden, frames);
+        assert_memory_equal(first.rows, other.rows, ITEMS * first.dim * sizeof(float));
+        if (ways[w].hidden)
+            assert_memory_equal(first.hidden, other.hidden, ITEMS * first.tokens * sizeof(float));
+        free(other.rows);
+    }
+    free(first.rows);
+    finish(&f);
+}
+
+static void test_same_bytes(void **state)
+{
+    (void)state;
+    for (size_t i = 0; tub_backend_at(i); i++) {
+        if (tub_backend_at(i) == &tub_backend_reference && tub_cpu_isa() > TUB_ISA_SCALAR)
+            continue;           // the same at every level, and slow
+        for (size_t n = 0; n < NETWORKS; n++) {
+            check_same(tub_backend_at(i), TUB_F32, networks[n], n % 2);
+            if (offers(tub_backend_at(i), TUB_BF16))
+                check_same(tub_backend_at(i), TUB_BF16, networks[n], n % 2 == 0);
+        }
+    }
+}
+
+// Two items with the same frames give the same row, and others do not.
+static void test_rows_follow_items(void **state)
+{
+    (void)state;
+    for (size_t i = 0; tub_backend_at(i); i++) {
+        fixture f;
+        frame_network(&f, false);
+        const void **frames = frames_of(&f, ITEMS);
+        frames[9] = frames[2];
+        result r = encode(&f, tub_backend_at(i), TUB_F32, 2, ITEMS, false, frames);
+        assert_memory_equal(r.rows + 9 * r.dim, r.rows + 2 * r.dim, r.dim * sizeof(float));
+        assert_memory_not_equal(r.rows + 9 * r.dim, r.rows + 8 * r.dim, r.dim * sizeof(float));
+        free(r.rows);
+        finish(&f);
+    }
+}
+
+static void test_unsupported_names_the_way_out(void **state)
+{
+    (void)state;
+    for (size_t i = 0; tub_backend_at(i); i++)
+        for (tub_dtype dtype = TUB_F32; dtype <= TUB_F16; dtype++) {
+            tub_error err = {0};
+            const tub_status status = tub_backend_at(i)->supports(dtype, &err);
+            if (status == TUB_OK)
+                continue;
+            assert_int_equal(status, TUB_ERROR_DEVICE);
+            assert_non_null(strstr(err.text, "--dtype f32"));
+        }
+    tub_error err = {0};
+    assert_int_equal(tub_backend_reference.supports(TUB_F32, &err), TUB_OK);
+    assert_int_equal(tub_backend_reference.supports(TUB_BF16, &err), TUB_ERROR_DEVICE);
+}
+
+int main(int argc, char **argv)
+{
+    (void)argc;
+    if (!getenv("TUBELET_ISA"))
+        return at_every_level(argv);
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_near_to_reference),
+        cmocka_unit_test(test_same_bytes),
+        cmocka_unit_test(test_rows_follow_items),
+        cmocka_unit_test(test_unsupported_names_the_way_out),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
