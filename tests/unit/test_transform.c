@@ -291,11 +291,17 @@ static void test_descriptions(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_model),        cmocka_unit_test(test_opentad),
-        cmocka_unit_test(test_none),         cmocka_unit_test(test_refusals),
-        cmocka_unit_test(test_names),        cmocka_unit_test(test_shortest_edge),
-        cmocka_unit_test(test_crop),         cmocka_unit_test(test_impossible_sizes),
-        cmocka_unit_test(test_fused_table),  cmocka_unit_test(test_other_tables),
+        cmocka_unit_test(test_another_interpolation),
+        cmocka_unit_test(test_model),
+        cmocka_unit_test(test_opentad),
+        cmocka_unit_test(test_none),
+        cmocka_unit_test(test_refusals),
+        cmocka_unit_test(test_names),
+        cmocka_unit_test(test_shortest_edge),
+        cmocka_unit_test(test_crop),
+        cmocka_unit_test(test_impossible_sizes),
+        cmocka_unit_test(test_fused_table),
+        cmocka_unit_test(test_other_tables),
         cmocka_unit_test(test_descriptions),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
