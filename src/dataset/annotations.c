@@ -40,8 +40,11 @@ tub_status tub_annotations_read(tub_arena *arena, const char *path, tub_annotati
         status = tub_fail(err, TUB_ERROR_ARGUMENT,
                           "%s: not an annotation file: expected an object with the key `database` (an object by video "
                           "id), found %s",
-                          path, json_is_array(root) ? "a list" : !json_is_object(root) ? "a bare value"
-                                : database ? "a `database` that is no object" : "no such key");
+                          path,
+                          json_is_array(root)     ? "a list"
+                          : !json_is_object(root) ? "a bare value"
+                          : database              ? "a `database` that is no object"
+                                                  : "no such key");
     json_decref(root);
     if (status != TUB_OK)
         tub_annotations_finish(out);

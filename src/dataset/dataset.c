@@ -8,6 +8,7 @@
 #include "fail.h"
 #include "feature_file.h"
 #include "shard_pick.h"
+#include "stems.h"
 
 // A folder that can be written, made if needed; a dry run only looks.
 static tub_status check_folder(const char *path, bool dry_run, tub_error *err)
@@ -57,6 +58,7 @@ static tub_status open_list(tub_dataset *d, const tub_dataset_params *p, tub_err
         TUB_TRY(tub_annotations_read(&d->arena, p->annotations, &d->annotations, err));
         TUB_TRY(tub_annotations_select(&d->annotations, p->annotations, &d->list, err));
     }
+    TUB_TRY(tub_stems_unique(&d->list, err));    // of what is wanted only
     TUB_TRY(tub_shard_pick(&d->list, d->rank, d->world, err));
     for (size_t i = 0; i < d->list.count; i++)
         if (!tub_stem_map_set(&d->by_key, d->list.items[i].key, i))

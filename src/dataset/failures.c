@@ -10,11 +10,11 @@
 
 typedef struct tub_tidy {
     const tub_dataset *d;
-    bool own;                   // the file that this shard appends to
+    bool own; // the file that this shard appends to
     tub_arena arena;
-    char **lines;               // NULL: dropped
+    char **lines; // NULL: dropped
     size_t count, capacity, dropped, bytes;
-    tub_stem_map last;          // the line that counts, by stem
+    tub_stem_map last; // the line that counts, by stem
 } tub_tidy;
 
 static void drop(tub_tidy *t, size_t i)

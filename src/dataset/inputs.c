@@ -10,7 +10,6 @@
 #include "atomic_file.h"
 #include "fail.h"
 #include "name_text.h"
-#include "stems.h"
 
 enum { LIST_BYTES = 256 << 20 };
 
@@ -18,7 +17,7 @@ typedef struct tub_scan {
     tub_arena *arena;
     tub_entries *out;
     bool recursive;
-    bool saw_folders;           // that were not descended into
+    bool saw_folders; // that were not descended into
 } tub_scan;
 
 // The folders above the one being read, so that links can't lead in circles.
@@ -189,5 +188,5 @@ tub_status tub_inputs_list(tub_arena *arena, const char *const *inputs, size_t c
         TUB_TRY(path[0] == '@' ? add_list(&scan, path + 1, err) : add_path(&scan, path, false, err));
     }
     qsort(out->items, out->count, sizeof *out->items, by_path);
-    return tub_stems_unique(out, err);
+    return TUB_OK;
 }

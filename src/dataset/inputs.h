@@ -30,7 +30,7 @@ typedef struct tub_entries {
     size_t count, capacity;
 } tub_entries;
 
-// Lists the inputs. The same file given twice counts once; two files with one stem are refused.
+// Lists the inputs; doubles and collisions are still in it (stems.h).
 // Errors: TUB_ERROR_ARGUMENT naming the path. *out is the caller's in every case.
 tub_status tub_inputs_list(tub_arena *arena, const char *const *inputs, size_t count, bool recursive, tub_entries *out,
                            tub_error *err);

@@ -17,12 +17,12 @@ struct tub_relay {
     pthread_mutex_t mutex;
     pthread_cond_t changed;
     // Under the mutex
-    bool offered;               // `result` is the caller's until given back
-    bool ended;                 // `status` and `error` say how
+    bool offered; // `result` is the caller's until given back
+    bool ended;   // `status` and `error` say how
     bool closing;
     tub_status status;
     tub_error error;
-    tub_result result;          // written by the thread while not offered
+    tub_result result; // written by the thread while not offered
 };
 
 // Submits what it takes. TUB_AGAIN: it has enough; TUB_END: there are no more jobs.

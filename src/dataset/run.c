@@ -6,6 +6,7 @@
 #include "clock.h"
 #include "fail.h"
 #include "failures.h"
+#include "folder_lock.h"
 #include "run_impl.h"
 
 // Manifest lines of other settings, where features.json doesn't tell (it was removed, say).
@@ -122,7 +123,12 @@ static tub_status extract(tub_run *run, tub_encoder *encoder, const tub_source_o
 static tub_status put_in_order(const tub_dataset *d, tub_error *err)
 {
     TUB_TRY(tub_failures_tidy(d, err));
-    return d->annotated ? tub_annotations_write_missing(&d->annotations, d->out, err) : TUB_OK;
+    if (!d->annotated)
+        return TUB_OK;
+    int lock = tub_folder_lock(d->out);     // of several shards the last to look is the last to write
+    tub_status status = tub_annotations_write_missing(&d->annotations, d->out, err);
+    tub_folder_unlock(lock);
+    return status;
 }
 
 static tub_status run_all(tub_run *run, tub_encoder *encoder, const tub_source_ops *source, tub_error *err)

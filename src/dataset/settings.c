@@ -165,7 +165,7 @@ tub_status tub_settings_agree(const char *folder, const tub_settings *asked, boo
     char *path = features_path(folder);
     if (!path)
         return tub_fail_memory(err, "the settings");
-    int lock = write ? tub_folder_lock(folder) : -1;    // shards that start together
+    int lock = write ? tub_folder_lock(folder) : -1; // shards that start together
     tub_status status = agree(folder, path, asked, write, err);
     tub_folder_unlock(lock);
     tub_free(path);

@@ -57,10 +57,10 @@ static json_t *fps_json(double fps, const char *native)
 static json_t *settings_json(const tub_encoder_info *info, const tub_sampling *s, const tub_run_params *params)
 {
     int stream = params->extractor.video_stream;
-    json_t *out = json_pack("{s:i, s:i, s:i, s:s, s:o, s:s, s:s, s:s}", "clip_length", s->clip_length, "stride",
-                            s->stride, "interval", s->interval, "align", tub_align_name(s->align), "fps",
-                            fps_json(s->fps, "native"), "pool", tub_pool_name(params->pool), "dtype",
-                            tub_dtype_name(info->dtype), "backend", info->backend);
+    json_t *out =
+        json_pack("{s:i, s:i, s:i, s:s, s:o, s:s, s:s, s:s}", "clip_length", s->clip_length, "stride", s->stride,
+                  "interval", s->interval, "align", tub_align_name(s->align), "fps", fps_json(s->fps, "native"), "pool",
+                  tub_pool_name(params->pool), "dtype", tub_dtype_name(info->dtype), "backend", info->backend);
     json_object_set_new(out, "transform", transform_json(&info->transform));
     json_object_set_new(out, "video_stream", stream > 0 ? json_integer(stream - 1) : json_string("best"));
     return out;
@@ -86,7 +86,7 @@ tub_status tub_settings_make(const tub_encoder_info *info, const tub_run_params 
     *out = (tub_settings){0};
     tub_sampling s = params->extractor.sampling;
     if (!info->per_frame && !s.clip_length)
-        s.clip_length = info->frames;   // as the extractor does
+        s.clip_length = info->frames; // as the extractor does
     TUB_TRY(tub_sampling_resolve(&s, info->clip_length, &s, err));
     json_t *settings = settings_json(info, &s, params);
     json_t *model = json_pack("{s:s, s:s, s:i}", "family", info->family, "hash", info->model_hash, "dim", info->dim);

@@ -39,7 +39,7 @@ tub_status tub_shard_parse(const char *text, int *rank, int *world, tub_error *e
 }
 
 typedef struct tub_share_of {
-    int64_t rank, world;        // world 0: not there
+    int64_t rank, world; // world 0: not there
 } tub_share_of;
 
 // A pair of variables; one without the other says nothing.

@@ -13,8 +13,8 @@ typedef struct tub_share {
 tub_status tub_shard_check(int64_t rank, int64_t world, const char *source, tub_error *err)
 {
     if (world < 1 || world > TUB_SHARDS)
-        return tub_fail(err, TUB_ERROR_ARGUMENT, "%s: %lld shards; from 1 to %d are possible", source,
-                        (long long)world, TUB_SHARDS);
+        return tub_fail(err, TUB_ERROR_ARGUMENT, "%s: %lld shards; from 1 to %d are possible", source, (long long)world,
+                        TUB_SHARDS);
     if (rank < 0 || rank >= world)
         return tub_fail(err, TUB_ERROR_ARGUMENT, "%s: there is no shard %lld of %lld: ranks go from 0 to %lld", source,
                         (long long)rank, (long long)world, (long long)world - 1);

@@ -362,6 +362,8 @@ static void test_annotations(void **state)
     (void)state;
     make_videos(3);
     toy_write(videos, "v_bad.mp4", "bad");
+    toy_write(videos, "unwanted.mp4", "frames=9 a stem that collides concerns nobody here");
+    toy_write(videos, "unwanted.mkv", "frames=9");
     toy_write(root, "anno.json", "{\"database\": {\"v00\": {}, \"v02\": {}, \"bad\": {}, \"gone\": {}}}");
     char path[128];
     snprintf(path, sizeof path, "%s/anno.json", root);

@@ -11,6 +11,7 @@
 
 #include "inputs.h"
 #include "name_text.h"
+#include "stems.h"
 #include "toy_videos.h"
 
 static char *root;
@@ -40,7 +41,8 @@ static tub_status collect(const char *a, const char *b, bool recursive)
 {
     const char *inputs[] = {a, b};
     tub_free(list.items);
-    return tub_inputs_list(&arena, inputs, b ? 2 : 1, recursive, &list, &err);
+    tub_status status = tub_inputs_list(&arena, inputs, b ? 2 : 1, recursive, &list, &err);
+    return status == TUB_OK ? tub_stems_unique(&list, &err) : status;
 }
 
 static void assert_stems(const char *wanted)
