@@ -1,0 +1,202 @@
+// Checkpoint folders: what is refused and how it is told, shards, the hash.
+#include <stdarg.h>
+#include <stddef.h>
+#include <setjmp.h>
+#include <stdint.h>
+#include <cmocka.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "checkpoint_folder.h"
+#include "safetensors.h"
+#include "temp_folder.h"
+
+static char *folder;
+
+static int make_folder(void **state)
+{
+    (void)state;
+    folder = test_folder_make();
+    return 0;
+}
+
+static int remove_folder(void **state)
+{
+    (void)state;
+    test_folder_remove(folder);
+    return 0;
+}
+
+static void write_text(const char *name, const char *text)
+{
+    test_write_file(test_path(folder, name), text, strlen(text));
+}
+
+static void write_tensors(const char *file, const char *first, const char *second)
+{
+    static const float data[4] = {1, 2, 3, 4};
+    const tub_tensor t[2] = {{.name = first, .dtype = TUB_F32, .rank = 1, .dims = {4}, .data = data},
+                             {.name = second, .dtype = TUB_F32, .rank = 2, .dims = {2, 2}, .data = data}};
+    assert_int_equal(tub_safetensors_write(test_path(folder, file), t, second ? 2 : 1, NULL), TUB_OK);
+}
+
+static void refuses(const char *path, const char *first, const char *second)
+{
+    tub_checkpoint *c = NULL;
+    tub_error err = {0};
+    assert_int_equal(tub_checkpoint_open(path, &c, &err), TUB_ERROR_MODEL);
+    assert_null(c);
+    if (!strstr(err.text, first) || !strstr(err.text, second))
+        fail_msg("expected \"%s\" and \"%s\", got \"%s\"", first, second, err.text);
+}
+
+static void names_what_is_wrong_with_a_folder(void **state)
+{
+    (void)state;
+    refuses("/no/such/folder", "/no/such/folder", "no such model folder");
+    refuses(folder, folder, "no config.json");
+    write_text("config.json", "{\"model_type\": ");
+    refuses(folder, "config.json", "JSON");
+    refuses(test_path(folder, "config.json"), "config.json", "isn't a folder");
+    write_text("config.json", "[]");
+    refuses(folder, "config.json", "isn't a JSON object");
+    write_text("config.json", "{}");
+    refuses(folder, folder, "no model.safetensors");
+    write_text("model.safetensors", "12345678");
+    refuses(folder, "model.safetensors", "isn't a safetensors file");
+    write_tensors("model.safetensors", "a", "b");
+    write_text("preprocessor_config.json", "{");
+    refuses(folder, "preprocessor_config.json", "JSON");
+}
+
+static void reads_tensors_by_name(void **state)
+{
+    (void)state;
+    write_text("config.json", "{}");
+    write_tensors("model.safetensors", "z", "a");
+    tub_checkpoint *c = NULL;
+    assert_int_equal(tub_checkpoint_open(folder, &c, NULL), TUB_OK);
+    assert_int_equal(tub_checkpoint_count(c), 2);
+    assert_int_equal(tub_checkpoint_find(c, "m"), -1);
+    long z = tub_checkpoint_find(c, "z"), a = tub_checkpoint_find(c, "a");
+    assert_true(z >= 0 && a >= 0 && z != a);
+    assert_null(tub_checkpoint_preprocessor(c, false));
+    tub_arena arena;
+    tub_arena_init(&arena);
+    tub_tensor t;
+    assert_int_equal(tub_checkpoint_read(c, (size_t)a, &arena, &t, NULL), TUB_OK);
+    tub_checkpoint_close(&c);
+    // What was read stays.
+    assert_string_equal(t.name, "a");
+    assert_int_equal(t.rank, 2);
+    assert_true(((const float *)t.data)[3] == 4);
+    tub_arena_finish(&arena);
+}
+
+static void prefers_the_right_preprocessor(void **state)
+{
+    (void)state;
+    write_text("config.json", "{}");
+    write_tensors("model.safetensors", "a", NULL);
+    write_text("processor_config.json", "{\"image_processor\": {\"k\": 3}}");
+    tub_checkpoint *c = NULL;
+    assert_int_equal(tub_checkpoint_open(folder, &c, NULL), TUB_OK);
+    assert_int_equal(json_integer_value(json_object_get(tub_checkpoint_preprocessor(c, true), "k")), 3);
+    tub_checkpoint_close(&c);
+    write_text("preprocessor_config.json", "{\"k\": 1}");
+    write_text("video_preprocessor_config.json", "{\"k\": 2}");
+    assert_int_equal(tub_checkpoint_open(folder, &c, NULL), TUB_OK);
+    assert_int_equal(json_integer_value(json_object_get(tub_checkpoint_preprocessor(c, false), "k")), 1);
+    assert_int_equal(json_integer_value(json_object_get(tub_checkpoint_preprocessor(c, true), "k")), 2);
+    tub_checkpoint_close(&c);
+}
+
+static void write_index(const char *map)
+{
+    char text[512];
+    snprintf(text, sizeof text, "{\"metadata\": {\"total_size\": 1}, \"weight_map\": {%s}}", map);
+    write_text("model.safetensors.index.json", text);
+}
+
+static void opens_shards(void **state)
+{
+    (void)state;
+    write_text("config.json", "{}");
+    write_tensors("one.safetensors", "a", "b");
+    write_tensors("two.safetensors", "c", NULL);
+    write_index("\"a\": \"one.safetensors\", \"b\": \"one.safetensors\", \"c\": \"two.safetensors\"");
+    tub_checkpoint *c = NULL;
+    tub_error err;
+    assert_int_equal(tub_checkpoint_open(folder, &c, &err), TUB_OK);
+    assert_int_equal(tub_checkpoint_count(c), 3);
+    assert_true(tub_checkpoint_find(c, "c") >= 0);
+    tub_checkpoint_close(&c);
+
+    write_index("\"a\": \"one.safetensors\", \"b\": \"one.safetensors\"");
+    assert_int_equal(tub_checkpoint_open(folder, &c, &err), TUB_OK); // a file that the index doesn't name isn't ours
+    tub_checkpoint_close(&c);
+    write_index("\"a\": \"one.safetensors\", \"c\": \"two.safetensors\"");
+    refuses(folder, "one.safetensors: holds tensor \"b\"", "doesn't name");
+    write_index("\"a\": \"one.safetensors\", \"b\": \"two.safetensors\", \"c\": \"two.safetensors\"");
+    refuses(folder, "tensor \"b\"", "says is in two.safetensors");
+    write_index("\"a\": \"one.safetensors\", \"b\": \"one.safetensors\", \"d\": \"one.safetensors\"");
+    refuses(folder, "tensor \"d\" is missing", "one.safetensors");
+    write_index("\"a\": \"absent.safetensors\"");
+    refuses(folder, "absent.safetensors", "can't be opened");
+    write_index("");
+    refuses(folder, "index.json", "no weight_map");
+}
+
+static void keeps_shards_inside_the_folder(void **state)
+{
+    (void)state;
+    write_text("config.json", "{}");
+    static const char *const names[] = {"../one.safetensors", "/etc/passwd", "..", "", ".hidden",
+                                        "sub/one.safetensors"};
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        char map[128];
+        snprintf(map, sizeof map, "\"a\": \"%s\"", names[i]);
+        write_index(map);
+        refuses(folder, "tensor \"a\"", "isn't the plain name");
+    }
+    write_index("\"a\": 3");
+    refuses(folder, "tensor \"a\"", "isn't the plain name");
+}
+
+static void hashes_config_and_weights(void **state)
+{
+    (void)state;
+    char first[TUB_HASH_TEXT], again[TUB_HASH_TEXT];
+    tub_checkpoint *c = NULL;
+    write_text("config.json", "{}");
+    write_tensors("model.safetensors", "a", "b");
+    assert_int_equal(tub_checkpoint_open(folder, &c, NULL), TUB_OK);
+    assert_int_equal(tub_checkpoint_hash(c, first, NULL), TUB_OK);
+    assert_int_equal(tub_checkpoint_hash(c, again, NULL), TUB_OK);
+    tub_checkpoint_close(&c);
+    assert_int_equal(strlen(first), 32);
+    assert_string_equal(first, again);
+    static const char *const configs[] = {"{ }", "{}"}, *const tensors[] = {"a", "c"};
+    for (int i = 0; i < 2; i++) {
+        write_text("config.json", configs[i]);
+        write_tensors("model.safetensors", tensors[i], "b");
+        assert_int_equal(tub_checkpoint_open(folder, &c, NULL), TUB_OK);
+        assert_int_equal(tub_checkpoint_hash(c, again, NULL), TUB_OK);
+        tub_checkpoint_close(&c);
+        assert_string_not_equal(first, again);
+    }
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, make_folder, remove_folder)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        TEST(names_what_is_wrong_with_a_folder), TEST(reads_tensors_by_name),
+        TEST(prefers_the_right_preprocessor),    TEST(opens_shards),
+        TEST(keeps_shards_inside_the_folder),    TEST(hashes_config_and_weights),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,160 @@
+// preprocessor_config.json: class defaults, both file styles, and what is refused.
+#include <stdarg.h>
+#include <stddef.h>
+#include <setjmp.h>
+#include <stdint.h>
+#include <cmocka.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "preprocess.h"
+
+static tub_transform read_text(const char *text, const char *processor)
+{
+    tub_transform t;
+    tub_error err = {0};
+    json_t *json = text ? json_loads(text, 0, NULL) : NULL;
+    assert_true(!text || json);
+    if (tub_preprocess_read(json, processor, &t, &err) != TUB_OK)
+        fail_msg("%s: %s", text ? text : processor, err.text);
+    json_decref(json);
+    return t;
+}
+
+static void refuses(const char *text, const char *why)
+{
+    tub_transform t;
+    tub_error err = {0};
+    json_t *json = json_loads(text, 0, NULL);
+    assert_non_null(json);
+    assert_int_equal(tub_preprocess_read(json, "CLIPImageProcessor", &t, &err), TUB_ERROR_MODEL);
+    json_decref(json);
+    if (!strstr(err.text, why))
+        fail_msg("%s: expected \"%s\", got \"%s\"", text, why, err.text);
+}
+
+static void knows_the_classes(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *name;
+        tub_resize resize;
+        int size;
+        tub_interpolation interpolation;
+        int crop;
+        tub_domain domain;
+        float mean, std, offset;
+    } rows[] = {
+        {"VideoMAEImageProcessor", TUB_RESIZE_SHORTEST, 224, TUB_BILINEAR, 224, TUB_DOMAIN_U8, 0.5f, 0.5f, 0},
+        {"VideoMAEFeatureExtractor", TUB_RESIZE_SHORTEST, 224, TUB_BILINEAR, 224, TUB_DOMAIN_U8, 0.5f, 0.5f, 0},
+        {"VideoMAEVideoProcessor", TUB_RESIZE_SHORTEST, 224, TUB_BILINEAR, 224, TUB_DOMAIN_U8, 0.5f, 0.5f, 0},
+        {"CLIPImageProcessorFast", TUB_RESIZE_SHORTEST, 224, TUB_BICUBIC, 224, TUB_DOMAIN_U8, 0.48145466f, 0.26862954f,
+         0},
+        {"BitImageProcessor", TUB_RESIZE_SHORTEST, 224, TUB_BICUBIC, 224, TUB_DOMAIN_U8, 0.48145466f, 0.26862954f, 0},
+        {"SiglipImageProcessor", TUB_RESIZE_EXACT, 224, TUB_BICUBIC, 0, TUB_DOMAIN_U8, 0.5f, 0.5f, 0},
+        {"ViTImageProcessorFast", TUB_RESIZE_EXACT, 224, TUB_BILINEAR, 0, TUB_DOMAIN_U8, 0.5f, 0.5f, 0},
+        {"DINOv3ViTImageProcessorFast", TUB_RESIZE_EXACT, 224, TUB_BILINEAR, 0, TUB_DOMAIN_FLOAT, 0.485f, 0.229f, 0},
+        {"VivitImageProcessor", TUB_RESIZE_SHORTEST, 256, TUB_BILINEAR, 224, TUB_DOMAIN_U8, 0.5f, 0.5f, -1},
+        {"VJEPA2VideoProcessor", TUB_RESIZE_SHORTEST, 292, TUB_BILINEAR, 256, TUB_DOMAIN_U8, 0.485f, 0.229f, 0},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        tub_transform t = read_text(NULL, rows[i].name);
+        assert_int_equal(t.resize, rows[i].resize);
+        assert_int_equal(t.height, rows[i].size);
+        assert_int_equal(t.interpolation, rows[i].interpolation);
+        assert_int_equal(t.crop_height, rows[i].crop);
+        assert_int_equal(t.crop_width, rows[i].crop);
+        assert_int_equal(t.domain, rows[i].domain);
+        assert_true(t.antialias && t.rescale && t.normalize);
+        assert_true(t.mean[0] == rows[i].mean && t.std[0] == rows[i].std && t.offset == rows[i].offset);
+        assert_true(t.scale == (float)(rows[i].offset != 0 ? 1 / 127.5 : 1 / 255.0));
+    }
+}
+
+static void reads_numbers_as_the_class_means_them(void **state)
+{
+    (void)state;
+    tub_transform t = read_text("{\"size\": 160, \"crop_size\": 128}", "VideoMAEImageProcessor");
+    assert_int_equal(t.resize, TUB_RESIZE_SHORTEST);
+    assert_int_equal(t.height, 160);
+    assert_int_equal(t.crop_height, 128);
+    t = read_text("{\"size\": 160}", "ViTImageProcessor");
+    assert_int_equal(t.resize, TUB_RESIZE_EXACT);
+    assert_true(t.height == 160 && t.width == 160);
+    t = read_text("{\"size\": [96, 128]}", "CLIPImageProcessor");
+    assert_int_equal(t.resize, TUB_RESIZE_EXACT);
+    assert_true(t.height == 96 && t.width == 128);
+}
+
+static void reads_objects_and_switches(void **state)
+{
+    (void)state;
+    tub_transform t =
+        read_text("{\"image_processor_type\": \"BitImageProcessor\", \"size\": {\"shortest_edge\": 256},"
+                  " \"crop_size\": {\"height\": 42, \"width\": 56}, \"resample\": 2, \"image_mean\": 0.25,"
+                  " \"image_std\": [1, 2, 3], \"rescale_factor\": 0.5, \"do_rescale\": null}",
+                  "ViTImageProcessor");
+    assert_int_equal(t.resize, TUB_RESIZE_SHORTEST);
+    assert_true(t.height == 256 && t.crop_height == 42 && t.crop_width == 56);
+    assert_int_equal(t.interpolation, TUB_BILINEAR);
+    assert_true(t.mean[2] == 0.25f && t.std[2] == 3 && t.scale == 0.5f && t.rescale);
+    t = read_text("{\"do_resize\": false, \"do_center_crop\": false, \"do_rescale\": false, \"do_normalize\": false}",
+                  "CLIPImageProcessor");
+    assert_int_equal(t.resize, TUB_RESIZE_NONE);
+    assert_true(t.crop_height == 0 && !t.rescale && !t.normalize);
+    t = read_text("{\"size\": {\"height\": 40, \"width\": 48}}", "DINOv3ViTImageProcessor");
+    assert_true(t.resize == TUB_RESIZE_EXACT && t.height == 40 && t.width == 48);
+    t = read_text("{\"resample\": 0}", "CLIPImageProcessor");
+    assert_false(t.antialias);
+    t = read_text("{\"offset\": false}", "VivitImageProcessor");
+    assert_true(t.offset == 0);
+    t = read_text("{\"crop_size\": 384, \"size\": {\"shortest_edge\": 10}}", "VJEPA2VideoProcessor");
+    assert_true(t.height == 438 && t.crop_height == 384);
+}
+
+static void names_the_wrong_key(void **state)
+{
+    (void)state;
+    refuses("{\"image_processor_type\": \"MagicImageProcessor\"}", "MagicImageProcessor");
+    refuses("{\"image_processor_type\": 3}", "image_processor_type");
+    refuses("{\"resample\": 1}", "\"resample\": 1 isn't known");
+    refuses("{\"size\": {\"longest_edge\": 3}}", "\"size\"");
+    refuses("{\"size\": {\"shortest_edge\": 300, \"longest_edge\": 800}}", "\"size\"");
+    refuses("{\"size\": {\"shortest_edge\": \"224\"}}", "\"size\"");
+    refuses("{\"size\": -1}", "\"size\"");
+    refuses("{\"crop_size\": 100000}", "\"crop_size\"");
+    refuses("{\"do_resize\": 1}", "do_resize");
+    refuses("{\"image_mean\": [1, 2]}", "\"image_mean\"");
+    refuses("{\"image_std\": [1, 0, 1]}", "\"image_std\"");
+    refuses("{\"rescale_factor\": 0}", "\"rescale_factor\"");
+}
+
+static void reads_what_it_makes(void **state)
+{
+    (void)state;
+    static const char *const names[] = {"VideoMAEImageProcessor", "CLIPImageProcessor", "BitImageProcessor",
+                                        "DINOv3ViTImageProcessorFast"};
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        json_t *json = tub_preprocess_make(names[i], 56, 56);
+        assert_non_null(json);
+        tub_transform t;
+        assert_int_equal(tub_preprocess_read(json, "nobody", &t, NULL), TUB_OK);
+        json_decref(json);
+        bool exact = t.resize == TUB_RESIZE_EXACT;
+        assert_int_equal(exact ? t.height : t.crop_height, 56);
+        assert_int_equal(t.height, i == 2 ? 64 : 56);
+        assert_true(t.mean[0] == (i == 1 ? 0.48145466f : 0.485f));
+        assert_true(t.scale == (float)(1 / 255.0));
+    }
+    assert_null(tub_preprocess_make("nobody", 56, 56));
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(knows_the_classes),          cmocka_unit_test(reads_numbers_as_the_class_means_them),
+        cmocka_unit_test(reads_objects_and_switches), cmocka_unit_test(names_the_wrong_key),
+        cmocka_unit_test(reads_what_it_makes),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
