@@ -37,7 +37,8 @@ static void keep_failure(cli_report *r, const char *path, const char *reason)
     r->failures++;
 }
 
-// What a frame weighs, by the headers of the first few videos to do: for the time until one of them is done.
+// Bytes of a frame by the headers of the first few videos to do, for the time until one of them is done. The stride
+// makes them bytes of a row, once it is known.
 static void ask_headers(cli_report *r, const tub_dataset *dataset)
 {
     double bytes = 0, frames = 0;
@@ -54,7 +55,7 @@ static void ask_headers(cli_report *r, const tub_dataset *dataset)
         bytes += stated > 0 ? file_bytes(item.path) : 0;
         frames += stated;
     }
-    r->stated_bytes_per_frame = frames > 0 ? bytes / frames : 0;
+    r->stated_bytes_per_row = frames > 0 ? bytes / frames : 0;
 }
 
 void cli_report_init(cli_report *r, const cli_arguments *args, const tub_dataset *dataset, int rank, int world,
@@ -159,6 +160,7 @@ void cli_report_start(cli_report *r, const tub_encoder_info *info, const tub_sam
             info->dim);
     cli_say(r->text, "[R%d] %zu videos: %zu to do, %zu done, %zu failed before", r->rank, r->videos, r->todo,
             r->done_before, r->failed_before);
+    r->stated_bytes_per_row *= sampling->stride;
     r->began = r->last_line = cli_now();
 }
 
@@ -205,7 +207,7 @@ void cli_report_event(void *user, const tub_event *event)
         return;
     }
     r->bytes_done += file_bytes(event->item->path);
-    r->frames_done += event->result->info.frames;
+    r->rows_done += event->result->status == TUB_OK ? event->result->total_rows : 0;
     if (event->result->status != TUB_OK)
         keep_failure(r, event->item->path, event->result->text);
     if (r->json)

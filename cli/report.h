@@ -22,10 +22,10 @@ typedef struct cli_report {
     FILE *text;                                                      // where lines for people go
     size_t videos, todo, done_before, partial_before, failed_before; // of this shard, at the start
     double bytes_todo, bytes_done;                                   // of the videos to do
-    int64_t frames_done;
-    double stated_bytes_per_frame; // by the headers of a few videos to do, 0 = unknown
-    double began, last_line;       // seconds of the monotonic clock
-    size_t failures;               // seen; the first few are kept
+    int64_t rows_done;
+    double stated_bytes_per_row; // by the headers of a few videos to do, 0 = unknown
+    double began, last_line;     // seconds of the monotonic clock
+    size_t failures;             // seen; the first few are kept
     char *failure[REPORT_FAILURES];
 } cli_report;
 

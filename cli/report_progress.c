@@ -24,18 +24,18 @@ static void write_duration(double seconds, char *out, size_t size)
         snprintf(out, size, "%ld:%02ld", s / 60, s % 60);
 }
 
-// Bytes of video that a decoded frame stands for: as seen so far, before that as the headers say.
-static double bytes_per_frame(const cli_report *r)
+// Bytes of video that a row stands for: as seen so far, before that as the headers say.
+static double bytes_per_row(const cli_report *r)
 {
-    return r->frames_done > 0 ? r->bytes_done / (double)r->frames_done : r->stated_bytes_per_frame;
+    return r->rows_done > 0 ? r->bytes_done / (double)r->rows_done : r->stated_bytes_per_row;
 }
 
-// The done share of the work in bytes of video; videos under way count by the frames that were decoded.
+// The done share of the work in bytes of video; videos under way count by their rows that are done.
 static double done_share(const cli_report *r, const tub_progress *p)
 {
     double under_way = 0;
-    if (p->frames_decoded > r->frames_done)
-        under_way = (double)(p->frames_decoded - r->frames_done) * bytes_per_frame(r);
+    if (p->rows_done > r->rows_done)
+        under_way = (double)(p->rows_done - r->rows_done) * bytes_per_row(r);
     double share = r->bytes_todo > 0 ? (r->bytes_done + under_way) / r->bytes_todo : 0;
     return share > 0.99 ? 0.99 : share;
 }

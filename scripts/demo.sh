@@ -69,6 +69,10 @@ MODEL=videomae:small extract videomae --preset fineaction
 
 echo
 echo "arrays:"
+shopt -s nullglob
+count=0
 for file in "$demo"/features-*/*.npy; do
     echo "  $file  $(shape "$file")"
+    count=$((count + 1))
 done
+[ $count -gt 0 ]
