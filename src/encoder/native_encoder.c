@@ -93,7 +93,8 @@ static tub_status build_program(opening *o, tub_encoder_info *info, tub_error *e
                              .height = info->height,
                              .width = info->width,
                              .pool = o->params->pool,
-                             .input = &o->input};
+                             .input = &o->input,
+                             .any_size = o->params->transform.has_size || o->params->transform.has_crop};
     tub_status status = tub_model_build(o->model, &build, &o->program, err);
     if (status != TUB_OK)
         return tub_fail_within(err, status, "%s", o->params->model);

@@ -94,3 +94,17 @@ tub_status tub_config_read_image(const json_t *json, tub_config *c, tub_error *e
         return tub_fail(err, TUB_ERROR_MODEL, "%s: key \"image_size\": is smaller than patch_size", where);
     return TUB_OK;
 }
+
+tub_status tub_config_read_square(const json_t *json, tub_config *c, tub_error *err)
+{
+    TUB_TRY(tub_config_read_image(json, c, err));
+    if (c->image_height != c->image_width)
+        return tub_fail(err, TUB_ERROR_MODEL, "%s: key \"image_size\": this family's positions are square", where);
+    return TUB_OK;
+}
+
+const json_t *tub_config_vision(const json_t *json)
+{
+    const json_t *vision = json_object_get(json, "vision_config");
+    return json_is_object(vision) ? vision : json;
+}

@@ -15,6 +15,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "checks.h"
 #include "config_reader.h"
 #include "fail.h"
 #include "families.h"
@@ -31,14 +32,12 @@ static tub_status read_common(const json_t *json, tub_config *c, tub_error *err)
 {
     double ratio = 4;
     TUB_TRY(tub_config_read_tower(json, c, err));
-    TUB_TRY(tub_config_read_image(json, c, err));
+    TUB_TRY(tub_config_read_square(json, c, err));
     TUB_TRY(tub_config_read_double(json, "mlp_ratio", &ratio, err));
     TUB_TRY(tub_config_read_bool(json, "qkv_bias", &c->qkv_bias, err));
     TUB_TRY(tub_config_read_bool(json, "use_swiglu_ffn", &c->gated, err));
     if (!(ratio > 0 && ratio <= 64))
         return tub_fail(err, TUB_ERROR_MODEL, "config.json: key \"mlp_ratio\": must be above 0 and at most 64");
-    if (c->image_height != c->image_width)
-        return tub_fail(err, TUB_ERROR_MODEL, "config.json: key \"image_size\": this family's positions are square");
     c->mlp = (int)(c->hidden * ratio);
     if (c->gated) {
         c->mlp = ((int)(c->mlp * 2.0 / 3) + 7) / 8 * 8;
@@ -177,14 +176,6 @@ static void bind(tub_binder *b, tub_config *c, void *out)
     w->norm = tub_bind_norm(b, c->hidden, true, "", "layernorm");
 }
 
-static tub_status check(const tub_config *c, const tub_build *build, tub_error *err)
-{
-    if (build->height < c->patch || build->width < c->patch)
-        return tub_fail(err, TUB_ERROR_MODEL, "frames of %dx%d pixels are smaller than one patch of %d: use --size",
-                        build->height, build->width, c->patch);
-    return TUB_OK;
-}
-
 static void build_program(const tub_config *c, const void *in, const tub_build *build, tub_arena *arena, tub_program *p,
                           tub_value *feature, tub_value *tokens)
 {
@@ -214,7 +205,7 @@ const tub_architecture tub_dinov2 = {
     .make_config = make_config,
     .bind = bind,
     .weights_bytes = sizeof(weights),
-    .check = check,
+    .check = tub_check_one_patch,
     .build = build_program,
 };
 
@@ -232,6 +223,6 @@ const tub_architecture tub_dinov2_registers = {
     .make_config = make_registers_config,
     .bind = bind,
     .weights_bytes = sizeof(weights),
-    .check = check,
+    .check = tub_check_one_patch,
     .build = build_program,
 };

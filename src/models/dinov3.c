@@ -13,6 +13,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "checks.h"
 #include "config_reader.h"
 #include "fail.h"
 #include "families.h"
@@ -150,14 +151,6 @@ static void bind(tub_binder *b, tub_config *c, void *out)
     w->norm = tub_bind_norm(b, c->hidden, true, "", "norm");
 }
 
-static tub_status check(const tub_config *c, const tub_build *build, tub_error *err)
-{
-    if (build->height < c->patch || build->width < c->patch)
-        return tub_fail(err, TUB_ERROR_MODEL, "frames of %dx%d pixels are smaller than one patch of %d: use --size",
-                        build->height, build->width, c->patch);
-    return TUB_OK;
-}
-
 typedef struct grid {
     int height, width, dim;
     double theta;
@@ -205,6 +198,6 @@ const tub_architecture tub_dinov3 = {
     .make_config = make_config,
     .bind = bind,
     .weights_bytes = sizeof(weights),
-    .check = check,
+    .check = tub_check_one_patch,
     .build = build_program,
 };

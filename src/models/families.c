@@ -4,6 +4,7 @@
 
 static const tub_architecture *const families[] = {
     &tub_videomae, &tub_onevision, &tub_dinov3, &tub_dinov2, &tub_dinov2_registers,
+    &tub_siglip,
 };
 
 const tub_architecture *tub_architecture_at(size_t i)

@@ -9,5 +9,6 @@ extern const tub_architecture tub_onevision;
 extern const tub_architecture tub_dinov3;
 extern const tub_architecture tub_dinov2;
 extern const tub_architecture tub_dinov2_registers;
+extern const tub_architecture tub_siglip;
 
 #endif

@@ -25,6 +25,7 @@ typedef struct tub_config {
     int registers;
     double rope_theta;
     int rope_temporal;
+    double head_eps;                    // of the head's norm
 } tub_config;
 
 // A published size, for `init`.
@@ -42,6 +43,7 @@ typedef struct tub_build {
     int frames, height, width;          // of an item
     tub_pool pool;
     const tub_input *input;
+    bool any_size;                      // the user chose the size: positions may be resized where the family can
 } tub_build;
 
 typedef struct tub_architecture {

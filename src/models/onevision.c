@@ -16,21 +16,19 @@
 // vector of angles is tiled twice, while pairs are neighbours: the members of a pair turn by different angles. That is
 // what the model was trained with.
 #include <math.h>
-#include <stdio.h>
 #include <string.h>
 
+#include "clip_tower.h"
 #include "config_reader.h"
 #include "fail.h"
 #include "families.h"
-#include "vit.h"
+#include "pool_head.h"
 
 typedef struct weights {
     tub_tensor patch;
     tub_layer norm_pre, norm_post;
     tub_block *blocks;
-    tub_tensor query; // [1, D] of the head
-    tub_layer head_kv, head_out, head_up, head_down;
-    tub_tensor head_norm;
+    tub_pool_head head;
 } weights;
 
 static tub_status read_config(const json_t *json, tub_config *c, tub_error *err)
@@ -95,53 +93,6 @@ static json_t *make_config(const tub_size *s)
         "rope_theta", 10000.0, "use_head", true);
 }
 
-static void bind_block(tub_binder *b, const tub_config *c, int i, tub_block *k)
-{
-    static const char *const names[3] = {"self_attn.q_proj.weight", "self_attn.k_proj.weight",
-                                         "self_attn.v_proj.weight"};
-    static const char *const biases[3] = {"self_attn.q_proj.bias", "self_attn.k_proj.bias", "self_attn.v_proj.bias"};
-    char at[TUB_AT];
-    snprintf(at, sizeof at, "encoder.layers.%d.", i);
-    k->norm1 = tub_bind_norm(b, c->hidden, !c->rms, at, "layer_norm1");
-    k->qkv = tub_bind_qkv(b, c->hidden, at, names, biases);
-    k->out = tub_bind_linear(b, c->hidden, c->hidden, true, at, "self_attn.out_proj");
-    k->norm2 = tub_bind_norm(b, c->hidden, !c->rms, at, "layer_norm2");
-    k->up = tub_bind_linear(b, c->mlp, c->hidden, true, at, "mlp.fc1");
-    k->down = tub_bind_linear(b, c->hidden, c->mlp, true, at, "mlp.fc2");
-}
-
-// The query is the same for every clip: Wq probe + bq, computed once.
-static tub_tensor fold_query(tub_binder *b, int n, const tub_tensor *weight, const tub_tensor *bias,
-                             const tub_tensor *probe)
-{
-    float *query;
-    tub_tensor t = tub_bind_new(b, "head.query", TUB_SHAPE(1, n), &query);
-    const tub_tensor rows = tub_tensor_slice(weight, 0, n);
-    const float *w = tub_bind_floats(b, &rows), *add = tub_bind_floats(b, bias), *x = tub_bind_floats(b, probe);
-    for (int i = 0; query && w && add && x && i < n; i++) {
-        double sum = add[i];
-        for (int j = 0; j < n; j++)
-            sum += (double)w[(size_t)i * (size_t)n + (size_t)j] * x[j];
-        query[i] = (float)sum;
-    }
-    return t;
-}
-
-static void bind_head(tub_binder *b, const tub_config *c, weights *w)
-{
-    int n = c->hidden;
-    tub_tensor probe = tub_bind(b, TUB_FILL_TOKEN, TUB_SHAPE(1, 1, n), "head.probe");
-    tub_tensor weight = tub_bind(b, TUB_FILL_WEIGHT, TUB_SHAPE(3 * n, n), "head.attention.in_proj_weight");
-    tub_tensor bias = tub_bind(b, TUB_FILL_BIAS, TUB_SHAPE(3 * n), "head.attention.in_proj_bias");
-    w->head_out = tub_bind_linear(b, n, n, true, "head.attention.", "out_proj");
-    w->head_norm = tub_bind(b, TUB_FILL_ONE, TUB_SHAPE(n), "head.norm.weight");
-    w->head_up = tub_bind_linear(b, c->mlp, n, true, "head.mlp.", "fc1");
-    w->head_down = tub_bind_linear(b, n, c->mlp, true, "head.mlp.", "fc2");
-    w->query = fold_query(b, n, &weight, &bias, &probe);
-    w->head_kv.weight = tub_tensor_slice(&weight, n, 2 * n);
-    w->head_kv.bias = tub_tensor_slice(&bias, n, 2 * n);
-}
-
 static void bind(tub_binder *b, tub_config *c, void *out)
 {
     static const char *const prefixes[] = {"", NULL};
@@ -150,12 +101,10 @@ static void bind(tub_binder *b, tub_config *c, void *out)
     w->patch =
         tub_bind(b, TUB_FILL_WEIGHT, TUB_SHAPE(c->hidden, 3, c->patch, c->patch), "embeddings.patch_embedding.weight");
     w->norm_pre = tub_bind_norm(b, c->hidden, !c->rms, "", "layernorm_pre");
-    w->blocks = tub_bind_alloc(b, (size_t)c->layers, sizeof *w->blocks);
-    for (int i = 0; w->blocks && i < c->layers; i++)
-        bind_block(b, c, i, &w->blocks[i]);
+    w->blocks = tub_bind_clip_blocks(b, c);
     if (c->head) {
         w->norm_post = tub_bind_norm(b, c->hidden, !c->rms, "", "layernorm_post");
-        bind_head(b, c, w);
+        tub_bind_pool_head(b, c, "norm", false, &w->head);
     }
 }
 
@@ -197,16 +146,10 @@ static void angles(const void *context, int row, double *out)
 
 static tub_value build_head(const tub_config *c, const weights *w, tub_program *p, tub_value x)
 {
-    int dim = c->hidden / c->heads;
     // The head reads the tokens in the compute type, as every linear layer does.
     tub_value y = tub_norm_rows(p, "last norm", x, c->rms ? TUB_NORM_RMS : TUB_NORM_LAYER, w->norm_post.weight,
                                 w->norm_post.bias, c->eps, TUB_NARROW);
-    y = tub_linear(p, "head k, v", y, w->head_kv.weight, w->head_kv.bias, TUB_ACT_NONE, TUB_NARROW);
-    y = tub_attention_pool(p, "head attention", w->query, y, c->heads, dim, 1 / sqrt(dim));
-    tub_value a = tub_linear(p, "head attention out", y, w->head_out.weight, w->head_out.bias, TUB_ACT_NONE, TUB_WIDE);
-    y = tub_norm_rows(p, "head norm", a, TUB_NORM_RMS, w->head_norm, tub_no_tensor(), c->eps, TUB_NARROW);
-    y = tub_linear(p, "head mlp up", y, w->head_up.weight, w->head_up.bias, c->activation, TUB_NARROW);
-    return tub_linear_residual(p, "head mlp down", y, w->head_down.weight, w->head_down.bias, tub_no_tensor(), a);
+    return tub_append_pool_head(p, c, &w->head, TUB_NORM_RMS, c->eps, y);
 }
 
 static void build_program(const tub_config *c, const void *in, const tub_build *build, tub_arena *arena, tub_program *p,

@@ -80,7 +80,8 @@ static void edit_config(const char *path, const char *key, const char *value)
 static tub_status build(tub_model *m, int frames, int height, int width, tub_pool pool, tub_program **p, tub_error *err)
 {
     const tub_input input = {.frames = frames, .height = height, .width = width};
-    return tub_model_build(m, &(tub_build){frames, height, width, pool, &input}, p, err);
+    const tub_build asked = {.frames = frames, .height = height, .width = width, .pool = pool, .input = &input};
+    return tub_model_build(m, &asked, p, err);
 }
 
 static void refuses_build(tub_model *m, int frames, int height, int width, tub_pool pool, const char *why)
@@ -121,7 +122,7 @@ static void lists_families(void **state)
         assert_true(strstr(names, "base") == names);
         assert_non_null(strstr(names, "tiny"));
     }
-    assert_int_equal(n, 5);
+    assert_true(n >= 6);
     assert_null(tub_architecture_at(n));
     assert_null(tub_architecture_find("dino"));
     assert_null(tub_architecture_find(""));
