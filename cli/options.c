@@ -59,7 +59,7 @@ static const option_row rows[] = {
     {OPTION_MEAN, E | M | F, "pixels", "mean", KIND_TRIPLE, "R,G,B", 0, 0, "subtracted, on the scale of 0 to 1"},
     {OPTION_STD, E | M | F, "pixels", "std", KIND_POSITIVES, "R,G,B", 0, 0, "divided by"},
 
-    {OPTION_POOL, E | M, "feature", "pool", KIND_CHOICE, "default|pooler|cls|mean|patch-mean", 0, 0,
+    {OPTION_POOL, E | M, "feature", "pool", KIND_CHOICE, "default|pooler|cls|mean|patch-mean|projection", 0, 0,
      "what a row is (the family's default)"},
 
     {OPTION_DTYPE, E | M | B, "speed", "dtype", KIND_CHOICE, DTYPES, 0, 0,

@@ -34,6 +34,7 @@ typedef enum tub_pool {
     TUB_POOL_CLS = 2,           // the class token of the last hidden state
     TUB_POOL_MEAN = 3,          // mean over all tokens of the last hidden state
     TUB_POOL_PATCH_MEAN = 4,    // mean over its patch tokens
+    TUB_POOL_PROJECTION = 5,    // CLIP's image embedding: the pooler through visual_projection
 } tub_pool;
 
 // All zero (but `model`) = defaults. Strings are copied.
@@ -102,7 +103,7 @@ TUB_API tub_status tub_encoder_embed(tub_encoder *encoder, const uint8_t *frames
 // "f32", "bf16", "f16", "auto" and back.
 TUB_API tub_status tub_dtype_parse(const char *name, tub_dtype *out, tub_error *err);
 TUB_API const char *tub_dtype_name(tub_dtype dtype);
-// "default", "pooler", "cls", "mean", "patch-mean" and back.
+// "default", "pooler", "cls", "mean", "patch-mean", "projection" and back.
 TUB_API tub_status tub_pool_parse(const char *name, tub_pool *out, tub_error *err);
 TUB_API const char *tub_pool_name(tub_pool pool);
 

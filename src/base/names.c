@@ -37,7 +37,8 @@ static const name_row precisions[] = {
 
 static const name_row pools[] = {
     {TUB_POOL_DEFAULT, "default"}, {TUB_POOL_POOLER, "pooler"},         {TUB_POOL_CLS, "cls"},
-    {TUB_POOL_MEAN, "mean"},       {TUB_POOL_PATCH_MEAN, "patch-mean"}, {0, NULL}};
+    {TUB_POOL_MEAN, "mean"},       {TUB_POOL_PATCH_MEAN, "patch-mean"}, {TUB_POOL_PROJECTION, "projection"},
+    {0, NULL}};
 
 static const name_row bases[] = {
     {TUB_TRANSFORM_MODEL, "model"}, {TUB_TRANSFORM_OPENTAD, "opentad"}, {TUB_TRANSFORM_NONE, "none"}, {0, NULL}};

@@ -20,7 +20,7 @@ tub_status tub_encoder_open(const tub_encoder_params *params, tub_encoder **out,
     if (params->clip_length < 0 || params->clip_length > 4096)
         return tub_fail(err, TUB_ERROR_ARGUMENT,
                         "clip length %d: must be from 1 to 4096, or 0 for the checkpoint's own", params->clip_length);
-    if (params->pool < TUB_POOL_DEFAULT || params->pool > TUB_POOL_PATCH_MEAN)
+    if (params->pool < TUB_POOL_DEFAULT || params->pool > TUB_POOL_PROJECTION)
         return tub_fail(err, TUB_ERROR_ARGUMENT, "pool: %d isn't one", (int)params->pool);
     if (params->dtype < TUB_DTYPE_AUTO || params->dtype > TUB_F16)
         return tub_fail(err, TUB_ERROR_ARGUMENT,

@@ -5,6 +5,8 @@
 static const tub_architecture *const families[] = {
     &tub_videomae, &tub_onevision, &tub_dinov3, &tub_dinov2, &tub_dinov2_registers,
     &tub_siglip,
+    &tub_clip,
+    &tub_metaclip2,
 };
 
 const tub_architecture *tub_architecture_at(size_t i)

@@ -10,5 +10,7 @@ extern const tub_architecture tub_dinov3;
 extern const tub_architecture tub_dinov2;
 extern const tub_architecture tub_dinov2_registers;
 extern const tub_architecture tub_siglip;
+extern const tub_architecture tub_clip;
+extern const tub_architecture tub_metaclip2;
 
 #endif

@@ -87,7 +87,9 @@ tub_pool tub_model_pool(const tub_model *m, tub_pool pool)
 {
     if (pool != TUB_POOL_DEFAULT)
         return pool;
-    return m->config.head ? TUB_POOL_POOLER : TUB_POOL_MEAN;
+    if (m->config.head)
+        return TUB_POOL_POOLER;
+    return m->architecture->class_token ? TUB_POOL_CLS : TUB_POOL_MEAN;
 }
 
 const char *tub_model_feature(const tub_model *m, tub_pool pool)
@@ -97,6 +99,8 @@ const char *tub_model_feature(const tub_model *m, tub_pool pool)
         return m->architecture->pooler;
     case TUB_POOL_CLS:
         return "class token of the last hidden state";
+    case TUB_POOL_PROJECTION:
+        return "visual projection of the head's row, as text is compared with";
     case TUB_POOL_PATCH_MEAN:
         return "mean of the patch tokens of the last hidden state";
     default:
@@ -111,6 +115,10 @@ static tub_status check_pool(const tub_model *m, tub_pool pool, tub_error *err)
                         m->architecture->name);
     if (pool == TUB_POOL_CLS && !m->architecture->class_token)
         return tub_fail(err, TUB_ERROR_MODEL, "pool \"cls\": %s has no class token: use --pool default or mean",
+                        m->architecture->name);
+    if (pool == TUB_POOL_PROJECTION && !m->config.projection)
+        return tub_fail(err, TUB_ERROR_MODEL,
+                        "pool \"projection\": this %s checkpoint has no visual_projection: use --pool default",
                         m->architecture->name);
     return TUB_OK;
 }

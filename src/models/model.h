@@ -26,6 +26,7 @@ typedef struct tub_config {
     double rope_theta;
     int rope_temporal;
     double head_eps;                    // of the head's norm
+    int projection;                     // width of TUB_POOL_PROJECTION, 0: there is none
 } tub_config;
 
 // A published size, for `init`.

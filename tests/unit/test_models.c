@@ -114,7 +114,12 @@ static void lists_families(void **state)
     size_t n = 0;
     for (; tub_family_at(n, &f); n++) {
         const tub_architecture *a = tub_architecture_at(n);
-        assert_ptr_equal(tub_architecture_find(f.model_types), a);
+        char type[64] = "";
+        memcpy(type, f.model_types, strcspn(f.model_types, ","));
+        assert_ptr_equal(tub_architecture_find(type), a);
+        const char *last = strrchr(f.model_types, ',');
+        assert_ptr_equal(tub_architecture_find(last ? last + 1 : f.model_types), a);
+        assert_true(!last || !tub_architecture_find(f.model_types));
         char names[256] = "";
         for (const tub_size *s = a->sizes; s->name; s++)
             snprintf(names + strlen(names), sizeof names - strlen(names), "%s%s", s == a->sizes ? "" : ",", s->name);

@@ -1,0 +1,10 @@
+// Rows from tokens: the pools that mean the same in every family.
+#ifndef TUB_POOLS_H
+#define TUB_POOLS_H
+
+#include "model.h"
+
+// CLS: the first row; PATCH_MEAN: the mean of the rows behind the first `prefix`; else the mean of all. `x`: wide.
+tub_value tub_append_pool(tub_program *p, tub_value x, int prefix, tub_pool pool);
+
+#endif
