@@ -1,8 +1,9 @@
 // What the vision transformers share: binding of layers, the pre-norm block, tables of positions and angles.
 //
-//   x --+-- norm1 -- qkv -- (rotate) -- attention -- out * scale1 --(+)--+-- norm2 -- up -- act -- down * scale2
-//   --(+)-- x
-//       +-----------------------------------------------------------'    +--------------------------------------'
+//   x --+-- norm1 -- qkv -- (norm of q, k) -- (rotate) -- attention -- out * scale1 --(+)-- x
+//       +------------------------------------------------------------------------------'
+//   x --+-- norm2 -- up -- act -- down * scale2 --(+)-- x
+//       +------------------------------------------'
 //   gated: up is [gate; up] stacked, act(gate) * up
 #ifndef TUB_VIT_H
 #define TUB_VIT_H
@@ -18,6 +19,7 @@ typedef struct tub_layer { // linear: weight [out, in], bias [out] or empty; nor
 typedef struct tub_block {
     tub_layer norm1, qkv, out, norm2, up, down;
     tub_tensor scale1, scale2; // LayerScale, or empty
+    tub_tensor qk_norm;        // [2D]: of q, then of k; or empty
 } tub_block;
 
 enum { TUB_AT = 96 }; // bytes of a layer's part of the name
@@ -36,6 +38,11 @@ tub_tensor tub_tensor_slice(const tub_tensor *t, int64_t first, int64_t count);
 
 typedef struct tub_block_plan {
     int heads, dim; // dim: of a head
+    int groups;     // runs of rows that attend among themselves; 0: all together
+    double scale;   // of the attention; 0: 1 / sqrt(dim)
+    tub_norm qk_kind; // of q and k, where the blocks have qk_norm: qk_dim columns at a time
+    int qk_dim;
+    double qk_eps;
     double eps;
     tub_norm norm;
     tub_activation activation;
@@ -48,6 +55,13 @@ typedef struct tub_block_plan {
 tub_block_plan tub_block_plan_of(const tub_config *config);
 tub_value tub_append_blocks(tub_program *p, tub_arena *arena, const tub_block *blocks, int count,
                             const tub_block_plan *plan, tub_value x);
+// The two halves of a block, for families whose blocks are others. `layer`: for the labels.
+tub_value tub_append_attention(tub_program *p, tub_arena *arena, int layer, const tub_block *k,
+                               const tub_block_plan *plan, tub_value x);
+tub_value tub_append_mlp(tub_program *p, tub_arena *arena, int layer, const tub_block *k, const tub_block_plan *plan,
+                         tub_value x);
+// "layer 3 attention", in the arena.
+const char *tub_layer_label(tub_arena *arena, int layer, const char *part);
 
 // The last norm and the row of a model whose first rows are a class token and `registers` others.
 void tub_append_class_outputs(tub_program *p, tub_value x, const tub_layer *norm, double eps, int registers,

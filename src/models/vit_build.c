@@ -1,4 +1,4 @@
-#include <string.h>
+#include <math.h>
 
 #include "vit.h"
 
@@ -12,45 +12,52 @@ tub_block_plan tub_block_plan_of(const tub_config *config)
                             .gated = config->gated};
 }
 
-static const char *label(tub_arena *arena, int layer, const char *part)
+const char *tub_layer_label(tub_arena *arena, int layer, const char *part)
 {
     const char *text = tub_arena_format(arena, "layer %d %s", layer, part);
     return text ? text : part;
 }
 
-static double attention_scale(int dim)
+tub_value tub_append_attention(tub_program *p, tub_arena *arena, int layer, const tub_block *k,
+                               const tub_block_plan *plan, tub_value x)
 {
-    return 1 / __builtin_sqrt(dim);
+    const double scale = plan->scale != 0 ? plan->scale : 1 / sqrt(plan->dim);
+    tub_value y = tub_norm_rows(p, tub_layer_label(arena, layer, "norm 1"), x, plan->norm, k->norm1.weight,
+                                k->norm1.bias, plan->eps, TUB_NARROW);
+    y = tub_linear(p, tub_layer_label(arena, layer, "q, k, v"), y, k->qkv.weight, k->qkv.bias, TUB_ACT_NONE,
+                   TUB_NARROW);
+    if (k->qk_norm.data)
+        y = tub_norm_slices(p, tub_layer_label(arena, layer, "norm of q, k"), y, plan->qk_kind, k->qk_norm,
+                            plan->qk_eps, plan->qk_dim, 2 * plan->heads * plan->dim / plan->qk_dim);
+    if (plan->cosine.data)
+        y = tub_rotate(p, tub_layer_label(arena, layer, "rotation"), y, plan->cosine, plan->sine, plan->heads,
+                       plan->dim, 2, plan->skip, plan->pairing);
+    y = tub_attention_groups(p, tub_layer_label(arena, layer, "attention"), y, plan->heads, plan->dim, scale,
+                             plan->groups ? plan->groups : 1);
+    return tub_linear_residual(p, tub_layer_label(arena, layer, "attention out"), y, k->out.weight, k->out.bias,
+                               k->scale1, x);
 }
 
-static tub_value append_block(tub_program *p, tub_arena *arena, int layer, const tub_block *k,
-                              const tub_block_plan *plan, tub_value x)
+tub_value tub_append_mlp(tub_program *p, tub_arena *arena, int layer, const tub_block *k, const tub_block_plan *plan,
+                         tub_value x)
 {
-    const tub_tensor none = tub_no_tensor();
-    tub_value y = tub_norm_rows(p, label(arena, layer, "norm 1"), x, plan->norm, k->norm1.weight, k->norm1.bias,
-                                plan->eps, TUB_NARROW);
-    y = tub_linear(p, label(arena, layer, "q, k, v"), y, k->qkv.weight, k->qkv.bias, TUB_ACT_NONE, TUB_NARROW);
-    if (plan->cosine.data)
-        y = tub_rotate(p, label(arena, layer, "rotation"), y, plan->cosine, plan->sine, plan->heads, plan->dim, 2,
-                       plan->skip, plan->pairing);
-    y = tub_attention(p, label(arena, layer, "attention"), y, plan->heads, plan->dim, attention_scale(plan->dim));
-    x = tub_linear_residual(p, label(arena, layer, "attention out"), y, k->out.weight, k->out.bias,
-                            k->scale1.data ? k->scale1 : none, x);
-    y = tub_norm_rows(p, label(arena, layer, "norm 2"), x, plan->norm, k->norm2.weight, k->norm2.bias, plan->eps,
-                      TUB_NARROW);
-    y = tub_linear(p, label(arena, layer, "mlp up"), y, k->up.weight, k->up.bias,
+    tub_value y = tub_norm_rows(p, tub_layer_label(arena, layer, "norm 2"), x, plan->norm, k->norm2.weight,
+                                k->norm2.bias, plan->eps, TUB_NARROW);
+    y = tub_linear(p, tub_layer_label(arena, layer, "mlp up"), y, k->up.weight, k->up.bias,
                    plan->gated ? TUB_ACT_NONE : plan->activation, TUB_NARROW);
     if (plan->gated)
-        y = tub_gate(p, label(arena, layer, "mlp gate"), y, plan->activation);
-    return tub_linear_residual(p, label(arena, layer, "mlp down"), y, k->down.weight, k->down.bias,
-                               k->scale2.data ? k->scale2 : none, x);
+        y = tub_gate(p, tub_layer_label(arena, layer, "mlp gate"), y, plan->activation);
+    return tub_linear_residual(p, tub_layer_label(arena, layer, "mlp down"), y, k->down.weight, k->down.bias, k->scale2,
+                               x);
 }
 
 tub_value tub_append_blocks(tub_program *p, tub_arena *arena, const tub_block *blocks, int count,
                             const tub_block_plan *plan, tub_value x)
 {
-    for (int i = 0; i < count; i++)
-        x = append_block(p, arena, i, &blocks[i], plan, x);
+    for (int i = 0; i < count; i++) {
+        x = tub_append_attention(p, arena, i, &blocks[i], plan, x);
+        x = tub_append_mlp(p, arena, i, &blocks[i], plan, x);
+    }
     return x;
 }
 

@@ -99,13 +99,14 @@ static tub_op new_op(tub_op_kind kind, tub_value a, tub_value b, tub_value c)
 tub_value tub_patches(tub_program *p, const char *label, int kt, int ky, int kx)
 {
     const tub_input *in = &p->input;
-    if (kt < 1 || ky < 1 || kx < 1 || in->frames < kt || in->height < ky || in->width < kx)
+    if (kt < 1 || ky < 1 || kx < 1 || in->height < ky || in->width < kx)
         return mistake(p, label, "the input is smaller than one patch");
+    const int frames = in->frames < kt ? in->frames * kt : in->frames;
     tub_op op = new_op(TUB_OP_PATCHES, TUB_NONE, TUB_NONE, TUB_NONE);
     op.patches.kt = kt;
     op.patches.ky = ky;
     op.patches.kx = kx;
-    int rows = (in->frames / kt) * (in->height / ky) * (in->width / kx);
+    int rows = (frames / kt) * (in->height / ky) * (in->width / kx);
     return append(p, label, op, rows, 3 * kt * ky * kx, TUB_NARROW);
 }
 
@@ -158,17 +159,43 @@ tub_value tub_norm_rows(tub_program *p, const char *label, tub_value x, tub_norm
     op.norm.weight = weight;
     op.norm.bias = bias;
     op.norm.eps = eps;
+    op.norm.dim = in->cols;
+    op.norm.count = 1;
     return append(p, label, op, in->rows, in->cols, width);
+}
+
+tub_value tub_norm_slices(tub_program *p, const char *label, tub_value x, tub_norm kind, tub_tensor weight, double eps,
+                          int dim, int count)
+{
+    if (!is_value(p, x))
+        return mistake(p, label, "operand missing");
+    const tub_value_info *in = &p->values[x];
+    if (dim < 1 || count < 1 || (int64_t)dim * count > in->cols || !is_vector(&weight, (int64_t)dim * count))
+        return mistake(p, label, "the slices or their weight don't fit");
+    tub_op op = new_op(TUB_OP_NORM, x, TUB_NONE, TUB_NONE);
+    op.norm.kind = kind;
+    op.norm.weight = weight;
+    op.norm.eps = eps;
+    op.norm.dim = dim;
+    op.norm.count = count;
+    return append(p, label, op, in->rows, in->cols, in->width);
 }
 
 tub_value tub_add_table(tub_program *p, const char *label, tub_value x, tub_tensor table)
 {
-    if (!is_value(p, x) || p->values[x].width != TUB_WIDE ||
-        !is_vector(&table, (int64_t)p->values[x].rows * p->values[x].cols))
+    if (!is_value(p, x) || !is_vector(&table, (int64_t)p->values[x].rows * p->values[x].cols))
         return mistake(p, label, "the table doesn't fit");
     tub_op op = new_op(TUB_OP_ADD_TABLE, x, TUB_NONE, TUB_NONE);
     op.add_table.table = table;
     return append(p, label, op, p->values[x].rows, p->values[x].cols, TUB_WIDE);
+}
+
+tub_value tub_add(tub_program *p, const char *label, tub_value a, tub_value b)
+{
+    if (!is_value(p, a) || !is_value(p, b) || p->values[a].rows != p->values[b].rows ||
+        p->values[a].cols != p->values[b].cols || p->values[a].width != TUB_WIDE || p->values[b].width != TUB_WIDE)
+        return mistake(p, label, "the summands don't fit");
+    return append(p, label, new_op(TUB_OP_ADD, a, b, TUB_NONE), p->values[a].rows, p->values[a].cols, TUB_WIDE);
 }
 
 tub_value tub_prepend(tub_program *p, const char *label, tub_value x, tub_tensor rows)
@@ -204,15 +231,47 @@ tub_value tub_rotate(tub_program *p, const char *label, tub_value x, tub_tensor 
 
 tub_value tub_attention(tub_program *p, const char *label, tub_value qkv, int heads, int dim, double scale)
 {
-    if (!is_value(p, qkv) || p->values[qkv].width != TUB_NARROW || p->values[qkv].cols != 3 * heads * dim)
-        return mistake(p, label, "q, k and v don't fit");
-    tub_op op = new_op(TUB_OP_ATTENTION, qkv, qkv, qkv);
-    op.attention.k_column = heads * dim;
-    op.attention.v_column = 2 * heads * dim;
+    return tub_attention_groups(p, label, qkv, heads, dim, scale, 1);
+}
+
+static tub_op new_attention(tub_value q, tub_value k, tub_value v, int heads, int dim, double scale, int groups)
+{
+    tub_op op = new_op(TUB_OP_ATTENTION, q, k, v);
     op.attention.heads = heads;
     op.attention.dim = dim;
     op.attention.scale = scale;
+    op.attention.groups = groups;
+    return op;
+}
+
+tub_value tub_attention_groups(tub_program *p, const char *label, tub_value qkv, int heads, int dim, double scale,
+                               int groups)
+{
+    if (!is_value(p, qkv) || p->values[qkv].width != TUB_NARROW || p->values[qkv].cols != 3 * heads * dim)
+        return mistake(p, label, "q, k and v don't fit");
+    if (groups < 1 || p->values[qkv].rows % groups)
+        return mistake(p, label, "the groups don't divide the rows");
+    tub_op op = new_attention(qkv, qkv, qkv, heads, dim, scale, groups);
+    op.attention.k_column = heads * dim;
+    op.attention.v_column = 2 * heads * dim;
     return append(p, label, op, p->values[qkv].rows, heads * dim, TUB_NARROW);
+}
+
+tub_value tub_attention_values(tub_program *p, const char *label, tub_value q, tub_value k, tub_value v, int heads,
+                               int dim, double scale, int groups)
+{
+    const tub_value values[3] = {q, k, v};
+    for (int i = 0; i < 3; i++) {
+        if (!is_value(p, values[i]) || p->values[values[i]].width != TUB_NARROW ||
+            p->values[values[i]].cols != heads * dim)
+            return mistake(p, label, "q, k or v doesn't fit");
+        if (groups < 1 || p->values[values[i]].rows % groups)
+            return mistake(p, label, "the groups don't divide the rows");
+    }
+    if (p->values[k].rows != p->values[v].rows)
+        return mistake(p, label, "k and v don't fit");
+    return append(p, label, new_attention(q, k, v, heads, dim, scale, groups), p->values[q].rows, heads * dim,
+                  TUB_NARROW);
 }
 
 tub_value tub_attention_pool(tub_program *p, const char *label, tub_tensor query, tub_value kv, int heads, int dim,
@@ -221,12 +280,9 @@ tub_value tub_attention_pool(tub_program *p, const char *label, tub_tensor query
     if (!is_value(p, kv) || p->values[kv].width != TUB_NARROW || p->values[kv].cols != 2 * heads * dim || !query.data ||
         tub_tensor_count(&query) % (heads * dim))
         return mistake(p, label, "the query, k and v don't fit");
-    tub_op op = new_op(TUB_OP_ATTENTION, TUB_NONE, kv, kv);
+    tub_op op = new_attention(TUB_NONE, kv, kv, heads, dim, scale, 1);
     op.attention.query = query;
     op.attention.v_column = heads * dim;
-    op.attention.heads = heads;
-    op.attention.dim = dim;
-    op.attention.scale = scale;
     return append(p, label, op, (int)(tub_tensor_count(&query) / (heads * dim)), heads * dim, TUB_NARROW);
 }
 
@@ -247,6 +303,27 @@ tub_value tub_rows(tub_program *p, const char *label, tub_value x, int first, in
     op.rows.first = first;
     op.rows.count = count;
     return append(p, label, op, count, p->values[x].cols, p->values[x].width);
+}
+
+tub_value tub_gather(tub_program *p, const char *label, tub_value x, const int *index, int count)
+{
+    if (!is_value(p, x) || !index)
+        return mistake(p, label, "operand missing");
+    for (int i = 0; i < count; i++)
+        if (index[i] < 0 || index[i] >= p->values[x].rows)
+            return mistake(p, label, "no such row");
+    tub_op op = new_op(TUB_OP_GATHER, x, TUB_NONE, TUB_NONE);
+    op.gather.index = index;
+    return append(p, label, op, count, p->values[x].cols, p->values[x].width);
+}
+
+tub_value tub_concat(tub_program *p, const char *label, tub_value a, tub_value b)
+{
+    if (!is_value(p, a) || !is_value(p, b) || p->values[a].cols != p->values[b].cols ||
+        p->values[a].width != p->values[b].width)
+        return mistake(p, label, "the parts don't fit");
+    return append(p, label, new_op(TUB_OP_CONCAT, a, b, TUB_NONE), p->values[a].rows + p->values[b].rows,
+                  p->values[a].cols, p->values[a].width);
 }
 
 tub_value tub_mean(tub_program *p, const char *label, tub_value x)

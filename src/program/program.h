@@ -41,11 +41,14 @@ typedef enum tub_op_kind {
     TUB_OP_LINEAR,      // act(x Wt + b) * scale + residual
     TUB_OP_NORM,        // layer or RMS norm over each row
     TUB_OP_ADD_TABLE,   // x + constant
+    TUB_OP_ADD,         // a + b
     TUB_OP_PREPEND,     // constant rows before the rows of x
     TUB_OP_ROTATE,      // rotary position embedding of column slices
     TUB_OP_ATTENTION,   // softmax(q kT * scale) v, per head
     TUB_OP_GATE,        // act(first half of the columns) * second half
     TUB_OP_ROWS,        // a range of rows
+    TUB_OP_GATHER,      // rows by a constant list
+    TUB_OP_CONCAT,      // the rows of a, then those of b
     TUB_OP_MEAN,        // mean over all rows
     TUB_OP_COUNT
 } tub_op_kind;
@@ -59,7 +62,11 @@ typedef enum tub_activation {
     TUB_ACT_TANH,
 } tub_activation;
 
-typedef enum tub_norm { TUB_NORM_LAYER, TUB_NORM_RMS } tub_norm;
+typedef enum tub_norm {
+    TUB_NORM_LAYER,         // (x - mean) / sqrt(variance + eps) * weight + bias
+    TUB_NORM_RMS,           // x / sqrt(mean of squares + eps) * weight
+    TUB_NORM_L2,            // x / max(||x||, eps) * weight
+} tub_norm;
 
 typedef enum tub_pairing {
     TUB_PAIR_INTERLEAVED,   // out[2i] = x[2i] cos[2i] - x[2i+1] sin[2i];  out[2i+1] = x[2i+1] cos[2i+1] + x[2i] sin[2i+1]
@@ -73,21 +80,22 @@ typedef struct tub_op {
     const char *label;      // what it is in the network: "layer 3 attention", static or the program's
     union {
         struct {            // frames of the item, kernel (kt, ky, kx) = stride; vector order (c, t, y, x), x fastest;
-            int kt, ky, kx; // rows ordered (t, y, x); the right and bottom remainders are dropped
-        } patches;
+            int kt, ky, kx; // rows ordered (t, y, x); the right and bottom remainders are dropped. An item of fewer
+        } patches;          // than kt frames counts as kt times itself, one after the other
         struct {            // in: x narrow [r, K], residual (wide [r, N] or NONE)
             tub_tensor weight;      // [N, K] (more dims are flattened: [N, product])
             tub_tensor bias;        // [N]; data NULL: none
             tub_tensor scale;       // [N] LayerScale, after the activation, before the residual; data NULL: none
             tub_activation activation;
         } linear;
-        struct {            // in: x
-            tub_norm kind;
-            tub_tensor weight;      // [cols]
-            tub_tensor bias;        // [cols]; data NULL: none
+        struct {            // in: x. `count` slices of `dim` columns from column 0 are normed, each by itself; the columns
+            tub_norm kind;  // behind them stay as they are
+            tub_tensor weight;      // [count * dim]
+            tub_tensor bias;        // [count * dim]; data NULL: none
             double eps;
+            int dim, count;         // the whole row: cols and 1
         } norm;
-        struct {            // in: x wide [r, c]
+        struct {            // in: x [r, c]
             tub_tensor table;       // [r, c]
         } add_table;
         struct {            // in: x [r, c] -> [R + r, c]
@@ -103,6 +111,7 @@ typedef struct tub_op {
         struct {            // in: q, k, v (may be the same value with different columns)
             int q_column, k_column, v_column;   // first column of each
             int heads, dim;
+            int groups;             // equal runs of rows: queries of a run see the keys and values of the same run
             double scale;
             tub_tensor query;       // in[0] NONE: constant queries [rows, heads*dim] instead
         } attention;
@@ -112,6 +121,9 @@ typedef struct tub_op {
         struct {
             int first, count;
         } rows;
+        struct {            // in: x [r, c]
+            const int *index;       // [rows of out], the model's: rows of x in any order, repeats allowed
+        } gather;
     };
 } tub_op;
 
@@ -156,17 +168,30 @@ tub_value tub_linear_residual(tub_program *p, const char *label, tub_value x, tu
                               tub_tensor scale, tub_value residual);
 tub_value tub_norm_rows(tub_program *p, const char *label, tub_value x, tub_norm kind, tub_tensor weight,
                         tub_tensor bias, double eps, tub_width width);
-tub_value tub_add_table(tub_program *p, const char *label, tub_value x, tub_tensor table);
+// Several slices of a row, each normed by itself: `count` times `dim` columns (q and k of a stacked qkv). Width kept.
+tub_value tub_norm_slices(tub_program *p, const char *label, tub_value x, tub_norm kind, tub_tensor weight, double eps,
+                          int dim, int count);
+tub_value tub_add_table(tub_program *p, const char *label, tub_value x, tub_tensor table);   // any width -> wide
+tub_value tub_add(tub_program *p, const char *label, tub_value a, tub_value b);              // wide both
 tub_value tub_prepend(tub_program *p, const char *label, tub_value x, tub_tensor rows);
 tub_value tub_rotate(tub_program *p, const char *label, tub_value x, tub_tensor cosine, tub_tensor sine, int heads,
                      int dim, int blocks, int skip, tub_pairing pairing);
-// Self-attention over a stacked [r, 3*heads*dim] value: q | k | v.
+// Self-attention over a stacked [r, 3*heads*dim] value: q | k | v. `groups` (1: none): equal runs of rows that attend
+// among themselves.
 tub_value tub_attention(tub_program *p, const char *label, tub_value qkv, int heads, int dim, double scale);
+tub_value tub_attention_groups(tub_program *p, const char *label, tub_value qkv, int heads, int dim, double scale,
+                               int groups);
+// q, k and v apart, [rows, heads*dim] each; k and v may have more or fewer rows than q.
+tub_value tub_attention_values(tub_program *p, const char *label, tub_value q, tub_value k, tub_value v, int heads,
+                               int dim, double scale, int groups);
 // Constant queries over a stacked [r, 2*heads*dim] value: k | v. Result narrow [query rows, heads*dim].
 tub_value tub_attention_pool(tub_program *p, const char *label, tub_tensor query, tub_value kv, int heads, int dim,
                              double scale);
 tub_value tub_gate(tub_program *p, const char *label, tub_value x, tub_activation activation);
 tub_value tub_rows(tub_program *p, const char *label, tub_value x, int first, int count);   // width kept
+// `index`: rows of x, the model's memory. Width kept.
+tub_value tub_gather(tub_program *p, const char *label, tub_value x, const int *index, int count);
+tub_value tub_concat(tub_program *p, const char *label, tub_value a, tub_value b);           // of one width, which is kept
 tub_value tub_mean(tub_program *p, const char *label, tub_value x);                          // wide [1, cols]
 
 // Names the outputs and checks the whole. Errors: TUB_ERROR_INTERNAL with the first mistake.

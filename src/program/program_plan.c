@@ -10,8 +10,10 @@
 
 const char *tub_op_name(tub_op_kind kind)
 {
-    static const char *const names[TUB_OP_COUNT] = {"patches", "linear",    "norm", "add-table", "prepend",
-                                                    "rotate",  "attention", "gate", "rows",      "mean"};
+    static const char *const names[TUB_OP_COUNT] = {
+        "patches", "linear", "norm", "add-table", "add",    "prepend", "rotate",
+        "attention", "gate", "rows", "gather",    "concat", "mean",
+    };
     return kind < TUB_OP_COUNT ? names[kind] : "?";
 }
 
@@ -23,11 +25,15 @@ double tub_op_flops(const tub_program *p, const tub_op *op)
     case TUB_OP_LINEAR:
         return 2.0 * size * p->values[op->in[0]].cols;
     case TUB_OP_ATTENTION:
-        return 4.0 * size * p->values[op->in[1]].rows;
+        return 4.0 * size * p->values[op->in[1]].rows / op->attention.groups;
     case TUB_OP_PATCHES:
     case TUB_OP_PREPEND:
     case TUB_OP_ROWS:
+    case TUB_OP_GATHER:
+    case TUB_OP_CONCAT:
         return 0;
+    case TUB_OP_ADD:
+        return size;
     case TUB_OP_NORM:
         return 8.0 * size;
     case TUB_OP_MEAN:

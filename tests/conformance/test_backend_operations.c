@@ -52,6 +52,12 @@ static tub_value build_patches(fixture *f, const start_values *s)
     return s->patches;
 }
 
+static tub_value build_repeated_patches(fixture *f, const start_values *s)
+{
+    (void)s;
+    return tub_patches(f->program, "patches", f->input.frames + between(f, 1, 2), 2, 2);
+}
+
 static tub_value build_linear(fixture *f, const start_values *s)
 {
     const int cols = between(f, 1, 200), k = f->program->values[s->patches].cols;
@@ -78,11 +84,57 @@ static tub_value build_norm(fixture *f, const start_values *s)
                          vector(f, cols, 1, 0.3), bias, 1e-5, between(f, 0, 1) ? TUB_WIDE : TUB_NARROW);
 }
 
+// One slice and the columns behind it, or several.
+static tub_value build_norm_slices(fixture *f, const start_values *s)
+{
+    const int dim = between(f, 2, 90), count = between(f, 1, 3);
+    const tub_norm kind = (tub_norm[]){TUB_NORM_LAYER, TUB_NORM_RMS, TUB_NORM_L2}[between(f, 0, 2)];
+    const tub_value x =
+        project(f, s->patches, dim * count + between(f, 0, 1) * between(f, 1, 50), (tub_width)between(f, 0, 1));
+    return tub_norm_slices(f->program, "slices", x, kind, vector(f, dim * count, 1, 0.3),
+                           kind == TUB_NORM_L2 ? 1e-12 : 1e-6, dim, count);
+}
+
 static tub_value build_add_table(fixture *f, const start_values *s)
 {
     const int cols = between(f, 1, 100);
-    const tub_value x = project(f, s->patches, cols, TUB_WIDE);
+    const tub_value x = project(f, s->patches, cols, (tub_width)between(f, 0, 1));
     return tub_add_table(f->program, "table", x, constant(f, any_type(f), s->rows, cols, 0, 1));
+}
+
+// Summands of their own, or views of one value that lie across each other.
+static tub_value build_add(fixture *f, const start_values *s)
+{
+    const int cols = between(f, 1, 100);
+    const tub_value x = project(f, s->patches, cols, TUB_WIDE);
+    if (s->rows == 1 || between(f, 0, 1))
+        return tub_add(f->program, "add", x, project(f, s->patches, cols, TUB_WIDE));
+    return tub_add(f->program, "add", tub_rows(f->program, "upper", x, 0, s->rows - 1),
+                   tub_rows(f->program, "lower", x, 1, s->rows - 1));
+}
+
+// `count` rows of x in any order.
+static tub_value shuffled(fixture *f, tub_value x, int count)
+{
+    int *index = tub_arena_alloc(&f->arena, (size_t)count, sizeof *index);
+    assert_non_null(index);
+    for (int i = 0; i < count; i++)
+        index[i] = between(f, 0, f->program->values[x].rows - 1);
+    return tub_gather(f->program, "gather", x, index, count);
+}
+
+static tub_value build_gather(fixture *f, const start_values *s)
+{
+    const tub_value x = project(f, s->patches, between(f, 1, 100), (tub_width)between(f, 0, 1));
+    return shuffled(f, x, between(f, 1, 2 * s->rows));
+}
+
+static tub_value build_concat(fixture *f, const start_values *s)
+{
+    const int cols = between(f, 1, 100);
+    const tub_width width = (tub_width)between(f, 0, 1);
+    const tub_value x = project(f, s->patches, cols, width);
+    return tub_concat(f->program, "concat", x, shuffled(f, project(f, s->patches, cols, width), between(f, 1, 9)));
 }
 
 static tub_value build_prepend(fixture *f, const start_values *s)
@@ -112,6 +164,25 @@ static tub_value build_attention(fixture *f, const start_values *s)
     const int heads = between(f, 1, 4), dim = any_dim(f);
     const tub_value x = project(f, s->patches, 3 * heads * dim, TUB_NARROW);
     return tub_attention(f->program, "attention", x, heads, dim, 2.0 / sqrt(dim));
+}
+
+// Groups of few keys and of many.
+static tub_value build_attention_groups(fixture *f, const start_values *s)
+{
+    const int heads = between(f, 1, 4), dim = any_dim(f), groups = between(f, 1, 7);
+    const int rows = between(f, 0, 1) ? between(f, 1, 32) : between(f, 33, 70);
+    const tub_value x = shuffled(f, project(f, s->patches, 3 * heads * dim, TUB_NARROW), groups * rows);
+    return tub_attention_groups(f->program, "attention", x, heads, dim, 2.0 / sqrt(dim), groups);
+}
+
+static tub_value build_attention_values(fixture *f, const start_values *s)
+{
+    const int heads = between(f, 1, 4), dim = any_dim(f), groups = between(f, 1, 3);
+    const tub_value q = shuffled(f, project(f, s->patches, heads * dim, TUB_NARROW), groups * between(f, 1, 9));
+    const int keys = groups * between(f, 1, 50);
+    const tub_value k = shuffled(f, project(f, s->patches, heads * dim, TUB_NARROW), keys);
+    const tub_value v = shuffled(f, project(f, s->patches, heads * dim, TUB_NARROW), keys);
+    return tub_attention_values(f->program, "attention", q, k, v, heads, dim, 2.0 / sqrt(dim), groups);
 }
 
 static tub_value build_attention_pool(fixture *f, const start_values *s)
@@ -145,16 +216,23 @@ static const struct {
     build build;
 } builders[] = {
     {"patches", build_patches},
+    {"patches of a repeated item", build_repeated_patches},
     {"linear", build_linear},
     {"linear with residual", build_residual},
     {"norm", build_norm},
+    {"norm of slices", build_norm_slices},
     {"add-table", build_add_table},
+    {"add", build_add},
     {"prepend", build_prepend},
     {"rotate", build_rotate},
     {"attention", build_attention},
+    {"attention in groups", build_attention_groups},
+    {"attention of values apart", build_attention_values},
     {"attention with constant queries", build_attention_pool},
     {"gate", build_gate},
     {"rows", build_rows},
+    {"gather", build_gather},
+    {"concat", build_concat},
     {"mean", build_mean},
 };
 

@@ -77,8 +77,104 @@ static void first_mistake_is_kept(void **state)
     assert_non_null(strstr(err.text, "embed"));
     tub_program_free(&p);
     p = begin();
-    assert_int_equal(tub_patches(p, "patches", 4, 4, 4), TUB_NONE);
+    assert_int_equal(tub_patches(p, "patches", 2, 10, 4), TUB_NONE);
     assert_int_equal(tub_program_end(p, 0, 0, NULL), TUB_ERROR_INTERNAL);
+    tub_program_free(&p);
+}
+
+// Two frames count as 4 * 2 where a patch takes 4.
+static void repeats_short_items(void **state)
+{
+    (void)state;
+    tub_program *p = begin();
+    tub_value x = tub_patches(p, "patches", 4, 4, 4);
+    assert_int_equal(p->values[x].rows, 2 * 4);
+    assert_int_equal(p->values[x].cols, 3 * 4 * 16);
+    tub_program_free(&p);
+}
+
+typedef tub_value (*wrong)(tub_program *p, tub_value narrow, tub_value wide);
+
+static tub_value add_of_narrow(tub_program *p, tub_value narrow, tub_value wide)
+{
+    return tub_add(p, "wrong", wide, narrow);
+}
+
+static tub_value concat_of_two_widths(tub_program *p, tub_value narrow, tub_value wide)
+{
+    return tub_concat(p, "wrong", wide, narrow);
+}
+
+static tub_value gather_of_no_row(tub_program *p, tub_value narrow, tub_value wide)
+{
+    (void)narrow;
+    return tub_gather(p, "wrong", wide, (const int[]){0, 4}, 2);
+}
+
+static tub_value gather_of_nothing(tub_program *p, tub_value narrow, tub_value wide)
+{
+    (void)narrow;
+    return tub_gather(p, "wrong", wide, (const int[]){0}, 0);
+}
+
+static tub_value uneven_groups(tub_program *p, tub_value narrow, tub_value wide)
+{
+    (void)wide;
+    return tub_attention_groups(p, "wrong", narrow, 1, 4, 0.5, 3);
+}
+
+static tub_value values_of_other_heads(tub_program *p, tub_value narrow, tub_value wide)
+{
+    (void)wide;
+    return tub_attention_values(p, "wrong", narrow, narrow, narrow, 2, 4, 0.5, 1);
+}
+
+static tub_value keys_without_values(tub_program *p, tub_value narrow, tub_value wide)
+{
+    (void)wide;
+    return tub_attention_values(p, "wrong", narrow, narrow, tub_rows(p, "rows", narrow, 0, 2), 3, 4, 0.5, 1);
+}
+
+static tub_value slices_beyond_the_row(tub_program *p, tub_value narrow, tub_value wide)
+{
+    (void)wide;
+    return tub_norm_slices(p, "wrong", narrow, TUB_NORM_L2, vector(16), 1e-12, 8, 2);
+}
+
+static void refuses_what_does_not_fit(void **state)
+{
+    (void)state;
+    static const wrong cases[] = {add_of_narrow,     concat_of_two_widths,  gather_of_no_row,    gather_of_nothing,
+                                  uneven_groups,     values_of_other_heads, keys_without_values, slices_beyond_the_row};
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        tub_program *p = begin();
+        tub_value x = tub_patches(p, "patches", 2, 4, 4);
+        tub_value narrow = tub_linear(p, "narrow", x, matrix(12, 96), tub_no_tensor(), TUB_ACT_NONE, TUB_NARROW);
+        tub_value wide = tub_linear(p, "wide", x, matrix(12, 96), tub_no_tensor(), TUB_ACT_NONE, TUB_WIDE);
+        assert_int_equal(p->status, TUB_OK);
+        assert_int_equal(cases[i](p, narrow, wide), TUB_NONE);
+        assert_non_null(strstr(p->error.text, "wrong"));
+        tub_program_free(&p);
+    }
+}
+
+static void counts_groups_and_copies(void **state)
+{
+    (void)state;
+    tub_program *p = begin();
+    tub_value x = tub_patches(p, "patches", 2, 4, 4);
+    tub_value qkv = tub_linear(p, "qkv", x, matrix(12, 96), tub_no_tensor(), TUB_ACT_NONE, TUB_NARROW);
+    tub_value all = tub_attention(p, "all", qkv, 1, 4, 0.5);
+    tub_value halves = tub_attention_groups(p, "halves", qkv, 1, 4, 0.5, 2);
+    tub_value twice = tub_concat(p, "twice", all, halves);
+    assert_true(tub_op_flops(p, &p->ops[p->values[all].first_op]) == 4.0 * 4 * 4 * 4);
+    assert_true(tub_op_flops(p, &p->ops[p->values[halves].first_op]) == 4.0 * 4 * 4 * 2);
+    assert_true(tub_op_flops(p, &p->ops[p->values[twice].first_op]) == 0);
+    assert_int_equal(p->values[twice].rows, 8);
+    assert_string_equal(tub_op_name(TUB_OP_PATCHES), "patches");
+    assert_string_equal(tub_op_name(TUB_OP_ADD), "add");
+    assert_string_equal(tub_op_name(TUB_OP_GATHER), "gather");
+    assert_string_equal(tub_op_name(TUB_OP_MEAN), "mean");
     tub_program_free(&p);
 }
 
@@ -131,6 +227,9 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(builds_and_counts),
         cmocka_unit_test(first_mistake_is_kept),
+        cmocka_unit_test(repeats_short_items),
+        cmocka_unit_test(refuses_what_does_not_fit),
+        cmocka_unit_test(counts_groups_and_copies),
         cmocka_unit_test(needed_without_tokens),
         cmocka_unit_test(live_values_never_overlap),
     };

@@ -1,6 +1,7 @@
-// ATTENTION: for one head, keys and values are packed; then for each block of queries the scores, their softmax in
+// ATTENTION: for one head of one group, keys and values are packed; then for each block of queries the scores, their softmax in
 // place, and the mix of the values. The scores never leave the cache. oneDNN's fast kernels want rows that follow each
-// other, so the queries of the head are gathered, and the softmax closes up the narrow rows.
+// other, so the queries of the head are gathered, and the softmax closes up the narrow rows. Groups of few keys are not
+// worth the calls: our own kernel takes them as they lie.
 #include <string.h>
 
 #include "fail.h"
@@ -10,7 +11,9 @@ enum {
     BLOCK_ROWS = 112,           // most queries at once
     FEWEST_ROWS = 16,
     SCORE_BYTES = 704 * 1024,   // what the scores of a block may take of the second-level cache
-    GROUP_ROWS = 448,           // queries for which keys and values are packed again
+    SPAN_ROWS = 448,            // queries for which keys and values are packed again
+    FEW_KEYS = 32,              // most keys that our own kernel takes
+    RUN_ROWS = 64,              // queries of a unit then
 };
 
 static size_t rounded(size_t bytes)
@@ -60,48 +63,91 @@ static tub_status attend(const tub_executable *e, const tub_step *step, int bloc
     return TUB_OK;
 }
 
+// Where a group's queries, keys and values begin.
+typedef struct operands {
+    const char *q, *k, *v;
+    char *out;
+    size_t q_stride, out_stride;    // bytes
+} operands;
+
+static operands operands_of(const tub_run *run, const tub_step *step, int item, int group)
+{
+    const tub_executable *e = run->executable;
+    const tub_attention_step *a = &step->attention;
+    const tub_op *op = &step->op;
+    const size_t narrow = e->kernels->narrow_bytes;
+    operands o = {.out = tub_row(run, op->out, item, group * a->queries),
+                  .out_stride = (size_t)e->values[op->out].cols * narrow};
+    o.k = (char *)tub_row(run, op->in[1], item, group * a->keys) + (size_t)op->attention.k_column * narrow;
+    o.v = (char *)tub_row(run, op->in[2], item, group * a->keys) + (size_t)op->attention.v_column * narrow;
+    o.q = a->query;
+    o.q_stride = o.out_stride;
+    if (!a->query) {
+        o.q = (char *)tub_row(run, op->in[0], item, group * a->queries) + (size_t)op->attention.q_column * narrow;
+        o.q_stride = (size_t)e->values[op->in[0]].cols * narrow;
+    }
+    return o;
+}
+
 static tub_status attention_unit(const tub_run *run, const tub_step *step, int item, int unit, int member,
                                  tub_error *err)
 {
     const tub_executable *e = run->executable;
     const tub_attention_step *a = &step->attention;
-    const tub_op *op = &step->op;
     const areas s = areas_of(e, a, member);
-    const size_t narrow = e->kernels->narrow_bytes;
-    const int head = unit / a->groups, group = unit % a->groups;
-    const size_t shift = (size_t)(head * a->dim);
-    const char *k = (char *)tub_row(run, op->in[1], item, 0) + ((size_t)op->attention.k_column + shift) * narrow;
-    const char *v = (char *)tub_row(run, op->in[2], item, 0) + ((size_t)op->attention.v_column + shift) * narrow;
-    TUB_TRY(tub_packer_run(a->pack_keys, member, k, s.keys, s.dnnl, err));
-    TUB_TRY(tub_packer_run(a->pack_values, member, v, s.values, s.dnnl, err));
-    const char *q = a->query ? a->query
-                             : (char *)tub_row(run, op->in[0], item, 0) + (size_t)op->attention.q_column * narrow;
-    const size_t out_stride = (size_t)e->values[op->out].cols * narrow;
-    const size_t q_stride = a->query ? out_stride : (size_t)e->values[op->in[0]].cols * narrow;
-    for (int block = group * a->group_blocks; block < (group + 1) * a->group_blocks && block < a->blocks; block++) {
-        const int row = block * a->block_rows;
-        char *out = (char *)tub_row(run, op->out, item, row) + shift * narrow;
-        TUB_TRY(attend(e, step, block, q + (size_t)row * q_stride + shift * narrow, q_stride, out, out_stride, member, err));
+    const int span = unit % a->spans, head = unit / a->spans % a->heads;
+    const operands o = operands_of(run, step, item, unit / a->spans / a->heads);
+    const size_t shift = (size_t)(head * a->dim) * e->kernels->narrow_bytes;
+    TUB_TRY(tub_packer_run(a->pack_keys, member, o.k + shift, s.keys, s.dnnl, err));
+    TUB_TRY(tub_packer_run(a->pack_values, member, o.v + shift, s.values, s.dnnl, err));
+    for (int block = span * a->span_blocks; block < (span + 1) * a->span_blocks && block < a->blocks; block++) {
+        const size_t row = (size_t)(block * a->block_rows);
+        TUB_TRY(attend(e, step, block, o.q + row * o.q_stride + shift, o.q_stride, o.out + row * o.out_stride + shift,
+                       o.out_stride, member, err));
     }
     return TUB_OK;
 }
 
-static void choose_blocks(tub_attention_step *a, int queries)
+static tub_status few_unit(const tub_run *run, const tub_step *step, int item, int unit, int member, tub_error *err)
 {
+    (void)err;
+    const tub_executable *e = run->executable;
+    const tub_attention_step *a = &step->attention;
+    const tub_op *op = &step->op;
+    const size_t narrow = e->kernels->narrow_bytes;
+    float *scores = (float *)(void *)tub_scratch(e, member);
+    tub_attend few = {.queries = a->queries, .keys = a->keys, .dim = a->dim, .scale = (float)op->attention.scale};
+    few.k_stride = (size_t)e->values[op->in[1]].cols;
+    few.v_stride = (size_t)e->values[op->in[2]].cols;
+    for (int group = unit * a->run_groups; group < (unit + 1) * a->run_groups && group < a->groups; group++) {
+        const operands o = operands_of(run, step, item, group);
+        few.q_stride = o.q_stride / narrow;
+        few.out_stride = o.out_stride / narrow;
+        for (int head = 0; head < a->heads; head++) {
+            const size_t shift = (size_t)(head * a->dim) * narrow;
+            e->kernels->attend(&few, o.q + shift, o.k + shift, o.v + shift, o.out + shift, scores);
+        }
+    }
+    return TUB_OK;
+}
+
+static void choose_blocks(tub_attention_step *a)
+{
+    const int queries = a->queries;
     int most = SCORE_BYTES / (a->keys * (int)sizeof(float));
     most = most > BLOCK_ROWS ? BLOCK_ROWS : most < FEWEST_ROWS ? FEWEST_ROWS : most;
     a->blocks = (queries + most - 1) / most;
     a->block_rows = (queries + a->blocks - 1) / a->blocks;
     a->blocks = (queries + a->block_rows - 1) / a->block_rows;
-    a->groups = (queries + GROUP_ROWS - 1) / GROUP_ROWS;
-    a->group_blocks = (a->blocks + a->groups - 1) / a->groups;
-    a->groups = (a->blocks + a->group_blocks - 1) / a->group_blocks;
+    a->spans = (queries + SPAN_ROWS - 1) / SPAN_ROWS;
+    a->span_blocks = (a->blocks + a->spans - 1) / a->spans;
+    a->spans = (a->blocks + a->span_blocks - 1) / a->span_blocks;
 }
 
-static tub_status make_products(tub_executable *e, tub_attention_step *a, int queries, tub_error *err)
+static tub_status make_products(tub_executable *e, tub_attention_step *a, tub_error *err)
 {
     for (int last = 0; last < 2; last++) {
-        const int m = last ? queries - (a->blocks - 1) * a->block_rows : a->block_rows;
+        const int m = last ? a->queries - (a->blocks - 1) * a->block_rows : a->block_rows;
         const tub_matmul_shape scores = {.m = m, .k = a->dim, .n = a->keys, .bf16 = e->bf16};
         const tub_matmul_shape mix = {.m = m, .k = a->keys, .n = a->dim, .bf16 = e->bf16};
         TUB_TRY(tub_shelf_matmul(e, &scores, last ? a->scores[0] : NULL, &a->scores[last], err));
@@ -125,17 +171,22 @@ static tub_status own_query(tub_executable *e, tub_step *step, tub_error *err)
     return TUB_OK;
 }
 
-tub_status tub_attention_make(tub_executable *e, tub_step *step, tub_error *err)
+static void make_few(tub_executable *e, tub_step *step)
+{
+    tub_attention_step *a = &step->attention;
+    a->run_groups = RUN_ROWS / a->queries > 0 ? RUN_ROWS / a->queries : 1;
+    step->units = (a->groups + a->run_groups - 1) / a->run_groups;
+    step->unit = few_unit;
+    if (FEW_KEYS * sizeof(float) > e->tile_bytes)
+        e->tile_bytes = FEW_KEYS * sizeof(float);
+}
+
+static tub_status make_many(tub_executable *e, tub_step *step, tub_error *err)
 {
     tub_attention_step *a = &step->attention;
     const tub_op *op = &step->op;
-    const int queries = e->values[op->out].rows;
-    a->heads = op->attention.heads;
-    a->dim = op->attention.dim;
-    a->keys = e->values[op->in[1]].rows;
-    choose_blocks(a, queries);
-    TUB_TRY(own_query(e, step, err));
-    TUB_TRY(make_products(e, a, queries, err));
+    choose_blocks(a);
+    TUB_TRY(make_products(e, a, err));
     TUB_TRY(tub_shelf_packer(e, a->scores[0], 1, e->values[op->in[1]].cols, &a->pack_keys, err));
     TUB_TRY(tub_shelf_packer(e, a->mixes[0], e->values[op->in[2]].cols, 1, &a->pack_values, err));
     a->score_bytes = rounded((size_t)a->block_rows * (size_t)a->keys * sizeof(float));
@@ -145,7 +196,23 @@ tub_status tub_attention_make(tub_executable *e, tub_step *step, tub_error *err)
         a->score_bytes + 2 * a->mixed_bytes + a->key_bytes + rounded(tub_matmul_packed_bytes(a->mixes[0]));
     if (bytes > e->tile_bytes)
         e->tile_bytes = bytes;
-    step->units = a->heads * a->groups;
+    step->units = a->groups * a->heads * a->spans;
     step->unit = attention_unit;
+    return TUB_OK;
+}
+
+tub_status tub_attention_make(tub_executable *e, tub_step *step, tub_error *err)
+{
+    tub_attention_step *a = &step->attention;
+    const tub_op *op = &step->op;
+    a->heads = op->attention.heads;
+    a->dim = op->attention.dim;
+    a->groups = op->attention.groups;
+    a->queries = e->values[op->out].rows / a->groups;
+    a->keys = e->values[op->in[1]].rows / a->groups;
+    TUB_TRY(own_query(e, step, err));
+    if (a->keys > FEW_KEYS)
+        return make_many(e, step, err);
+    make_few(e, step);
     return TUB_OK;
 }

@@ -20,6 +20,13 @@ typedef struct tub_norm_params {
     tub_norm kind;
 } tub_norm_params;
 
+// A few queries against a few keys: [queries, dim], [keys, dim], rows that many elements apart.
+typedef struct tub_attend {
+    int queries, keys, dim;
+    size_t q_stride, k_stride, v_stride, out_stride;
+    float scale;
+} tub_attend;
+
 typedef struct tub_angles {
     const float *cosine, *sine; // [dim] of this row
     int heads, dim;
@@ -35,6 +42,8 @@ typedef struct tub_kernels {
     void (*norm_narrow)(const float *x, const tub_norm_params *params, void *out, int count);
     // out = exp(scale * (score - greatest)), narrow; returns 1 / their sum. `out` may begin at or before `scores`.
     float (*softmax)(const float *scores, float scale, void *out, int count);
+    // softmax(q kT * scale) v, all narrow; `scores`: room for a row of them.
+    void (*attend)(const tub_attend *a, const void *q, const void *k, const void *v, void *out, float *scores);
     void (*gate)(const void *x, tub_activation activation, void *out, int count);   // x: 2 * count narrow
     void (*rotate)(const void *x, const tub_angles *angles, void *out);             // narrow; out may be x
     void (*multiply)(const float *x, float factor, void *out, int count);           // narrow out

@@ -208,7 +208,9 @@ INLINE lanes norm_lanes(const tub_norm_params *p, lanes x, lanes mean, lanes fac
 INLINE void norm(const float *x, const tub_norm_params *p, float *wide, narrow *slim, int count)
 {
     const float middle = p->kind == TUB_NORM_LAYER ? row_mean(x, count) : 0;
-    const float factor = (float)(1.0 / sqrt((double)row_squares(x, middle, count) / count + p->eps));
+    const double squares = (double)row_squares(x, middle, count);
+    const double size = p->kind == TUB_NORM_L2 ? fmax(sqrt(squares), p->eps) : sqrt(squares / count + p->eps);
+    const float factor = (float)(1.0 / size);
     int i = 0;
     for (; i + LANES <= count; i += LANES) {
         const lanes y = norm_lanes(p, v_load(x + i), v_set(middle), v_set(factor), i, LANES);
@@ -275,6 +277,56 @@ static float softmax(const float *scores, float scale, void *weights, int count)
         a = a + v_load_part(kept, n, 0);
     }
     return 1.0f / v_sum(a + b);
+}
+
+INLINE float dot(const narrow *a, const narrow *b, int count)
+{
+    lanes sum = v_set(0);
+    int i = 0;
+    for (; i + LANES <= count; i += LANES)
+        sum = v_fma(n_load(a + i), n_load(b + i), sum);
+    if (i < count)
+        sum = v_fma(n_load_part(a + i, count - i), n_load_part(b + i, count - i), sum);
+    return v_sum(sum);
+}
+
+// scores = exp(scale * (score - greatest)); returns 1 / their sum.
+INLINE float exponentials(float *scores, float scale, int count)
+{
+    const float factor = scale * 1.44269504f;
+    const lanes f = v_set(factor), shift = v_set(-factor * greatest(scores, count));
+    lanes sum = v_set(0);
+    for (int i = 0; i < count; i += LANES) {
+        const int n = count - i < LANES ? count - i : LANES;
+        v_store_part(scores + i, n, exp2_lanes(v_fma(v_load_part(scores + i, n, 0), f, shift)));
+        sum = sum + v_load_part(scores + i, n, 0);
+    }
+    return 1.0f / v_sum(sum);
+}
+
+// out = factor * sum of weights[k] * v[k]
+INLINE void mix(const float *weights, const narrow *v, size_t stride, int keys, float factor, narrow *out, int count)
+{
+    for (int i = 0; i < count; i += LANES) {
+        const int n = count - i < LANES ? count - i : LANES;
+        lanes sum = v_set(0);
+        for (int k = 0; k < keys; k++) {
+            const narrow *from = v + (size_t)k * stride + i;
+            sum = v_fma(v_set(weights[k]), n == LANES ? n_load(from) : n_load_part(from, n), sum);
+        }
+        n_store_part(out + i, n, sum * v_set(factor));
+    }
+}
+
+static void attend(const tub_attend *a, const void *q, const void *k, const void *v, void *out, float *scores)
+{
+    for (int i = 0; i < a->queries; i++) {
+        const narrow *query = (const narrow *)q + (size_t)i * a->q_stride;
+        for (int j = 0; j < a->keys; j++)
+            scores[j] = dot(query, (const narrow *)k + (size_t)j * a->k_stride, a->dim);
+        const float factor = exponentials(scores, a->scale, a->keys);
+        mix(scores, v, a->v_stride, a->keys, factor, (narrow *)out + (size_t)i * a->out_stride, a->dim);
+    }
 }
 
 INLINE void gate_any(const narrow *x, tub_activation activation, narrow *out, int count)
@@ -389,6 +441,7 @@ const tub_kernels TABLE = {
     .norm_wide = norm_wide,
     .norm_narrow = norm_narrow,
     .softmax = softmax,
+    .attend = attend,
     .gate = gate,
     .rotate = rotate,
     .multiply = multiply,

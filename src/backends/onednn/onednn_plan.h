@@ -22,11 +22,14 @@ typedef struct tub_linear_step {
     tub_epilogue epilogue;      // residual filled in at run time
 } tub_linear_step;
 
-// Attention by (head) x (group of query blocks). Keys and values are packed once a unit.
+// Attention by (group of rows) x (head) x (span of query blocks). Keys and values are packed once a unit. Where the
+// groups have few keys, by (run of groups), all heads, without packing.
 typedef struct tub_attention_step {
-    int dim, keys, heads;
-    int block_rows, blocks;     // of queries
-    int group_blocks, groups;
+    int dim, keys, heads, groups;   // keys: of a group
+    int queries;                    // of a group
+    int block_rows, blocks;         // of queries
+    int span_blocks, spans;
+    int run_groups;                 // with few keys: groups of a unit
     tub_matmul *scores[2], *mixes[2];   // [last block]
     tub_packer *pack_keys, *pack_values;
     size_t score_bytes, mixed_bytes, key_bytes;
@@ -48,6 +51,7 @@ struct tub_step {
         tub_linear_step linear;
         tub_attention_step attention;
         tub_norm_params norm;
+        const int *index;       // of GATHER
         const float *table;     // of ADD_TABLE, PREPEND
         struct {
             const float *cosine, *sine;

@@ -49,21 +49,25 @@ static int replaceable(const tub_op *op)
     case TUB_OP_ROTATE:
     case TUB_OP_NORM:
     case TUB_OP_ADD_TABLE:
+    case TUB_OP_ADD:
         return op->in[0];
     default:
         return TUB_NONE;
     }
 }
 
+// No other operand may lie in the same memory: its rows could be overwritten before they are read.
 static bool may_replace(const state *s, int op, int operand)
 {
     const tub_op *o = &s->program->ops[op];
     if (operand == TUB_NONE)
         return false;
     const piece *in = &s->pieces[operand], *root = &s->pieces[in->root];
+    for (int k = 0; k < 4; k++)
+        if (o->in[k] != TUB_NONE && o->in[k] != operand && s->pieces[o->in[k]].root == in->root)
+            return false;
     return in->delta == 0 && root->until <= op && in->bytes == s->pieces[o->out].bytes &&
-           s->program->values[operand].width == s->program->values[o->out].width &&
-           (o->kind != TUB_OP_LINEAR || s->pieces[o->in[0]].root != in->root);
+           s->program->values[operand].width == s->program->values[o->out].width;
 }
 
 // Which values share memory, and when each piece is in use.

@@ -11,7 +11,9 @@ enum {
 
 typedef void (*row_function)(const tub_run *run, const tub_step *step, int item, int row, int member);
 
-static void patch_uint8(const tub_run *run, const tub_step *step, const void *const *frames, size_t corner, char *out)
+// `first`: the patch's first frame.
+static void patch_uint8(const tub_run *run, const tub_step *step, const void *const *frames, int first, size_t corner,
+                        char *out)
 {
     const tub_executable *e = run->executable;
     const tub_op *op = &step->op;
@@ -21,7 +23,7 @@ static void patch_uint8(const tub_run *run, const tub_step *step, const void *co
         const char *levels = (const char *)step->levels + (size_t)c * 256 * narrow;
         for (int t = 0; t < op->patches.kt; t++)
             for (int y = 0; y < op->patches.ky; y++) {
-                const uint8_t *from = (const uint8_t *)frames[t] + 3 * (corner + (size_t)y * width) + c;
+                const uint8_t *from = (const uint8_t *)frames[(first + t) % e->input.frames] + 3 * (corner + (size_t)y * width) + c;
                 if (narrow == 2)
                     for (int x = 0; x < op->patches.kx; x++)
                         ((uint16_t *)(void *)out)[x] = ((const uint16_t *)(const void *)levels)[from[3 * x]];
@@ -33,7 +35,8 @@ static void patch_uint8(const tub_run *run, const tub_step *step, const void *co
     }
 }
 
-static void patch_float(const tub_run *run, const tub_step *step, const void *const *frames, size_t corner, char *out)
+static void patch_float(const tub_run *run, const tub_step *step, const void *const *frames, int first, size_t corner,
+                        char *out)
 {
     const tub_executable *e = run->executable;
     const tub_op *op = &step->op;
@@ -41,7 +44,8 @@ static void patch_float(const tub_run *run, const tub_step *step, const void *co
     for (int c = 0; c < 3; c++)
         for (int t = 0; t < op->patches.kt; t++)
             for (int y = 0; y < op->patches.ky; y++) {
-                const float *from = (const float *)frames[t] + (size_t)c * plane + corner + (size_t)y * width;
+                const float *frame = frames[(first + t) % e->input.frames];
+                const float *from = frame + (size_t)c * plane + corner + (size_t)y * width;
                 e->kernels->narrow(from, out, op->patches.kx);
                 out += (size_t)op->patches.kx * e->kernels->narrow_bytes;
             }
@@ -55,12 +59,12 @@ static void patches_row(const tub_run *run, const tub_step *step, int item, int 
     const int across = in->width / op->patches.kx, down = in->height / op->patches.ky;
     const int left = row % across * op->patches.kx, top = row / across % down * op->patches.ky;
     const int first = row / across / down * op->patches.kt;
-    const void *const *frames = run->frames + (size_t)item * (size_t)in->frames + first;
+    const void *const *frames = run->frames + (size_t)item * (size_t)in->frames;
     const size_t corner = (size_t)top * (size_t)in->width + (size_t)left;
     if (in->is_float)
-        patch_float(run, step, frames, corner, tub_row(run, op->out, item, row));
+        patch_float(run, step, frames, first, corner, tub_row(run, op->out, item, row));
     else
-        patch_uint8(run, step, frames, corner, tub_row(run, op->out, item, row));
+        patch_uint8(run, step, frames, first, corner, tub_row(run, op->out, item, row));
 }
 
 // A row in float32: itself, or widened into the member's scratch.
@@ -78,21 +82,54 @@ static const float *wide_row(const tub_run *run, tub_value v, int item, int row,
 static void norm_row(const tub_run *run, const tub_step *step, int item, int row, int member)
 {
     const tub_executable *e = run->executable;
-    const tub_value_info *info = &e->values[step->op.out];
-    const float *x = wide_row(run, step->op.in[0], item, row, member);
-    void *out = tub_row(run, step->op.out, item, row);
-    if (info->width == TUB_WIDE)
-        e->kernels->norm_wide(x, &step->norm, out, info->cols);
-    else
-        e->kernels->norm_narrow(x, &step->norm, out, info->cols);
+    const tub_op *op = &step->op;
+    const float *x = wide_row(run, op->in[0], item, row, member);
+    char *out = tub_row(run, op->out, item, row);
+    const size_t element = tub_element_bytes(e, op->out);
+    const int normed = op->norm.dim * op->norm.count, cols = e->values[op->out].cols;
+    tub_norm_params params = step->norm;
+    for (int at = 0; at < normed; at += op->norm.dim) {
+        params.weight = step->norm.weight + at;
+        params.bias = step->norm.bias ? step->norm.bias + at : NULL;
+        if (e->values[op->out].width == TUB_WIDE)
+            e->kernels->norm_wide(x + at, &params, (float *)(void *)(out + (size_t)at * element), op->norm.dim);
+        else
+            e->kernels->norm_narrow(x + at, &params, out + (size_t)at * element, op->norm.dim);
+    }
+    // With columns left over, the operand has the result's type; it may be the result.
+    const char *from = tub_row(run, op->in[0], item, row);
+    if (normed < cols && from != out)
+        memcpy(out + (size_t)normed * element, from + (size_t)normed * element, (size_t)(cols - normed) * element);
 }
 
 static void add_table_row(const tub_run *run, const tub_step *step, int item, int row, int member)
 {
-    (void)member;
     const int cols = run->executable->values[step->op.out].cols;
-    run->executable->kernels->add(tub_row(run, step->op.in[0], item, row),
+    run->executable->kernels->add(wide_row(run, step->op.in[0], item, row, member),
                                   step->table + (size_t)row * (size_t)cols, tub_row(run, step->op.out, item, row), cols);
+}
+
+static void add_row(const tub_run *run, const tub_step *step, int item, int row, int member)
+{
+    (void)member;
+    const tub_op *op = &step->op;
+    run->executable->kernels->add(tub_row(run, op->in[0], item, row), tub_row(run, op->in[1], item, row),
+                                  tub_row(run, op->out, item, row), run->executable->values[op->out].cols);
+}
+
+// GATHER and CONCAT.
+static void copy_row(const tub_run *run, const tub_step *step, int item, int row, int member)
+{
+    (void)member;
+    const tub_executable *e = run->executable;
+    const tub_op *op = &step->op;
+    const int first = e->values[op->in[0]].rows;
+    const void *from;
+    if (op->kind == TUB_OP_GATHER)
+        from = tub_row(run, op->in[0], item, step->index[row]);
+    else
+        from = row < first ? tub_row(run, op->in[0], item, row) : tub_row(run, op->in[1], item, row - first);
+    memcpy(tub_row(run, op->out, item, row), from, (size_t)e->values[op->out].cols * tub_element_bytes(e, op->out));
 }
 
 static void prepend_row(const tub_run *run, const tub_step *step, int item, int row, int member)
@@ -142,6 +179,11 @@ static row_function function_of(tub_op_kind kind)
         return norm_row;
     case TUB_OP_ADD_TABLE:
         return add_table_row;
+    case TUB_OP_ADD:
+        return add_row;
+    case TUB_OP_GATHER:
+    case TUB_OP_CONCAT:
+        return copy_row;
     case TUB_OP_PREPEND:
         return prepend_row;
     case TUB_OP_ROTATE:
@@ -194,6 +236,17 @@ static tub_status own_levels(tub_executable *e, tub_step *step, tub_error *err)
     return TUB_OK;
 }
 
+static tub_status own_index(tub_executable *e, tub_step *step, tub_error *err)
+{
+    const size_t count = (size_t)e->values[step->op.out].rows;
+    int *index = tub_arena_alloc(&e->arena, count, sizeof *index);
+    if (!index)
+        return tub_fail_memory(err, "a list of rows");
+    memcpy(index, step->op.gather.index, count * sizeof *index);
+    step->index = index;
+    return TUB_OK;
+}
+
 static tub_status own_constants(tub_executable *e, tub_step *step, tub_error *err)
 {
     const tub_op *op = &step->op;
@@ -201,6 +254,8 @@ static tub_status own_constants(tub_executable *e, tub_step *step, tub_error *er
     switch (op->kind) {
     case TUB_OP_PATCHES:
         return own_levels(e, step, err);
+    case TUB_OP_GATHER:
+        return own_index(e, step, err);
     case TUB_OP_NORM:
         step->norm.kind = op->norm.kind;
         step->norm.eps = op->norm.eps;

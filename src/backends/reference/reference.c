@@ -68,7 +68,16 @@ static bool own(tub_arena *arena, tub_tensor *t)
     return true;
 }
 
-static bool own_constants(tub_arena *arena, tub_op *op)
+static bool own_index(tub_arena *arena, tub_op *op, int count)
+{
+    int *copy = tub_arena_alloc(arena, (size_t)count, sizeof *copy);
+    if (copy)
+        memcpy(copy, op->gather.index, (size_t)count * sizeof *copy);
+    op->gather.index = copy;
+    return copy != NULL;
+}
+
+static bool own_constants(tub_arena *arena, const tub_program *program, tub_op *op)
 {
     switch (op->kind) {
     case TUB_OP_LINEAR:
@@ -83,6 +92,8 @@ static bool own_constants(tub_arena *arena, tub_op *op)
         return own(arena, &op->rotate.cosine) && own(arena, &op->rotate.sine);
     case TUB_OP_ATTENTION:
         return own(arena, &op->attention.query);
+    case TUB_OP_GATHER:
+        return own_index(arena, op, program->values[op->out].rows);
     default:
         return true;
     }
@@ -100,7 +111,7 @@ static bool copy_program(tub_executable *e, const tub_program *program)
     memcpy(e->program.values, program->values, values * sizeof *program->values);
     for (size_t i = 0; i < ops; i++) {
         e->program.ops[i].label = NULL;
-        if (!own_constants(&e->arena, &e->program.ops[i]))
+        if (!own_constants(&e->arena, program, &e->program.ops[i]))
             return false;
     }
     return true;

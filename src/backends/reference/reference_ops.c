@@ -62,11 +62,12 @@ static void patches(const tub_reference_step *step, int item, int row, float *ou
         for (int t = 0; t < kt; t++)
             for (int y = 0; y < ky; y++)
                 for (int x = 0; x < kx; x++) {
+                    const void *frame = frames[(first + t) % in->frames];
                     size_t pixel = (size_t)(top + y) * (size_t)in->width + (size_t)(left + x);
                     if (in->is_float)
-                        *out++ = ((const float *)frames[first + t])[(size_t)c * in->height * in->width + pixel];
+                        *out++ = ((const float *)frame)[(size_t)c * in->height * in->width + pixel];
                     else
-                        *out++ = in->table[c][((const uint8_t *)frames[first + t])[3 * pixel + c]];
+                        *out++ = in->table[c][((const uint8_t *)frame)[3 * pixel + c]];
                 }
 }
 
@@ -84,12 +85,9 @@ static void linear(const tub_reference_step *step, int item, int row, float *out
     }
 }
 
-static void norm(const tub_reference_step *step, int item, int row, float *out)
+static void norm_slice(const tub_op *op, const float *x, const float *weight, const float *bias, float *out)
 {
-    const tub_op *op = step->op;
-    const float *x = tub_reference_at(step, op->in[0], item, row);
-    const float *weight = op->norm.weight.data, *bias = op->norm.bias.data;
-    const int n = info(step, op->out)->cols;
+    const int n = op->norm.dim;
     double mean = 0, squares = 0;
     if (op->norm.kind == TUB_NORM_LAYER) {
         for (int j = 0; j < n; j++)
@@ -98,9 +96,21 @@ static void norm(const tub_reference_step *step, int item, int row, float *out)
     }
     for (int j = 0; j < n; j++)
         squares += (x[j] - mean) * (x[j] - mean);
-    const double factor = 1.0 / sqrt(squares / n + op->norm.eps);
+    const double size = op->norm.kind == TUB_NORM_L2 ? fmax(sqrt(squares), op->norm.eps)
+                                                     : sqrt(squares / n + op->norm.eps);
     for (int j = 0; j < n; j++)
-        out[j] = (float)((x[j] - mean) * factor * weight[j] + (bias ? bias[j] : 0));
+        out[j] = (float)((x[j] - mean) / size * weight[j] + (bias ? bias[j] : 0));
+}
+
+static void norm(const tub_reference_step *step, int item, int row, float *out)
+{
+    const tub_op *op = step->op;
+    const float *x = tub_reference_at(step, op->in[0], item, row);
+    const float *weight = op->norm.weight.data, *bias = op->norm.bias.data;
+    const int n = info(step, op->out)->cols, normed = op->norm.count * op->norm.dim;
+    for (int at = 0; at < normed; at += op->norm.dim)
+        norm_slice(op, x + at, weight + at, bias ? bias + at : NULL, out + at);
+    memcpy(out + normed, x + normed, (size_t)(n - normed) * sizeof *out);
 }
 
 static void add_table(const tub_reference_step *step, int item, int row, float *out)
@@ -110,6 +120,15 @@ static void add_table(const tub_reference_step *step, int item, int row, float *
     const float *table = (const float *)step->op->add_table.table.data + (size_t)row * (size_t)n;
     for (int j = 0; j < n; j++)
         out[j] = x[j] + table[j];
+}
+
+static void add(const tub_reference_step *step, int item, int row, float *out)
+{
+    const float *a = tub_reference_at(step, step->op->in[0], item, row);
+    const float *b = tub_reference_at(step, step->op->in[1], item, row);
+    const int n = info(step, step->op->out)->cols;
+    for (int j = 0; j < n; j++)
+        out[j] = a[j] + b[j];
 }
 
 static void prepend(const tub_reference_step *step, int item, int row, float *out)
@@ -170,13 +189,14 @@ static void attention(const tub_reference_step *step, int item, int row, float *
 {
     const tub_op *op = step->op;
     const int heads = op->attention.heads, dim = op->attention.dim;
-    const int keys = info(step, op->in[1])->rows;
+    const int keys = info(step, op->in[1])->rows / op->attention.groups;
+    const int first = row / (info(step, op->out)->rows / op->attention.groups) * keys;
     const size_t k_stride = (size_t)info(step, op->in[1])->cols, v_stride = (size_t)info(step, op->in[2])->cols;
     const float *q = op->in[0] != TUB_NONE
                          ? tub_reference_at(step, op->in[0], item, row) + op->attention.q_column
                          : (const float *)op->attention.query.data + (size_t)row * (size_t)(heads * dim);
-    const float *k = tub_reference_at(step, op->in[1], item, 0) + op->attention.k_column;
-    const float *v = tub_reference_at(step, op->in[2], item, 0) + op->attention.v_column;
+    const float *k = tub_reference_at(step, op->in[1], item, first) + op->attention.k_column;
+    const float *v = tub_reference_at(step, op->in[2], item, first) + op->attention.v_column;
     for (int head = 0; head < heads; head++) {
         attend(q + head * dim, k + head * dim, keys, k_stride, dim, op->attention.scale, scratch);
         for (int j = 0; j < dim; j++) {
@@ -208,10 +228,19 @@ static void mean(const tub_reference_step *step, int item, float *out)
     }
 }
 
-static void rows(const tub_reference_step *step, int item, int row, float *out)
+static void copy_row(const tub_reference_step *step, int item, int row, float *out)
 {
-    const float *x = tub_reference_at(step, step->op->in[0], item, step->op->rows.first + row);
-    memcpy(out, x, (size_t)info(step, step->op->out)->cols * sizeof *out);
+    const tub_op *op = step->op;
+    tub_value from = op->in[0];
+    if (op->kind == TUB_OP_ROWS) {
+        row += op->rows.first;
+    } else if (op->kind == TUB_OP_GATHER) {
+        row = op->gather.index[row];
+    } else if (row >= info(step, from)->rows) {
+        row -= info(step, from)->rows;
+        from = op->in[1];
+    }
+    memcpy(out, tub_reference_at(step, from, item, row), (size_t)info(step, op->out)->cols * sizeof *out);
 }
 
 void tub_reference_row(const tub_reference_step *step, int item, int row, double *scratch)
@@ -230,6 +259,9 @@ void tub_reference_row(const tub_reference_step *step, int item, int row, double
     case TUB_OP_ADD_TABLE:
         add_table(step, item, row, out);
         break;
+    case TUB_OP_ADD:
+        add(step, item, row, out);
+        break;
     case TUB_OP_PREPEND:
         prepend(step, item, row, out);
         break;
@@ -243,7 +275,9 @@ void tub_reference_row(const tub_reference_step *step, int item, int row, double
         gate(step, item, row, out);
         break;
     case TUB_OP_ROWS:
-        rows(step, item, row, out);
+    case TUB_OP_GATHER:
+    case TUB_OP_CONCAT:
+        copy_row(step, item, row, out);
         break;
     case TUB_OP_MEAN:
         mean(step, item, out);
