@@ -25,7 +25,7 @@ typedef struct stream {
 // source[k] = source frame of output k; returns the number of outputs.
 static int direct(const stream *v, int *source)
 {
-    int64_t time[MOST];
+    int64_t time[MOST] = {0};
     for (int i = 0; i < v->frames; i++)
         time[i] = i && v->pts[i] < time[i - 1] ? time[i - 1] : v->pts[i];
     int last = v->frames - 1;
