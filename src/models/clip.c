@@ -15,6 +15,7 @@
 //
 // Names may stand below "vision_model.": every file but those that transformers 5 writes of the vision tower alone.
 #include "checks.h"
+#include "class_row.h"
 #include "clip_tower.h"
 #include "config_reader.h"
 #include "fail.h"
@@ -84,14 +85,7 @@ static void bind_embeddings(tub_binder *b, const tub_config *c, weights *w)
     w->patch = tub_bind(b, TUB_FILL_WEIGHT, TUB_SHAPE(n, 3, c->patch, c->patch), "embeddings.patch_embedding.weight");
     tub_tensor table =
         tub_bind(b, TUB_FILL_TOKEN, TUB_SHAPE(1 + (int64_t)grid * grid, n), "embeddings.position_embedding.weight");
-    float *row;
-    w->class = tub_bind_new(b, "class token", TUB_SHAPE(1, n), &row);
-    const float *first = tub_bind_floats(b, &token), *positions = tub_bind_floats(b, &table);
-    if (!row || !first || !positions)
-        return;
-    for (int i = 0; i < n; i++)
-        row[i] = first[i] + positions[i];
-    w->positions = positions + n;
+    w->class = tub_bind_class_row(b, n, &token, &table, &w->positions);
 }
 
 static void bind(tub_binder *b, tub_config *c, void *out)

@@ -56,6 +56,14 @@ tub_status tub_config_read_mlp(const json_t *json, tub_config *c, tub_error *err
     return tub_config_read_int(json, "intermediate_size", 1, 1 << 17, &c->mlp, err);
 }
 
+tub_status tub_config_read_eps(const json_t *json, const char *key, tub_config *c, tub_error *err)
+{
+    TUB_TRY(tub_config_read_double(json, key, &c->eps, err));
+    if (!(c->eps >= 0 && c->eps < 1))
+        return tub_fail(err, TUB_ERROR_MODEL, "%s: key \"%s\": must be at least 0 and below 1", where, key);
+    return TUB_OK;
+}
+
 tub_status tub_config_read_tower(const json_t *json, tub_config *c, tub_error *err)
 {
     int channels = 3;
@@ -64,9 +72,7 @@ tub_status tub_config_read_tower(const json_t *json, tub_config *c, tub_error *e
     TUB_TRY(tub_config_read_int(json, "num_attention_heads", 1, 1024, &c->heads, err));
     TUB_TRY(tub_config_read_int(json, "patch_size", 1, 256, &c->patch, err));
     TUB_TRY(tub_config_read_int(json, "num_channels", 3, 3, &channels, err));
-    TUB_TRY(tub_config_read_double(json, "layer_norm_eps", &c->eps, err));
-    if (!(c->eps >= 0 && c->eps < 1))
-        return tub_fail(err, TUB_ERROR_MODEL, "%s: key \"layer_norm_eps\": must be at least 0 and below 1", where);
+    TUB_TRY(tub_config_read_eps(json, "layer_norm_eps", c, err));
     if (c->hidden % c->heads)
         return tub_fail(err, TUB_ERROR_MODEL, "%s: key \"num_attention_heads\": %d heads don't divide hidden_size %d",
                         where, c->heads, c->hidden);

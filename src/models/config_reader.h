@@ -15,6 +15,8 @@ tub_status tub_config_read_image(const json_t *json, tub_config *c, tub_error *e
 tub_status tub_config_read_square(const json_t *json, tub_config *c, tub_error *err);
 // The part of a config that describes the vision tower: its "vision_config", or the whole.
 const json_t *tub_config_vision(const json_t *json);
+// An epsilon of another name than layer_norm_eps.
+tub_status tub_config_read_eps(const json_t *json, const char *key, tub_config *c, tub_error *err);
 tub_status tub_config_read_int(const json_t *json, const char *key, int low, int high, int *value, tub_error *err);
 tub_status tub_config_read_bool(const json_t *json, const char *key, bool *value, tub_error *err);
 tub_status tub_config_read_double(const json_t *json, const char *key, double *value, tub_error *err);

@@ -7,6 +7,8 @@ static const tub_architecture *const families[] = {
     &tub_siglip,
     &tub_clip,
     &tub_metaclip2,
+    &tub_vit,
+    &tub_aimv2,
 };
 
 const tub_architecture *tub_architecture_at(size_t i)

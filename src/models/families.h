@@ -12,5 +12,7 @@ extern const tub_architecture tub_dinov2_registers;
 extern const tub_architecture tub_siglip;
 extern const tub_architecture tub_clip;
 extern const tub_architecture tub_metaclip2;
+extern const tub_architecture tub_vit;
+extern const tub_architecture tub_aimv2;
 
 #endif

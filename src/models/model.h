@@ -26,6 +26,8 @@ typedef struct tub_config {
     double rope_theta;
     int rope_temporal;
     double head_eps;                    // of the head's norm
+    bool native;                        // AIMv2: positions of any size
+    int pooler;                         // width of a pooler that has one of its own
     int projection;                     // width of TUB_POOL_PROJECTION, 0: there is none
 } tub_config;
 
