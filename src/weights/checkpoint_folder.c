@@ -7,38 +7,26 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "checkpoint_impl.h"
 #include "fail.h"
-#include "safetensors.h"
+#include "hf_cache.h"
 
-enum { SHARDS_MOST = 512 };
-
-typedef struct item {
-    const tub_safetensors *file;
-    const tub_safetensors_entry *entry;
-} item;
-
-struct tub_checkpoint {
-    char *path;
-    json_t *config, *preprocessor, *video_preprocessor, *processor; // the last three may be NULL
-    tub_safetensors *files;                                         // in the order of their names
-    size_t file_count;
-    item *items; // of all files, in the order of their names
-    size_t item_count;
-};
-
-static bool exists(const char *path)
+bool tub_checkpoint_has(const tub_checkpoint *c, const char *name)
 {
-    return access(path, F_OK) == 0;
+    char *path = tub_format("%s/%s", c->folder, name);
+    bool there = path && access(path, F_OK) == 0;
+    tub_free(path);
+    return there;
 }
 
 // Loads FOLDER/name; *out stays NULL where there is no such file.
 static tub_status load_json(const tub_checkpoint *c, const char *name, json_t **out, tub_error *err)
 {
-    char *path = tub_format("%s/%s", c->path, name);
+    char *path = tub_format("%s/%s", c->folder, name);
     if (!path)
         return tub_fail_memory(err, "a path");
     tub_status status = TUB_OK;
-    if (exists(path)) {
+    if (access(path, F_OK) == 0) {
         status = tub_json_load(path, TUB_ERROR_MODEL, out, err);
         if (status == TUB_OK && !json_is_object(*out))
             status = tub_fail(err, TUB_ERROR_MODEL, "%s: isn't a JSON object", path);
@@ -47,191 +35,77 @@ static tub_status load_json(const tub_checkpoint *c, const char *name, json_t **
     return status;
 }
 
-static tub_status load_descriptions(tub_checkpoint *c, tub_error *err)
+// The original scripts' files have no config: what is in them tells what they are.
+static tub_status do_without_config(tub_checkpoint *c, bool is_file, tub_error *err)
 {
-    struct stat info;
-    if (stat(c->path, &info) != 0)
-        return tub_fail(err, TUB_ERROR_MODEL, "%s: no such model folder: %s", c->path, strerror(errno));
-    if (!S_ISDIR(info.st_mode))
-        return tub_fail(err, TUB_ERROR_MODEL,
-                        "%s: isn't a folder: a model is a folder with config.json and "
-                        "model.safetensors",
-                        c->path);
-    TUB_TRY(load_json(c, "config.json", &c->config, err));
-    if (!c->config)
+    char *name = NULL;
+    if (!is_file)
+        TUB_TRY(tub_checkpoint_torch_file(c->folder, &name, err));
+    if (!is_file && !name)
         return tub_fail(err, TUB_ERROR_MODEL,
                         "%s: no config.json in this folder: a model is a folder with config.json and "
-                        "model.safetensors",
+                        "model.safetensors, or a .pt or .pth file",
                         c->path);
+    tub_free(name);
+    c->config = json_object();
+    return c->config ? TUB_OK : tub_fail_memory(err, "a config");
+}
+
+static tub_status load_descriptions(tub_checkpoint *c, bool is_file, tub_error *err)
+{
+    TUB_TRY(load_json(c, "config.json", &c->config, err));
+    if (!c->config)
+        return do_without_config(c, is_file, err);
+    c->config_path = tub_format("%s/config.json", c->folder);
+    if (!c->config_path)
+        return tub_fail_memory(err, "a path");
     TUB_TRY(load_json(c, "preprocessor_config.json", &c->preprocessor, err));
     TUB_TRY(load_json(c, "video_preprocessor_config.json", &c->video_preprocessor, err));
     return load_json(c, "processor_config.json", &c->processor, err);
 }
 
-// A shard is named by a file of the folder itself: no path, nothing hidden.
-static bool is_plain_name(const char *name)
+// What `name` stands for: a folder, a file, or a model in the Hugging Face cache.
+static tub_status find_place(tub_checkpoint *c, const char *name, bool *is_file, tub_error *err)
 {
-    return name[0] && name[0] != '.' && !strchr(name, '/') && !strchr(name, '\\');
-}
-
-static int by_text(const void *a, const void *b)
-{
-    return strcmp(*(const char *const *)a, *(const char *const *)b);
-}
-
-// The distinct file names of a weight_map, sorted; borrowed from the map.
-static tub_status shard_names(const char *index, const json_t *map, const char ***out, size_t *count, tub_error *err)
-{
-    const char **names = tub_calloc(json_object_size(map), sizeof *names);
-    if (!names)
-        return tub_fail_memory(err, "the list of shards");
-    *out = names;
-    const char *tensor;
-    json_t *value;
-    size_t n = 0;
-    json_object_foreach((json_t *)map, tensor, value)
-    {
-        const char *name = json_string_value(value);
-        if (!name || !is_plain_name(name))
-            return tub_fail(err, TUB_ERROR_MODEL,
-                            "%s: tensor \"%s\": its file \"%.80s\" isn't the plain name of a file in "
-                            "this folder",
-                            index, tensor, name ? name : "");
-        names[n++] = name;
+    struct stat info;
+    *is_file = false;
+    if (stat(name, &info) == 0) {
+        *is_file = !S_ISDIR(info.st_mode);
+        c->path = tub_strdup(name);
+    } else if (errno == ENOENT && tub_hf_is_name(name)) {
+        TUB_TRY(tub_hf_find(name, &c->path, err));
+    } else {
+        return tub_fail(err, TUB_ERROR_MODEL, "%s: no such model folder or file: %s", name, strerror(errno));
     }
-    qsort(names, n, sizeof *names, by_text);
-    *count = 0;
-    for (size_t i = 0; i < n; i++)
-        if (i == 0 || strcmp(names[i], names[*count - 1]) != 0)
-            names[(*count)++] = names[i];
-    if (*count > SHARDS_MOST)
-        return tub_fail(err, TUB_ERROR_MODEL, "%s: names more than %d files", index, SHARDS_MOST);
-    return TUB_OK;
-}
-
-static int by_name(const void *a, const void *b)
-{
-    return strcmp(((const item *)a)->entry->name, ((const item *)b)->entry->name);
-}
-
-static tub_status list_items(tub_checkpoint *c, tub_error *err)
-{
-    size_t count = 0;
-    for (size_t f = 0; f < c->file_count; f++)
-        count += c->files[f].count;
-    c->items = tub_calloc(count, sizeof *c->items);
-    if (!c->items)
-        return tub_fail_memory(err, "the list of tensors");
-    for (size_t f = 0; f < c->file_count; f++)
-        for (size_t i = 0; i < c->files[f].count; i++)
-            c->items[c->item_count++] = (item){&c->files[f], &c->files[f].entries[i]};
-    qsort(c->items, c->item_count, sizeof *c->items, by_name);
-    return TUB_OK;
-}
-
-static tub_status open_files(tub_checkpoint *c, const char *const *names, size_t count, tub_error *err)
-{
-    c->files = tub_calloc(count, sizeof *c->files);
-    if (!c->files)
-        return tub_fail_memory(err, "the list of weight files");
-    for (size_t i = 0; i < count; i++) {
-        char *path = tub_format("%s/%s", c->path, names[i]);
-        if (!path)
-            return tub_fail_memory(err, "a path");
-        tub_status status = tub_safetensors_open(path, &c->files[i], err);
-        tub_free(path);
-        TUB_TRY(status);
-        c->file_count++;
-    }
-    return list_items(c, err);
-}
-
-static const char *base_name(const char *path)
-{
-    const char *slash = strrchr(path, '/');
-    return slash ? slash + 1 : path;
-}
-
-// Index and shards agree both ways: what a shard holds is said to be there, and the reverse.
-static tub_status check_index(const tub_checkpoint *c, const char *index, const json_t *map, tub_error *err)
-{
-    size_t held = 0;
-    for (size_t f = 0; f < c->file_count; f++) {
-        for (size_t i = 0; i < c->files[f].count; i++) {
-            const char *tensor = c->files[f].entries[i].name;
-            const char *file = json_string_value(json_object_get(map, tensor));
-            if (!file || strcmp(file, base_name(c->files[f].path)) != 0)
-                return tub_fail(err, TUB_ERROR_MODEL, "%s: holds tensor \"%s\", which %s %s%s", c->files[f].path,
-                                tensor, base_name(index), file ? "says is in " : "doesn't name", file ? file : "");
-            held++;
-        }
-    }
-    if (held == json_object_size(map))
-        return TUB_OK;
-    const char *tensor;
-    json_t *value;
-    json_object_foreach((json_t *)map, tensor, value)
-    {
-        if (tub_checkpoint_find(c, tensor) < 0)
-            return tub_fail(err, TUB_ERROR_MODEL, "%s: tensor \"%s\" is missing from %s", index, tensor,
-                            json_string_value(value));
-    }
-    return tub_fail(err, TUB_ERROR_MODEL, "%s: doesn't agree with its files", index);
-}
-
-static tub_status open_shards(tub_checkpoint *c, const char *index_path, tub_error *err)
-{
-    json_t *index = NULL;
-    TUB_TRY(tub_json_load(index_path, TUB_ERROR_MODEL, &index, err));
-    const json_t *map = json_object_get(index, "weight_map");
-    const char **names = NULL;
-    size_t count = 0;
-    tub_status status = TUB_OK;
-    if (!json_is_object(map) || json_object_size(map) == 0)
-        status = tub_fail(err, TUB_ERROR_MODEL, "%s: no weight_map", index_path);
-    if (status == TUB_OK)
-        status = shard_names(index_path, map, &names, &count, err);
-    if (status == TUB_OK)
-        status = open_files(c, names, count, err);
-    if (status == TUB_OK)
-        status = check_index(c, index_path, map, err);
-    tub_free(names);
-    json_decref(index);
-    return status;
-}
-
-static tub_status open_weights(tub_checkpoint *c, tub_error *err)
-{
-    char *single = tub_format("%s/model.safetensors", c->path);
-    char *index = tub_format("%s/model.safetensors.index.json", c->path);
-    tub_status status;
-    if (!single || !index)
-        status = tub_fail_memory(err, "a path");
-    else if (exists(single))
-        status = open_files(c, (const char *[]){"model.safetensors"}, 1, err);
-    else if (exists(index))
-        status = open_shards(c, index, err);
+    const char *slash = *is_file ? strrchr(name, '/') : NULL;
+    if (slash)
+        c->folder = tub_format("%.*s", slash == name ? 1 : (int)(slash - name), name);
     else
-        status = tub_fail(err, TUB_ERROR_MODEL,
-                          "%s: no model.safetensors and no model.safetensors.index.json in this folder "
-                          "(other weight files aren't read: save the model as safetensors)",
-                          c->path);
-    tub_free(single);
-    tub_free(index);
-    return status;
+        c->folder = tub_strdup(*is_file ? "." : c->path);
+    return c->path && c->folder ? TUB_OK : tub_fail_memory(err, "a path");
 }
 
-tub_status tub_checkpoint_open(const char *folder, tub_checkpoint **out, tub_error *err)
+static tub_status open_checkpoint(tub_checkpoint *c, const char *name, tub_error *err)
+{
+    bool is_file;
+    TUB_TRY(find_place(c, name, &is_file, err));
+    const char *only = is_file ? tub_file_name(c->path) : NULL, *ending = is_file ? strrchr(only, '.') : NULL;
+    if (is_file && !tub_checkpoint_is_torch_name(only) && (!ending || strcmp(ending, ".safetensors") != 0))
+        return tub_fail(err, TUB_ERROR_MODEL,
+                        "%s: isn't a folder, nor a .safetensors, .pt, .pth or .bin file: a model is a folder with "
+                        "config.json and model.safetensors, or such a file",
+                        c->path);
+    TUB_TRY(load_descriptions(c, is_file, err));
+    return tub_checkpoint_open_weights(c, only, err);
+}
+
+tub_status tub_checkpoint_open(const char *name, tub_checkpoint **out, tub_error *err)
 {
     *out = NULL;
     tub_checkpoint *c = tub_calloc(1, sizeof *c);
-    if (!c || !(c->path = tub_strdup(folder))) {
-        tub_free(c);
+    if (!c)
         return tub_fail_memory(err, "a checkpoint");
-    }
-    tub_status status = load_descriptions(c, err);
-    if (status == TUB_OK)
-        status = open_weights(c, err);
+    tub_status status = open_checkpoint(c, name, err);
     if (status == TUB_OK)
         *out = c;
     else
@@ -245,13 +119,15 @@ void tub_checkpoint_close(tub_checkpoint **checkpoint)
         return;
     tub_checkpoint *c = *checkpoint;
     for (size_t i = 0; i < c->file_count; i++)
-        tub_safetensors_finish(&c->files[i]);
+        tub_tensor_file_finish(&c->files[i]);
     tub_free(c->files);
     tub_free(c->items);
     json_decref(c->config);
     json_decref(c->preprocessor);
     json_decref(c->video_preprocessor);
     json_decref(c->processor);
+    tub_free(c->config_path);
+    tub_free(c->folder);
     tub_free(c->path);
     tub_free(c);
     *checkpoint = NULL;
@@ -306,12 +182,12 @@ long tub_checkpoint_find(const tub_checkpoint *c, const char *name)
 
 tub_status tub_checkpoint_read(const tub_checkpoint *c, size_t i, tub_arena *arena, tub_tensor *out, tub_error *err)
 {
-    const item *it = &c->items[i];
+    const tub_tensor_source *it = &c->items[i];
     const char *name = tub_arena_strdup(arena, it->entry->name);
     void *data = tub_arena_alloc(arena, (size_t)it->entry->bytes, 1);
     if (!name || !data)
         return tub_fail_memory(err, "a tensor");
-    TUB_TRY(tub_safetensors_read(it->file, it->entry, data, err));
+    TUB_TRY(tub_tensor_file_values(it->file, it->entry, data, err));
     *out = it->entry->tensor;
     out->name = name;
     out->data = data;
@@ -341,16 +217,14 @@ static tub_status hash_file(tub_hash *hash, const char *path, tub_error *err)
 
 tub_status tub_checkpoint_hash(const tub_checkpoint *c, char out[TUB_HASH_TEXT], tub_error *err)
 {
-    char *config = tub_format("%s/config.json", c->path);
     tub_hash *hash = tub_hash_create();
-    tub_status status = config && hash ? TUB_OK : tub_fail_memory(err, "a checksum");
-    if (status == TUB_OK)
-        status = hash_file(hash, config, err);
+    tub_status status = hash ? TUB_OK : tub_fail_memory(err, "a checksum");
+    if (status == TUB_OK && c->config_path)
+        status = hash_file(hash, c->config_path, err);
     for (size_t i = 0; i < c->file_count && status == TUB_OK; i++)
         status = hash_file(hash, c->files[i].path, err);
     if (status == TUB_OK)
         tub_hash_text(hash, out);
     tub_hash_destroy(&hash);
-    tub_free(config);
     return status;
 }

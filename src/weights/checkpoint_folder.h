@@ -1,10 +1,15 @@
-// A checkpoint folder in Hugging Face layout: config.json, weights, preprocessor files.
+// A checkpoint: a folder in Hugging Face layout, or a file of weights.
 //
 //   config.json
-//   model.safetensors  |  model.safetensors.index.json + shards
+//   model.safetensors  |  model.safetensors.index.json + shards  |  pytorch_model.bin  |
+//   pytorch_model.bin.index.json + shards  |  the only .pt or .pth file
 //   preprocessor_config.json, video_preprocessor_config.json, processor_config.json   (optional)
 //
-// Opening reads the headers only; tensors are read when asked for. Files are untrusted: see safetensors.h.
+// A .safetensors, .pt, .pth or .bin file is taken with the config.json and preprocessor files beside it. Where there is
+// no config.json (the original scripts' .pth and backbone.pt, alone or as the only one of a folder) the config is an
+// empty object. "org/name" that isn't a path is looked up in the Hugging Face cache: see hf_cache.h.
+//
+// Opening reads the headers only; tensors are read when asked for. Files are untrusted: see safetensors.h, torch_file.h.
 #ifndef TUB_CHECKPOINT_FOLDER_H
 #define TUB_CHECKPOINT_FOLDER_H
 
@@ -19,9 +24,10 @@ typedef struct tub_checkpoint tub_checkpoint;
 
 // Errors: TUB_ERROR_MODEL naming the file and what is wrong with it (no such folder, no config.json, truncated
 // weights, ...). Ownership: *out is the caller's.
-tub_status tub_checkpoint_open(const char *folder, tub_checkpoint **out, tub_error *err);
+tub_status tub_checkpoint_open(const char *name, tub_checkpoint **out, tub_error *err);
 void tub_checkpoint_close(tub_checkpoint **c);      // accepts NULL; tensors read into arenas stay
 
+// The folder or the file.
 const char *tub_checkpoint_path(const tub_checkpoint *c);
 const json_t *tub_checkpoint_config(const tub_checkpoint *c);           // borrowed
 // NULL where there is none. `video`: prefer video_preprocessor_config.json.
@@ -34,7 +40,7 @@ void tub_checkpoint_tensor(const tub_checkpoint *c, size_t i, tub_tensor *out);
 long tub_checkpoint_find(const tub_checkpoint *c, const char *name);
 // Reads the i-th tensor into the arena. Errors: TUB_ERROR_MODEL, TUB_ERROR_MEMORY.
 tub_status tub_checkpoint_read(const tub_checkpoint *c, size_t i, tub_arena *arena, tub_tensor *out, tub_error *err);
-// XXH3-128 over config.json and every weight file, in name order. Reads the files once.
+// XXH3-128 over config.json, if there is one, and every weight file, in name order. Reads the files once.
 tub_status tub_checkpoint_hash(const tub_checkpoint *c, char out[TUB_HASH_TEXT], tub_error *err);
 
 #endif

@@ -1,12 +1,8 @@
 #include "safetensors.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <jansson.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #include "fail.h"
 #include "half.h"
@@ -49,24 +45,6 @@ static const struct type *find_type(const char *name)
         if (strcmp(types[i].name, name) == 0)
             return &types[i];
     return NULL;
-}
-
-static tub_status read_at(int fd, const char *path, void *out, int64_t bytes, int64_t offset, tub_error *err)
-{
-    char *to = out;
-    while (bytes > 0) {
-        ssize_t got = pread(fd, to, bytes > 1 << 30 ? 1 << 30 : (size_t)bytes, offset);
-        if (got < 0 && errno == EINTR)
-            continue;
-        if (got < 0)
-            return tub_fail(err, TUB_ERROR_MODEL, "%s: can't be read: %s", path, strerror(errno));
-        if (got == 0)
-            return tub_fail(err, TUB_ERROR_MODEL, "%s: is truncated: it became shorter while it was read", path);
-        to += got;
-        bytes -= got;
-        offset += got;
-    }
-    return TUB_OK;
 }
 
 static tub_status read_metadata(const char *path, const json_t *metadata, tub_error *err)
@@ -126,7 +104,7 @@ static bool read_range(const json_t *offsets, int64_t *begin, int64_t *end)
 
 // `data`: where the data begin in the file.
 static tub_status read_entry(const char *path, const char *name, const json_t *object, int64_t data,
-                             tub_safetensors_entry *out, tub_error *err)
+                             tub_tensor_entry *out, tub_error *err)
 {
     const char *dtype = json_string_value(json_object_get(object, "dtype"));
     const struct type *type = dtype ? find_type(dtype) : NULL;
@@ -144,6 +122,7 @@ static tub_status read_entry(const char *path, const char *name, const json_t *o
         return tub_fail(err, TUB_ERROR_MODEL, "%s: tensor \"%s\": its range leaves the file", path, name);
     out->bytes = bytes;
     out->tensor.dtype = type->dtype;
+    out->type = type->name;
     out->name = tub_strdup(name);
     out->tensor.name = out->name;
     return out->name ? TUB_OK : tub_fail_memory(err, "tensor names");
@@ -151,7 +130,7 @@ static tub_status read_entry(const char *path, const char *name, const json_t *o
 
 static int by_offset(const void *a, const void *b)
 {
-    const tub_safetensors_entry *x = a, *y = b;
+    const tub_tensor_entry *x = a, *y = b;
     if (x->offset != y->offset)
         return x->offset < y->offset ? -1 : 1;
     // An empty tensor comes before the one that begins at the same place.
@@ -161,11 +140,11 @@ static int by_offset(const void *a, const void *b)
 }
 
 // Each range begins where the one before ended, and the last ends with the file.
-static tub_status check_ranges(const tub_safetensors *s, int64_t data, tub_error *err)
+static tub_status check_ranges(const tub_tensor_file *s, int64_t data, tub_error *err)
 {
     int64_t at = data;
     for (size_t i = 0; i < s->count; i++) {
-        const tub_safetensors_entry *e = &s->entries[i];
+        const tub_tensor_entry *e = &s->entries[i];
         if (e->offset != at)
             return tub_fail(err, TUB_ERROR_MODEL, "%s: tensor \"%s\": its data %s", s->path, e->name,
                             e->offset < at ? "overlap those of another tensor" : "leave a hole before them");
@@ -181,7 +160,7 @@ static tub_status check_ranges(const tub_safetensors *s, int64_t data, tub_error
     return TUB_OK;
 }
 
-static tub_status read_entries(tub_safetensors *s, const json_t *header, int64_t data, tub_error *err)
+static tub_status read_entries(tub_tensor_file *s, const json_t *header, int64_t data, tub_error *err)
 {
     if (!json_is_object(header))
         return tub_fail(err, TUB_ERROR_MODEL, "%s: the header isn't an object", s->path);
@@ -205,13 +184,13 @@ static tub_status read_entries(tub_safetensors *s, const json_t *header, int64_t
     return check_ranges(s, data, err);
 }
 
-static tub_status read_header(tub_safetensors *s, tub_error *err)
+static tub_status read_header(tub_tensor_file *s, tub_error *err)
 {
     uint8_t size[8];
     if (s->file_bytes < 8)
         return tub_fail(err, TUB_ERROR_MODEL, "%s: isn't a safetensors file: only %lld bytes", s->path,
                         (long long)s->file_bytes);
-    TUB_TRY(read_at(s->fd, s->path, size, 8, 0, err));
+    TUB_TRY(tub_tensor_file_read(s, size, 8, 0, err));
     uint64_t n = 0;
     for (int i = 7; i >= 0; i--)
         n = n << 8 | size[i];
@@ -225,7 +204,7 @@ static tub_status read_header(tub_safetensors *s, tub_error *err)
     if (!text)
         return tub_fail_memory(err, "a safetensors header");
     json_t *header = NULL;
-    tub_status status = read_at(s->fd, s->path, text, (int64_t)n, 8, err);
+    tub_status status = tub_tensor_file_read(s, text, (int64_t)n, 8, err);
     if (status == TUB_OK)
         status = tub_json_parse(text, n, s->path, TUB_ERROR_MODEL, &header, err);
     tub_free(text);
@@ -235,43 +214,12 @@ static tub_status read_header(tub_safetensors *s, tub_error *err)
     return status;
 }
 
-static tub_status open_file(const char *path, tub_safetensors *s, tub_error *err)
+tub_status tub_safetensors_open(const char *path, tub_tensor_file *out, tub_error *err)
 {
-    s->path = tub_strdup(path);
-    if (!s->path)
-        return tub_fail_memory(err, "a path");
-    // Non-blocking, or a FIFO of that name would hang us before it can be refused.
-    s->fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-    struct stat info;
-    if (s->fd < 0 || fstat(s->fd, &info) != 0)
-        return tub_fail(err, TUB_ERROR_MODEL, "%s: can't be opened: %s", path, strerror(errno));
-    if (!S_ISREG(info.st_mode))
-        return tub_fail(err, TUB_ERROR_MODEL, "%s: isn't a file", path);
-    s->file_bytes = info.st_size;
-    return read_header(s, err);
-}
-
-tub_status tub_safetensors_open(const char *path, tub_safetensors *out, tub_error *err)
-{
-    *out = (tub_safetensors){.fd = -1};
-    tub_status status = open_file(path, out, err);
+    tub_status status = tub_tensor_file_open(path, out, err);
+    if (status == TUB_OK)
+        status = read_header(out, err);
     if (status != TUB_OK)
-        tub_safetensors_finish(out);
+        tub_tensor_file_finish(out);
     return status;
-}
-
-tub_status tub_safetensors_read(const tub_safetensors *s, const tub_safetensors_entry *e, void *out, tub_error *err)
-{
-    return read_at(s->fd, s->path, out, e->bytes, e->offset, err);
-}
-
-void tub_safetensors_finish(tub_safetensors *s)
-{
-    for (size_t i = 0; i < s->count; i++)
-        tub_free(s->entries[i].name);
-    tub_free(s->entries);
-    tub_free(s->path);
-    if (s->fd >= 0)
-        close(s->fd);
-    *s = (tub_safetensors){.fd = -1};
 }

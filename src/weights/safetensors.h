@@ -10,30 +10,21 @@
 #define TUB_SAFETENSORS_H
 
 #include <stddef.h>
-#include <stdint.h>
 
 #include "program.h"
+#include "tensor_file.h"
 
-typedef struct tub_safetensors_entry {
-    char *name;
-    tub_tensor tensor;          // dtype TUB_DTYPE_AUTO: a type that can't be a weight (it is listed, not read)
-    int64_t offset, bytes;      // in the file
-} tub_safetensors_entry;
-
-typedef struct tub_safetensors {
-    char *path;
-    int fd;
-    tub_safetensors_entry *entries;
-    size_t count;
-    int64_t file_bytes;
-} tub_safetensors;
-
-// Errors: TUB_ERROR_MODEL.
-tub_status tub_safetensors_open(const char *path, tub_safetensors *out, tub_error *err);
-tub_status tub_safetensors_read(const tub_safetensors *s, const tub_safetensors_entry *e, void *out, tub_error *err);
-void tub_safetensors_finish(tub_safetensors *s);
+// Entries are in the order of their data. Errors: TUB_ERROR_MODEL; nothing is left to be finished then.
+tub_status tub_safetensors_open(const char *path, tub_tensor_file *out, tub_error *err);
 
 // Writes tensors (with data) in the order given, atomically. Errors: TUB_ERROR_OUTPUT.
 tub_status tub_safetensors_write(const char *path, const tub_tensor *tensors, size_t count, tub_error *err);
+
+// Likewise tensors of other files, of any type that has a name (else TUB_ERROR_MODEL): one is in memory at a time.
+typedef struct tub_tensor_source {
+    const tub_tensor_file *file;
+    const tub_tensor_entry *entry;
+} tub_tensor_source;
+tub_status tub_safetensors_copy(const char *path, const tub_tensor_source *sources, size_t count, tub_error *err);
 
 #endif

@@ -48,7 +48,7 @@ static const char *make_file(const char *header, size_t data, uint64_t claimed)
 
 static void refuses(const char *header, size_t data, const char *why)
 {
-    tub_safetensors s;
+    tub_tensor_file s;
     tub_error err = {0};
     assert_int_equal(tub_safetensors_open(make_file(header, data, 0), &s, &err), TUB_ERROR_MODEL);
     if (!strstr(err.text, why) || !strstr(err.text, "hostile.safetensors"))
@@ -57,12 +57,12 @@ static void refuses(const char *header, size_t data, const char *why)
 
 static void accepts(const char *header, size_t data, size_t count)
 {
-    tub_safetensors s;
+    tub_tensor_file s;
     tub_error err = {0};
     if (tub_safetensors_open(make_file(header, data, 0), &s, &err) != TUB_OK)
         fail_msg("header %s: %s", header, err.text);
     assert_int_equal(s.count, count);
-    tub_safetensors_finish(&s);
+    tub_tensor_file_finish(&s);
 }
 
 #define T(shape, begin, end) "{\"dtype\":\"F32\",\"shape\":" shape ",\"data_offsets\":[" begin "," end "]}"
@@ -114,7 +114,7 @@ static void refuses_headers(void **state)
 static void refuses_sizes(void **state)
 {
     (void)state;
-    tub_safetensors s;
+    tub_tensor_file s;
     tub_error err;
     assert_int_equal(tub_safetensors_open(make_file("{}", 0, 1000), &s, &err), TUB_ERROR_MODEL);
     assert_non_null(strstr(err.text, "truncated"));
@@ -153,7 +153,7 @@ static void round_trip(void **state)
     const char *path = test_path(folder, "round.safetensors");
     tub_error err;
     assert_int_equal(tub_safetensors_write(path, tensors, 3, &err), TUB_OK);
-    tub_safetensors s;
+    tub_tensor_file s;
     assert_int_equal(tub_safetensors_open(path, &s, &err), TUB_OK);
     assert_int_equal(s.count, 3);
     for (size_t i = 0; i < 3; i++) {
@@ -164,7 +164,7 @@ static void round_trip(void **state)
             r = &s.entries[k].tensor;
             char data[24];
             assert_true(s.entries[k].bytes <= 24);
-            assert_int_equal(tub_safetensors_read(&s, &s.entries[k], data, &err), TUB_OK);
+            assert_int_equal(tub_tensor_file_values(&s, &s.entries[k], data, &err), TUB_OK);
             assert_memory_equal(data, t->data, (size_t)s.entries[k].bytes);
         }
         assert_non_null(r);
@@ -172,7 +172,7 @@ static void round_trip(void **state)
         assert_int_equal(r->rank, t->rank);
         assert_memory_equal(r->dims, t->dims, (size_t)t->rank * sizeof(int64_t));
     }
-    tub_safetensors_finish(&s);
+    tub_tensor_file_finish(&s);
 }
 
 // Every prefix of a good file is refused, and no byte of the header, flipped, makes the reader fall over.
@@ -186,7 +186,7 @@ static void survives_mutations(void **state)
     assert_int_equal(tub_safetensors_write(path, &t, 1, NULL), TUB_OK);
     char *file = test_read_file(path, &bytes);
     assert_non_null(file);
-    tub_safetensors s;
+    tub_tensor_file s;
     for (size_t length = 0; length < bytes; length++) {
         test_write_file(bad, file, length);
         assert_int_equal(tub_safetensors_open(bad, &s, NULL), TUB_ERROR_MODEL);
@@ -198,7 +198,7 @@ static void survives_mutations(void **state)
             if (tub_safetensors_open(bad, &s, NULL) == TUB_OK) {
                 for (size_t k = 0; k < s.count; k++)
                     assert_true(s.entries[k].offset >= 8 && s.entries[k].offset + s.entries[k].bytes <= (int64_t)bytes);
-                tub_safetensors_finish(&s);
+                tub_tensor_file_finish(&s);
             }
             file[i] ^= (char)(1 << bit);
         }
