@@ -16,12 +16,12 @@ enum { SIDE = 16384, ITEMS = 65536, THREADS = 1024 };
 
 // After "||": known, but not here; the help leaves them out.
 #define DTYPES "auto|f32|bf16||tf32|f16|int8|fp8"
-#define BACKENDS "auto|reference|onednn||openvino|cuda"
+#define BACKENDS "auto|reference|onednn|openvino||cuda"
 
 // Rows of one name serve different verbs. The order is the help's.
 static const option_row rows[] = {
     {OPTION_CASE, B, "", "case", KIND_CHOICE, "forward|windows", 0, 0, "what to time"},
-    {OPTION_MODEL, E | M, "", "model", KIND_TEXT, "DIR", 0, 0, "checkpoint folder (config.json, *.safetensors)"},
+    {OPTION_MODEL, E | M, "", "model", KIND_TEXT, "DIR", 0, 0, "checkpoint folder, or a .onnx or .xml file"},
     {OPTION_MODEL, F, "", "model", KIND_TEXT, "DIR", 0, 0, "checkpoint whose transform --transform model is"},
     {OPTION_OUT, E, "", "out", KIND_TEXT, "DIR", 0, 0, "folder of the features; made if needed"},
     {OPTION_FRAMES, M, "", "frames", KIND_TEXT, "IN.npy", 0, 0, "uint8 RGB [N, T, H, W, 3]; frame models [N, H, W, 3]"},
@@ -61,6 +61,10 @@ static const option_row rows[] = {
 
     {OPTION_POOL, E | M, "feature", "pool", KIND_CHOICE, "default|pooler|cls|mean|patch-mean|projection", 0, 0,
      "what a row is (the family's default)"},
+    {OPTION_INPUT_LAYOUT, E | M, "feature", "input-layout", KIND_CHOICE, "NCTHW|NTCHW|NCHW", 0, 0,
+     "of a .onnx or .xml model (by its sizes)"},
+    {OPTION_OUTPUT, E | M, "feature", "output", KIND_TEXT, "NAME", 0, 0,
+     "of a .onnx or .xml model (pooler_output, ..., the first)"},
 
     {OPTION_DTYPE, E | M | B, "speed", "dtype", KIND_CHOICE, DTYPES, 0, 0,
      "precision (auto: bf16 where the processor has it)"},

@@ -40,6 +40,8 @@ typedef enum option_id {
     OPTION_MEAN,
     OPTION_STD,
     OPTION_POOL,
+    OPTION_INPUT_LAYOUT,
+    OPTION_OUTPUT,
     OPTION_DTYPE,
     OPTION_BATCH,
     OPTION_THREADS,

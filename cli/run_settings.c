@@ -30,7 +30,7 @@ static int read_dtype(const cli_arguments *args, tub_dtype *out)
 {
     static const struct {
         const char *name, *alternative;
-    } elsewhere[] = {{"tf32", "f32"}, {"f16", "bf16"}, {"int8", "bf16"}, {"fp8", "bf16"}};
+    } elsewhere[] = {{"tf32", "f32"}, {"int8", "bf16"}, {"fp8", "bf16"}};
     const char *name = cli_text(args, OPTION_DTYPE, "auto");
     for (size_t i = 0; i < sizeof elsewhere / sizeof *elsewhere; i++)
         if (!strcmp(name, elsewhere[i].name))
@@ -112,6 +112,8 @@ static int read_encoder(const cli_arguments *args, tub_encoder_params *out)
         .threads = cli_number(args, OPTION_THREADS, 0),
         .batch = cli_number(args, OPTION_BATCH, 0),
         .log = cli_log(cli_given(args, OPTION_VERBOSE)),
+        .input_layout = cli_text(args, OPTION_INPUT_LAYOUT, NULL),
+        .output = cli_text(args, OPTION_OUTPUT, NULL),
     };
     tub_error err;
     if (cli_given(args, OPTION_POOL) && tub_pool_parse(args->value[OPTION_POOL].text, &out->pool, &err) != TUB_OK)

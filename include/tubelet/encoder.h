@@ -40,8 +40,8 @@ typedef enum tub_pool {
 // All zero (but `model`) = defaults. Strings are copied.
 typedef struct tub_encoder_params {
     size_t size;                        // sizeof(tub_encoder_params)
-    const char *model;                  // checkpoint folder
-    const char *backend;                // "auto" (NULL), "reference", "onednn"
+    const char *model;                  // checkpoint folder; or a custom model: .onnx, .xml (OpenVINO IR), its folder
+    const char *backend;                // "auto" (NULL), "reference", "onednn"; "openvino" for custom models
     const char *device;                 // "auto" (NULL), "cpu"
     tub_dtype dtype;
     tub_pool pool;
@@ -50,6 +50,9 @@ typedef struct tub_encoder_params {
     int threads;                        // compute threads (0 = the processors this process may use)
     int batch;                          // most items of one run (0 = chosen)
     tub_log log;
+    // Custom models (.onnx, .xml) only:
+    const char *input_layout;           // "NCTHW", "NTCHW" or "NCHW" (NULL = recognised from the input's sizes)
+    const char *output;                 // name of the output tensor (NULL = pooler_output and the like, else the first)
 } tub_encoder_params;
 
 typedef struct tub_encoder_info {

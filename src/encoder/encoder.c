@@ -1,6 +1,21 @@
 // What every encoder has in common: opening one, and checking what a caller hands in.
 #include "fail.h"
+#include "memory.h"
 #include "native_encoder.h"
+#include "onnx_files.h"
+#include "openvino_encoder.h"
+
+static tub_status open_any(const tub_encoder_params *params, tub_encoder **out, tub_error *err)
+{
+    char *custom = NULL;
+    tub_status status = tub_custom_find(params->model, &custom, err);
+    if (status == TUB_OK)
+        status = tub_openvino_encoder_open(params, custom, out, err);
+    else if (status == TUB_END)
+        status = tub_native_encoder_open(params, out, err);
+    tub_free(custom);
+    return status;
+}
 
 tub_status tub_encoder_open(const tub_encoder_params *params, tub_encoder **out, tub_error *err)
 {
@@ -26,7 +41,7 @@ tub_status tub_encoder_open(const tub_encoder_params *params, tub_encoder **out,
         return tub_fail(err, TUB_ERROR_ARGUMENT,
                         "dtype: %s isn't a precision to compute in: auto, f32, bf16 and f16 are",
                         tub_dtype_name(params->dtype));
-    return tub_native_encoder_open(params, out, err);
+    return open_any(params, out, err);
 }
 
 const tub_encoder_info *tub_encoder_get_info(const tub_encoder *encoder)

@@ -1,0 +1,43 @@
+// Inferences of a compiled custom model, several at a time: items in, rows and tokens out, in order.
+#ifndef TUB_OPENVINO_LANES_H
+#define TUB_OPENVINO_LANES_H
+
+#include "openvino_model.h"
+
+typedef struct tub_lane {
+    tub_ov_request *request;
+    tub_ov_tensor *input;
+    void *pixels;               // the input's memory
+    int first, items;           // what it is at
+    bool busy;
+} tub_lane;
+
+typedef struct tub_lanes {
+    const tub_custom_model *model;
+    tub_lane *lane;
+    int count;
+    int take;                   // items of one inference that count: the group, or 1
+    int frames;                 // of an item
+    size_t plane, item_values;  // values of one channel of one frame, and of an item's input
+    bool pixels_are_float;
+    tub_pool pool;
+    float table[3][256];        // what an 8-bit level becomes
+    float *scratch;             // an input or output in float32, where the model's isn't
+} tub_lanes;
+
+// A batch as of tub_encoder_run(): `frames` has items * lanes.frames pointers.
+typedef struct tub_lanes_batch {
+    const void *const *frames;
+    int items;
+    float *rows, *tokens;       // tokens may be NULL
+} tub_lanes_batch;
+
+// `info`: frames, size, pixel type and transform are used. Where the model has a fixed batch of several, one inference
+// on equal items tells whether their place in it matters; if so, each inference takes one.
+// `out` is to be finished in every case, before its model. Errors: TUB_ERROR_MODEL, TUB_ERROR_MEMORY.
+tub_status tub_lanes_open(const tub_custom_model *model, const tub_encoder_info *info, tub_pool pool, tub_lanes *out,
+                          tub_error *err);
+tub_status tub_lanes_run(tub_lanes *lanes, const tub_lanes_batch *batch, tub_error *err);
+void tub_lanes_finish(tub_lanes *lanes);
+
+#endif
