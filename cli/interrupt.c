@@ -1,5 +1,6 @@
 #include "interrupt.h"
 
+#include <errno.h>
 #include <signal.h>
 #include <stddef.h>
 #include <unistd.h>
@@ -8,9 +9,15 @@ static volatile int caught; // the signal's number
 
 static void on_signal(int number)
 {
+    static const char text[] = "\ntubelet: stopping after the batch under way; a second signal leaves at once\n";
     if (caught)
         _exit(128 + number);
     caught = number;
+    // Only write() may be called here, and there is nothing to do where it fails.
+    int saved = errno;
+    ssize_t written = write(STDERR_FILENO, text, sizeof text - 1);
+    (void)written;
+    errno = saved;
 }
 
 void cli_catch_interrupts(void)

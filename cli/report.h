@@ -46,8 +46,8 @@ void cli_report_tick(cli_report *r, const tub_event *event);
 // At the end. `status`: of the run; prints totals, failures and the command to go on with.
 void cli_report_end(cli_report *r, const tub_run_totals *totals, tub_status status);
 
-// Which stage the others wait for: "decode", "convert" or "forward".
-const char *cli_bottleneck(double decode_wait, double device_wait, double decode, double convert);
+// Which stage the others wait for: "decode", "convert" or "forward". Seconds, the waits beside the work.
+const char *cli_bottleneck(double forward, double device_wait, double decode_wait, double decode, double convert);
 
 // The command line, quoted for a shell, with `more` appended.
 char *cli_command_line(const cli_arguments *args, const char *more);

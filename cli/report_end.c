@@ -32,7 +32,8 @@ static void say_totals(const cli_report *r, const tub_run_totals *t)
     double frames = (double)t->frames, rows = (double)t->rows;
     cli_say(r->text, "[R%d] %lld frames, %lld clips: %.1f frames/s, %.1f clips/s; bottleneck: %s", r->rank,
             (long long)t->frames, (long long)t->rows, rate(frames, t->seconds), rate(rows, t->seconds),
-            cli_bottleneck(t->decode_wait_seconds, t->device_wait_seconds, t->decode_seconds, t->convert_seconds));
+            cli_bottleneck(t->forward_seconds, t->device_wait_seconds, t->decode_wait_seconds, t->decode_seconds,
+                           t->convert_seconds));
     cli_say(r->text,
             "[R%d] seconds of work: init %.1f | decode %.1f (%.0f frames/s) | convert %.1f (%.0f frames/s) |"
             " forward %.1f (%.1f clips/s) | save %.2f",

@@ -7,10 +7,10 @@
 
 enum { SECONDS_A_LINE = 30, LONGEST_LINE = 512, BAR = 10 };
 
-// Which stage the others wait for.
-const char *cli_bottleneck(double decode_wait, double device_wait, double decode, double convert)
+const char *cli_bottleneck(double forward, double device_wait, double decode_wait, double decode, double convert)
 {
-    if (device_wait <= decode_wait)
+    bool busy = device_wait < 0.1 * (forward + device_wait);
+    if (busy || device_wait <= decode_wait)
         return "forward";
     return convert > decode ? "convert" : "decode";
 }
@@ -53,7 +53,8 @@ static void write_progress(const cli_report *r, const tub_event *e, char *out, s
         snprintf(failures, sizeof failures, ", %zu failed", failed);
     snprintf(out, size, "%zu/%zu videos%s | ETA %s | bottleneck %s | %.0f frames/s, %.1f clips/s", done, r->todo,
              failures, eta,
-             cli_bottleneck(p->decode_wait_seconds, p->device_wait_seconds, p->decode_seconds, p->convert_seconds),
+             cli_bottleneck(p->forward_seconds, p->device_wait_seconds, p->decode_wait_seconds, p->decode_seconds,
+                            p->convert_seconds),
              (double)p->frames_decoded / (elapsed + 1e-9), (double)p->rows_done / (elapsed + 1e-9));
 }
 

@@ -83,6 +83,21 @@ class Resume(CommandCase):
     def test_terminated(self):
         self.check_interrupted(signal.SIGTERM, 143)
 
+    def test_a_second_signal_leaves_at_once(self):
+        # One batch that takes the reference backend far longer than the test waits.
+        out = self.folder / "impatient"
+        child = self.start(out, "--backend", "reference", "--threads", "1", "--size", "560x560", "--batch", "60", "--json")
+        self.assertEqual(json.loads(child.stdout.readline())["event"], "start")
+        time.sleep(1)
+        child.send_signal(signal.SIGINT)
+        time.sleep(0.5)
+        began = time.monotonic()
+        child.send_signal(signal.SIGINT)
+        rest, error = child.communicate()
+        self.assertEqual((child.returncode, rest), (130, ""), error)
+        self.assertLess(time.monotonic() - began, 5)
+        self.assertIn("a second signal leaves at once", error)
+
     def test_a_second_run_changes_nothing(self):
         out = self.folder / "twice"
         self.check(0, *self.arguments, out)
