@@ -55,7 +55,7 @@ static tub_status resolve_transform(const opening *o, tub_encoder_info *info, tu
     // Frame models take any size; what they are run at is 224.
     int height = m->architecture->per_frame ? 0 : m->config.image_height;
     int width = m->architecture->per_frame ? 0 : m->config.image_width;
-    if (!m->has_transform && o->params->transform.base == TUB_TRANSFORM_MODEL)
+    if (!m->has_transform && m->architecture->processor && o->params->transform.base == TUB_TRANSFORM_MODEL)
         tub_warn(&o->params->log, "%s: no preprocessor_config.json: taking %s's defaults", o->params->model,
                  m->architecture->processor);
     TUB_TRY(tub_transform_resolve(&o->params->transform, &m->transform, height, width, &info->transform, err));

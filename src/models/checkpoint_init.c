@@ -100,6 +100,8 @@ static tub_status save_weights(const tub_architecture *a, tub_config *c, const c
 
 static tub_status save_preprocessor(const tub_architecture *a, const tub_config *c, const char *folder, tub_error *err)
 {
+    if (!a->processor)
+        return TUB_OK;
     // Frame models take any size; large published ones are run at 224 as well.
     int height = c->image_height < IMAGE_USUAL ? c->image_height : IMAGE_USUAL;
     int width = c->image_width < IMAGE_USUAL ? c->image_width : IMAGE_USUAL;

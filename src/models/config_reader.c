@@ -68,7 +68,7 @@ tub_status tub_config_read_tower(const json_t *json, tub_config *c, tub_error *e
 {
     int channels = 3;
     TUB_TRY(tub_config_read_int(json, "hidden_size", 1, 1 << 15, &c->hidden, err));
-    TUB_TRY(tub_config_read_int(json, "num_hidden_layers", 1, 200, &c->layers, err));
+    TUB_TRY(tub_config_read_int(json, "num_hidden_layers", 1, TUB_LAYERS_MOST, &c->layers, err));
     TUB_TRY(tub_config_read_int(json, "num_attention_heads", 1, 1024, &c->heads, err));
     TUB_TRY(tub_config_read_int(json, "patch_size", 1, 256, &c->patch, err));
     TUB_TRY(tub_config_read_int(json, "num_channels", 3, 3, &channels, err));

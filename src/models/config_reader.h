@@ -5,6 +5,8 @@
 
 #include "model.h"
 
+enum { TUB_LAYERS_MOST = 100 };
+
 // hidden_size, num_hidden_layers, num_attention_heads, patch_size, num_channels (3), hidden_act, layer_norm_eps
 tub_status tub_config_read_tower(const json_t *json, tub_config *c, tub_error *err);
 // intermediate_size

@@ -4,6 +4,7 @@
 
 static const tub_architecture *const families[] = {
     &tub_videomae, &tub_onevision, &tub_dinov3, &tub_dinov2, &tub_dinov2_registers,
+    &tub_videomaev2,
     &tub_siglip,
     &tub_clip,
     &tub_metaclip2,
@@ -16,13 +17,14 @@ const tub_architecture *tub_architecture_at(size_t i)
     return i < sizeof families / sizeof *families ? families[i] : NULL;
 }
 
-// Whether `name` is one of the comma-separated `list`.
+// Whether `name` is one of the comma-separated `list`, where "Name*" stands for all that begin so.
 static bool is_listed(const char *list, const char *name)
 {
-    size_t length = strlen(name);
-    for (const char *at = list; at && length; at = strchr(at, ',')) {
+    for (const char *at = list; at; at = strchr(at, ',')) {
         at += *at == ',';
-        if (strncmp(at, name, length) == 0 && (at[length] == ',' || at[length] == 0))
+        size_t length = strcspn(at, ",");
+        bool any = at[length - 1] == '*';
+        if (strncmp(at, name, length - any) == 0 && (any || strlen(name) == length))
             return true;
     }
     return false;

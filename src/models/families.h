@@ -5,6 +5,7 @@
 #include "model.h"
 
 extern const tub_architecture tub_videomae;
+extern const tub_architecture tub_videomaev2;
 extern const tub_architecture tub_onevision;
 extern const tub_architecture tub_dinov3;
 extern const tub_architecture tub_dinov2;

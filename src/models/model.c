@@ -34,6 +34,15 @@ static tub_status bind(tub_model *m, const tub_checkpoint *c, tub_error *err)
     return status;
 }
 
+static tub_status read_transform(tub_model *m, const json_t *preprocessor, tub_error *err)
+{
+    static const tub_transform_options original = {.base = TUB_TRANSFORM_OPENTAD};
+    const char *processor = m->architecture->processor;
+    if (preprocessor || processor)
+        return tub_preprocess_read(preprocessor, processor ? processor : "VideoMAEImageProcessor", &m->transform, err);
+    return tub_transform_resolve(&original, NULL, m->config.image_height, m->config.image_width, &m->transform, err);
+}
+
 static tub_status load(tub_model *m, const tub_checkpoint *c, tub_error *err)
 {
     const char *path = tub_checkpoint_path(c), *type = NULL;
@@ -49,7 +58,7 @@ static tub_status load(tub_model *m, const tub_checkpoint *c, tub_error *err)
         return tub_fail_within(err, status, "%s", path);
     const json_t *preprocessor = tub_checkpoint_preprocessor(c, !m->architecture->per_frame);
     m->has_transform = preprocessor != NULL;
-    status = tub_preprocess_read(preprocessor, m->architecture->processor, &m->transform, err);
+    status = read_transform(m, preprocessor, err);
     if (status != TUB_OK)
         return tub_fail_within(err, status, "%s", path);
     m->weights = tub_calloc(1, m->architecture->weights_bytes);

@@ -26,6 +26,8 @@ typedef struct tub_config {
     double rope_theta;
     int rope_temporal;
     double head_eps;                    // of the head's norm
+    bool cosine;                        // attention of directions: q and k have length 1
+    bool free_heads;                    // the checkpoint doesn't tell `heads`: they are a guess, or 0
     bool native;                        // AIMv2: positions of any size
     int pooler;                         // width of a pooler that has one of its own
     int projection;                     // width of TUB_POOL_PROJECTION, 0: there is none
@@ -51,14 +53,16 @@ typedef struct tub_build {
 
 typedef struct tub_architecture {
     const char *name;
-    const char *model_types;            // the model_type values that it answers to, comma-separated
+    const char *model_types;            // the model_type values that it answers to, comma-separated; "Name*": all
+                                        // that begin so
     const char *feature;                // the default feature in words
     const char *pooler;                 // what TUB_POOL_POOLER is, in words
     bool per_frame;
     bool class_token;                   // TUB_POOL_CLS and a prefix before the patch tokens
     const tub_size *sizes;              // the default first; ends with name NULL
     const char *size_names;             // their names, comma-separated
-    const char *processor;              // class of the default preprocessor: see preprocess.h
+    const char *processor;              // class of the default preprocessor: see preprocess.h. NULL: the original
+                                        // script's transform, TUB_TRANSFORM_OPENTAD
     // Reads `config` with the class defaults filled in. Errors: TUB_ERROR_MODEL naming the key.
     tub_status (*read_config)(const json_t *config, tub_config *out, tub_error *err);
     // The config.json that `init` writes (new reference; NULL on failure).
