@@ -10,6 +10,7 @@ static const tub_architecture *const families[] = {
     &tub_metaclip2,
     &tub_vit,
     &tub_aimv2,
+    &tub_vjepa2,
 };
 
 const tub_architecture *tub_architecture_at(size_t i)

@@ -31,6 +31,8 @@ tub_tensor tub_bind_vector(tub_binder *b, tub_fill fill, int n, const char *at, 
 tub_layer tub_bind_qkv(tub_binder *b, int n, const char *at, const char *const weights[3], const char *const biases[3]);
 // Two linear layers of one input, one above the other.
 tub_layer tub_bind_pair(tub_binder *b, const tub_layer *first, const tub_layer *second);
+// Wx + b of one constant vector x: [1, out], computed once.
+tub_tensor tub_bind_folded(tub_binder *b, const tub_layer *layer, const tub_tensor *x);
 // Rows first .. first + count of a tensor: a view.
 tub_tensor tub_tensor_slice(const tub_tensor *t, int64_t first, int64_t count);
 

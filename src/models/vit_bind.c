@@ -42,6 +42,23 @@ tub_layer tub_bind_pair(tub_binder *b, const tub_layer *first, const tub_layer *
     return (tub_layer){.weight = tub_bind_stack(b, weights, zeros, 2), .bias = tub_bind_stack(b, biases, zeros, 2)};
 }
 
+tub_tensor tub_bind_folded(tub_binder *b, const tub_layer *layer, const tub_tensor *x)
+{
+    const int64_t rows = layer->weight.rank ? layer->weight.dims[0] : 1;
+    const int64_t cols = layer->weight.rank ? tub_tensor_count(&layer->weight) / rows : 0;
+    float *folded;
+    tub_tensor t = tub_bind_new(b, "folded", TUB_SHAPE(1, rows), &folded);
+    const float *w = tub_bind_floats(b, &layer->weight), *add = tub_bind_floats(b, &layer->bias);
+    const float *vector = tub_bind_floats(b, x);
+    for (int64_t i = 0; folded && w && vector && i < rows; i++) {
+        double sum = add ? add[i] : 0;
+        for (int64_t j = 0; j < cols; j++)
+            sum += (double)w[i * cols + j] * vector[j];
+        folded[i] = (float)sum;
+    }
+    return t;
+}
+
 tub_tensor tub_tensor_slice(const tub_tensor *t, int64_t first, int64_t count)
 {
     tub_tensor slice = *t;
