@@ -64,7 +64,7 @@ static const option_row rows[] = {
     {OPTION_INPUT_LAYOUT, E | M, "feature", "input-layout", KIND_CHOICE, "NCTHW|NTCHW|NCHW", 0, 0,
      "of a .onnx or .xml model (by its sizes)"},
     {OPTION_OUTPUT, E | M, "feature", "output", KIND_TEXT, "NAME", 0, 0,
-     "of a .onnx or .xml model (pooler_output, ..., the first)"},
+     "of a .onnx or .xml model (pooler_output, ..., first)"},
 
     {OPTION_DTYPE, E | M | B, "speed", "dtype", KIND_CHOICE, DTYPES, 0, 0,
      "precision (auto: bf16 where the processor has it)"},
