@@ -1,5 +1,5 @@
-// Every backend on whole small networks: near to `reference`, and the same bytes whatever the batch, the position in it,
-// the threads, and whether the last hidden state is asked for.
+// Every backend on whole small networks: near to `reference`, and the same bytes whatever the batch, the position in
+// it, the threads, and whether the last hidden state is asked for.
 #include "backend_fixture.h"
 
 enum { ITEMS = 16 };
@@ -15,18 +15,20 @@ static void clip_network(fixture *f, bool is_float)
     x = tub_linear(p, "embed", x, weight(f, WIDTH, patch), vector(f, WIDTH, 0, 0.1), TUB_ACT_NONE, TUB_WIDE);
     x = tub_add_table(p, "positions", x, constant(f, TUB_F32, rows, WIDTH, 0, 0.5));
     for (int layer = 0; layer < 3; layer++) {
-        tub_value h = tub_norm_rows(p, "norm 1", x, TUB_NORM_LAYER, vector(f, WIDTH, 1, 0.1), vector(f, WIDTH, 0, 0.1), 1e-6,
-                                    TUB_NARROW);
-        h = tub_linear(p, "qkv", h, weight(f, 3 * WIDTH, WIDTH), vector(f, 3 * WIDTH, 0, 0.1), TUB_ACT_NONE, TUB_NARROW);
+        tub_value h = tub_norm_rows(p, "norm 1", x, TUB_NORM_LAYER, vector(f, WIDTH, 1, 0.1), vector(f, WIDTH, 0, 0.1),
+                                    1e-6, TUB_NARROW);
+        h = tub_linear(p, "qkv", h, weight(f, 3 * WIDTH, WIDTH), vector(f, 3 * WIDTH, 0, 0.1), TUB_ACT_NONE,
+                       TUB_NARROW);
         h = tub_attention(p, "attention", h, HEADS, WIDTH / HEADS, 0.3);
-        x = tub_linear_residual(p, "out", h, weight(f, WIDTH, WIDTH), vector(f, WIDTH, 0, 0.1), vector(f, WIDTH, 1, 0.2), x);
+        x = tub_linear_residual(p, "out", h, weight(f, WIDTH, WIDTH), vector(f, WIDTH, 0, 0.1),
+                                vector(f, WIDTH, 1, 0.2), x);
         h = tub_norm_rows(p, "norm 2", x, TUB_NORM_LAYER, vector(f, WIDTH, 1, 0.1), vector(f, WIDTH, 0, 0.1), 1e-6,
                           TUB_NARROW);
         h = tub_linear(p, "up", h, weight(f, MLP, WIDTH), vector(f, MLP, 0, 0.1), TUB_ACT_GELU, TUB_NARROW);
         x = tub_linear_residual(p, "down", h, weight(f, WIDTH, MLP), vector(f, WIDTH, 0, 0.1), tub_no_tensor(), x);
     }
-    const tub_value tokens = tub_norm_rows(p, "norm", x, TUB_NORM_LAYER, vector(f, WIDTH, 1, 0.1), tub_no_tensor(), 1e-6,
-                                           TUB_WIDE);
+    const tub_value tokens =
+        tub_norm_rows(p, "norm", x, TUB_NORM_LAYER, vector(f, WIDTH, 1, 0.1), tub_no_tensor(), 1e-6, TUB_WIDE);
     end(f, tub_mean(p, "mean", x), tokens);
 }
 
@@ -42,7 +44,8 @@ static void frame_network(fixture *f, bool is_float)
     x = tub_prepend(p, "class token", x, constant(f, TUB_F32, FIRST, WIDTH, 0, 1));
     const tub_tensor cosine = angle(f, rows, WIDTH / HEADS), sine = angle(f, rows, WIDTH / HEADS);
     for (int layer = 0; layer < 3; layer++) {
-        tub_value h = tub_norm_rows(p, "norm 1", x, TUB_NORM_RMS, vector(f, WIDTH, 1, 0.1), tub_no_tensor(), 1e-6, TUB_NARROW);
+        tub_value h =
+            tub_norm_rows(p, "norm 1", x, TUB_NORM_RMS, vector(f, WIDTH, 1, 0.1), tub_no_tensor(), 1e-6, TUB_NARROW);
         h = tub_linear(p, "qkv", h, weight(f, 3 * WIDTH, WIDTH), tub_no_tensor(), TUB_ACT_NONE, TUB_NARROW);
         h = tub_rotate(p, "rotate", h, cosine, sine, HEADS, WIDTH / HEADS, 2, FIRST, TUB_PAIR_HALVES);
         h = tub_attention(p, "attention", h, HEADS, WIDTH / HEADS, 0.3);
@@ -52,8 +55,8 @@ static void frame_network(fixture *f, bool is_float)
         h = tub_gate(p, "gate", h, TUB_ACT_SILU);
         x = tub_linear_residual(p, "down", h, weight(f, WIDTH, MLP), tub_no_tensor(), vector(f, WIDTH, 1, 0.2), x);
     }
-    const tub_value tokens = tub_norm_rows(p, "norm", x, TUB_NORM_LAYER, vector(f, WIDTH, 1, 0.1), vector(f, WIDTH, 0, 0.1),
-                                           1e-6, TUB_WIDE);
+    const tub_value tokens =
+        tub_norm_rows(p, "norm", x, TUB_NORM_LAYER, vector(f, WIDTH, 1, 0.1), vector(f, WIDTH, 0, 0.1), 1e-6, TUB_WIDE);
     end(f, tub_rows(p, "class token", tokens, 0, 1), tokens);
 }
 
@@ -65,9 +68,10 @@ static void pool_network(fixture *f, bool is_float)
     tub_program *p = f->program;
     tub_value x = tub_patches(p, "patches", 1, 3, 5);
     x = tub_linear(p, "embed", x, weight(f, WIDTH, p->values[x].cols), tub_no_tensor(), TUB_ACT_NONE, TUB_WIDE);
-    const tub_value tokens = tub_norm_rows(p, "norm", x, TUB_NORM_LAYER, vector(f, WIDTH, 1, 0.1), tub_no_tensor(), 1e-6,
-                                           TUB_WIDE);
-    tub_value h = tub_norm_rows(p, "keys", tokens, TUB_NORM_LAYER, vector(f, WIDTH, 1, 0.1), tub_no_tensor(), 1e-6, TUB_NARROW);
+    const tub_value tokens =
+        tub_norm_rows(p, "norm", x, TUB_NORM_LAYER, vector(f, WIDTH, 1, 0.1), tub_no_tensor(), 1e-6, TUB_WIDE);
+    tub_value h =
+        tub_norm_rows(p, "keys", tokens, TUB_NORM_LAYER, vector(f, WIDTH, 1, 0.1), tub_no_tensor(), 1e-6, TUB_NARROW);
     h = tub_linear(p, "kv", h, weight(f, 2 * WIDTH, WIDTH), vector(f, 2 * WIDTH, 0, 0.1), TUB_ACT_NONE, TUB_NARROW);
     h = tub_attention_pool(p, "pool", constant(f, TUB_F32, 1, WIDTH, 0, 1), h, HEADS, WIDTH / HEADS, 0.2);
     x = tub_linear(p, "out", h, weight(f, WIDTH, WIDTH), vector(f, WIDTH, 0, 0.1), TUB_ACT_NONE, TUB_WIDE);
@@ -75,6 +79,72 @@ static void pool_network(fixture *f, bool is_float)
     h = tub_linear(p, "up", h, weight(f, MLP, WIDTH), vector(f, MLP, 0, 0.1), TUB_ACT_GELU_TANH, TUB_NARROW);
     x = tub_linear_residual(p, "down", h, weight(f, WIDTH, MLP), tub_no_tensor(), tub_no_tensor(), x);
     end(f, x, tokens);
+}
+
+// Any operation on any earlier value: what a backend shares memory for, and may get wrong. All values are [rows,
+// WIDTH]; `kept` are those to choose from.
+enum { RANDOM_WIDTH = 24, RANDOM_STEPS = 30 };
+
+static tub_value any_value(fixture *f, const tub_value *kept, int count, tub_width width)
+{
+    tub_value v;
+    do
+        v = kept[between(f, count > 4 ? count - 5 : 0, count - 1)];
+    while (f->program->values[v].width != width && between(f, 0, 20));
+    if (f->program->values[v].width == width)
+        return v;
+    return tub_norm_rows(f->program, "other width", v, TUB_NORM_RMS, vector(f, RANDOM_WIDTH, 1, 0.1), tub_no_tensor(),
+                         1e-3, width);
+}
+
+static tub_value any_operation(fixture *f, const tub_value *kept, int count, const tub_tensor *angles)
+{
+    enum { C = RANDOM_WIDTH };
+    tub_program *p = f->program;
+    const tub_width width = between(f, 0, 1) ? TUB_WIDE : TUB_NARROW;
+    const tub_value wide = any_value(f, kept, count, TUB_WIDE), narrow = any_value(f, kept, count, TUB_NARROW);
+    tub_value h;
+    switch (between(f, 0, 7)) {
+    case 0:
+        return tub_linear(p, "linear", narrow, weight(f, C, C), vector(f, C, 0, 0.1), TUB_ACT_GELU, width);
+    case 1:
+        return tub_linear_residual(p, "residual", narrow, weight(f, C, C), tub_no_tensor(), vector(f, C, 1, 0.1), wide);
+    case 2:
+        return tub_norm_rows(p, "norm", between(f, 0, 1) ? wide : narrow, TUB_NORM_LAYER, vector(f, C, 1, 0.1),
+                             tub_no_tensor(), 1e-2, width);
+    case 3:
+        return tub_add_table(p, "table", wide, constant(f, TUB_F32, p->values[wide].rows, C, 0, 0.1));
+    case 4:
+        return tub_rotate(p, "rotate", narrow, angles[0], angles[1], 2, C / 2, 1, 1, TUB_PAIR_INTERLEAVED);
+    case 5:
+        h = tub_linear(p, "qkv", narrow, weight(f, 3 * C, C), tub_no_tensor(), TUB_ACT_NONE, TUB_NARROW);
+        return tub_attention(p, "attention", h, 2, C / 2, 0.2);
+    case 6:
+        h = tub_linear(p, "gate and up", narrow, weight(f, 2 * C, C), tub_no_tensor(), TUB_ACT_NONE, TUB_NARROW);
+        return tub_gate(p, "gate", h, TUB_ACT_SILU);
+    default:
+        return tub_rows(p, "all rows", width == TUB_WIDE ? wide : narrow, 0, p->values[wide].rows);
+    }
+}
+
+static void random_program(fixture *f, uint64_t seed)
+{
+    begin(f, seed, false, 1, 12, 15);
+    tub_program *p = f->program;
+    tub_value kept[RANDOM_STEPS + 1];
+    const tub_value x = tub_patches(p, "patches", 1, 3, 3);
+    const int rows = p->values[x].rows;
+    const tub_tensor angles[2] = {angle(f, rows - 1, RANDOM_WIDTH / 2), angle(f, rows - 1, RANDOM_WIDTH / 2)};
+    kept[0] =
+        tub_linear(p, "embed", x, weight(f, RANDOM_WIDTH, p->values[x].cols), tub_no_tensor(), TUB_ACT_NONE, TUB_WIDE);
+    for (int i = 1; i <= RANDOM_STEPS; i++)
+        kept[i] = any_operation(f, kept, i, angles);
+    const tub_value tokens = any_value(f, kept, RANDOM_STEPS + 1, TUB_WIDE);
+    const tub_value last = any_value(f, kept, RANDOM_STEPS + 1, TUB_WIDE);
+    tub_value y = tub_norm_rows(p, "norm", last, TUB_NORM_LAYER, vector(f, RANDOM_WIDTH, 1, 0.1), tub_no_tensor(), 1e-2,
+                                TUB_WIDE);
+    y = tub_rows(p, "row", y, between(f, 0, rows - 1), 1);
+    end(f, y, tokens);
 }
 
 typedef void (*network)(fixture *f, bool is_float);
@@ -121,7 +191,8 @@ static void check_error(const tub_backend_ops *ops, tub_dtype dtype, const netwo
     const double row = relative_error(got.rows, wanted.rows, ITEMS * got.dim);
     const double hidden = relative_error(got.hidden, wanted.hidden, ITEMS * got.tokens);
     if (!(row <= bound) || !(hidden <= bound))
-        fail_msg("%s, %s: relative error %.3g of the rows, %.3g of the tokens", ops->name, tub_dtype_name(dtype), row, hidden);
+        fail_msg("%s, %s: relative error %.3g of the rows, %.3g of the tokens", ops->name, tub_dtype_name(dtype), row,
+                 hidden);
     free(wanted.rows);
     free(got.rows);
     finish(&f);
@@ -137,6 +208,29 @@ static void test_near_to_reference(void **state)
             if (offers(tub_backend_at(i), TUB_BF16))
                 check_error(tub_backend_at(i), TUB_BF16, networks[n], 2e-2);
         }
+}
+
+// Thirty operations in a row, some steep: 1e-5. Memory that is shared wrongly gives errors near 1.
+static void test_random_programs(void **state)
+{
+    (void)state;
+    for (uint64_t seed = 1; seed <= 25; seed++) {
+        fixture f;
+        random_program(&f, seed);
+        const void **frames = frames_of(&f, ITEMS);
+        result wanted = encode(&f, &tub_backend_reference, TUB_F32, 1, ITEMS, true, frames);
+        for (size_t i = 0; tub_backend_at(i); i++)
+            for (int hidden = 0; hidden < 2; hidden++) {
+                result got = encode(&f, tub_backend_at(i), TUB_F32, 2, ITEMS, hidden, frames);
+                const double row = relative_error(got.rows, wanted.rows, ITEMS * got.dim);
+                const double token = hidden ? relative_error(got.hidden, wanted.hidden, ITEMS * got.tokens) : 0;
+                if (!(row <= 1e-5) || !(token <= 1e-5))
+                    fail_msg("%s, seed %d: relative error %.3g, %.3g", tub_backend_at(i)->name, (int)seed, row, token);
+                free(got.rows);
+            }
+        free(wanted.rows);
+        finish(&f);
+    }
 }
 
 static void check_same(const tub_backend_ops *ops, tub_dtype dtype, const network make, bool is_float)
@@ -165,7 +259,7 @@ static void test_same_bytes(void **state)
     (void)state;
     for (size_t i = 0; tub_backend_at(i); i++) {
         if (tub_backend_at(i) == &tub_backend_reference && tub_cpu_isa() > TUB_ISA_SCALAR)
-            continue;           // the same at every level, and slow
+            continue; // the same at every level, and slow
         for (size_t n = 0; n < NETWORKS; n++) {
             check_same(tub_backend_at(i), TUB_F32, networks[n], n % 2);
             if (offers(tub_backend_at(i), TUB_BF16))
@@ -215,6 +309,7 @@ int main(int argc, char **argv)
         return at_every_level(argv);
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_near_to_reference),
+        cmocka_unit_test(test_random_programs),
         cmocka_unit_test(test_same_bytes),
         cmocka_unit_test(test_rows_follow_items),
         cmocka_unit_test(test_unsupported_names_the_way_out),

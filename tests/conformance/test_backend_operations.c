@@ -6,7 +6,7 @@ enum { ITEMS = 3 };
 // One operation between a random projection of the pixels and the mean, so that what comes out is the operation's own
 // error: `x` narrow and `wide` are [rows, cols] values to start from.
 typedef struct start_values {
-    tub_value patches;          // narrow [rows, 3 * kt * ky * kx]
+    tub_value patches; // narrow [rows, 3 * kt * ky * kx]
     int rows;
 } start_values;
 
@@ -35,8 +35,8 @@ static tub_value to_tokens(fixture *f, tub_value x)
         return x;
     // A norm widens without changing the error's size.
     const int cols = f->program->values[x].cols;
-    return tub_norm_rows(f->program, "widen", x, TUB_NORM_RMS, constant(f, TUB_F32, 0, cols, 1, 0), tub_no_tensor(), 1e-3,
-                         TUB_WIDE);
+    return tub_norm_rows(f->program, "widen", x, TUB_NORM_RMS, constant(f, TUB_F32, 0, cols, 1, 0), tub_no_tensor(),
+                         1e-3, TUB_WIDE);
 }
 
 typedef tub_value (*build)(fixture *f, const start_values *start);
@@ -189,8 +189,8 @@ static tub_value build_attention_pool(fixture *f, const start_values *s)
 {
     const int heads = between(f, 1, 4), dim = any_dim(f);
     const tub_value x = project(f, s->patches, 2 * heads * dim, TUB_NARROW);
-    return tub_attention_pool(f->program, "pool", constant(f, any_type(f), between(f, 1, 5), heads * dim, 0, 1), x, heads,
-                              dim, 2.0 / sqrt(dim));
+    return tub_attention_pool(f->program, "pool", constant(f, any_type(f), between(f, 1, 5), heads * dim, 0, 1), x,
+                              heads, dim, 2.0 / sqrt(dim));
 }
 
 static tub_value build_gate(fixture *f, const start_values *s)
@@ -208,7 +208,8 @@ static tub_value build_rows(fixture *f, const start_values *s)
 
 static tub_value build_mean(fixture *f, const start_values *s)
 {
-    return tub_mean(f->program, "mean", project(f, s->patches, between(f, 1, 100), between(f, 0, 1) ? TUB_WIDE : TUB_NARROW));
+    return tub_mean(f->program, "mean",
+                    project(f, s->patches, between(f, 1, 100), between(f, 0, 1) ? TUB_WIDE : TUB_NARROW));
 }
 
 static const struct {
@@ -272,8 +273,8 @@ static void test_backend(const tub_backend_ops *ops, tub_dtype dtype)
         for (uint64_t seed = 1; seed <= 24; seed++) {
             const double error = one_program(ops, dtype, builders[kind].build, 100 * kind + seed);
             if (!(error <= bound(dtype)))
-                fail_msg("%s, %s, %s, seed %d: relative error %.3g", ops->name, tub_dtype_name(dtype), builders[kind].name,
-                         (int)seed, error);
+                fail_msg("%s, %s, %s, seed %d: relative error %.3g", ops->name, tub_dtype_name(dtype),
+                         builders[kind].name, (int)seed, error);
         }
 }
 

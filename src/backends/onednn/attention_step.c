@@ -1,19 +1,19 @@
-// ATTENTION: for one head of one group, keys and values are packed; then for each block of queries the scores, their softmax in
-// place, and the mix of the values. The scores never leave the cache. oneDNN's fast kernels want rows that follow each
-// other, so the queries of the head are gathered, and the softmax closes up the narrow rows. Groups of few keys are not
-// worth the calls: our own kernel takes them as they lie.
+// ATTENTION: for one head of one group, keys and values are packed; then for each block of queries the scores, their
+// softmax in place, and the mix of the values. The scores never leave the cache. oneDNN's fast kernels want rows that
+// follow each other, so the queries of the head are gathered, and the softmax closes up the narrow rows. Groups of few
+// keys are not worth the calls: our own kernel takes them as they lie.
 #include <string.h>
 
 #include "fail.h"
 #include "onednn_plan.h"
 
 enum {
-    BLOCK_ROWS = 112,           // most queries at once
+    BLOCK_ROWS = 112, // most queries at once
     FEWEST_ROWS = 16,
-    SCORE_BYTES = 704 * 1024,   // what the scores of a block may take of the second-level cache
-    SPAN_ROWS = 448,            // queries for which keys and values are packed again
-    FEW_KEYS = 32,              // most keys that our own kernel takes
-    RUN_ROWS = 64,              // queries of a unit then
+    SCORE_BYTES = 704 * 1024, // what the scores of a block may take of the second-level cache
+    SPAN_ROWS = 800,          // queries for which keys and values are packed again
+    FEW_KEYS = 32,            // most keys that our own kernel takes
+    RUN_ROWS = 64,            // queries of a unit then
 };
 
 static size_t rounded(size_t bytes)
@@ -23,10 +23,10 @@ static size_t rounded(size_t bytes)
 
 // The member's scratch.
 typedef struct areas {
-    float *scores;              // [block_rows, keys]; narrow, they are the weights
-    float *mixed;               // [block_rows, dim]
-    char *queries;              // [block_rows, dim] narrow
-    char *keys, *values;        // packed
+    float *scores;       // [block_rows, keys]; narrow, they are the weights
+    float *mixed;        // [block_rows, dim]
+    char *queries;       // [block_rows, dim] narrow
+    char *keys, *values; // packed
     char *dnnl;
 } areas;
 
@@ -42,8 +42,8 @@ static areas areas_of(const tub_executable *e, const tub_attention_step *a, int 
 }
 
 // `q` and `out`: the head's columns of the block's first row.
-static tub_status attend(const tub_executable *e, const tub_step *step, int block, const char *q, size_t q_stride, char *out,
-                         size_t out_stride, int member, tub_error *err)
+static tub_status attend(const tub_executable *e, const tub_step *step, int block, const char *q, size_t q_stride,
+                         char *out, size_t out_stride, int member, tub_error *err)
 {
     const tub_attention_step *a = &step->attention;
     const areas s = areas_of(e, a, member);
@@ -67,7 +67,7 @@ static tub_status attend(const tub_executable *e, const tub_step *step, int bloc
 typedef struct operands {
     const char *q, *k, *v;
     char *out;
-    size_t q_stride, out_stride;    // bytes
+    size_t q_stride, out_stride; // bytes
 } operands;
 
 static operands operands_of(const tub_run *run, const tub_step *step, int item, int group)

@@ -70,11 +70,11 @@ static dnnl_status_t matmul_primitive_desc(dnnl_primitive_desc_t *out, dnnl_engi
 
 struct tub_dnnl {
     dnnl_engine_t engine;
-    dnnl_stream_t *streams;     // one for each member
+    dnnl_stream_t *streams; // one for each member
     int members;
 };
 
-enum { OPERANDS = 4 };          // A, B, C, scratch; of a packer: from, to, scratch
+enum { OPERANDS = 4 }; // A, B, C, scratch; of a packer: from, to, scratch
 
 // A primitive with its operands' handles for each member.
 typedef struct runnable {
@@ -232,8 +232,8 @@ static dnnl_status_t describe_matmul(tub_matmul *m, const tub_matmul *like)
     if (status == dnnl_success)
         status = describe(&c, (dnnl_dims_t){s->m, s->n}, dnnl_f32, (dnnl_dims_t){s->n, 1});
     if (status == dnnl_success)
-        status = matmul_primitive_desc(&m->runnable.desc, m->runnable.dnnl->engine, &a, like ? layout_of(like) : view(&b),
-                                       &c, attr);
+        status = matmul_primitive_desc(&m->runnable.desc, m->runnable.dnnl->engine, &a,
+                                       like ? layout_of(like) : view(&b), &c, attr);
     forget(&a);
     forget(&b);
     forget(&c);

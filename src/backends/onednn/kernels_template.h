@@ -114,7 +114,8 @@ INLINE lanes finish_lanes(const tub_epilogue *e, tub_activation activation, lane
 }
 
 // `activation` is a constant in each call, so that the switch above is gone from the loops.
-INLINE void finish(const float *x, const tub_epilogue *e, tub_activation activation, float *wide, narrow *slim, int count)
+INLINE void finish(const float *x, const tub_epilogue *e, tub_activation activation, float *wide, narrow *slim,
+                   int count)
 {
     int i = 0;
     for (; i + LANES <= count; i += LANES) {

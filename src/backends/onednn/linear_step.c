@@ -4,8 +4,8 @@
 #include "onednn_plan.h"
 
 enum {
-    BLOCK_ROWS = 112,           // most rows of a tile
-    PANEL_COLS = 1024,          // most columns
+    BLOCK_ROWS = 112,  // most rows of a tile
+    PANEL_COLS = 1024, // most columns
 };
 
 static tub_status linear_unit(const tub_run *run, const tub_step *step, int item, int unit, int member, tub_error *err)

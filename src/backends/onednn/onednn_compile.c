@@ -73,8 +73,7 @@ tub_status tub_shelf_packer(tub_executable *e, tub_matmul *matmul, int64_t row_s
         tub_packer_destroy(out);
         return tub_fail_memory(err, "a packing");
     }
-    *place = (tub_shelf){
-        .matmul = matmul, .packer = *out, .row_stride = row_stride, .column_stride = column_stride};
+    *place = (tub_shelf){.matmul = matmul, .packer = *out, .row_stride = row_stride, .column_stride = column_stride};
     reserve(e, tub_packer_scratch_bytes(*out));
     return TUB_OK;
 }

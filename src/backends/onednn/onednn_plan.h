@@ -13,7 +13,8 @@
 #include "memory.h"
 #include "placement.h"
 
-// A matrix product by (block of rows) x (panel of columns). Rows and columns that are left over have shapes of their own.
+// A matrix product by (block of rows) x (panel of columns). Rows and columns that are left over have shapes of their
+// own.
 typedef struct tub_linear_step {
     int block_rows, blocks;
     int panel_cols, panels;

@@ -7,17 +7,17 @@
 // Values that share one piece of memory: the first of them, its `root`, stands for all.
 typedef struct piece {
     int root;
-    size_t delta;               // from the root's first byte
-    size_t bytes;               // of the value
-    int from, until;            // of a root: operations that make and last read any of them
+    size_t delta;    // from the root's first byte
+    size_t bytes;    // of the value
+    int from, until; // of a root: operations that make and last read any of them
 } piece;
 
 typedef struct state {
     const tub_program *program;
     const bool *need;
     size_t narrow_bytes;
-    piece *pieces;              // [value_count]
-    int *live;                  // roots in the order of their offsets
+    piece *pieces; // [value_count]
+    int *live;     // roots in the order of their offsets
     int live_count;
 } state;
 

@@ -5,8 +5,8 @@
 #include "onednn_plan.h"
 
 enum {
-    UNIT_ELEMENTS = 65536,      // about how much a unit of a row-wise step does
-    MEAN_ROWS = 32,             // rows summed in float32 before the sum goes to double
+    UNIT_ELEMENTS = 65536, // about how much a unit of a row-wise step does
+    MEAN_ROWS = 32,        // rows summed in float32 before the sum goes to double
 };
 
 typedef void (*row_function)(const tub_run *run, const tub_step *step, int item, int row, int member);
@@ -23,7 +23,8 @@ static void patch_uint8(const tub_run *run, const tub_step *step, const void *co
         const char *levels = (const char *)step->levels + (size_t)c * 256 * narrow;
         for (int t = 0; t < op->patches.kt; t++)
             for (int y = 0; y < op->patches.ky; y++) {
-                const uint8_t *from = (const uint8_t *)frames[(first + t) % e->input.frames] + 3 * (corner + (size_t)y * width) + c;
+                const uint8_t *from =
+                    (const uint8_t *)frames[(first + t) % e->input.frames] + 3 * (corner + (size_t)y * width) + c;
                 if (narrow == 2)
                     for (int x = 0; x < op->patches.kx; x++)
                         ((uint16_t *)(void *)out)[x] = ((const uint16_t *)(const void *)levels)[from[3 * x]];
@@ -106,7 +107,8 @@ static void add_table_row(const tub_run *run, const tub_step *step, int item, in
 {
     const int cols = run->executable->values[step->op.out].cols;
     run->executable->kernels->add(wide_row(run, step->op.in[0], item, row, member),
-                                  step->table + (size_t)row * (size_t)cols, tub_row(run, step->op.out, item, row), cols);
+                                  step->table + (size_t)row * (size_t)cols, tub_row(run, step->op.out, item, row),
+                                  cols);
 }
 
 static void add_row(const tub_run *run, const tub_step *step, int item, int row, int member)

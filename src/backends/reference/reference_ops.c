@@ -96,8 +96,8 @@ static void norm_slice(const tub_op *op, const float *x, const float *weight, co
     }
     for (int j = 0; j < n; j++)
         squares += (x[j] - mean) * (x[j] - mean);
-    const double size = op->norm.kind == TUB_NORM_L2 ? fmax(sqrt(squares), op->norm.eps)
-                                                     : sqrt(squares / n + op->norm.eps);
+    const double size =
+        op->norm.kind == TUB_NORM_L2 ? fmax(sqrt(squares), op->norm.eps) : sqrt(squares / n + op->norm.eps);
     for (int j = 0; j < n; j++)
         out[j] = (float)((x[j] - mean) / size * weight[j] + (bias ? bias[j] : 0));
 }
@@ -140,7 +140,8 @@ static void prepend(const tub_reference_step *step, int item, int row, float *ou
     memcpy(out, from, (size_t)n * sizeof *out);
 }
 
-static void rotate_head(tub_pairing pairing, const float *x, const float *cosine, const float *sine, int dim, float *out)
+static void rotate_head(tub_pairing pairing, const float *x, const float *cosine, const float *sine, int dim,
+                        float *out)
 {
     for (int j = 0; j < dim; j++) {
         int other;
