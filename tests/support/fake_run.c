@@ -40,7 +40,8 @@ tub_status fake_run_all(fake_encoder *encoder, const tub_extractor_params *param
 {
     tub_extractor *x = NULL;
     int submitted = 0;
-    memset(outcomes, 0, (size_t)count * sizeof *outcomes);
+    if (count > 0)
+        memset(outcomes, 0, (size_t)count * sizeof *outcomes);
     tub_status status = tub_extractor_open_source(&encoder->base, params, &fake_source, &x, err);
     while (status == TUB_OK) {
         while (submitted < count) {
