@@ -11,6 +11,7 @@ static const tub_architecture *const families[] = {
     &tub_vit,
     &tub_aimv2,
     &tub_vjepa2,
+    &tub_timesformer,
 };
 
 const tub_architecture *tub_architecture_at(size_t i)

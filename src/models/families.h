@@ -16,5 +16,6 @@ extern const tub_architecture tub_metaclip2;
 extern const tub_architecture tub_vit;
 extern const tub_architecture tub_aimv2;
 extern const tub_architecture tub_vjepa2;
+extern const tub_architecture tub_timesformer;
 
 #endif

@@ -30,6 +30,7 @@ typedef struct tub_config {
     bool free_heads;                    // the checkpoint doesn't tell `heads`: they are a guess, or 0
     bool native;                        // AIMv2: positions of any size
     int pooler;                         // width of a pooler that has one of its own
+    bool divided, space_only;           // TimeSformer's kinds of attention; neither: joint
     int pooler_layers;                  // V-JEPA 2: self-attention layers of the pooler
     int projection;                     // width of TUB_POOL_PROJECTION, 0: there is none
 } tub_config;
