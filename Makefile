@@ -5,13 +5,17 @@ CONFIGURE = cmake -S . -G Ninja
 PIPELINE_TESTS = $(basename $(notdir $(wildcard tests/pipeline/test_*.c)))
 JOBS = $(shell nproc)
 
-.PHONY: all dependencies everything demo test check-sanitizers check-asan check-tsan install format clean
+.PHONY: all dependencies deps-openvino everything demo test check-sanitizers check-asan check-tsan install format clean
 
 all: $(BUILD)/build.ninja
 	cmake --build $(BUILD) --target tubelet_command tubelet_shared
 
 dependencies:
 	@scripts/install-dependencies.sh
+
+# OpenVINO from PyPI, which .onnx and .xml models run on.
+deps-openvino:
+	@scripts/deps-openvino.sh $(BUILD)/openvino
 
 $(BUILD)/build.ninja: CMakeLists.txt | dependencies
 	$(CONFIGURE) -B $(BUILD) -DCMAKE_BUILD_TYPE=Release

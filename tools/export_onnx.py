@@ -4,8 +4,8 @@
   export_onnx.py NAME FOLDER [--batch N] [--seed N]
   export_onnx.py my_model.py FOLDER [--batch N]
 
-NAME is one of the built-in examples: videomae, dinov2 (transformers), resnet (torchvision), with random weights and
-small sizes, so that nothing is downloaded. For a model of your own write a Python file with one function:
+NAME is one of the built-in examples: videomae, dinov2 (transformers), resnet, mc3 (torchvision), with random weights
+and small sizes, so that nothing is downloaded. For a model of your own write a Python file with one function:
 
   def build():
       module = ...                    # torch.nn.Module in eval mode: pixels in, one tensor (or a dict of tensors) out
@@ -69,18 +69,29 @@ def dinov2():
             **IMAGENET}
 
 
-def resnet():
-    import torchvision
-    model = torchvision.models.resnet18(weights=None)
+def headless(model):
+    """A torchvision network whose feature is what its classifier would get."""
     model.fc = torch.nn.Identity()
     for module in model.modules():
-        if isinstance(module, torch.nn.BatchNorm2d):
+        if isinstance(module, torch.nn.modules.batchnorm._BatchNorm):
             module.running_mean.normal_(0, 0.1)
             module.running_var.uniform_(0.5, 1.5)
-    return {"module": randomise(model), "shape": (1, 3, 96, 96), "outputs": ["features"], **IMAGENET}
+    return randomise(model)
 
 
-EXAMPLES = {"videomae": videomae, "dinov2": dinov2, "resnet": resnet}
+def resnet():
+    import torchvision
+    model = headless(torchvision.models.resnet18(weights=None))
+    return {"module": model, "shape": (1, 3, 96, 96), "outputs": ["features"], **IMAGENET}
+
+
+def mc3():
+    import torchvision
+    model = headless(torchvision.models.video.mc3_18(weights=None))
+    return {"module": model, "shape": (1, 3, 8, 64, 64), "outputs": ["features"], **IMAGENET}
+
+
+EXAMPLES = {"videomae": videomae, "dinov2": dinov2, "resnet": resnet, "mc3": mc3}
 
 
 def load(name, seed):
