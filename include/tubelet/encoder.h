@@ -37,6 +37,14 @@ typedef enum tub_pool {
     TUB_POOL_PROJECTION = 5,    // CLIP's image embedding: the pooler through visual_projection
 } tub_pool;
 
+// Where a clip's frames stand in time, for models that turn by it (OneVision-Encoder).
+typedef enum tub_positions {
+    TUB_POSITIONS_INDEX = 0,    // 0, 1, 2, ...: the original script's
+    TUB_POSITIONS_SPREAD = 1,   // floor(linspace(0, 63, frames)): the model card's
+    TUB_POSITIONS_VIDEO = 2,    // the frame's place in its video, 0 .. 63: the later scripts'
+} tub_positions;
+enum { TUB_POSITIONS_COUNT = 64 };
+
 // All zero (but `model`) = defaults. Strings are copied.
 typedef struct tub_encoder_params {
     size_t size;                        // sizeof(tub_encoder_params)
@@ -53,6 +61,9 @@ typedef struct tub_encoder_params {
     // Custom models (.onnx, .xml) only:
     const char *input_layout;           // "NCTHW", "NTCHW" or "NCHW" (NULL = recognised from the input's sizes)
     const char *output;                 // name of the output tensor (NULL = pooler_output and the like, else the first)
+    // Checkpoints only:
+    tub_positions positions;
+    int heads;                          // attention heads, where the checkpoint doesn't tell (0 = the usual)
 } tub_encoder_params;
 
 typedef struct tub_encoder_info {

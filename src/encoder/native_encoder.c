@@ -94,6 +94,7 @@ static tub_status build_program(opening *o, tub_encoder_info *info, tub_error *e
                              .width = info->width,
                              .pool = o->params->pool,
                              .input = &o->input,
+                             .positions = o->params->positions,
                              .any_size = o->params->transform.has_size || o->params->transform.has_crop};
     tub_status status = tub_model_build(o->model, &build, &o->program, err);
     if (status != TUB_OK)
@@ -137,6 +138,13 @@ static tub_status compile(const opening *o, native *n, tub_error *err)
     return n->ops->compile(n->backend, o->program, &compiled, &n->executable, err);
 }
 
+static tub_status open_model(opening *o, tub_error *err)
+{
+    TUB_TRY(tub_model_open(o->checkpoint, &o->model, err));
+    tub_status status = o->params->heads ? tub_model_set_heads(o->model, o->params->heads, err) : TUB_OK;
+    return status == TUB_OK ? TUB_OK : tub_fail_within(err, status, "%s", o->params->model);
+}
+
 static tub_status open_native(opening *o, native *n, tub_error *err)
 {
     tub_encoder_info *info = &n->base.info;
@@ -146,7 +154,7 @@ static tub_status open_native(opening *o, native *n, tub_error *err)
     info->device = n->ops->device;
     snprintf(info->isa, sizeof info->isa, "%s", n->ops->isa());
     TUB_TRY(tub_checkpoint_open(o->params->model, &o->checkpoint, err));
-    TUB_TRY(tub_model_open(o->checkpoint, &o->model, err));
+    TUB_TRY(open_model(o, err));
     TUB_TRY(tub_checkpoint_hash(o->checkpoint, hash, err));
     snprintf(info->model_hash, sizeof info->model_hash, "%s", hash);
     describe_model(o, info);

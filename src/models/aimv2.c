@@ -234,4 +234,5 @@ const tub_architecture tub_aimv2 = {
     .weights_bytes = sizeof(weights),
     .check = check,
     .build = build_program,
+    .names = "embeddings.rms_norm.weight|preprocessor.patchifier.norm.weight",
 };

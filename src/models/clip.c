@@ -155,6 +155,7 @@ const tub_architecture tub_clip = {
     .weights_bytes = sizeof(weights),
     .check = tub_check_image_size,
     .build = build_program,
+    .names = "embeddings.class_embedding,pre_layrnorm.weight",
 };
 
 const tub_architecture tub_metaclip2 = {
@@ -173,4 +174,5 @@ const tub_architecture tub_metaclip2 = {
     .weights_bytes = sizeof(weights),
     .check = tub_check_image_size,
     .build = build_program,
+    .names = "embeddings.class_embedding,pre_layrnorm.weight",
 };

@@ -15,7 +15,7 @@ static const struct {
     {"swish", TUB_ACT_SILU},
 };
 
-static tub_status read_activation(const json_t *json, tub_activation *value, tub_error *err)
+tub_status tub_config_read_activation(const json_t *json, tub_config *c, tub_error *err)
 {
     const char *name;
     TUB_TRY(tub_json_string(json, where, "hidden_act", NULL, &name, err));
@@ -23,7 +23,7 @@ static tub_status read_activation(const json_t *json, tub_activation *value, tub
         return TUB_OK;
     for (size_t i = 0; i < sizeof activations / sizeof *activations; i++) {
         if (strcmp(activations[i].name, name) == 0) {
-            *value = activations[i].activation;
+            c->activation = activations[i].activation;
             return TUB_OK;
         }
     }
@@ -76,7 +76,7 @@ tub_status tub_config_read_tower(const json_t *json, tub_config *c, tub_error *e
     if (c->hidden % c->heads)
         return tub_fail(err, TUB_ERROR_MODEL, "%s: key \"num_attention_heads\": %d heads don't divide hidden_size %d",
                         where, c->heads, c->hidden);
-    return read_activation(json, &c->activation, err);
+    return tub_config_read_activation(json, c, err);
 }
 
 tub_status tub_config_read_image(const json_t *json, tub_config *c, tub_error *err)

@@ -9,6 +9,8 @@ enum { TUB_LAYERS_MOST = 100 };
 
 // hidden_size, num_hidden_layers, num_attention_heads, patch_size, num_channels (3), hidden_act, layer_norm_eps
 tub_status tub_config_read_tower(const json_t *json, tub_config *c, tub_error *err);
+// hidden_act
+tub_status tub_config_read_activation(const json_t *json, tub_config *c, tub_error *err);
 // intermediate_size
 tub_status tub_config_read_mlp(const json_t *json, tub_config *c, tub_error *err);
 // image_size: one number, or [height, width]

@@ -207,6 +207,7 @@ const tub_architecture tub_dinov2 = {
     .weights_bytes = sizeof(weights),
     .check = tub_check_one_patch,
     .build = build_program,
+    .names = "embeddings.cls_token,encoder.layer.0.layer_scale1.lambda1,!embeddings.register_tokens",
 };
 
 const tub_architecture tub_dinov2_registers = {
@@ -225,4 +226,5 @@ const tub_architecture tub_dinov2_registers = {
     .weights_bytes = sizeof(weights),
     .check = tub_check_one_patch,
     .build = build_program,
+    .names = "embeddings.register_tokens,encoder.layer.0.layer_scale1.lambda1",
 };

@@ -200,4 +200,5 @@ const tub_architecture tub_dinov3 = {
     .weights_bytes = sizeof(weights),
     .check = tub_check_one_patch,
     .build = build_program,
+    .names = "layer.0.attention.q_proj.weight,layer.0.layer_scale1.lambda1",
 };

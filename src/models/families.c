@@ -5,6 +5,7 @@
 static const tub_architecture *const families[] = {
     &tub_videomae, &tub_onevision, &tub_dinov3, &tub_dinov2, &tub_dinov2_registers,
     &tub_videomaev2,
+    &tub_llavavit,
     &tub_siglip,
     &tub_clip,
     &tub_metaclip2,

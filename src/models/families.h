@@ -7,6 +7,7 @@
 extern const tub_architecture tub_videomae;
 extern const tub_architecture tub_videomaev2;
 extern const tub_architecture tub_onevision;
+extern const tub_architecture tub_llavavit;
 extern const tub_architecture tub_dinov3;
 extern const tub_architecture tub_dinov2;
 extern const tub_architecture tub_dinov2_registers;

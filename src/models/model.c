@@ -10,18 +10,42 @@
 // More tokens than this is a mistake in the sizes, not a model.
 enum { TOKENS_MOST = 1 << 18 };
 
-static tub_status unknown_family(const char *path, const char *type, tub_error *err)
+static void list_types(char *out, size_t bytes)
 {
-    char known[512];
     size_t at = 0;
-    known[0] = 0;
-    for (size_t i = 0; tub_architecture_at(i) && at < sizeof known; i++)
-        at += (size_t)snprintf(known + at, sizeof known - at, "%s%s", at ? ", " : "",
-                               tub_architecture_at(i)->model_types);
+    out[0] = 0;
+    for (size_t i = 0; tub_architecture_at(i) && at < bytes; i++)
+        at += (size_t)snprintf(out + at, bytes - at, "%s%s", at ? ", " : "", tub_architecture_at(i)->model_types);
+}
+
+static tub_status unknown_family(const tub_checkpoint *c, const char *type, tub_error *err)
+{
+    const tub_architecture *guess = tub_architecture_guess(c);
+    const char *path = tub_checkpoint_path(c);
+    char known[512], look[96] = "";
+    list_types(known, sizeof known);
+    if (guess)
+        snprintf(look, sizeof look, " (its tensors look like those of %s)", guess->name);
+    if (json_object_size(tub_checkpoint_config(c)) == 0)
+        return tub_fail(err, TUB_ERROR_MODEL,
+                        "%s: comes without a config.json, and the names of its tensors are those of no family that is "
+                        "known without one: put its config.json beside it",
+                        path);
     if (!type)
-        return tub_fail(err, TUB_ERROR_MODEL, "%s/config.json: no model_type; known are %s", path, known);
-    return tub_fail(err, TUB_ERROR_MODEL, "%s/config.json: model_type \"%.60s\" isn't known; known are %s", path, type,
-                    known);
+        return tub_fail(err, TUB_ERROR_MODEL, "%s/config.json: no model_type%s; known are %s", path, look, known);
+    return tub_fail(err, TUB_ERROR_MODEL, "%s/config.json: model_type \"%.60s\" isn't known%s; known are %s", path, type,
+                    look, known);
+}
+
+// Where tensors don't fit because the file is another family's, the error says so.
+static void name_other_family(const tub_architecture *a, const tub_checkpoint *c, tub_error *err)
+{
+    const tub_architecture *guess = tub_architecture_guess(c);
+    size_t at = strlen(err->text);
+    if (!guess || guess == a || tub_architecture_fits(a, c))
+        return;
+    snprintf(err->text + at, sizeof err->text - at, " (the tensors look like those of %s, but this is taken for %s)",
+             guess->name, a->name);
 }
 
 static tub_status bind(tub_model *m, const tub_checkpoint *c, tub_error *err)
@@ -31,6 +55,8 @@ static tub_status bind(tub_model *m, const tub_checkpoint *c, tub_error *err)
     m->architecture->bind(b, &m->config, m->weights);
     tub_status status = tub_binder_end(b, err);
     tub_binder_free(&b);
+    if (status == TUB_ERROR_MODEL && err)
+        name_other_family(m->architecture, c, err);
     return status;
 }
 
@@ -43,6 +69,13 @@ static tub_status read_transform(tub_model *m, const json_t *preprocessor, tub_e
     return tub_transform_resolve(&original, NULL, m->config.image_height, m->config.image_width, &m->transform, err);
 }
 
+// Families whose sizes are in their tensors.
+static const tub_architecture *guess_without_config(const tub_checkpoint *c)
+{
+    const tub_architecture *a = tub_architecture_guess(c);
+    return a && a->sizes_in_file ? a : NULL;
+}
+
 static tub_status load(tub_model *m, const tub_checkpoint *c, tub_error *err)
 {
     const char *path = tub_checkpoint_path(c), *type = NULL;
@@ -50,9 +83,12 @@ static tub_status load(tub_model *m, const tub_checkpoint *c, tub_error *err)
     tub_status status = tub_json_string(config, "config.json", "model_type", NULL, &type, err);
     if (status != TUB_OK)
         return tub_fail_within(err, status, "%s", path);
-    m->architecture = type ? tub_architecture_find(type) : NULL;
+    if (type)
+        m->architecture = tub_architecture_find(type);
+    else if (json_object_size(config) == 0)
+        m->architecture = guess_without_config(c);
     if (!m->architecture)
-        return unknown_family(path, type, err);
+        return unknown_family(c, type, err);
     status = m->architecture->read_config(config, &m->config, err);
     if (status != TUB_OK)
         return tub_fail_within(err, status, "%s", path);
@@ -90,6 +126,18 @@ void tub_model_close(tub_model **m)
     tub_free((*m)->weights);
     tub_free(*m);
     *m = NULL;
+}
+
+tub_status tub_model_set_heads(tub_model *m, int heads, tub_error *err)
+{
+    const tub_config *c = &m->config;
+    if (!c->free_heads)
+        return tub_fail(err, TUB_ERROR_MODEL, "heads: this %s checkpoint says itself that it has %d: leave out --heads",
+                        m->architecture->name, c->heads);
+    if (heads < 1 || c->hidden % heads)
+        return tub_fail(err, TUB_ERROR_MODEL, "heads: %d don't divide its %d channels", heads, c->hidden);
+    m->config.heads = heads;
+    return TUB_OK;
 }
 
 tub_pool tub_model_pool(const tub_model *m, tub_pool pool)
@@ -138,6 +186,11 @@ static tub_status check(const tub_model *m, const tub_build *build, tub_error *e
     if (build->frames < 1 || build->height < 1 || build->width < 1)
         return tub_fail(err, TUB_ERROR_INTERNAL, "%s: an item of %d frames, %dx%d", m->architecture->name,
                         build->frames, build->height, build->width);
+    if (c->heads == 0)
+        return tub_fail(err, TUB_ERROR_MODEL, "this file doesn't tell how many heads it has: use --heads N");
+    if (build->positions != TUB_POSITIONS_INDEX && !m->architecture->positions)
+        return tub_fail(err, TUB_ERROR_MODEL, "frame positions: %s doesn't take any: leave out --frame-positions",
+                        m->architecture->name);
     TUB_TRY(m->architecture->check(c, build, err));
     int64_t tokens = (int64_t)build->frames * (build->height / c->patch) * (build->width / c->patch);
     if (tokens > TOKENS_MOST)

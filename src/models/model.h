@@ -50,6 +50,7 @@ typedef struct tub_build {
     int frames, height, width;          // of an item
     tub_pool pool;
     const tub_input *input;
+    tub_positions positions;            // INDEX unless the architecture takes others
     bool any_size;                      // the user chose the size: positions may be resized where the family can
 } tub_build;
 
@@ -78,6 +79,11 @@ typedef struct tub_architecture {
     // pool is never DEFAULT.
     void (*build)(const tub_config *config, const void *weights, const tub_build *build, tub_arena *arena,
                   tub_program *p, tub_value *feature, tub_value *tokens);
+    bool positions;                     // takes TUB_POSITIONS_SPREAD
+    bool sizes_in_file;                 // a file without a config.json can be read
+    // How its files are recognised: names of tensors, comma-separated, that are all there, whatever stands before them;
+    // "!name": that isn't; "a|b": one of them. NULL: not.
+    const char *names;
 } tub_architecture;
 
 struct tub_model {
@@ -93,11 +99,18 @@ struct tub_model {
 const tub_architecture *tub_architecture_at(size_t i);
 // By config.json's model_type; NULL if unknown.
 const tub_architecture *tub_architecture_find(const char *model_type);
+// Whether the names of a checkpoint's tensors are those of a family.
+bool tub_architecture_fits(const tub_architecture *a, const tub_checkpoint *c);
+// By them; NULL if they are of no family.
+const tub_architecture *tub_architecture_guess(const tub_checkpoint *c);
 
-// Loads a checkpoint: family by model_type, config, tensors, transform. Errors: TUB_ERROR_MODEL (an unknown model_type
+// Loads a checkpoint: family by model_type (without a config.json: by its tensors), config, tensors, transform. Errors: TUB_ERROR_MODEL (an unknown model_type
 // lists the known ones; a tensor missing, unexpected or of another shape by name).
 tub_status tub_model_open(const tub_checkpoint *c, tub_model **out, tub_error *err);
 void tub_model_close(tub_model **m);        // accepts NULL
+
+// Where the checkpoint doesn't tell the number of heads. Errors: TUB_ERROR_MODEL (it does, or that many don't divide).
+tub_status tub_model_set_heads(tub_model *m, int heads, tub_error *err);
 
 // The pool that DEFAULT means for this checkpoint; others as they are.
 tub_pool tub_model_pool(const tub_model *m, tub_pool pool);

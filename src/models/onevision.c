@@ -22,14 +22,21 @@
 #include "config_reader.h"
 #include "fail.h"
 #include "families.h"
-#include "pool_head.h"
+#include "onevision.h"
 
-typedef struct weights {
-    tub_tensor patch;
-    tub_layer norm_pre, norm_post;
-    tub_block *blocks;
-    tub_pool_head head;
-} weights;
+tub_status tub_onevision_read_norm(const json_t *json, tub_config *c, tub_error *err)
+{
+    const char *norm;
+    TUB_TRY(tub_config_read_double(json, "rope_theta", &c->rope_theta, err));
+    if (!(c->rope_theta > 0))
+        return tub_fail(err, TUB_ERROR_MODEL, "config.json: key \"rope_theta\": must be above 0");
+    TUB_TRY(tub_json_string(json, "config.json", "layer_norm_type", "layer_norm", &norm, err));
+    c->rms = strcmp(norm, "rms_norm") == 0;
+    if (!c->rms && strcmp(norm, "layer_norm") != 0)
+        return tub_fail(err, TUB_ERROR_MODEL,
+                        "config.json: key \"layer_norm_type\": \"%.40s\" isn't layer_norm or rms_norm", norm);
+    return TUB_OK;
+}
 
 static tub_status read_config(const json_t *json, tub_config *c, tub_error *err)
 {
@@ -45,29 +52,22 @@ static tub_status read_config(const json_t *json, tub_config *c, tub_error *err)
                       .head = true,
                       .rope_theta = 1e4,
                       .rope_temporal = 64};
-    const char *norm;
     TUB_TRY(tub_config_read_tower(json, c, err));
     TUB_TRY(tub_config_read_mlp(json, c, err));
     TUB_TRY(tub_config_read_image(json, c, err));
     TUB_TRY(tub_config_read_bool(json, "use_head", &c->head, err));
-    TUB_TRY(tub_config_read_double(json, "rope_theta", &c->rope_theta, err));
+    TUB_TRY(tub_onevision_read_norm(json, c, err));
+    c->head_eps = c->eps;
     // null lifts the limit; a missing key doesn't.
     if (json_is_null(json_object_get(json, "rope_temporal_size")))
         c->rope_temporal = 0;
     else
         TUB_TRY(tub_config_read_int(json, "rope_temporal_size", 1, 1 << 20, &c->rope_temporal, err));
-    TUB_TRY(tub_json_string(json, "config.json", "layer_norm_type", "layer_norm", &norm, err));
-    c->rms = strcmp(norm, "rms_norm") == 0;
-    if (!c->rms && strcmp(norm, "layer_norm") != 0)
-        return tub_fail(err, TUB_ERROR_MODEL,
-                        "config.json: key \"layer_norm_type\": \"%.40s\" isn't layer_norm or rms_norm", norm);
     if (c->hidden / c->heads % 32)
         return tub_fail(err, TUB_ERROR_MODEL,
                         "config.json: heads of %d channels: this family needs a multiple of 32 "
                         "(hidden_size / num_attention_heads)",
                         c->hidden / c->heads);
-    if (!(c->rope_theta > 0))
-        return tub_fail(err, TUB_ERROR_MODEL, "config.json: key \"rope_theta\": must be above 0");
     return TUB_OK;
 }
 
@@ -96,7 +96,7 @@ static json_t *make_config(const tub_size *s)
 static void bind(tub_binder *b, tub_config *c, void *out)
 {
     static const char *const prefixes[] = {"", NULL};
-    weights *w = out;
+    tub_onevision_weights *w = out;
     tub_binder_prefix(b, prefixes, "embeddings.patch_embedding.weight");
     w->patch =
         tub_bind(b, TUB_FILL_WEIGHT, TUB_SHAPE(c->hidden, 3, c->patch, c->patch), "embeddings.patch_embedding.weight");
@@ -108,9 +108,13 @@ static void bind(tub_binder *b, tub_config *c, void *out)
     }
 }
 
-static tub_status check(const tub_config *c, const tub_build *build, tub_error *err)
+tub_status tub_onevision_check(const tub_config *c, const tub_build *build, tub_error *err)
 {
-    if (c->rope_temporal && build->frames > c->rope_temporal)
+    if (c->hidden / c->heads % 32)
+        return tub_fail(err, TUB_ERROR_MODEL,
+                        "%d heads of %d channels: this family needs a multiple of 32: use --heads", c->heads,
+                        c->hidden / c->heads);
+    if (c->rope_temporal && build->positions == TUB_POSITIONS_INDEX && build->frames > c->rope_temporal)
         return tub_fail(err, TUB_ERROR_MODEL,
                         "clips of %d frames: this checkpoint takes at most %d (rope_temporal_size in "
                         "config.json): use --clip-length %d or less",
@@ -125,9 +129,21 @@ static tub_status check(const tub_config *c, const tub_build *build, tub_error *
 }
 
 typedef struct grid {
-    int height, width, dim;
+    int frames, height, width, dim;
     double theta;
+    tub_positions positions;
 } grid;
+
+// SPREAD: floor(linspace(0, 63, frames)), in float32 and from both ends, as torch.linspace computes it.
+static int position(const grid *g, int frame)
+{
+    if (g->positions != TUB_POSITIONS_SPREAD || g->frames == 1)
+        return frame;
+    const float last = TUB_POSITIONS_COUNT - 1, step = last / (float)(g->frames - 1);
+    if (frame < g->frames / 2)
+        return (int)(step * (float)frame);
+    return (int)(last - step * (float)(g->frames - 1 - frame));
+}
 
 static void angles(const void *context, int row, double *out)
 {
@@ -135,8 +151,9 @@ static void angles(const void *context, int row, double *out)
     const int unit = g->dim / 32;
     const struct {
         int at, count;
-    } axes[3] = {
-        {row / (g->height * g->width), 4 * unit}, {row / g->width % g->height, 6 * unit}, {row % g->width, 6 * unit}};
+    } axes[3] = {{position(g, row / (g->height * g->width)), 4 * unit},
+                 {row / g->width % g->height, 6 * unit},
+                 {row % g->width, 6 * unit}};
     double *to = out;
     for (int a = 0; a < 3; a++)
         for (int i = 0; i < axes[a].count; i++)
@@ -144,19 +161,24 @@ static void angles(const void *context, int row, double *out)
     memcpy(to, out, (size_t)(g->dim / 2) * sizeof *out);
 }
 
-static tub_value build_head(const tub_config *c, const weights *w, tub_program *p, tub_value x)
+static tub_value build_head(const tub_config *c, const tub_onevision_weights *w, tub_program *p, tub_value x)
 {
     // The head reads the tokens in the compute type, as every linear layer does.
     tub_value y = tub_norm_rows(p, "last norm", x, c->rms ? TUB_NORM_RMS : TUB_NORM_LAYER, w->norm_post.weight,
                                 w->norm_post.bias, c->eps, TUB_NARROW);
-    return tub_append_pool_head(p, c, &w->head, TUB_NORM_RMS, c->eps, y);
+    return tub_append_pool_head(p, c, &w->head, TUB_NORM_RMS, c->head_eps, y);
 }
 
-static void build_program(const tub_config *c, const void *in, const tub_build *build, tub_arena *arena, tub_program *p,
-                          tub_value *feature, tub_value *tokens)
+void tub_onevision_build(const tub_config *c, const void *in, const tub_build *build, tub_arena *arena, tub_program *p,
+                         tub_value *feature, tub_value *tokens)
 {
-    const weights *w = in;
-    const grid g = {build->height / c->patch, build->width / c->patch, c->hidden / c->heads, c->rope_theta};
+    const tub_onevision_weights *w = in;
+    const grid g = {.frames = build->frames,
+                    .height = build->height / c->patch,
+                    .width = build->width / c->patch,
+                    .dim = c->hidden / c->heads,
+                    .theta = c->rope_theta,
+                    .positions = build->positions};
     const tub_norm norm = c->rms ? TUB_NORM_RMS : TUB_NORM_LAYER;
     tub_block_plan plan = tub_block_plan_of(c);
     plan.pairing = TUB_PAIR_INTERLEAVED;
@@ -166,7 +188,7 @@ static void build_program(const tub_config *c, const void *in, const tub_build *
     x = tub_norm_rows(p, "first norm", x, norm, w->norm_pre.weight, w->norm_pre.bias, c->eps, TUB_WIDE);
     x = tub_append_blocks(p, arena, w->blocks, c->layers, &plan, x);
     *tokens = x;
-    if (c->head)
+    if (w->norm_post.weight.data)
         *tokens = tub_norm_rows(p, "last norm", x, norm, w->norm_post.weight, w->norm_post.bias, c->eps, TUB_WIDE);
     *feature = build->pool == TUB_POOL_POOLER ? build_head(c, w, p, x) : tub_mean(p, "mean of all tokens", *tokens);
 }
@@ -182,7 +204,9 @@ const tub_architecture tub_onevision = {
     .read_config = read_config,
     .make_config = make_config,
     .bind = bind,
-    .weights_bytes = sizeof(weights),
-    .check = check,
-    .build = build_program,
+    .weights_bytes = sizeof(tub_onevision_weights),
+    .check = tub_onevision_check,
+    .build = tub_onevision_build,
+    .positions = true,
+    .names = "layernorm_pre.weight,encoder.layers.0.self_attn.q_proj.weight",
 };

@@ -121,4 +121,5 @@ const tub_architecture tub_siglip = {
     .weights_bytes = sizeof(weights),
     .check = tub_check_image_size,
     .build = build_program,
+    .names = "embeddings.patch_embedding.bias,encoder.layers.0.self_attn.q_proj.weight,post_layernorm.weight",
 };

@@ -158,4 +158,5 @@ const tub_architecture tub_videomae = {
     .weights_bytes = sizeof(weights),
     .check = check,
     .build = build_program,
+    .names = "embeddings.patch_embeddings.projection.weight,encoder.layer.0.layernorm_before.weight,!embeddings.cls_token",
 };

@@ -244,4 +244,6 @@ const tub_architecture tub_videomaev2 = {
     .weights_bytes = sizeof(weights),
     .check = check,
     .build = build_program,
+    .sizes_in_file = true,
+    .names = "patch_embed.proj.weight,blocks.0.attn.qkv.weight,!cls_token",
 };

@@ -160,4 +160,5 @@ const tub_architecture tub_vit = {
     .weights_bytes = sizeof(weights),
     .check = tub_check_image_size,
     .build = build_program,
+    .names = "embeddings.cls_token,encoder.layer.0.layernorm_before.weight,!encoder.layer.0.temporal_dense.weight",
 };
