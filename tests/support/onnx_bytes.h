@@ -1,0 +1,29 @@
+// Small ONNX files, byte by byte: protobuf without a library, also where it is to be wrong.
+#ifndef TEST_ONNX_BYTES_H
+#define TEST_ONNX_BYTES_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+typedef struct onnx_bytes {
+    unsigned char data[1 << 17];
+    size_t size;
+} onnx_bytes;
+
+void onnx_varint(onnx_bytes *b, uint64_t value);
+void onnx_number(onnx_bytes *b, unsigned field, uint64_t value);
+void onnx_put(onnx_bytes *b, unsigned field, const void *data, size_t size);
+void onnx_text(onnx_bytes *b, unsigned field, const char *text);
+// `inner` as a field of `b`. May be the same: then b becomes a message with itself as its field.
+void onnx_message(onnx_bytes *b, unsigned field, const onnx_bytes *inner);
+
+// An external_data entry of a TensorProto (field 13).
+void onnx_entry(onnx_bytes *tensor, const char *key, const char *value);
+// A TensorProto "weight" whose data is in `location`.
+void onnx_external_tensor(onnx_bytes *out, const char *location);
+
+// A model that takes pixels of 4x4 to the mean of each channel: [N, 3, 4, 4] -> [N, 3], or, with `frames`,
+// [N, frames, 3, 4, 4] -> [N, frames, 3]. `batch` 0: free. `half`: of type float16. Output "means".
+void onnx_means_model(onnx_bytes *out, int batch, int frames, int half);
+
+#endif

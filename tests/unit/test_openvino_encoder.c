@@ -1,0 +1,284 @@
+// Custom models as encoders. What needs OpenVINO is skipped where there is none (TUBELET_OPENVINO tells where it is).
+#include <math.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <tubelet/encoder.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "onnx_bytes.h"
+#include "openvino_table.h"
+#include "temp_folder.h"
+
+enum { SIDE = 4, PLANE = SIDE * SIDE, FRAMES = 5, ITEMS = 7 };
+
+static char *folder;
+static char openvino[4096]; // TUBELET_OPENVINO as it was
+
+static int make_folder(void **state)
+{
+    (void)state;
+    const char *place = getenv("TUBELET_OPENVINO");
+    snprintf(openvino, sizeof openvino, "%s", place ? place : "");
+    folder = test_folder_make();
+    // Where `make deps-openvino` puts it: beside the command.
+    char *path = realpath(TEST_TUBELET, NULL), found[4096] = "";
+    if (path && strrchr(path, '/')) {
+        *strrchr(path, '/') = 0;
+        snprintf(found, sizeof found, "%s/openvino", path);
+    }
+    free(path);
+    return openvino[0] || access(found, F_OK) != 0 ? 0 : setenv("TUBELET_OPENVINO", found, 1);
+}
+
+static int remove_folder(void **state)
+{
+    (void)state;
+    test_folder_remove(folder);
+    return setenv("TUBELET_OPENVINO", openvino, 1);
+}
+
+static void need_openvino(void)
+{
+    static tub_openvino ov;
+    tub_error err = {0};
+    tub_status status = tub_openvino_load(&ov, &err);
+    tub_openvino_unload(&ov);
+    if (status != TUB_OK) {
+        print_message("skipped: %s\n", err.text);
+        skip();
+    }
+}
+
+static const char *write_model(int batch, int frames, int half)
+{
+    static onnx_bytes file;
+    const char *path = test_path(folder, "model.onnx");
+    onnx_means_model(&file, batch, frames, half);
+    test_write_file(path, file.data, file.size);
+    return path;
+}
+
+static tub_encoder_params params_of(const char *path)
+{
+    tub_encoder_params params = {.size = sizeof params, .model = path, .dtype = TUB_F32, .threads = 2};
+    params.transform.has_mean = params.transform.has_std = true;
+    for (int c = 0; c < 3; c++) {
+        params.transform.mean[c] = 0.25f * (float)c;
+        params.transform.std[c] = 0.5f;
+    }
+    return params;
+}
+
+static void refused(const tub_encoder_params *params, tub_status wanted, const char *why)
+{
+    tub_encoder *encoder = NULL;
+    tub_error err = {0};
+    tub_status status = tub_encoder_open(params, &encoder, &err);
+    tub_encoder_close(&encoder);
+    if (status != wanted || !strstr(err.text, why))
+        fail_msg("%s \"%s\" isn't %s and doesn't say \"%s\"", tub_status_name(status), err.text,
+                 tub_status_name(wanted), why);
+}
+
+static void an_absent_library_is_named(void **state)
+{
+    (void)state;
+    tub_encoder_params params = params_of(write_model(0, 0, 0));
+    setenv("TUBELET_OPENVINO", "/nonexistent", 1);
+    refused(&params, TUB_ERROR_DEVICE, "make deps-openvino");
+    refused(&params, TUB_ERROR_DEVICE, "pip install openvino");
+    refused(&params, TUB_ERROR_DEVICE, "TUBELET_OPENVINO=/nonexistent");
+    // A folder without it, and a file that is none.
+    setenv("TUBELET_OPENVINO", folder, 1);
+    refused(&params, TUB_ERROR_DEVICE, "no libopenvino_c.so");
+    test_write_file(test_path(folder, "libopenvino_c.so.1"), "not a library", 13);
+    refused(&params, TUB_ERROR_DEVICE, "can't be loaded");
+}
+
+static void what_needs_no_library_is_refused_before(void **state)
+{
+    (void)state;
+    static onnx_bytes file;
+    setenv("TUBELET_OPENVINO", "/nonexistent", 1);
+    tub_encoder_params params = params_of(write_model(0, 0, 0));
+    params.backend = "onednn";
+    refused(&params, TUB_ERROR_DEVICE, "--backend openvino");
+    params.backend = "openvino";
+    params.device = "cuda";
+    refused(&params, TUB_ERROR_DEVICE, "--device cpu");
+    params.device = NULL;
+    onnx_external_tensor(&file, "../../etc/passwd");
+    onnx_message(&file, 5, &file);
+    onnx_message(&file, 7, &file);
+    test_write_file(params.model, file.data, file.size);
+    refused(&params, TUB_ERROR_MODEL, "\"weight\"");
+    test_write_file(params.model, file.data, file.size - 1);
+    refused(&params, TUB_ERROR_MODEL, "isn't a sound ONNX file");
+    params.model = test_path(folder, "none.onnx");
+    refused(&params, TUB_ERROR_MODEL, "none.onnx");
+}
+
+static void what_a_model_cant_take_is_refused(void **state)
+{
+    (void)state;
+    need_openvino();
+    tub_encoder_params params = params_of(write_model(0, FRAMES, 0));
+    params.output = "logits";
+    refused(&params, TUB_ERROR_ARGUMENT, "means");
+    params.output = "means";
+    params.clip_length = 16;
+    refused(&params, TUB_ERROR_MODEL, "clips of 5 frames");
+    params.clip_length = 0;
+    params.transform.has_size = true;
+    params.transform.height = params.transform.width = 8;
+    refused(&params, TUB_ERROR_MODEL, "[4, 4]");
+    params.transform.has_size = false;
+    params.pool = TUB_POOL_POOLER;
+    refused(&params, TUB_ERROR_MODEL, "--pool mean");
+    params.pool = TUB_POOL_DEFAULT;
+    params.input_layout = "NCTHW";
+    refused(&params, TUB_ERROR_MODEL, "NCTHW");
+    params.input_layout = NULL;
+    params.transform.has_std = false;
+    refused(&params, TUB_ERROR_ARGUMENT, "preprocessor_config.json");
+    test_write_file(test_path(folder, "preprocessor_config.json"), "{}", 2);
+    refused(&params, TUB_ERROR_MODEL, "image_processor_type");
+    // Sound protobuf, but no model.
+    params = params_of(test_path(folder, "model.onnx"));
+    test_write_file(params.model, "\x08\x07", 2);
+    refused(&params, TUB_ERROR_MODEL, "OpenVINO");
+}
+
+// uint8 pixels of ITEMS * frames frames, and the mean that each channel of each frame has after the transform.
+static void make_frames(int count, unsigned char *pixels, const void **frames, float *means)
+{
+    unsigned state = 7;
+    for (int f = 0; f < count; f++) {
+        double sum[3] = {0};
+        frames[f] = pixels + f * PLANE * 3;
+        for (int i = 0; i < PLANE * 3; i++) {
+            state = state * 1664525u + 1013904223u;
+            pixels[f * PLANE * 3 + i] = (unsigned char)(state >> 24);
+            sum[i % 3] += state >> 24;
+        }
+        for (int c = 0; c < 3; c++)
+            means[3 * f + c] = (float)((sum[c] / PLANE / 255 - 0.25 * c) / 0.5);
+    }
+}
+
+static void near(const float *have, const float *want, int count, float most)
+{
+    for (int i = 0; i < count; i++)
+        if (!(fabsf(have[i] - want[i]) <= most))
+            fail_msg("value %d is %g, not %g", i, (double)have[i], (double)want[i]);
+}
+
+// A frame model of any batch, of batch 1 and of batch 3, in float32 and float16: in batches of any size, the same
+// bytes.
+static void frames_give_rows(void **state)
+{
+    (void)state;
+    need_openvino();
+    static const int batches[] = {0, 1, 3};
+    unsigned char pixels[ITEMS * PLANE * 3];
+    const void *frames[ITEMS];
+    float means[ITEMS * 3];
+    make_frames(ITEMS, pixels, frames, means);
+    for (int i = 0; i < 6; i++) {
+        tub_encoder *encoder = NULL;
+        tub_error err = {0};
+        tub_encoder_params params = params_of(write_model(batches[i % 3], 0, i / 3));
+        params.batch = ITEMS;
+        if (tub_encoder_open(&params, &encoder, &err) != TUB_OK)
+            fail_msg("batch %d: %s", batches[i % 3], err.text);
+        const tub_encoder_info *info = tub_encoder_get_info(encoder);
+        assert_true(info->per_frame && info->frames == 1 && info->dim == 3 && info->tokens == 1);
+        assert_string_equal(info->family, "onnx");
+        assert_string_equal(info->backend, "openvino");
+        float rows[ITEMS * 3], alone[3], tokens[ITEMS * 3];
+        assert_int_equal(tub_encoder_run(encoder, frames, ITEMS, rows, tokens, &err), TUB_OK);
+        near(rows, means, ITEMS * 3, i / 3 ? 4e-3f : 1e-6f);
+        assert_memory_equal(rows, tokens, sizeof rows);
+        for (int item = 0; item < ITEMS; item++) {
+            assert_int_equal(tub_encoder_run(encoder, frames + item, 1, alone, NULL, &err), TUB_OK);
+            assert_memory_equal(alone, rows + 3 * item, sizeof alone);
+        }
+        tub_encoder_close(&encoder);
+    }
+}
+
+static void clips_give_pooled_tokens(void **state)
+{
+    (void)state;
+    need_openvino();
+    static const tub_pool pools[] = {TUB_POOL_DEFAULT, TUB_POOL_CLS, TUB_POOL_PATCH_MEAN};
+    unsigned char pixels[ITEMS * FRAMES * PLANE * 3];
+    const void *frames[ITEMS * FRAMES];
+    float means[ITEMS * FRAMES * 3];
+    make_frames(ITEMS * FRAMES, pixels, frames, means);
+    for (int p = 0; p < 3; p++) {
+        tub_encoder *encoder = NULL;
+        tub_error err = {0};
+        tub_encoder_params params = params_of(write_model(2, FRAMES, 0));
+        params.pool = pools[p];
+        params.batch = ITEMS;
+        if (tub_encoder_open(&params, &encoder, &err) != TUB_OK)
+            fail_msg("%s", err.text);
+        const tub_encoder_info *info = tub_encoder_get_info(encoder);
+        assert_true(!info->per_frame && info->frames == FRAMES && info->clip_length == FRAMES);
+        assert_true(info->dim == 3 && info->tokens == FRAMES && info->token_dim == 3 && info->height == SIDE);
+        float rows[ITEMS * 3], tokens[ITEMS * FRAMES * 3], want[ITEMS * 3];
+        assert_int_equal(tub_encoder_run(encoder, frames, ITEMS, rows, tokens, &err), TUB_OK);
+        near(tokens, means, ITEMS * FRAMES * 3, 1e-6f);
+        int first = p == 2, last = p == 1 ? 1 : FRAMES;
+        for (int i = 0; i < ITEMS * 3; i++) {
+            want[i] = 0;
+            for (int t = first; t < last; t++)
+                want[i] += means[(i / 3 * FRAMES + t) * 3 + i % 3] / (float)(last - first);
+        }
+        near(rows, want, ITEMS * 3, 2e-6f);
+        tub_encoder_close(&encoder);
+    }
+}
+
+// The file beside the model says what pixels it takes; another layout or output makes another model of it.
+static void files_beside_the_model_count(void **state)
+{
+    (void)state;
+    need_openvino();
+    static const char text[] = "{\"image_processor_type\": \"ViTImageProcessor\", \"size\": {\"height\": 4, \"width\": "
+                               "4}, \"image_mean\": [0, 0.25, 0.5], \"image_std\": [0.5, 0.5, 0.5]}";
+    tub_encoder *encoder = NULL;
+    tub_encoder_params params = {.size = sizeof params, .model = folder, .dtype = TUB_F32, .batch = 1};
+    unsigned char pixels[PLANE * 3];
+    const void *frames[1];
+    float means[3], row[3];
+    write_model(0, 0, 0);
+    test_write_file(test_path(folder, "preprocessor_config.json"), text, sizeof text - 1);
+    make_frames(1, pixels, frames, means);
+    assert_int_equal(tub_encoder_open(&params, &encoder, NULL), TUB_OK);
+    assert_int_equal(strlen(tub_encoder_get_info(encoder)->model_hash), 32);
+    assert_int_equal(tub_encoder_run(encoder, frames, 1, row, NULL, NULL), TUB_OK);
+    near(row, means, 3, 1e-6f);
+    tub_encoder_close(&encoder);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(an_absent_library_is_named, make_folder, remove_folder),
+        cmocka_unit_test_setup_teardown(what_needs_no_library_is_refused_before, make_folder, remove_folder),
+        cmocka_unit_test_setup_teardown(what_a_model_cant_take_is_refused, make_folder, remove_folder),
+        cmocka_unit_test_setup_teardown(frames_give_rows, make_folder, remove_folder),
+        cmocka_unit_test_setup_teardown(clips_give_pooled_tokens, make_folder, remove_folder),
+        cmocka_unit_test_setup_teardown(files_beside_the_model_count, make_folder, remove_folder),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
