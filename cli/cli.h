@@ -38,6 +38,7 @@ int cli_frames(const cli_arguments *args);
 int cli_probe(const cli_arguments *args);
 int cli_init(const cli_arguments *args);
 int cli_bench(const cli_arguments *args);
+int cli_convert(const cli_arguments *args);
 int cli_models(const cli_arguments *args);
 
 // The exit code that a status means.

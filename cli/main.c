@@ -18,6 +18,10 @@ static const cli_verb verbs[] = {
      cli_probe},
     {"init", VERB_INIT, "FAMILY[:SIZE] DIR", "a random checkpoint in Hugging Face layout (see tubelet models)", NULL, 2,
      2, cli_init},
+    {"convert", VERB_CONVERT, "MODEL DIR",
+     "a checkpoint of any layout into a folder of config.json and model.safetensors",
+     "MODEL: a folder, a .pt, .pth, .bin or .safetensors file, or org/name in the Hugging Face cache.", 2, 2,
+     cli_convert},
     {"bench", VERB_BENCH, "--case NAME", "time one part; the last line on stdout is the result", NULL, 0, 0, cli_bench},
     {"models", VERB_MODELS, "", "the model families that are known", NULL, 0, 0, cli_models},
 };

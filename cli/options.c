@@ -9,7 +9,8 @@ enum {
     P = VERB_PROBE,
     I = VERB_INIT,
     L = VERB_MODELS,
-    B = VERB_BENCH
+    B = VERB_BENCH,
+    C = VERB_CONVERT
 };
 
 enum { SIDE = 16384, ITEMS = 65536, THREADS = 1024 };
@@ -87,7 +88,7 @@ static const option_row rows[] = {
     {OPTION_JSON, E | P | L | B, "run", "json", KIND_FLAG, NULL, 0, 0, "results as JSON on stdout, one object a line"},
     {OPTION_DRY_RUN, E, "run", "dry-run", KIND_FLAG, NULL, 0, 0, "say what would be done; write nothing"},
     {OPTION_VERBOSE, E | M | B, "run", "verbose", KIND_FLAG, NULL, 0, 0, "also what is only information"},
-    {OPTION_HELP, E | M | F | P | I | L | B, "run", "help", KIND_FLAG, NULL, 0, 0, "this text"},
+    {OPTION_HELP, E | M | F | P | I | L | B | C, "run", "help", KIND_FLAG, NULL, 0, 0, "this text"},
 };
 
 const option_row *cli_option_at(size_t i)

@@ -13,6 +13,7 @@ enum {
     VERB_INIT = 16,
     VERB_MODELS = 32,
     VERB_BENCH = 64,
+    VERB_CONVERT = 128,
 };
 
 typedef enum option_id {

@@ -1,5 +1,5 @@
 """Bad input: a clear error that names the file and what is wrong with it, the right exit code, nothing half-written."""
-import json, os, shutil, unittest
+import json, os, pathlib, shutil, unittest
 
 from command_case import CommandCase, npy_shape, read_safetensors, strays, write_npy, write_safetensors
 
@@ -263,6 +263,18 @@ class OtherVerbs(CommandCase):
         weights = [(self.folder / name / "model.safetensors").read_bytes() for name in ("one", "two", "three")]
         self.assertEqual(weights[0], weights[1])
         self.assertNotEqual(weights[0], weights[2])
+
+    def test_convert(self):
+        out = self.folder / "converted"
+        self.check(0, "convert", self.clip_model, out)
+        self.assertEqual((out / "config.json").read_bytes(), (self.clip_model / "config.json").read_bytes())
+        self.assertTrue((out / "model.safetensors").exists())
+        self.check(5, "convert", self.clip_model, out)
+        error = self.check(4, "convert", pathlib.Path(__file__).parent.parent / "data/torch/bad/global_system.pt", self.folder / "never").stderr
+        self.assertIn("refuses to load posix.system", error)
+        self.assertFalse((self.folder / "never").exists())
+        self.assertIn("hf download nobody/nothing", self.check(4, "convert", "nobody/nothing", self.folder / "never").stderr)
+        self.check(2, "convert", self.clip_model)
 
     def test_bench(self):
         done = self.check(0, "bench", "--case", "forward", "--model", self.clip_model, "--dtype", "f32", "--clips", "2", "--repeat", "2", "--json")
