@@ -1,10 +1,11 @@
-// Checkpoints: the families that are known, random checkpoints of them, and other layouts made into the usual one.
+// Checkpoints: the families that are known, what one is and costs, random ones, and other layouts made into the usual one.
 #ifndef TUBELET_CHECKPOINT_H
 #define TUBELET_CHECKPOINT_H
 
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <tubelet/encoder.h>
 #include <tubelet/status.h>
 
 #ifdef __cplusplus
@@ -17,10 +18,26 @@ typedef struct tub_family_info {
     const char *sizes;          // sizes that tub_checkpoint_init() knows, comma-separated, the default first
     const char *feature;        // the default feature in words
     bool per_frame;             // frame model
+    const char *processor;      // the preprocessor class whose defaults hold without a file; NULL: TUB_TRANSFORM_OPENTAD
+    const char *layouts;        // the layouts of checkpoints that it reads, in words
 } tub_family_info;
 
 // The i-th family; false past the last. Strings are static. Thread-safety: safe.
 TUB_API bool tub_family_at(size_t i, tub_family_info *out);
+
+// A size that tub_checkpoint_init() knows: a published one, or "tiny", which is for tests.
+typedef struct tub_size_info {
+    const char *name;           // "base"
+    int hidden, layers, heads, mlp;
+    int patch;                  // pixels of a side
+    int frames;                 // of a clip, 0: any; of frame models 1
+    int image;                  // pixels of a side that its config.json says
+    int dim;                    // values of the default feature
+    int64_t parameters;         // counted from the tensors that it is made of
+} tub_size_info;
+
+// The i-th size of a family, the default first. Strings are static. TUB_END past the last. Thread-safety: safe.
+TUB_API tub_status tub_family_size_at(size_t family, size_t i, tub_size_info *out, tub_error *err);
 
 // Writes a random checkpoint in Hugging Face layout (config.json, preprocessor_config.json, model.safetensors,
 // float32) into `folder`, which is made if needed and must not already hold a config.json.
@@ -35,6 +52,50 @@ TUB_API tub_status tub_checkpoint_init(const char *what, const char *folder, uin
 // A checkpoint without config.json gets an empty one: its family is told by its tensors then, as without.
 // Errors: TUB_ERROR_MODEL, TUB_ERROR_OUTPUT, TUB_ERROR_ARGUMENT.
 TUB_API tub_status tub_checkpoint_convert(const char *model, const char *folder, tub_error *err);
+
+// A description: what an encoder of these params would be and cost. A checkpoint is read and checked as for an encoder,
+// but nothing is compiled. (Custom models are: what is known of them is what OpenVINO tells.)
+// Thread-safety: one thread at a time per object.
+typedef struct tub_description tub_description;
+
+typedef struct tub_description_info {
+    tub_encoder_info encoder;       // as tub_encoder_get_info() would tell it
+    const char *size;               // the size of these dimensions ("base"), NULL: none has them. Static
+    tub_pool pool;                  // what DEFAULT means; DEFAULT of custom models
+    int hidden, layers, heads, mlp; // 0 where it isn't known (custom models), as the following
+    int patch, tubelet;             // pixels, frames; tubelet 1: frames are cut one by one
+    int image_height, image_width;  // the size that the checkpoint was made for
+    bool has_transform;             // it has a preprocessor file of its own
+    int64_t parameters;             // values of the tensors that the model takes from the checkpoint
+    size_t weight_bytes;            // of what a run computes with, in the precision of the run
+    size_t workspace_bytes;         // of a batch: values between operations, at most
+    size_t file_count;              // config and weights
+    size_t operation_count;
+} tub_description_info;
+
+typedef struct tub_file_info {
+    const char *path;               // the description's
+    int64_t bytes;
+} tub_file_info;
+
+// One operation of the forward pass, on one item.
+typedef struct tub_operation_info {
+    const char *kind, *label;       // "linear", static; "layer 3 up", the description's
+    int inputs[4], output;          // numbers of values; -1: none
+    int rows, cols;                 // of the output
+    bool wide;                      // it is float32 always; else of the precision of the run
+    double flops;
+    int64_t parameters;             // values of the constants that it computes with, tables of positions included
+} tub_operation_info;
+
+// Ownership: *out is the caller's, to be closed. Errors: as tub_encoder_open().
+TUB_API tub_status tub_describe(const tub_encoder_params *params, tub_description **out, tub_error *err);
+TUB_API const tub_description_info *tub_description_get_info(const tub_description *d);
+// The i-th; false past the last.
+TUB_API bool tub_description_file_at(const tub_description *d, size_t i, tub_file_info *out);
+TUB_API bool tub_description_operation_at(const tub_description *d, size_t i, tub_operation_info *out);
+// Accepts NULL and a pointer to NULL.
+TUB_API void tub_description_close(tub_description **d);
 
 #ifdef __cplusplus
 }

@@ -17,11 +17,8 @@ static tub_status open_any(const tub_encoder_params *params, tub_encoder **out, 
     return status;
 }
 
-tub_status tub_encoder_open(const tub_encoder_params *params, tub_encoder **out, tub_error *err)
+tub_status tub_encoder_check_params(const tub_encoder_params *params, tub_error *err)
 {
-    if (!out)
-        return tub_fail(err, TUB_ERROR_ARGUMENT, "encoder: nowhere to put it");
-    *out = NULL;
     if (!params || params->size < sizeof *params)
         return tub_fail(err, TUB_ERROR_ARGUMENT, "encoder: params.size must be sizeof(tub_encoder_params)");
     if (!params->model || !params->model[0])
@@ -41,6 +38,15 @@ tub_status tub_encoder_open(const tub_encoder_params *params, tub_encoder **out,
         return tub_fail(err, TUB_ERROR_ARGUMENT,
                         "dtype: %s isn't a precision to compute in: auto, f32, bf16 and f16 are",
                         tub_dtype_name(params->dtype));
+    return TUB_OK;
+}
+
+tub_status tub_encoder_open(const tub_encoder_params *params, tub_encoder **out, tub_error *err)
+{
+    if (!out)
+        return tub_fail(err, TUB_ERROR_ARGUMENT, "encoder: nowhere to put it");
+    *out = NULL;
+    TUB_TRY(tub_encoder_check_params(params, err));
     return open_any(params, out, err);
 }
 

@@ -16,4 +16,7 @@ struct tub_encoder {
     tub_encoder_info info;
 };
 
+// Errors: TUB_ERROR_ARGUMENT naming what is out of range.
+tub_status tub_encoder_check_params(const tub_encoder_params *params, tub_error *err);
+
 #endif

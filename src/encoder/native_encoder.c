@@ -5,7 +5,6 @@
 
 #include "fail.h"
 #include "memory.h"
-#include "model.h"
 #include "pixel_plan.h"
 
 enum { CLIP_USUAL = 16, BATCH_CLIPS = 4, BATCH_FRAMES = 32 };
@@ -19,14 +18,7 @@ typedef struct native {
     tub_executable *executable;
 } native;
 
-// What is needed while opening only.
-typedef struct opening {
-    const tub_encoder_params *params;
-    tub_checkpoint *checkpoint;
-    tub_model *model;
-    tub_program *program;
-    tub_input input;
-} opening;
+typedef tub_native_opening opening;
 
 static tub_status run(tub_encoder *encoder, const void *const *frames, int items, float *rows, float *tokens,
                       tub_error *err)
@@ -145,14 +137,13 @@ static tub_status open_model(opening *o, tub_error *err)
     return status == TUB_OK ? TUB_OK : tub_fail_within(err, status, "%s", o->params->model);
 }
 
-static tub_status open_native(opening *o, native *n, tub_error *err)
+tub_status tub_native_prepare(opening *o, tub_encoder_info *info, tub_error *err)
 {
-    tub_encoder_info *info = &n->base.info;
     char hash[TUB_HASH_TEXT];
-    TUB_TRY(tub_choose_backend(o->params, &n->ops, &info->dtype, err));
-    info->backend = n->ops->name;
-    info->device = n->ops->device;
-    snprintf(info->isa, sizeof info->isa, "%s", n->ops->isa());
+    TUB_TRY(tub_choose_backend(o->params, &o->backend, &info->dtype, err));
+    info->backend = o->backend->name;
+    info->device = o->backend->device;
+    snprintf(info->isa, sizeof info->isa, "%s", o->backend->isa());
     TUB_TRY(tub_checkpoint_open(o->params->model, &o->checkpoint, err));
     TUB_TRY(open_model(o, err));
     TUB_TRY(tub_checkpoint_hash(o->checkpoint, hash, err));
@@ -161,10 +152,16 @@ static tub_status open_native(opening *o, native *n, tub_error *err)
     TUB_TRY(resolve_transform(o, info, err));
     describe_pixels(info, &o->input);
     TUB_TRY(build_program(o, info, err));
-    TUB_TRY(choose_batch(o, info, err));
     // The processor gains nothing from waiting for a full batch.
     info->eager = true;
-    return compile(o, n, err);
+    return choose_batch(o, info, err);
+}
+
+void tub_native_opening_finish(opening *o)
+{
+    tub_program_free(&o->program);
+    tub_model_close(&o->model);
+    tub_checkpoint_close(&o->checkpoint);
 }
 
 tub_status tub_native_encoder_open(const tub_encoder_params *params, tub_encoder **out, tub_error *err)
@@ -174,10 +171,11 @@ tub_status tub_native_encoder_open(const tub_encoder_params *params, tub_encoder
         return tub_fail_memory(err, "an encoder");
     n->base.ops = &encoder_ops;
     opening o = {.params = params};
-    tub_status status = open_native(&o, n, err);
-    tub_program_free(&o.program);
-    tub_model_close(&o.model);
-    tub_checkpoint_close(&o.checkpoint);
+    tub_status status = tub_native_prepare(&o, &n->base.info, err);
+    n->ops = o.backend;
+    if (status == TUB_OK)
+        status = compile(&o, n, err);
+    tub_native_opening_finish(&o);
     if (status == TUB_OK)
         *out = &n->base;
     else

@@ -6,6 +6,21 @@
 
 #include "backend.h"
 #include "encoder_impl.h"
+#include "model.h"
+
+// What is there before anything is compiled.
+typedef struct tub_native_opening {
+    const tub_encoder_params *params;
+    const tub_backend_ops *backend;
+    tub_checkpoint *checkpoint;
+    tub_model *model;
+    tub_program *program;
+    tub_input input;
+} tub_native_opening;
+
+// Everything but compiling. `o`: zeroed but for its params, which are checked; to be finished in every case.
+tub_status tub_native_prepare(tub_native_opening *o, tub_encoder_info *info, tub_error *err);
+void tub_native_opening_finish(tub_native_opening *o);
 
 // `params`: checked. Ownership and errors: as tub_encoder_open().
 tub_status tub_native_encoder_open(const tub_encoder_params *params, tub_encoder **out, tub_error *err);

@@ -12,19 +12,6 @@
 
 enum { IMAGE_USUAL = 224, NAMES_MOST = 256 };
 
-bool tub_family_at(size_t i, tub_family_info *out)
-{
-    const tub_architecture *a = tub_architecture_at(i);
-    if (!a)
-        return false;
-    *out = (tub_family_info){.name = a->name,
-                             .model_types = a->model_types,
-                             .sizes = a->size_names,
-                             .feature = a->feature,
-                             .per_frame = a->per_frame};
-    return true;
-}
-
 static tub_status unknown_family(const char *what, tub_error *err)
 {
     char known[NAMES_MOST] = "";

@@ -54,6 +54,7 @@ static tub_status bind(tub_model *m, const tub_checkpoint *c, tub_error *err)
     TUB_TRY(tub_binder_load(c, &m->arena, &b, err));
     m->architecture->bind(b, &m->config, m->weights);
     tub_status status = tub_binder_end(b, err);
+    m->parameters = tub_binder_parameters(b);
     tub_binder_free(&b);
     if (status == TUB_ERROR_MODEL && err)
         name_other_family(m->architecture, c, err);

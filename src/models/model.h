@@ -59,6 +59,7 @@ typedef struct tub_architecture {
     const char *model_types;            // the model_type values that it answers to, comma-separated; "Name*": all
                                         // that begin so
     const char *feature;                // the default feature in words
+    const char *layouts;                // of checkpoints, in words; NULL: transformers' alone
     const char *pooler;                 // what TUB_POOL_POOLER is, in words
     bool per_frame;
     bool class_token;                   // TUB_POOL_CLS and a prefix before the patch tokens
@@ -90,6 +91,7 @@ struct tub_model {
     const tub_architecture *architecture;
     tub_config config;
     tub_transform transform;            // the checkpoint's own
+    int64_t parameters;                 // values of the tensors that it took from the checkpoint
     bool has_transform;                 // false: no preprocessor file; `transform` is the class default
     void *weights;
     tub_arena arena;                    // tensors
@@ -111,6 +113,9 @@ void tub_model_close(tub_model **m);        // accepts NULL
 
 // Where the checkpoint doesn't tell the number of heads. Errors: TUB_ERROR_MODEL (it does, or that many don't divide).
 tub_status tub_model_set_heads(tub_model *m, int heads, tub_error *err);
+
+// The size of these dimensions; NULL where none has them.
+const tub_size *tub_model_size(const tub_model *m);
 
 // The pool that DEFAULT means for this checkpoint; others as they are.
 tub_pool tub_model_pool(const tub_model *m, tub_pool pool);

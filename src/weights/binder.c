@@ -20,6 +20,9 @@ struct tub_binder {
     size_t ignored_count;
     tub_tensor *created; // CREATE
     size_t created_count, created_capacity;
+    bool measuring;
+    void **zeros; // of measuring, each larger than the one before
+    size_t zeros_count, zeros_capacity, zeros_bytes;
     tub_status status;
     tub_error error;
 };
@@ -51,10 +54,20 @@ tub_status tub_binder_create(uint64_t seed, tub_arena *arena, tub_binder **out, 
     return open_binder(NULL, seed, arena, out, err);
 }
 
+tub_status tub_binder_measure(tub_arena *arena, tub_binder **out, tub_error *err)
+{
+    TUB_TRY(open_binder(NULL, 0, arena, out, err));
+    (*out)->measuring = true;
+    return TUB_OK;
+}
+
 void tub_binder_free(tub_binder **b)
 {
     if (!b || !*b)
         return;
+    for (size_t i = 0; i < (*b)->zeros_count; i++)
+        tub_free((*b)->zeros[i]);
+    tub_free((*b)->zeros);
     tub_free((*b)->used);
     tub_free((*b)->created);
     tub_free(*b);
@@ -191,10 +204,34 @@ static tub_tensor new_tensor(tub_binder *b, const char *name, int rank, const in
     return t.data ? t : tub_no_tensor();
 }
 
+// Memory that nobody writes to stays the system's, however large it is.
+static const void *shared_zeros(tub_binder *b, size_t bytes)
+{
+    if (b->zeros_count && bytes <= b->zeros_bytes)
+        return b->zeros[b->zeros_count - 1];
+    if (!tub_grow((void **)&b->zeros, &b->zeros_capacity, b->zeros_count + 1, sizeof *b->zeros))
+        return NULL;
+    void *zeros = tub_calloc(bytes, 1);
+    if (!zeros)
+        return NULL;
+    b->zeros_bytes = bytes;
+    return b->zeros[b->zeros_count++] = zeros;
+}
+
+static tub_tensor new_zeros(tub_binder *b, const char *name, int rank, const int64_t *dims)
+{
+    tub_tensor t = {.name = tub_arena_strdup(b->arena, name), .dtype = TUB_F32, .rank = rank};
+    memcpy(t.dims, dims, (size_t)rank * sizeof *dims);
+    t.data = t.name ? shared_zeros(b, (size_t)tub_tensor_count(&t) * sizeof(float)) : NULL;
+    if (!t.data)
+        out_of_memory(b);
+    return t.data ? t : tub_no_tensor();
+}
+
 static tub_tensor create(tub_binder *b, tub_fill fill, const char *name, int rank, const int64_t *dims)
 {
-    float *data;
-    tub_tensor t = new_tensor(b, name, rank, dims, &data);
+    float *data = NULL;
+    tub_tensor t = b->measuring ? new_zeros(b, name, rank, dims) : new_tensor(b, name, rank, dims, &data);
     if (!t.data)
         return t;
     if (!tub_grow((void **)&b->created, &b->created_capacity, b->created_count + 1, sizeof *b->created)) {
@@ -202,6 +239,8 @@ static tub_tensor create(tub_binder *b, tub_fill fill, const char *name, int ran
         return tub_no_tensor();
     }
     b->created[b->created_count++] = t;
+    if (b->measuring)
+        return t;
     int64_t count = tub_tensor_count(&t), rows = rank ? dims[0] : 1;
     tub_random_fill(data, (size_t)count, fill, rows ? count / rows : 1, b->seed, name);
     return t;
@@ -347,4 +386,17 @@ const tub_tensor *tub_binder_created(const tub_binder *b, size_t *count)
 {
     *count = b->created_count;
     return b->created;
+}
+
+int64_t tub_binder_parameters(const tub_binder *b)
+{
+    int64_t sum = 0;
+    for (size_t i = 0; i < b->created_count; i++)
+        sum += tub_tensor_count(&b->created[i]);
+    for (size_t i = 0; b->checkpoint && i < tub_checkpoint_count(b->checkpoint); i++) {
+        tub_tensor t;
+        tub_checkpoint_tensor(b->checkpoint, i, &t);
+        sum += b->used[i] ? tub_tensor_count(&t) : 0;
+    }
+    return sum;
 }

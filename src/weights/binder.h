@@ -24,6 +24,8 @@ typedef enum tub_fill {
 // `arena` receives the tensors and must outlive the model.
 tub_status tub_binder_load(const tub_checkpoint *c, tub_arena *arena, tub_binder **out, tub_error *err);
 tub_status tub_binder_create(uint64_t seed, tub_arena *arena, tub_binder **out, tub_error *err);
+// CREATE without values: tensors are zeros that share their memory and die with the binder. For counting.
+tub_status tub_binder_measure(tub_arena *arena, tub_binder **out, tub_error *err);
 void tub_binder_free(tub_binder **b);
 
 // Chooses the prefix: the first of `prefixes` (NULL-terminated) under which `probe` exists. CREATE takes the first.
@@ -64,6 +66,9 @@ void tub_binder_ignore(tub_binder *b, const char *const *patterns);
 
 // The first error, else whether every tensor was used or ignored: an unexpected one is an error by name.
 tub_status tub_binder_end(tub_binder *b, tub_error *err);
+
+// Values of the tensors that were asked for so far.
+int64_t tub_binder_parameters(const tub_binder *b);
 
 // CREATE: what was asked for, for writing.
 const tub_tensor *tub_binder_created(const tub_binder *b, size_t *count);

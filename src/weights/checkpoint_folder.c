@@ -154,6 +154,22 @@ const json_t *tub_checkpoint_preprocessor(const tub_checkpoint *c, bool video)
     return video ? (clip ? clip : image) : (image ? image : clip);
 }
 
+bool tub_checkpoint_file(const tub_checkpoint *c, size_t i, const char **path, int64_t *bytes)
+{
+    if (c->config_path && i == 0) {
+        struct stat status;
+        *path = c->config_path;
+        *bytes = stat(c->config_path, &status) == 0 ? (int64_t)status.st_size : 0;
+        return true;
+    }
+    i -= c->config_path != NULL;
+    if (i >= c->file_count)
+        return false;
+    *path = c->files[i].path;
+    *bytes = c->files[i].file_bytes;
+    return true;
+}
+
 size_t tub_checkpoint_count(const tub_checkpoint *c)
 {
     return c->item_count;

@@ -32,6 +32,9 @@ const char *tub_checkpoint_path(const tub_checkpoint *c);
 const json_t *tub_checkpoint_config(const tub_checkpoint *c);           // borrowed
 // NULL where there is none. `video`: prefer video_preprocessor_config.json.
 const json_t *tub_checkpoint_preprocessor(const tub_checkpoint *c, bool video);
+// The i-th of its files: config.json where there is one, then the weights in the order of their names. False past the
+// last. `path` is borrowed.
+bool tub_checkpoint_file(const tub_checkpoint *c, size_t i, const char **path, int64_t *bytes);
 
 size_t tub_checkpoint_count(const tub_checkpoint *c);
 // Name, type and shape of the i-th tensor; data is NULL. Dtype TUB_I64 and others that can't be weights are listed too.
