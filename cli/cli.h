@@ -40,6 +40,7 @@ int cli_init(const cli_arguments *args);
 int cli_bench(const cli_arguments *args);
 int cli_convert(const cli_arguments *args);
 int cli_models(const cli_arguments *args);
+int cli_info(const cli_arguments *args);
 
 // The exit code that a status means.
 int cli_exit_code(tub_status status);

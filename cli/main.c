@@ -23,7 +23,11 @@ static const cli_verb verbs[] = {
      "MODEL: a folder, a .pt, .pth, .bin or .safetensors file, or org/name in the Hugging Face cache.", 2, 2,
      cli_convert},
     {"bench", VERB_BENCH, "--case NAME", "time one part; the last line on stdout is the result", NULL, 0, 0, cli_bench},
-    {"models", VERB_MODELS, "", "the model families that are known", NULL, 0, 0, cli_models},
+    {"models", VERB_MODELS, "", "the model families that are known, their sizes and checkpoints", NULL, 0, 0,
+     cli_models},
+    {"info", VERB_INFO, "MODEL", "what a model is: sizes, input, feature, preprocessing, cost, memory",
+     "MODEL: a checkpoint folder or file, org/name in the Hugging Face cache, or a .onnx or .xml file.", 1, 1,
+     cli_info},
 };
 
 const cli_verb *cli_verb_at(size_t i)

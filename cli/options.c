@@ -10,7 +10,8 @@ enum {
     I = VERB_INIT,
     L = VERB_MODELS,
     B = VERB_BENCH,
-    C = VERB_CONVERT
+    C = VERB_CONVERT,
+    N = VERB_INFO
 };
 
 enum { SIDE = 16384, ITEMS = 65536, THREADS = 1024 };
@@ -31,6 +32,9 @@ static const option_row rows[] = {
     {OPTION_PIXELS, M, "", "pixels", KIND_TEXT, "FILE.npy", 0, 0, "also what enters the model [N, T, 3, h, w]"},
     {OPTION_OUT, F, "", "out", KIND_TEXT, "FILE.npy", 0, 0, "uint8 RGB [n, H, W, 3]; scaled: float32 [n, 3, H, W]"},
     {OPTION_PRESET, E, "", "preset", KIND_TEXT, "NAME", 0, 0, "its settings: thumos, fineaction, hacs, charades"},
+    {OPTION_PROGRAM, N, "", "program", KIND_FLAG, NULL, 0, 0,
+     "also the operations of the forward pass with their cost"},
+    {OPTION_MARKDOWN, L, "", "markdown", KIND_FLAG, NULL, 0, 0, "print docs/models.md"},
     {OPTION_SEED, I, "", "seed", KIND_NUMBER, "N", 0, INT64_MAX, "the same seed gives the same bytes (0)"},
 
     {OPTION_MODEL, B, "forward", "model", KIND_TEXT, "DIR", 0, 0, "checkpoint folder"},
@@ -39,7 +43,7 @@ static const option_row rows[] = {
     {OPTION_REPEAT, B, "forward", "repeat", KIND_NUMBER, "N", 1, 1000, "timed repetitions; the median counts (5)"},
     {OPTION_VIDEO, B, "windows", "video", KIND_TEXT, "FILE", 0, 0, "video to decode into windows"},
 
-    {OPTION_CLIP_LENGTH, E | B, "windows", "clip-length", KIND_NUMBER, "N", 1, 4096,
+    {OPTION_CLIP_LENGTH, E | B | N, "windows", "clip-length", KIND_NUMBER, "N", 1, 4096,
      "frames a clip (the checkpoint's; 16 where any works)"},
     {OPTION_STRIDE, E | B, "windows", "stride", KIND_NUMBER, "N", 1, 65536,
      "frames between the starts of two windows (4)"},
@@ -50,34 +54,34 @@ static const option_row rows[] = {
     {OPTION_VIDEO_STREAM, E | F | P, "windows", "video-stream", KIND_NUMBER, "N", 0, 4095,
      "the file's N-th video stream, from 0 (libav's best)"},
 
-    {OPTION_TRANSFORM, E | M, "pixels", "transform", KIND_CHOICE, "model|opentad", 0, 0,
+    {OPTION_TRANSFORM, E | M | N, "pixels", "transform", KIND_CHOICE, "model|opentad", 0, 0,
      "the checkpoint's own, or the original script's (model)"},
     {OPTION_TRANSFORM, F, "pixels", "transform", KIND_CHOICE, "model|opentad", 0, 0, "transform the frames (not)"},
-    {OPTION_SIZE, E | M | F | B, "pixels", "size", KIND_SIZE, "HxW", 1, SIDE, "resize to exactly this"},
-    {OPTION_CROP, E | M | F, "pixels", "crop", KIND_SIZE, "HxW", 1, SIDE, "centre crop"},
-    {OPTION_INTERPOLATION, E | M | F, "pixels", "interpolation", KIND_CHOICE, "nearest|bilinear|bicubic", 0, 0,
+    {OPTION_SIZE, E | M | F | B | N, "pixels", "size", KIND_SIZE, "HxW", 1, SIDE, "resize to exactly this"},
+    {OPTION_CROP, E | M | F | N, "pixels", "crop", KIND_SIZE, "HxW", 1, SIDE, "centre crop"},
+    {OPTION_INTERPOLATION, E | M | F | N, "pixels", "interpolation", KIND_CHOICE, "nearest|bilinear|bicubic", 0, 0,
      "how to resize"},
-    {OPTION_MEAN, E | M | F, "pixels", "mean", KIND_TRIPLE, "R,G,B", 0, 0, "subtracted, on the scale of 0 to 1"},
-    {OPTION_STD, E | M | F, "pixels", "std", KIND_POSITIVES, "R,G,B", 0, 0, "divided by"},
+    {OPTION_MEAN, E | M | F | N, "pixels", "mean", KIND_TRIPLE, "R,G,B", 0, 0, "subtracted, on the scale of 0 to 1"},
+    {OPTION_STD, E | M | F | N, "pixels", "std", KIND_POSITIVES, "R,G,B", 0, 0, "divided by"},
 
-    {OPTION_POOL, E | M, "feature", "pool", KIND_CHOICE, "default|pooler|cls|mean|patch-mean|projection", 0, 0,
+    {OPTION_POOL, E | M | N, "feature", "pool", KIND_CHOICE, "default|pooler|cls|mean|patch-mean|projection", 0, 0,
      "what a row is (the family's default)"},
-    {OPTION_INPUT_LAYOUT, E | M, "feature", "input-layout", KIND_CHOICE, "NCTHW|NTCHW|NCHW", 0, 0,
+    {OPTION_INPUT_LAYOUT, E | M | N, "feature", "input-layout", KIND_CHOICE, "NCTHW|NTCHW|NCHW", 0, 0,
      "of a .onnx or .xml model (by its sizes)"},
-    {OPTION_OUTPUT, E | M, "feature", "output", KIND_TEXT, "NAME", 0, 0,
+    {OPTION_OUTPUT, E | M | N, "feature", "output", KIND_TEXT, "NAME", 0, 0,
      "of a .onnx or .xml model (pooler_output, ..., first)"},
 
-    {OPTION_DTYPE, E | M | B, "speed", "dtype", KIND_CHOICE, DTYPES, 0, 0,
+    {OPTION_DTYPE, E | M | B | N, "speed", "dtype", KIND_CHOICE, DTYPES, 0, 0,
      "precision (auto: bf16 where the processor has it)"},
-    {OPTION_BATCH, E | M, "speed", "batch", KIND_AUTO, "N|auto", 1, ITEMS,
+    {OPTION_BATCH, E | M | N, "speed", "batch", KIND_AUTO, "N|auto", 1, ITEMS,
      "clips (frame models: frames) of one forward"},
-    {OPTION_THREADS, E | M | B, "speed", "threads", KIND_AUTO, "N|auto", 1, THREADS, "compute threads"},
+    {OPTION_THREADS, E | M | B | N, "speed", "threads", KIND_AUTO, "N|auto", 1, THREADS, "compute threads"},
     {OPTION_DECODE_THREADS, E | F, "speed", "decode-threads", KIND_AUTO, "N|auto", 1, THREADS,
      "decoding threads of the whole process"},
     {OPTION_PREFETCH, E, "speed", "prefetch", KIND_AUTO, "N|auto", 1, ITEMS,
      "clips kept ready beyond the batch being filled"},
-    {OPTION_DEVICE, E | M | B, "speed", "device", KIND_TEXT, "auto|cpu", 0, 0, "where to compute"},
-    {OPTION_BACKEND, E | M | B, "speed", "backend", KIND_CHOICE, BACKENDS, 0, 0, "how (auto)"},
+    {OPTION_DEVICE, E | M | B | N, "speed", "device", KIND_TEXT, "auto|cpu", 0, 0, "where to compute"},
+    {OPTION_BACKEND, E | M | B | N, "speed", "backend", KIND_CHOICE, BACKENDS, 0, 0, "how (auto)"},
 
     {OPTION_SHARD, E, "run", "shard", KIND_TEXT, "RANK/WORLD", 0, 0,
      "this run's part, from 0 (from SLURM, torchrun, MPI)"},
@@ -85,10 +89,11 @@ static const option_row rows[] = {
     {OPTION_ANNOTATIONS, E, "run", "annotations", KIND_TEXT, "FILE", 0, 0,
      "OpenTAD's JSON: its videos only; lists missing ones"},
     {OPTION_RETRY_FAILED, E, "run", "retry-failed", KIND_FLAG, NULL, 0, 0, "try recorded failures again"},
-    {OPTION_JSON, E | P | L | B, "run", "json", KIND_FLAG, NULL, 0, 0, "results as JSON on stdout, one object a line"},
+    {OPTION_JSON, E | P | L | B | N, "run", "json", KIND_FLAG, NULL, 0, 0,
+     "results as JSON on stdout, one object a line"},
     {OPTION_DRY_RUN, E, "run", "dry-run", KIND_FLAG, NULL, 0, 0, "say what would be done; write nothing"},
-    {OPTION_VERBOSE, E | M | B, "run", "verbose", KIND_FLAG, NULL, 0, 0, "also what is only information"},
-    {OPTION_HELP, E | M | F | P | I | L | B | C, "run", "help", KIND_FLAG, NULL, 0, 0, "this text"},
+    {OPTION_VERBOSE, E | M | B | N, "run", "verbose", KIND_FLAG, NULL, 0, 0, "also what is only information"},
+    {OPTION_HELP, E | M | F | P | I | L | B | C | N, "run", "help", KIND_FLAG, NULL, 0, 0, "this text"},
 };
 
 const option_row *cli_option_at(size_t i)

@@ -14,6 +14,7 @@ enum {
     VERB_MODELS = 32,
     VERB_BENCH = 64,
     VERB_CONVERT = 128,
+    VERB_INFO = 256,
 };
 
 typedef enum option_id {
@@ -28,6 +29,8 @@ typedef enum option_id {
     OPTION_CLIPS,
     OPTION_REPEAT,
     OPTION_SEED,
+    OPTION_PROGRAM,
+    OPTION_MARKDOWN,
     OPTION_CLIP_LENGTH,
     OPTION_STRIDE,
     OPTION_INTERVAL,
