@@ -50,6 +50,9 @@ tub_status tub_choose_backend(const tub_encoder_params *params, const tub_backen
     }
     if (first != TUB_OK)
         return first;
+    if (!is_auto(params->backend) && strcmp(params->backend, "openvino") == 0)
+        return tub_fail(err, TUB_ERROR_DEVICE,
+                        "backend \"openvino\": runs .onnx and .xml models; for this one leave --backend out");
     char known[128];
     list_backends(known, sizeof known);
     return tub_fail(err, TUB_ERROR_DEVICE, "backend \"%.60s\": isn't in this build, which has %s",

@@ -177,8 +177,25 @@ static tub_status list_external(tub_custom_files *files, tub_error *err)
     return status;
 }
 
+// OpenVINO tries every format that it knows on what isn't this one, and prints what each thinks of it.
+static tub_status check_ir(const tub_custom_files *files, tub_error *err)
+{
+    char begin[4096];
+    int fd = open(files->model, O_RDONLY | O_CLOEXEC);
+    ssize_t got = fd >= 0 ? read(fd, begin, sizeof begin) : -1;
+    int error = errno;
+    if (fd >= 0)
+        close(fd);
+    if (got < 0)
+        return tub_fail(err, TUB_ERROR_MODEL, "%s: can't be read: %s", files->model, strerror(error));
+    if (!memmem(begin, (size_t)got, "<net", 4))
+        return tub_fail(err, TUB_ERROR_MODEL, "%s: isn't a model of OpenVINO IR: it has no <net>", files->model);
+    return TUB_OK;
+}
+
 static tub_status find_weights(tub_custom_files *files, tub_error *err)
 {
+    TUB_TRY(check_ir(files, err));
     int stem = (int)(strlen(files->model) - strlen(".xml"));
     files->weights = tub_format("%.*s.bin", stem, files->model);
     if (!files->weights)

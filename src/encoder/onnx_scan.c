@@ -40,7 +40,7 @@ static const struct {
     {SPARSE, 2, TENSOR},       // indices
 };
 
-enum { TENSOR_NAME = 8, ENTRY_KEY = 1, ENTRY_VALUE = 2 };
+enum { MODEL_GRAPH = 7, TENSOR_NAME = 8, ENTRY_KEY = 1, ENTRY_VALUE = 2 };
 
 typedef struct span {
     uint64_t at, bytes;
@@ -61,6 +61,7 @@ typedef struct scan {
     void *user;
     tub_error *err;
     uint64_t at; // position in the file
+    bool graph;  // one was met
     unsigned char window[WINDOW];
     uint64_t window_at, window_bytes;
 } scan;
@@ -249,6 +250,7 @@ static tub_status message(scan *s, kind in, uint64_t end, int depth)
         field f;
         TUB_TRY(next_field(s, end, &f));
         kind to = destination(in, f.number);
+        s->graph |= in == MODEL && f.number == MODEL_GRAPH;
         if (to == OTHER)
             s->at += f.bytes;
         else if (to == TENSOR)
@@ -264,5 +266,6 @@ tub_status tub_onnx_scan(const tub_onnx_source *source, tub_onnx_visit visit, vo
     scan s = {.source = source, .visit = visit, .user = user, .err = err};
     if (source->size == 0)
         return wrong(&s, "it ends");
-    return message(&s, MODEL, source->size, 1);
+    TUB_TRY(message(&s, MODEL, source->size, 1));
+    return s.graph ? TUB_OK : wrong(&s, "it has no graph and ends");
 }

@@ -34,7 +34,7 @@ typedef tub_status (*tub_onnx_visit)(void *user, const tub_onnx_external *extern
 
 // Visits every tensor with external data, in the order of the file; ends where a visit fails, with its status.
 // Errors: TUB_ERROR_MODEL naming the byte where the file stops making sense: truncated, a length beyond its message,
-// a wire type that ONNX doesn't have, messages nested too deeply, an external_data entry that repeats itself.
+// a wire type that ONNX doesn't have, messages nested too deeply, an external_data entry that repeats itself, no graph.
 tub_status tub_onnx_scan(const tub_onnx_source *source, tub_onnx_visit visit, void *user, tub_error *err);
 
 #endif

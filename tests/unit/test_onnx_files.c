@@ -215,6 +215,10 @@ static void ir_needs_its_weights(void **state)
     (void)state;
     tub_custom_files files;
     tub_error err = {0};
+    put("model/net.xml", "<html/>");
+    assert_int_equal(tub_custom_files_open(test_path(folder, "model/net.xml"), &files, &err), TUB_ERROR_MODEL);
+    assert_non_null(strstr(err.text, "no <net>"));
+    tub_custom_files_finish(&files);
     put("model/net.xml", "<net/>");
     assert_int_equal(tub_custom_files_open(test_path(folder, "model/net.xml"), &files, &err), TUB_ERROR_MODEL);
     assert_non_null(strstr(err.text, "net.bin"));

@@ -44,6 +44,13 @@ static int remove_folder(void **state)
     return setenv("TUBELET_OPENVINO", openvino, 1);
 }
 
+// Its libtbb and sanitizers don't go together.
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+static void need_openvino(void)
+{
+    skip();
+}
+#else
 static void need_openvino(void)
 {
     static tub_openvino ov;
@@ -55,6 +62,7 @@ static void need_openvino(void)
         skip();
     }
 }
+#endif
 
 static const char *write_model(int batch, int frames, int half)
 {
@@ -150,10 +158,15 @@ static void what_a_model_cant_take_is_refused(void **state)
     refused(&params, TUB_ERROR_ARGUMENT, "preprocessor_config.json");
     test_write_file(test_path(folder, "preprocessor_config.json"), "{}", 2);
     refused(&params, TUB_ERROR_MODEL, "image_processor_type");
-    // Sound protobuf, but no model.
+    // What OpenVINO itself refuses: an operation that there isn't.
+    size_t bytes;
+    char *model = test_read_file(test_path(folder, "model.onnx"), &bytes), *name;
+    assert_non_null(name = memmem(model, bytes, "ReduceMean", 10));
+    memcpy(name, "ReduceMoan", 10);
     params = params_of(test_path(folder, "model.onnx"));
-    test_write_file(params.model, "\x08\x07", 2);
-    refused(&params, TUB_ERROR_MODEL, "OpenVINO");
+    test_write_file(params.model, model, bytes);
+    free(model);
+    refused(&params, TUB_ERROR_MODEL, "ReduceMoan");
 }
 
 // uint8 pixels of ITEMS * frames frames, and the mean that each channel of each frame has after the transform.
