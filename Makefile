@@ -5,7 +5,7 @@ CONFIGURE = cmake -S . -G Ninja
 PIPELINE_TESTS = $(basename $(notdir $(wildcard tests/pipeline/test_*.c)))
 JOBS = $(shell nproc)
 
-.PHONY: all dependencies deps-openvino everything demo test check-sanitizers check-asan check-tsan install format clean
+.PHONY: all dependencies deps-openvino everything demo test check-sanitizers check-asan check-tsan docs-models install format clean
 
 all: $(BUILD)/build.ninja
 	cmake --build $(BUILD) --target tubelet_command tubelet_shared
@@ -41,6 +41,10 @@ check-tsan: dependencies
 	$(CONFIGURE) --preset tsan
 	cmake --build build-tsan --target $(PIPELINE_TESTS)
 	ctest --test-dir build-tsan --output-on-failure --parallel $(JOBS) --label-regex '^pipeline$$'
+
+# docs/models.md, after a family or a size has changed.
+docs-models: all
+	$(BUILD)/tubelet models --markdown >docs/models.md
 
 install: everything
 	cmake --install $(BUILD) --prefix $(PREFIX)

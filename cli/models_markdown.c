@@ -1,0 +1,149 @@
+// docs/models.md, from the tables of the library.
+#include <stdio.h>
+#include <string.h>
+
+#include "cli.h"
+#include "console.h"
+#include "models_text.h"
+
+static const char *const head[] = {
+    "# Models",
+    "",
+    "<!-- Made by `tubelet models --markdown` (`make docs-models`): don't edit. A test compares the two. -->",
+    "",
+    "Point `--model` at what you have: a Hugging Face folder, a file of weights, `org/name` in the local Hugging Face "
+    "cache, or an",
+    "`.onnx` or `.xml` file. `tubelet info MODEL` says what it is, what it takes, what a row of it is, and what it "
+    "costs.",
+    "`tubelet init FAMILY[:SIZE] DIR` makes a random checkpoint of any size below, to try things without a download.",
+    "",
+    "## Families",
+    "",
+    "*Clip* models turn a clip into a row. *Frame* models turn each frame into a row; a clip's row is the mean over "
+    "its frames, and",
+    "each frame is computed once, however many clips hold it. The family is found by `model_type` in `config.json`, "
+    "or, without one,",
+    "by the names of the tensors.",
+    "",
+    NULL,
+};
+
+static const char *const between[] = {
+    "",
+    "`--pool` chooses another row: `pooler` (the checkpoint's own head), `cls` (the class token), `mean` (of all "
+    "tokens of the last hidden",
+    "state), `patch-mean` (of its patch tokens), `projection` (CLIP's image embedding). `tubelet embed --tokens` "
+    "writes the last hidden",
+    "state itself.",
+    "",
+    "Without a `preprocessor_config.json` (`video_preprocessor_config.json`, `processor_config.json`) the defaults of "
+    "the preprocessor's class",
+    "hold, and one warning says so. *opentad* is the original extraction script's transform: a bilinear squash, "
+    "divided by 255.",
+    "",
+    "## Sizes",
+    "",
+    "The default of `init` first. `tiny` is nobody's: it is for tests. Parameters are those that features need: "
+    "decoders, text towers and",
+    "classifiers aren't counted. *Frames* of a clip as the checkpoint wants them; *Pixels* as its `config.json` says "
+    "(`init` writes a",
+    "preprocessor for at most 224, which is what videos are usually run at).",
+    "",
+    "| Family | Size | Parameters | Row | Hidden | Layers | Heads | MLP | Patch | Frames | Pixels |",
+    "|---|---|---|---|---|---|---|---|---|---|---|",
+    NULL,
+};
+
+static const char *const tail[] = {
+    "",
+    "## Checkpoint files",
+    "",
+    "| What | How it is read |",
+    "|---|---|",
+    "| folder with `config.json` | `model.safetensors`, or `model.safetensors.index.json` and its shards; else "
+    "`pytorch_model.bin` or its index; else "
+    "the only `.pt` or `.pth` file |",
+    "| `.safetensors`, `.pt`, `.pth` or `.bin` file | with the `config.json` and preprocessor files beside it, if "
+    "there are any |",
+    "| `org/name` | in the local Hugging Face cache (`HF_HUB_CACHE`, `HF_HOME`); nothing is downloaded |",
+    "| `.onnx` file, `.xml` file (OpenVINO IR), folder with one of them | through OpenVINO: `--input-layout`, "
+    "`--output`, `--pool`; pixels by options or a "
+    "`preprocessor_config.json` beside it |",
+    "",
+    "Weights are float32, bfloat16 or float16. Files of `torch.save` (zip and legacy, protocols 2 and 4, nested and "
+    "prefixed state dicts) are read",
+    "by a reader that builds tensors and nothing else: any other global is refused by name. `tubelet convert MODEL "
+    "DIR` writes any of these",
+    "checkpoints as a Hugging Face folder.",
+    "",
+    "A tensor that is missing, unexpected or of another shape is an error by name (exit code 4), never a silent "
+    "default.",
+    NULL,
+};
+
+static void print_lines(const char *const *lines)
+{
+    for (; *lines; lines++)
+        cli_say(stdout, "%s", *lines);
+}
+
+// "`clip`, `clip_vision_model`" from a list behind commas.
+static void quote_list(const char *list, char *out, size_t bytes)
+{
+    out[0] = 0;
+    while (*list) {
+        size_t length = strcspn(list, ","), used = strlen(out);
+        snprintf(out + used, bytes - used, "%s`%.*s`", used ? ", " : "", (int)length, list);
+        list += length + (list[length] == ',');
+    }
+}
+
+static void print_family(const tub_family_info *f)
+{
+    char types[256];
+    quote_list(f->model_types, types, sizeof types);
+    cli_say(stdout, "| %s | %s | %s | %s | %s | %s |", f->name, f->per_frame ? "frame" : "clip", types, f->feature,
+            f->processor ? f->processor : "opentad", f->layouts);
+}
+
+static void any_or(int number, char out[16])
+{
+    if (number)
+        snprintf(out, 16, "%d", number);
+    else
+        snprintf(out, 16, "any");
+}
+
+static int print_sizes(size_t family, const tub_family_info *f)
+{
+    tub_size_info s;
+    tub_error err;
+    tub_status status;
+    for (size_t i = 0; (status = tub_family_size_at(family, i, &s, &err)) == TUB_OK; i++) {
+        char parameters[24], frames[16], pixels[16];
+        any_or(s.frames, frames);
+        any_or(s.image, pixels);
+        cli_say(stdout, "| %s | %s | %s | %d | %d | %d | %d | %d | %d | %s | %s |", i ? "" : f->name, s.name,
+                cli_millions(s.parameters, parameters), s.dim, s.hidden, s.layers, s.heads, s.mlp, s.patch, frames,
+                pixels);
+    }
+    return status == TUB_END ? CLI_OK : cli_fail(&err);
+}
+
+int cli_models_markdown(void)
+{
+    tub_family_info f;
+    print_lines(head);
+    cli_say(stdout, "| Family | Kind | `model_type` | A row is (`--pool default`) | Preprocessor | Checkpoints |");
+    cli_say(stdout, "|---|---|---|---|---|---|");
+    for (size_t i = 0; tub_family_at(i, &f); i++)
+        print_family(&f);
+    print_lines(between);
+    for (size_t i = 0; tub_family_at(i, &f); i++) {
+        int code = print_sizes(i, &f);
+        if (code != CLI_OK)
+            return code;
+    }
+    print_lines(tail);
+    return CLI_OK;
+}
