@@ -64,6 +64,10 @@ typedef struct tub_encoder_params {
     // Checkpoints only:
     tub_positions positions;
     int heads;                          // attention heads, where the checkpoint doesn't tell (0 = the usual)
+    int layer;                          // rows and tokens of the hidden state after this block, the first is 1, no
+                                        // norm after it (0 = of the last hidden state)
+    // Any model:
+    bool l2_normalize;                  // rows of length 1; frame models: the means over the frames
 } tub_encoder_params;
 
 typedef struct tub_encoder_info {
@@ -85,6 +89,9 @@ typedef struct tub_encoder_info {
     tub_transform transform;            // resolved
     char model_hash[40];                // XXH3-128 over the checkpoint's config and weights, hex
     double flops;                       // of one item
+    tub_positions positions;            // these four as asked for
+    int heads, layer;
+    bool l2_normalize;
 } tub_encoder_info;
 
 // Opens a checkpoint and compiles it for the device.
@@ -96,10 +103,16 @@ TUB_API tub_status tub_encoder_open(const tub_encoder_params *params, tub_encode
 TUB_API const tub_encoder_info *tub_encoder_get_info(const tub_encoder *encoder);
 
 // Encodes `items` items (at most info.batch). `frames`: items * info.frames pointers to pixels of one frame each, in
-// the type and size that the info tells. `rows`: float32 [items, dim]. `tokens`: float32 [items, tokens, token_dim] or
-// NULL.
+// the type and size that the info tells. `rows`: float32 [items, dim] (of length 1 where l2_normalize is set, but a
+// frame model's). `tokens`: float32 [items, tokens, token_dim] or NULL.
 TUB_API tub_status tub_encoder_run(tub_encoder *encoder, const void *const *frames, int items, float *rows,
                                    float *tokens, tub_error *err);
+// Likewise, with the frames' positions [items * info.frames], 0 .. TUB_POSITIONS_COUNT - 1: see tub_position_in_video().
+// Only with TUB_POSITIONS_VIDEO; tub_encoder_run() takes each item for a video of its own there.
+TUB_API tub_status tub_encoder_run_at(tub_encoder *encoder, const void *const *frames, const int *positions, int items,
+                                      float *rows, float *tokens, tub_error *err);
+// The place of frame number `frame` of a video of `frames` frames: frame / (frames - 1) * 63, rounded half to even.
+TUB_API int tub_position_in_video(int64_t frame, int64_t frames);
 
 // Accepts NULL and a pointer to NULL.
 TUB_API void tub_encoder_close(tub_encoder **encoder);
@@ -120,6 +133,9 @@ TUB_API const char *tub_dtype_name(tub_dtype dtype);
 // "default", "pooler", "cls", "mean", "patch-mean", "projection" and back.
 TUB_API tub_status tub_pool_parse(const char *name, tub_pool *out, tub_error *err);
 TUB_API const char *tub_pool_name(tub_pool pool);
+// "index", "spread", "video" and back.
+TUB_API tub_status tub_positions_parse(const char *name, tub_positions *out, tub_error *err);
+TUB_API const char *tub_positions_name(tub_positions positions);
 
 #ifdef __cplusplus
 }

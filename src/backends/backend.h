@@ -22,6 +22,7 @@ typedef struct tub_compile_params {
 typedef struct tub_batch {
     int items;
     const void *const *frames;  // items * program->input.frames pointers to one frame's pixels
+    const int *positions;       // [items, frames], 0 .. TUB_POSITIONS_COUNT - 1, where the program wants them
     float *rows;                // [items, dim] of the feature
     float *tokens;              // [items, tokens, token_dim] or NULL
 } tub_batch;

@@ -40,6 +40,11 @@ static const name_row pools[] = {
     {TUB_POOL_MEAN, "mean"},       {TUB_POOL_PATCH_MEAN, "patch-mean"}, {TUB_POOL_PROJECTION, "projection"},
     {0, NULL}};
 
+static const name_row positions[] = {{TUB_POSITIONS_INDEX, "index"},
+                                     {TUB_POSITIONS_SPREAD, "spread"},
+                                     {TUB_POSITIONS_VIDEO, "video"},
+                                     {0, NULL}};
+
 static const name_row bases[] = {
     {TUB_TRANSFORM_MODEL, "model"}, {TUB_TRANSFORM_OPENTAD, "opentad"}, {TUB_TRANSFORM_NONE, "none"}, {0, NULL}};
 
@@ -106,6 +111,19 @@ tub_status tub_pool_parse(const char *name, tub_pool *out, tub_error *err)
     int value;
     TUB_TRY(parse(pools, "pooling", name, &value, err));
     *out = (tub_pool)value;
+    return TUB_OK;
+}
+
+const char *tub_positions_name(tub_positions value)
+{
+    return name_of(positions, (int)value);
+}
+
+tub_status tub_positions_parse(const char *name, tub_positions *out, tub_error *err)
+{
+    int value;
+    TUB_TRY(parse(positions, "frame positions", name, &value, err));
+    *out = (tub_positions)value;
     return TUB_OK;
 }
 

@@ -1,15 +1,23 @@
 // What every encoder has in common: opening one, and checking what a caller hands in.
+#include <math.h>
+
 #include "fail.h"
 #include "memory.h"
 #include "native_encoder.h"
 #include "onnx_files.h"
 #include "openvino_encoder.h"
+#include "unit_row.h"
 
 static tub_status open_any(const tub_encoder_params *params, tub_encoder **out, tub_error *err)
 {
     char *custom = NULL;
     tub_status status = tub_custom_find(params->model, &custom, err);
-    if (status == TUB_OK)
+    if (status == TUB_OK && (params->positions || params->heads || params->layer))
+        status = tub_fail(err, TUB_ERROR_MODEL,
+                          "%s: frame positions, heads and layer are for checkpoints: a custom "
+                          "model is run as it is",
+                          params->model);
+    else if (status == TUB_OK)
         status = tub_openvino_encoder_open(params, custom, out, err);
     else if (status == TUB_END)
         status = tub_native_encoder_open(params, out, err);
@@ -41,13 +49,29 @@ tub_status tub_encoder_check_params(const tub_encoder_params *params, tub_error 
     return TUB_OK;
 }
 
+static tub_status check_feature(const tub_encoder_params *params, tub_error *err)
+{
+    if (params->positions < TUB_POSITIONS_INDEX || params->positions > TUB_POSITIONS_VIDEO)
+        return tub_fail(err, TUB_ERROR_ARGUMENT, "frame positions: %d isn't a rule", (int)params->positions);
+    if (params->heads < 0 || params->heads > 1024)
+        return tub_fail(err, TUB_ERROR_ARGUMENT, "heads %d: must be from 1 to 1024, or 0 for the checkpoint's own",
+                        params->heads);
+    if (params->layer < 0 || params->layer > 1024)
+        return tub_fail(err, TUB_ERROR_ARGUMENT, "layer %d: must be from 1 to the number of blocks, or 0 for the end",
+                        params->layer);
+    return TUB_OK;
+}
+
 tub_status tub_encoder_open(const tub_encoder_params *params, tub_encoder **out, tub_error *err)
 {
     if (!out)
         return tub_fail(err, TUB_ERROR_ARGUMENT, "encoder: nowhere to put it");
     *out = NULL;
     TUB_TRY(tub_encoder_check_params(params, err));
-    return open_any(params, out, err);
+    TUB_TRY(check_feature(params, err));
+    TUB_TRY(open_any(params, out, err));
+    (*out)->info.l2_normalize = params->l2_normalize;
+    return TUB_OK;
 }
 
 const tub_encoder_info *tub_encoder_get_info(const tub_encoder *encoder)
@@ -55,8 +79,8 @@ const tub_encoder_info *tub_encoder_get_info(const tub_encoder *encoder)
     return &encoder->info;
 }
 
-tub_status tub_encoder_run(tub_encoder *encoder, const void *const *frames, int items, float *rows, float *tokens,
-                           tub_error *err)
+static tub_status check_run(const tub_encoder *encoder, const void *const *frames, int items, const float *rows,
+                            tub_error *err)
 {
     if (!encoder || !frames || !rows)
         return tub_fail(err, TUB_ERROR_ARGUMENT, "encoder: frames or rows are missing");
@@ -66,7 +90,50 @@ tub_status tub_encoder_run(tub_encoder *encoder, const void *const *frames, int 
     for (int i = 0; i < items * encoder->info.frames; i++)
         if (!frames[i])
             return tub_fail(err, TUB_ERROR_ARGUMENT, "encoder: frame %d is missing", i);
-    return encoder->ops->run(encoder, frames, items, rows, tokens, err);
+    return TUB_OK;
+}
+
+// A frame model's rows are not yet those of a clip: what makes their means does this.
+static void finish_rows(const tub_encoder_info *info, int items, float *rows)
+{
+    for (int i = 0; i < items && info->l2_normalize && !info->per_frame; i++)
+        tub_make_unit(rows + (size_t)i * (size_t)info->dim, (size_t)info->dim);
+}
+
+tub_status tub_encoder_run(tub_encoder *encoder, const void *const *frames, int items, float *rows, float *tokens,
+                           tub_error *err)
+{
+    TUB_TRY(check_run(encoder, frames, items, rows, err));
+    TUB_TRY(encoder->ops->run(encoder, frames, items, rows, tokens, err));
+    finish_rows(&encoder->info, items, rows);
+    return TUB_OK;
+}
+
+tub_status tub_encoder_run_at(tub_encoder *encoder, const void *const *frames, const int *positions, int items,
+                              float *rows, float *tokens, tub_error *err)
+{
+    TUB_TRY(check_run(encoder, frames, items, rows, err));
+    if (!positions || !encoder->ops->run_at || encoder->info.positions != TUB_POSITIONS_VIDEO)
+        return tub_fail(err, TUB_ERROR_ARGUMENT, "encoder: frame positions are missing, or it takes none");
+    for (int i = 0; i < items * encoder->info.frames; i++)
+        if (positions[i] < 0 || positions[i] >= TUB_POSITIONS_COUNT)
+            return tub_fail(err, TUB_ERROR_ARGUMENT, "encoder: frame %d: position %d isn't from 0 to %d", i,
+                            positions[i], TUB_POSITIONS_COUNT - 1);
+    TUB_TRY(encoder->ops->run_at(encoder, frames, positions, items, rows, tokens, err));
+    finish_rows(&encoder->info, items, rows);
+    return TUB_OK;
+}
+
+// In float32, as the script computes it; nearbyint() would follow the caller's rounding mode.
+int tub_position_in_video(int64_t frame, int64_t frames)
+{
+    const float last = TUB_POSITIONS_COUNT - 1, at = (float)frame / (float)(frames > 2 ? frames - 1 : 1) * last;
+    const float low = floorf(at), rest = at - low;
+    if (!(at > 0))
+        return 0;
+    if (at >= last)
+        return TUB_POSITIONS_COUNT - 1;
+    return (int)low + (rest > 0.5f || (rest == 0.5f && (int)low % 2));
 }
 
 void tub_encoder_close(tub_encoder **encoder)

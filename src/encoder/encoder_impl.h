@@ -8,6 +8,9 @@ typedef struct tub_encoder_ops {
     tub_status (*run)(tub_encoder *encoder, const void *const *frames, int items, float *rows, float *tokens,
                       tub_error *err);
     void (*close)(tub_encoder *encoder);        // frees the object
+    // run() with the frames' positions; NULL: takes none.
+    tub_status (*run_at)(tub_encoder *encoder, const void *const *frames, const int *positions, int items, float *rows,
+                         float *tokens, tub_error *err);
 } tub_encoder_ops;
 
 // First member of every encoder.

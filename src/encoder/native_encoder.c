@@ -16,16 +16,23 @@ typedef struct native {
     tub_team *team;
     tub_backend *backend;
     tub_executable *executable;
+    int *positions; // of items that are videos of their own; NULL where the program wants none
 } native;
 
 typedef tub_native_opening opening;
 
+static tub_status run_at(tub_encoder *encoder, const void *const *frames, const int *positions, int items, float *rows,
+                         float *tokens, tub_error *err)
+{
+    native *n = (native *)encoder;
+    const tub_batch batch = {.items = items, .frames = frames, .positions = positions, .rows = rows, .tokens = tokens};
+    return n->ops->run(n->executable, &batch, err);
+}
+
 static tub_status run(tub_encoder *encoder, const void *const *frames, int items, float *rows, float *tokens,
                       tub_error *err)
 {
-    native *n = (native *)encoder;
-    const tub_batch batch = {.items = items, .frames = frames, .rows = rows, .tokens = tokens};
-    return n->ops->run(n->executable, &batch, err);
+    return run_at(encoder, frames, ((native *)encoder)->positions, items, rows, tokens, err);
 }
 
 static void close_native(tub_encoder *encoder)
@@ -36,10 +43,11 @@ static void close_native(tub_encoder *encoder)
     if (n->backend)
         n->ops->close(&n->backend);
     tub_team_close(&n->team);
+    tub_free(n->positions);
     tub_free(n);
 }
 
-static const tub_encoder_ops encoder_ops = {.run = run, .close = close_native};
+static const tub_encoder_ops encoder_ops = {.run = run, .close = close_native, .run_at = run_at};
 
 static tub_status resolve_transform(const opening *o, tub_encoder_info *info, tub_error *err)
 {
@@ -72,7 +80,11 @@ static void describe_model(const opening *o, tub_encoder_info *info)
 {
     const tub_model *m = o->model;
     info->family = m->architecture->name;
-    info->feature = tub_model_feature(m, o->params->pool);
+    info->feature =
+        o->params->layer ? tub_model_hidden_feature(m, o->params->pool) : tub_model_feature(m, o->params->pool);
+    info->positions = o->params->positions;
+    info->heads = o->params->heads;
+    info->layer = o->params->layer;
     info->per_frame = m->architecture->per_frame;
     info->clip_length = info->per_frame ? 0 : m->config.frames;
     int clip = o->params->clip_length ? o->params->clip_length : info->clip_length ? info->clip_length : CLIP_USUAL;
@@ -87,6 +99,7 @@ static tub_status build_program(opening *o, tub_encoder_info *info, tub_error *e
                              .pool = o->params->pool,
                              .input = &o->input,
                              .positions = o->params->positions,
+                             .layer = o->params->layer,
                              .any_size = o->params->transform.has_size || o->params->transform.has_crop};
     tub_status status = tub_model_build(o->model, &build, &o->program, err);
     if (status != TUB_OK)
@@ -119,6 +132,17 @@ static tub_status choose_batch(const opening *o, tub_encoder_info *info, tub_err
     if ((size_t)info->batch > most)
         info->batch = most ? (int)most : 1;
     return status;
+}
+
+static tub_status make_positions(const opening *o, native *n, tub_error *err)
+{
+    const size_t frames = (size_t)n->base.info.frames, count = frames * (size_t)n->base.info.batch;
+    if (!o->program->positions)
+        return TUB_OK;
+    n->positions = tub_calloc(count, sizeof *n->positions);
+    for (size_t i = 0; n->positions && i < count; i++)
+        n->positions[i] = tub_position_in_video((int64_t)(i % frames), (int64_t)frames);
+    return n->positions ? TUB_OK : tub_fail_memory(err, "the frames' positions");
 }
 
 static tub_status compile(const opening *o, native *n, tub_error *err)
@@ -173,6 +197,8 @@ tub_status tub_native_encoder_open(const tub_encoder_params *params, tub_encoder
     opening o = {.params = params};
     tub_status status = tub_native_prepare(&o, &n->base.info, err);
     n->ops = o.backend;
+    if (status == TUB_OK)
+        status = make_positions(&o, n, err);
     if (status == TUB_OK)
         status = compile(&o, n, err);
     tub_native_opening_finish(&o);

@@ -23,6 +23,7 @@
 #include "config_reader.h"
 #include "fail.h"
 #include "families.h"
+#include "pools.h"
 #include "vit.h"
 
 typedef struct weights {
@@ -58,8 +59,10 @@ static tub_status read_config(const json_t *json, tub_config *c, tub_error *err)
     TUB_TRY(tub_config_read_bool(json, "use_head", &c->head, err));
     TUB_TRY(tub_config_read_bool(json, "is_native", &c->native, err));
     if (c->native && c->hidden % 4)
-        return tub_fail(err, TUB_ERROR_MODEL, "config.json: key \"hidden_size\": %d isn't a multiple of 4, as is_native "
-                        "needs it", c->hidden);
+        return tub_fail(err, TUB_ERROR_MODEL,
+                        "config.json: key \"hidden_size\": %d isn't a multiple of 4, as is_native "
+                        "needs it",
+                        c->hidden);
     return TUB_OK;
 }
 
@@ -127,8 +130,7 @@ static void bind_tower(tub_binder *b, const tub_config *c, bool apple, weights *
     w->patch.bias = tub_bind(b, TUB_FILL_BIAS, TUB_SHAPE(n), "%s.bias", patch);
     w->norm_patch = tub_bind_norm(b, n, false, "", apple ? "preprocessor.patchifier.norm" : "embeddings.rms_norm");
     if (!c->native && apple)
-        w->positions =
-            tub_bind(b, TUB_FILL_TOKEN, TUB_SHAPE(1, (int64_t)grid * grid, n), "preprocessor.pos_embed");
+        w->positions = tub_bind(b, TUB_FILL_TOKEN, TUB_SHAPE(1, (int64_t)grid * grid, n), "preprocessor.pos_embed");
     else if (!c->native)
         w->positions =
             tub_bind(b, TUB_FILL_TOKEN, TUB_SHAPE((int64_t)grid * grid, n), "embeddings.position_embedding.weight");
@@ -152,7 +154,7 @@ static void bind_head(tub_binder *b, const tub_config *c, weights *w)
 static void bind(tub_binder *b, tub_config *c, void *out)
 {
     static const char *const prefixes[] = {"", "vision_model.", NULL};
-    static const char *const ignored[] = {"text_model.*", "logit_scale", "visual_projection.weight",
+    static const char *const ignored[] = {"text_model.*",           "logit_scale",  "visual_projection.weight",
                                           "text_projection.weight", "classifier.*", NULL};
     const bool apple = tub_binder_has_absolute(b, "preprocessor.patchifier.proj.weight", false);
     tub_binder_ignore(b, ignored);
@@ -207,6 +209,8 @@ static void build_program(const tub_config *c, const void *in, const tub_build *
     x = tub_norm_rows(p, "first norm", x, TUB_NORM_RMS, w->norm_patch.weight, none, c->eps, TUB_WIDE);
     x = tub_add_table(p, "positions", x, c->native ? make_positions(p, arena, rows, cols, c->hidden) : w->positions);
     x = tub_append_blocks(p, arena, w->blocks, c->layers, &plan, x);
+    if (tub_append_hidden(p, build, x, 0, feature, tokens))
+        return;
     *tokens = tub_norm_rows(p, "last norm", x, TUB_NORM_RMS, w->norm.weight, none, c->eps, TUB_WIDE);
     if (build->pool != TUB_POOL_POOLER) {
         *feature = tub_mean(p, "mean of all tokens", *tokens);

@@ -50,12 +50,9 @@ static tub_status read_config(const json_t *json, tub_config *c, tub_error *err)
 }
 
 static const tub_size sizes[] = {
-    {"base", 768, 12, 12, 3072, 16, 224, false},
-    {"base-patch32", 768, 12, 12, 3072, 32, 224, false},
-    {"large", 1024, 24, 16, 4096, 14, 224, false},
-    {"huge", 1280, 32, 16, 5120, 14, 224, false},
-    {"tiny", 64, 2, 2, 128, 8, 32, false},
-    {0},
+    {"base", 768, 12, 12, 3072, 16, 224, false},   {"base-patch32", 768, 12, 12, 3072, 32, 224, false},
+    {"large", 1024, 24, 16, 4096, 14, 224, false}, {"huge", 1280, 32, 16, 5120, 14, 224, false},
+    {"tiny", 64, 2, 2, 128, 8, 32, false},         {0},
 };
 
 static json_t *make_common(const tub_size *s, const char *class, const char *model_type)
@@ -133,6 +130,8 @@ static void build_program(const tub_config *c, const void *in, const tub_build *
     x = tub_prepend(p, "class token", x, w->class);
     x = tub_norm_rows(p, "first norm", x, TUB_NORM_LAYER, w->norm_pre.weight, w->norm_pre.bias, c->eps, TUB_WIDE);
     *tokens = x = tub_append_blocks(p, arena, w->blocks, c->layers, &plan, x);
+    if (tub_append_hidden(p, build, x, 1, feature, tokens))
+        return;
     if (build->pool == TUB_POOL_POOLER || build->pool == TUB_POOL_PROJECTION)
         *feature = append_row(p, c, w, build->pool == TUB_POOL_PROJECTION, x);
     else

@@ -19,6 +19,7 @@
 #include "config_reader.h"
 #include "fail.h"
 #include "families.h"
+#include "pools.h"
 #include "vit.h"
 
 typedef struct weights {
@@ -188,6 +189,8 @@ static void build_program(const tub_config *c, const void *in, const tub_build *
                       tub_table_resize(p, arena, w->positions, grid, rows, cols, c->hidden, c->antialias_positions));
     x = tub_prepend(p, "class token, registers", x, w->prefix);
     x = tub_append_blocks(p, arena, w->blocks, c->layers, &plan, x);
+    if (tub_append_hidden(p, build, x, 1 + c->registers, feature, tokens))
+        return;
     tub_append_class_outputs(p, x, &w->norm, c->eps, c->registers, build->pool, feature, tokens);
 }
 

@@ -17,6 +17,7 @@
 #include "config_reader.h"
 #include "fail.h"
 #include "families.h"
+#include "pools.h"
 #include "vit.h"
 
 typedef struct weights {
@@ -181,6 +182,8 @@ static void build_program(const tub_config *c, const void *in, const tub_build *
     x = tub_linear(p, "embedding", x, w->patch.weight, w->patch.bias, TUB_ACT_NONE, TUB_WIDE);
     x = tub_prepend(p, "class token, registers", x, w->prefix);
     x = tub_append_blocks(p, arena, w->blocks, c->layers, &plan, x);
+    if (tub_append_hidden(p, build, x, 1 + c->registers, feature, tokens))
+        return;
     tub_append_class_outputs(p, x, &w->norm, c->eps, c->registers, build->pool, feature, tokens);
 }
 

@@ -38,9 +38,12 @@ static tub_status read_config(const json_t *json, tub_config *c, tub_error *err)
 }
 
 static const tub_size sizes[] = {
-    {"base", 768, 12, 12, 3072, 16, 224, false},   {"small", 384, 6, 6, 1536, 16, 224, false},
-    {"large", 1024, 24, 16, 4096, 14, 224, false}, {"huge", 1280, 32, 20, 5120, 14, 224, false},
-    {"giant", 1536, 40, 16, 6144, 14, 224, false}, {"tiny", 64, 2, 2, 128, 8, 32, false},
+    {"base", 768, 12, 12, 3072, 16, 224, false},
+    {"small", 384, 6, 6, 1536, 16, 224, false},
+    {"large", 1024, 24, 16, 4096, 14, 224, false},
+    {"huge", 1280, 32, 20, 5120, 14, 224, false},
+    {"giant", 1536, 40, 16, 6144, 14, 224, false},
+    {"tiny", 64, 2, 2, 128, 8, 32, false},
     {0},
 };
 

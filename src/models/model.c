@@ -33,8 +33,8 @@ static tub_status unknown_family(const tub_checkpoint *c, const char *type, tub_
                         path);
     if (!type)
         return tub_fail(err, TUB_ERROR_MODEL, "%s/config.json: no model_type%s; known are %s", path, look, known);
-    return tub_fail(err, TUB_ERROR_MODEL, "%s/config.json: model_type \"%.60s\" isn't known%s; known are %s", path, type,
-                    look, known);
+    return tub_fail(err, TUB_ERROR_MODEL, "%s/config.json: model_type \"%.60s\" isn't known%s; known are %s", path,
+                    type, look, known);
 }
 
 // Where tensors don't fit because the file is another family's, the error says so.
@@ -141,13 +141,30 @@ tub_status tub_model_set_heads(tub_model *m, int heads, tub_error *err)
     return TUB_OK;
 }
 
-tub_pool tub_model_pool(const tub_model *m, tub_pool pool)
+static tub_pool hidden_pool(const tub_model *m, tub_pool pool)
 {
     if (pool != TUB_POOL_DEFAULT)
         return pool;
-    if (m->config.head)
-        return TUB_POOL_POOLER;
     return m->architecture->class_token ? TUB_POOL_CLS : TUB_POOL_MEAN;
+}
+
+tub_pool tub_model_pool(const tub_model *m, tub_pool pool)
+{
+    if (pool == TUB_POOL_DEFAULT && m->config.head)
+        return TUB_POOL_POOLER;
+    return hidden_pool(m, pool);
+}
+
+const char *tub_model_hidden_feature(const tub_model *m, tub_pool pool)
+{
+    switch (hidden_pool(m, pool)) {
+    case TUB_POOL_CLS:
+        return "class token of the hidden state after a block";
+    case TUB_POOL_PATCH_MEAN:
+        return "mean of the patch tokens of the hidden state after a block";
+    default:
+        return "mean of all tokens of the hidden state after a block";
+    }
 }
 
 const char *tub_model_feature(const tub_model *m, tub_pool pool)
@@ -164,6 +181,17 @@ const char *tub_model_feature(const tub_model *m, tub_pool pool)
     default:
         return "mean of all tokens of the last hidden state";
     }
+}
+
+static tub_status check_layer(const tub_model *m, const tub_build *build, tub_error *err)
+{
+    if (build->layer > m->config.layers)
+        return tub_fail(err, TUB_ERROR_MODEL, "layer %d: this checkpoint has %d blocks: use --layer 1 to %d",
+                        build->layer, m->config.layers, m->config.layers);
+    if (build->layer && (build->pool == TUB_POOL_POOLER || build->pool == TUB_POOL_PROJECTION))
+        return tub_fail(err, TUB_ERROR_MODEL, "layer %d: the head takes the last hidden state: use --pool %s",
+                        build->layer, m->architecture->class_token ? "cls, mean or patch-mean" : "mean");
+    return TUB_OK;
 }
 
 static tub_status check_pool(const tub_model *m, tub_pool pool, tub_error *err)
@@ -199,6 +227,7 @@ static tub_status check(const tub_model *m, const tub_build *build, tub_error *e
                         "%d frames of %dx%d pixels are %lld tokens, above %d: use a smaller --size or "
                         "--clip-length",
                         build->frames, build->height, build->width, (long long)tokens, TOKENS_MOST);
+    TUB_TRY(check_layer(m, build, err));
     return check_pool(m, build->pool, err);
 }
 
@@ -206,12 +235,15 @@ tub_status tub_model_build(tub_model *m, const tub_build *asked, tub_program **o
 {
     *out = NULL;
     tub_build build = *asked;
-    build.pool = tub_model_pool(m, asked->pool);
+    build.pool = asked->layer ? hidden_pool(m, asked->pool) : tub_model_pool(m, asked->pool);
     TUB_TRY(check(m, &build, err));
     tub_program *p = NULL;
     tub_value feature = TUB_NONE, tokens = TUB_NONE;
     TUB_TRY(tub_program_begin(build.input, &p, err));
-    m->architecture->build(&m->config, m->weights, &build, &m->arena, p, &feature, &tokens);
+    tub_config config = m->config;
+    if (build.layer)
+        config.layers = build.layer;
+    m->architecture->build(&config, m->weights, &build, &m->arena, p, &feature, &tokens);
     tub_status status = tub_program_end(p, feature, tokens, err);
     if (status == TUB_OK)
         *out = p;

@@ -51,6 +51,8 @@ typedef struct tub_build {
     tub_pool pool;
     const tub_input *input;
     tub_positions positions;            // INDEX unless the architecture takes others
+    int layer;                          // 0, or the number of blocks (config.layers): the outputs are the hidden state
+                                        // after them and its pool, see pools.h
     bool any_size;                      // the user chose the size: positions may be resized where the family can
 } tub_build;
 
@@ -80,7 +82,7 @@ typedef struct tub_architecture {
     // pool is never DEFAULT.
     void (*build)(const tub_config *config, const void *weights, const tub_build *build, tub_arena *arena,
                   tub_program *p, tub_value *feature, tub_value *tokens);
-    bool positions;                     // takes TUB_POSITIONS_SPREAD
+    bool positions;                     // takes other positions than INDEX
     bool sizes_in_file;                 // a file without a config.json can be read
     // How its files are recognised: names of tensors, comma-separated, that are all there, whatever stands before them;
     // "!name": that isn't; "a|b": one of them. NULL: not.
@@ -121,6 +123,8 @@ const tub_size *tub_model_size(const tub_model *m);
 tub_pool tub_model_pool(const tub_model *m, tub_pool pool);
 // A pool's row in words. Static memory.
 const char *tub_model_feature(const tub_model *m, tub_pool pool);
+// Likewise, of the hidden state after a block that isn't the last.
+const char *tub_model_hidden_feature(const tub_model *m, tub_pool pool);
 
 // The program for items of this shape. The constants stay the model's. Errors: TUB_ERROR_MODEL (a clip length, a size
 // or a pool that the model can't take), TUB_ERROR_INTERNAL.

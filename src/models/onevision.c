@@ -23,6 +23,7 @@
 #include "fail.h"
 #include "families.h"
 #include "onevision.h"
+#include "pools.h"
 
 tub_status tub_onevision_read_norm(const json_t *json, tub_config *c, tub_error *err)
 {
@@ -137,6 +138,7 @@ typedef struct grid {
 // SPREAD: floor(linspace(0, 63, frames)), in float32 and from both ends, as torch.linspace computes it.
 static int position(const grid *g, int frame)
 {
+    // VIDEO: every position has its rows, in order.
     if (g->positions != TUB_POSITIONS_SPREAD || g->frames == 1)
         return frame;
     const float last = TUB_POSITIONS_COUNT - 1, step = last / (float)(g->frames - 1);
@@ -181,12 +183,16 @@ void tub_onevision_build(const tub_config *c, const void *in, const tub_build *b
                     .positions = build->positions};
     const tub_norm norm = c->rms ? TUB_NORM_RMS : TUB_NORM_LAYER;
     tub_block_plan plan = tub_block_plan_of(c);
+    const int frames = build->positions == TUB_POSITIONS_VIDEO ? TUB_POSITIONS_COUNT : build->frames;
     plan.pairing = TUB_PAIR_INTERLEAVED;
-    tub_table_rotation(p, arena, build->frames * g.height * g.width, g.dim, angles, &g, &plan.cosine, &plan.sine);
+    plan.frame = build->positions == TUB_POSITIONS_VIDEO ? g.height * g.width : 0;
+    tub_table_rotation(p, arena, frames * g.height * g.width, g.dim, angles, &g, &plan.cosine, &plan.sine);
     tub_value x = tub_patches(p, "patches", 1, c->patch, c->patch);
     x = tub_linear(p, "embedding", x, w->patch, tub_no_tensor(), TUB_ACT_NONE, TUB_WIDE);
     x = tub_norm_rows(p, "first norm", x, norm, w->norm_pre.weight, w->norm_pre.bias, c->eps, TUB_WIDE);
     x = tub_append_blocks(p, arena, w->blocks, c->layers, &plan, x);
+    if (tub_append_hidden(p, build, x, 0, feature, tokens))
+        return;
     *tokens = x;
     if (w->norm_post.weight.data)
         *tokens = tub_norm_rows(p, "last norm", x, norm, w->norm_post.weight, w->norm_post.bias, c->eps, TUB_WIDE);

@@ -9,3 +9,13 @@ tub_value tub_append_pool(tub_program *p, tub_value x, int prefix, tub_pool pool
         return tub_mean(p, "mean of the patches", tub_rows(p, "patches", x, prefix, rows - prefix));
     return tub_mean(p, "mean of all tokens", x);
 }
+
+bool tub_append_hidden(tub_program *p, const tub_build *build, tub_value x, int prefix, tub_value *feature,
+                       tub_value *tokens)
+{
+    if (!build->layer)
+        return false;
+    *tokens = x;
+    *feature = tub_append_pool(p, x, prefix, build->pool);
+    return true;
+}

@@ -17,6 +17,7 @@
 #include "fail.h"
 #include "families.h"
 #include "pool_head.h"
+#include "pools.h"
 
 typedef struct weights {
     tub_layer patch, norm;
@@ -96,6 +97,8 @@ static void build_program(const tub_config *c, const void *in, const tub_build *
     x = tub_linear(p, "embedding", x, w->patch.weight, w->patch.bias, TUB_ACT_NONE, TUB_WIDE);
     x = tub_add_table(p, "positions", x, tub_table_resize(p, arena, w->positions, grid, rows, cols, c->hidden, false));
     x = tub_append_blocks(p, arena, w->blocks, c->layers, &plan, x);
+    if (tub_append_hidden(p, build, x, 0, feature, tokens))
+        return;
     *tokens = tub_norm_rows(p, "last norm", x, TUB_NORM_LAYER, w->norm.weight, w->norm.bias, c->eps, TUB_WIDE);
     if (build->pool == TUB_POOL_POOLER) {
         // The head reads the tokens in the compute type, as every linear layer does.

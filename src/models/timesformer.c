@@ -27,6 +27,7 @@
 #include "config_reader.h"
 #include "fail.h"
 #include "families.h"
+#include "pools.h"
 #include "vit.h"
 
 typedef struct temporal {
@@ -305,12 +306,20 @@ static tub_value build_divided(layout *l, tub_block_plan plan, tub_value x)
 }
 
 // Frame after frame, each with its class token.
-static void build_space_only(const layout *l, tub_block_plan plan, tub_pool pool, tub_value x, tub_value *feature,
-                             tub_value *tokens)
+// The last norm, but of a hidden state that was asked for.
+static tub_value norm_last(const layout *l, const tub_build *build, double eps, tub_value x)
+{
+    const tub_layer *norm = &l->weights->norm;
+    if (build->layer)
+        return x;
+    return tub_norm_rows(l->program, "last norm", x, TUB_NORM_LAYER, norm->weight, norm->bias, eps, TUB_WIDE);
+}
+
+static void build_space_only(const layout *l, tub_block_plan plan, const tub_build *build, tub_value x,
+                             tub_value *feature, tub_value *tokens)
 {
     const int T = l->frames, n = l->patches;
     tub_program *p = l->program;
-    const tub_layer *norm = &l->weights->norm;
     int *order = new_index(l, T * (1 + n)), *classes = new_index(l, T), *patches = new_index(l, T * n);
     if (!order || !classes || !patches)
         return;
@@ -323,14 +332,13 @@ static void build_space_only(const layout *l, tub_block_plan plan, tub_pool pool
     x = tub_gather(p, "class tokens", tub_prepend(p, "class token", x, l->weights->prefix), order, T * (1 + n));
     plan.groups = T;
     x = tub_append_blocks(p, l->arena, l->weights->blocks, l->config->layers, &plan, x);
-    *tokens = tub_norm_rows(p, "last norm", x, TUB_NORM_LAYER, norm->weight, norm->bias, plan.eps, TUB_WIDE);
-    if (pool == TUB_POOL_MEAN) {
+    *tokens = norm_last(l, build, plan.eps, x);
+    if (build->pool == TUB_POOL_MEAN) {
         *feature = tub_mean(p, "mean of all tokens", *tokens);
-    } else if (pool == TUB_POOL_PATCH_MEAN) {
+    } else if (build->pool == TUB_POOL_PATCH_MEAN) {
         *feature = tub_mean(p, "mean of the patches", tub_gather(p, "patches", *tokens, patches, T * n));
     } else {
-        x = tub_norm_rows(p, "last norm", tub_gather(p, "class tokens", x, classes, T), TUB_NORM_LAYER, norm->weight,
-                          norm->bias, plan.eps, TUB_WIDE);
+        x = norm_last(l, build, plan.eps, tub_gather(p, "class tokens", x, classes, T));
         *feature = tub_mean(p, "mean of the class tokens", x);
     }
 }
@@ -350,7 +358,7 @@ static void build_program(const tub_config *c, const void *in, const tub_build *
     x = tub_linear(p, "embedding", x, w->patch.weight, w->patch.bias, TUB_ACT_NONE, TUB_WIDE);
     x = tub_add_table(p, "positions", x, position_table(&l, c->divided));
     if (c->space_only) {
-        build_space_only(&l, plan, build->pool, x, feature, tokens);
+        build_space_only(&l, plan, build, x, feature, tokens);
         return;
     }
     if (c->divided) {
@@ -359,7 +367,8 @@ static void build_program(const tub_config *c, const void *in, const tub_build *
         x = tub_prepend(p, "class token", x, w->prefix);
         x = tub_append_blocks(p, arena, w->blocks, c->layers, &plan, x);
     }
-    tub_append_class_outputs(p, x, &w->norm, c->eps, 0, build->pool, feature, tokens);
+    if (!tub_append_hidden(p, build, x, 1, feature, tokens))
+        tub_append_class_outputs(p, x, &w->norm, c->eps, 0, build->pool, feature, tokens);
     if (!c->divided)
         *tokens = tub_gather(p, "order of tokens", *tokens, patch_major(&l, 1), 1 + l.frames * l.patches);
 }
@@ -378,4 +387,5 @@ const tub_architecture tub_timesformer = {
     .weights_bytes = sizeof(weights),
     .check = check,
     .build = build_program,
+    .names = "encoder.layer.0.temporal_dense.weight",
 };

@@ -16,6 +16,7 @@
 #include "config_reader.h"
 #include "fail.h"
 #include "families.h"
+#include "pools.h"
 #include "vit.h"
 
 typedef struct weights {
@@ -135,6 +136,8 @@ static void build_program(const tub_config *c, const void *in, const tub_build *
     x = tub_linear(p, "embedding", x, w->patch.weight, w->patch.bias, TUB_ACT_NONE, TUB_WIDE);
     x = tub_add_table(p, "positions", x, tub_table_sincos(p, arena, n, c->hidden));
     x = tub_append_blocks(p, arena, w->blocks, c->layers, &plan, x);
+    if (tub_append_hidden(p, build, x, 0, feature, tokens))
+        return;
     if (!c->mean_pooling)
         x = tub_norm_rows(p, "last norm", x, TUB_NORM_LAYER, w->norm.weight, w->norm.bias, c->eps, TUB_WIDE);
     *tokens = x;
@@ -158,5 +161,6 @@ const tub_architecture tub_videomae = {
     .weights_bytes = sizeof(weights),
     .check = check,
     .build = build_program,
-    .names = "embeddings.patch_embeddings.projection.weight,encoder.layer.0.layernorm_before.weight,!embeddings.cls_token",
+    .names =
+        "embeddings.patch_embeddings.projection.weight,encoder.layer.0.layernorm_before.weight,!embeddings.cls_token",
 };

@@ -19,6 +19,7 @@
 #include "config_reader.h"
 #include "fail.h"
 #include "families.h"
+#include "pools.h"
 #include "shape_sizes.h"
 #include "vit.h"
 
@@ -73,9 +74,12 @@ static tub_status read_config(const json_t *json, tub_config *c, tub_error *err)
 }
 
 static const tub_size sizes[] = {
-    {"base", 768, 12, 12, 3072, 16, 224, false},   {"small", 384, 12, 6, 1536, 16, 224, false},
-    {"large", 1024, 24, 16, 4096, 16, 224, false}, {"huge", 1280, 32, 16, 5120, 16, 224, false},
-    {"giant", 1408, 40, 16, 6144, 14, 224, false}, {"tiny", 64, 2, 2, 128, 8, 32, false},
+    {"base", 768, 12, 12, 3072, 16, 224, false},
+    {"small", 384, 12, 6, 1536, 16, 224, false},
+    {"large", 1024, 24, 16, 4096, 16, 224, false},
+    {"huge", 1280, 32, 16, 5120, 16, 224, false},
+    {"giant", 1408, 40, 16, 6144, 14, 224, false},
+    {"tiny", 64, 2, 2, 128, 8, 32, false},
     {0},
 };
 
@@ -190,8 +194,10 @@ static void bind(tub_binder *b, tub_config *c, void *out)
 static tub_status check(const tub_config *c, const tub_build *build, tub_error *err)
 {
     if ((c->frames && build->frames != c->frames) || build->frames < c->tubelet)
-        return tub_fail(err, TUB_ERROR_MODEL, "clips of %d frames: this checkpoint takes clips of %d: use "
-                        "--clip-length %d", build->frames, c->frames ? c->frames : 16, c->frames ? c->frames : 16);
+        return tub_fail(err, TUB_ERROR_MODEL,
+                        "clips of %d frames: this checkpoint takes clips of %d: use "
+                        "--clip-length %d",
+                        build->frames, c->frames ? c->frames : 16, c->frames ? c->frames : 16);
     if ((c->image_height && (build->height != c->image_height || build->width != c->image_width)) ||
         build->height < c->patch || build->width < c->patch)
         return tub_fail(err, TUB_ERROR_MODEL, "frames of %dx%d pixels: this checkpoint takes %dx%d: use --size %dx%d",
@@ -215,9 +221,10 @@ static void build_program(const tub_config *c, const void *in, const tub_build *
     }
     tub_value x = tub_patches(p, "tubelets", c->tubelet, c->patch, c->patch);
     x = tub_linear(p, "embedding", x, w->patch.weight, w->patch.bias, TUB_ACT_NONE, TUB_WIDE);
-    x = tub_add_table(p, "positions", x,
-                      w->positions.data ? w->positions : tub_table_sincos(p, arena, n, c->hidden));
+    x = tub_add_table(p, "positions", x, w->positions.data ? w->positions : tub_table_sincos(p, arena, n, c->hidden));
     x = tub_append_blocks(p, arena, w->blocks, c->layers, &plan, x);
+    if (tub_append_hidden(p, build, x, 0, feature, tokens))
+        return;
     if (w->norm.weight.data)
         x = tub_norm_rows(p, "last norm", x, TUB_NORM_LAYER, w->norm.weight, w->norm.bias, c->eps, TUB_WIDE);
     *tokens = x;
@@ -227,8 +234,8 @@ static void build_program(const tub_config *c, const void *in, const tub_build *
     }
     *feature = tub_mean(p, "mean of all tokens", x);
     if (build->pool == TUB_POOL_POOLER)
-        *feature = tub_norm_rows(p, "fc_norm", *feature, TUB_NORM_LAYER, w->fc_norm.weight, w->fc_norm.bias, c->eps,
-                                 TUB_WIDE);
+        *feature =
+            tub_norm_rows(p, "fc_norm", *feature, TUB_NORM_LAYER, w->fc_norm.weight, w->fc_norm.bias, c->eps, TUB_WIDE);
 }
 
 const tub_architecture tub_videomaev2 = {

@@ -51,6 +51,7 @@ typedef struct tub_block_plan {
     bool gated;
     tub_tensor cosine, sine; // of q and k; empty: no rotation
     int skip;
+    int frame; // rows of a frame, whose position picks the angles; 0: each row has its own
     tub_pairing pairing;
 } tub_block_plan;
 

@@ -29,7 +29,10 @@ tub_value tub_append_attention(tub_program *p, tub_arena *arena, int layer, cons
     if (k->qk_norm.data)
         y = tub_norm_slices(p, tub_layer_label(arena, layer, "norm of q, k"), y, plan->qk_kind, k->qk_norm,
                             plan->qk_eps, plan->qk_dim, 2 * plan->heads * plan->dim / plan->qk_dim);
-    if (plan->cosine.data)
+    if (plan->frame)
+        y = tub_rotate_frames(p, tub_layer_label(arena, layer, "rotation"), y, plan->cosine, plan->sine, plan->heads,
+                              plan->dim, 2, plan->frame, plan->pairing);
+    else if (plan->cosine.data)
         y = tub_rotate(p, tub_layer_label(arena, layer, "rotation"), y, plan->cosine, plan->sine, plan->heads,
                        plan->dim, 2, plan->skip, plan->pairing);
     y = tub_attention_groups(p, tub_layer_label(arena, layer, "attention"), y, plan->heads, plan->dim, scale,

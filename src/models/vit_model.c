@@ -20,6 +20,7 @@
 #include "config_reader.h"
 #include "fail.h"
 #include "families.h"
+#include "pools.h"
 #include "vit.h"
 
 typedef struct weights {
@@ -57,23 +58,20 @@ static tub_status read_config(const json_t *json, tub_config *c, tub_error *err)
 }
 
 static const tub_size sizes[] = {
-    {"base", 768, 12, 12, 3072, 16, 224, false},
-    {"small", 384, 12, 6, 1536, 16, 224, false},
-    {"large", 1024, 24, 16, 4096, 16, 224, false},
-    {"huge", 1280, 32, 16, 5120, 14, 224, false},
-    {"tiny", 64, 2, 2, 128, 8, 32, false},
-    {0},
+    {"base", 768, 12, 12, 3072, 16, 224, false},   {"small", 384, 12, 6, 1536, 16, 224, false},
+    {"large", 1024, 24, 16, 4096, 16, 224, false}, {"huge", 1280, 32, 16, 5120, 14, 224, false},
+    {"tiny", 64, 2, 2, 128, 8, 32, false},         {0},
 };
 
 static json_t *make_config(const tub_size *s)
 {
-    return json_pack("{s:[s], s:f, s:s, s:i, s:s, s:f, s:i, s:i, s:f, s:i, s:f, s:s, s:i, s:i, s:i, s:i, s:s, s:i, s:b}",
-                     "architectures", "ViTModel", "attention_probs_dropout_prob", 0.0, "dtype", "float32",
-                     "encoder_stride", 16, "hidden_act", "gelu", "hidden_dropout_prob", 0.0, "hidden_size", s->hidden,
-                     "image_size", s->image, "initializer_range", 0.02, "intermediate_size", s->mlp, "layer_norm_eps",
-                     1e-12, "model_type", "vit", "num_attention_heads", s->heads, "num_channels", 3,
-                     "num_hidden_layers", s->layers, "patch_size", s->patch, "pooler_act", "tanh", "pooler_output_size",
-                     s->hidden, "qkv_bias", true);
+    return json_pack(
+        "{s:[s], s:f, s:s, s:i, s:s, s:f, s:i, s:i, s:f, s:i, s:f, s:s, s:i, s:i, s:i, s:i, s:s, s:i, s:b}",
+        "architectures", "ViTModel", "attention_probs_dropout_prob", 0.0, "dtype", "float32", "encoder_stride", 16,
+        "hidden_act", "gelu", "hidden_dropout_prob", 0.0, "hidden_size", s->hidden, "image_size", s->image,
+        "initializer_range", 0.02, "intermediate_size", s->mlp, "layer_norm_eps", 1e-12, "model_type", "vit",
+        "num_attention_heads", s->heads, "num_channels", 3, "num_hidden_layers", s->layers, "patch_size", s->patch,
+        "pooler_act", "tanh", "pooler_output_size", s->hidden, "qkv_bias", true);
 }
 
 static void bind_block(tub_binder *b, const tub_config *c, int i, tub_block *k)
@@ -134,6 +132,8 @@ static void build_program(const tub_config *c, const void *in, const tub_build *
     x = tub_add_table(p, "positions", x, tub_table_resize(p, arena, w->positions, grid, rows, cols, c->hidden, false));
     x = tub_prepend(p, "class token", x, w->class);
     x = tub_append_blocks(p, arena, w->blocks, c->layers, &plan, x);
+    if (tub_append_hidden(p, build, x, 1, feature, tokens))
+        return;
     if (build->pool != TUB_POOL_POOLER) {
         tub_append_class_outputs(p, x, &w->norm, c->eps, 0, build->pool, feature, tokens);
         return;

@@ -25,6 +25,7 @@
 #include "config_reader.h"
 #include "fail.h"
 #include "families.h"
+#include "pools.h"
 #include "vit.h"
 
 typedef struct weights {
@@ -223,6 +224,8 @@ static void build_program(const tub_config *c, const void *in, const tub_build *
     plan.pairing = TUB_PAIR_INTERLEAVED;
     tub_table_rotation(p, arena, p->values[x].rows, g.dim, angles, &g, &plan.cosine, &plan.sine);
     x = tub_append_blocks(p, arena, w->blocks, c->layers, &plan, x);
+    if (tub_append_hidden(p, build, x, 0, feature, tokens))
+        return;
     *tokens = tub_norm_rows(p, "last norm", x, TUB_NORM_LAYER, w->norm.weight, w->norm.bias, c->eps, TUB_WIDE);
     *feature = build->pool == TUB_POOL_POOLER ? build_pooler(c, w, plan, arena, p, *tokens)
                                               : tub_mean(p, "mean of all tokens", *tokens);
@@ -242,4 +245,5 @@ const tub_architecture tub_vjepa2 = {
     .weights_bytes = sizeof(weights),
     .check = tub_check_one_patch,
     .build = build_program,
+    .names = "encoder.embeddings.patch_embeddings.proj.weight,encoder.layer.0.attention.proj.weight",
 };

@@ -208,25 +208,56 @@ tub_value tub_prepend(tub_program *p, const char *label, tub_value x, tub_tensor
     return append(p, label, op, more + p->values[x].rows, p->values[x].cols, TUB_WIDE);
 }
 
-tub_value tub_rotate(tub_program *p, const char *label, tub_value x, tub_tensor cosine, tub_tensor sine, int heads,
-                     int dim, int blocks, int skip, tub_pairing pairing)
+static tub_value rotate(tub_program *p, const char *label, tub_value x, tub_op op)
 {
     if (!is_value(p, x))
         return mistake(p, label, "operand missing");
     const tub_value_info *in = &p->values[x];
-    int64_t count = (int64_t)(in->rows - skip) * dim;
-    if (in->width != TUB_NARROW || dim % 2 || skip < 0 || blocks < 1 || (int64_t)heads * dim * blocks > in->cols ||
-        !is_vector(&cosine, count) || !is_vector(&sine, count) || cosine.dtype != TUB_F32 || sine.dtype != TUB_F32)
+    const int heads = op.rotate.heads, dim = op.rotate.dim, frame = op.rotate.frame;
+    int64_t count = frame ? (int64_t)TUB_POSITIONS_COUNT * frame * dim : (int64_t)(in->rows - op.rotate.skip) * dim;
+    if (in->width != TUB_NARROW || dim % 2 || op.rotate.skip < 0 || op.rotate.blocks < 1 ||
+        (int64_t)heads * dim * op.rotate.blocks > in->cols || !is_vector(&op.rotate.cosine, count) ||
+        !is_vector(&op.rotate.sine, count) || op.rotate.cosine.dtype != TUB_F32 || op.rotate.sine.dtype != TUB_F32)
         return mistake(p, label, "the angles don't fit");
-    tub_op op = new_op(TUB_OP_ROTATE, x, TUB_NONE, TUB_NONE);
+    if (frame < 0 || (frame && in->rows != frame * p->input.frames))
+        return mistake(p, label, "the frames don't fit");
+    op.in[0] = x;
+    p->positions = p->positions || frame;
+    return append(p, label, op, in->rows, in->cols, TUB_NARROW);
+}
+
+static tub_op rotate_op(tub_tensor cosine, tub_tensor sine, int heads, int dim, int blocks, tub_pairing pairing)
+{
+    tub_op op = new_op(TUB_OP_ROTATE, TUB_NONE, TUB_NONE, TUB_NONE);
     op.rotate.cosine = cosine;
     op.rotate.sine = sine;
     op.rotate.heads = heads;
     op.rotate.dim = dim;
     op.rotate.blocks = blocks;
-    op.rotate.skip = skip;
     op.rotate.pairing = pairing;
-    return append(p, label, op, in->rows, in->cols, TUB_NARROW);
+    return op;
+}
+
+tub_value tub_rotate(tub_program *p, const char *label, tub_value x, tub_tensor cosine, tub_tensor sine, int heads,
+                     int dim, int blocks, int skip, tub_pairing pairing)
+{
+    tub_op op = rotate_op(cosine, sine, heads, dim, blocks, pairing);
+    op.rotate.skip = skip;
+    return rotate(p, label, x, op);
+}
+
+tub_value tub_rotate_frames(tub_program *p, const char *label, tub_value x, tub_tensor cosine, tub_tensor sine,
+                            int heads, int dim, int blocks, int frame, tub_pairing pairing)
+{
+    tub_op op = rotate_op(cosine, sine, heads, dim, blocks, pairing);
+    op.rotate.frame = frame;
+    return rotate(p, label, x, op);
+}
+
+int tub_rotate_row(const tub_op *op, const int *positions, int row)
+{
+    const int at = row - op->rotate.skip, frame = op->rotate.frame;
+    return frame ? positions[at / frame] * frame + at % frame : at;
 }
 
 tub_value tub_attention(tub_program *p, const char *label, tub_value qkv, int heads, int dim, double scale)

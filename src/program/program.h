@@ -106,6 +106,8 @@ typedef struct tub_op {
             int heads, dim;         // dim: columns of a head
             int blocks;             // how many heads*dim blocks are rotated: 2 for q and k of a stacked qkv
             int skip;               // the first rows are not rotated (class token, registers)
+            int frame;              // 0, or rows of a frame: then the angles are [TUB_POSITIONS_COUNT * frame, dim], and
+                                    // a run tells each frame's position: see tub_rotate_row()
             tub_pairing pairing;
         } rotate;
         struct {            // in: q, k, v (may be the same value with different columns)
@@ -150,6 +152,7 @@ typedef struct tub_program {
     int value_count;
     tub_value feature;          // [1, dim]: the row
     tub_value tokens;           // [tokens, token_dim]: the last hidden state
+    bool positions;             // runs must tell the frames' positions
     // Building never needs checks at each step: the first mistake is kept and told by tub_program_end().
     tub_status status;
     tub_error error;
@@ -176,6 +179,11 @@ tub_value tub_add(tub_program *p, const char *label, tub_value a, tub_value b); 
 tub_value tub_prepend(tub_program *p, const char *label, tub_value x, tub_tensor rows);
 tub_value tub_rotate(tub_program *p, const char *label, tub_value x, tub_tensor cosine, tub_tensor sine, int heads,
                      int dim, int blocks, int skip, tub_pairing pairing);
+// Likewise, by the positions of the item's frames, of `frame` rows each.
+tub_value tub_rotate_frames(tub_program *p, const char *label, tub_value x, tub_tensor cosine, tub_tensor sine,
+                            int heads, int dim, int blocks, int frame, tub_pairing pairing);
+// The row of the angles that a row of x (not one of the first `skip`) turns by. `positions`: of the item's frames.
+int tub_rotate_row(const tub_op *op, const int *positions, int row);
 // Self-attention over a stacked [r, 3*heads*dim] value: q | k | v. `groups` (1: none): equal runs of rows that attend
 // among themselves.
 tub_value tub_attention(tub_program *p, const char *label, tub_value qkv, int heads, int dim, double scale);

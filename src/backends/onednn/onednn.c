@@ -93,6 +93,7 @@ static tub_status run(tub_executable *e, const tub_batch *batch, tub_error *err)
     for (int first = 0; first < batch->items && !atomic_load(&r.failed); first += wave) {
         const int items = batch->items - first < wave ? batch->items - first : wave;
         r.frames = batch->frames + (size_t)first * (size_t)e->input.frames;
+        r.positions = batch->positions ? batch->positions + (size_t)first * (size_t)e->input.frames : NULL;
         if (!run_wave(&r, items))
             break;
         copy_out(&r, e->feature, items, batch->rows + (size_t)first * dim);

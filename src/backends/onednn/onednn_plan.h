@@ -93,6 +93,7 @@ struct tub_run {
     tub_executable *executable;
     const tub_placement *plan;
     const void *const *frames;  // of the wave's first item
+    const int *positions;       // likewise, where the program wants them
     atomic_int failed;          // a unit failed; `error` is of the first
     tub_error error;
 };

@@ -150,13 +150,14 @@ static void rotate_row(const tub_run *run, const tub_step *step, int item, int r
     (void)member;
     const tub_executable *e = run->executable;
     const tub_op *op = &step->op;
-    const size_t angle = (size_t)(row - op->rotate.skip) * (size_t)op->rotate.dim;
     const void *x = tub_row(run, op->in[0], item, row);
     void *out = tub_row(run, op->out, item, row);
     if (x != out)
         memcpy(out, x, (size_t)e->values[op->out].cols * e->kernels->narrow_bytes);
     if (row < op->rotate.skip)
         return;
+    const int *positions = op->rotate.frame ? run->positions + (size_t)item * (size_t)e->input.frames : NULL;
+    const size_t angle = (size_t)tub_rotate_row(op, positions, row) * (size_t)op->rotate.dim;
     const tub_angles angles = {.cosine = step->angles.cosine + angle,
                                .sine = step->angles.sine + angle,
                                .heads = op->rotate.blocks * op->rotate.heads,

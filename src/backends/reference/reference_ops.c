@@ -166,7 +166,9 @@ static void rotate(const tub_reference_step *step, int item, int row, float *out
     memcpy(out, x, (size_t)n * sizeof *out);
     if (row < op->rotate.skip)
         return;
-    const size_t angle = (size_t)(row - op->rotate.skip) * (size_t)dim;
+    const int frames = step->executable->program.input.frames;
+    const int *positions = op->rotate.frame ? step->batch->positions + (size_t)item * (size_t)frames : NULL;
+    const size_t angle = (size_t)tub_rotate_row(op, positions, row) * (size_t)dim;
     for (int head = 0; head < op->rotate.blocks * op->rotate.heads; head++)
         rotate_head(op->rotate.pairing, x + head * dim, (const float *)op->rotate.cosine.data + angle,
                     (const float *)op->rotate.sine.data + angle, dim, out + head * dim);
