@@ -227,6 +227,7 @@ const tub_architecture tub_aimv2 = {
     .name = "aimv2",
     .model_types = "aimv2_vision_model,aimv2",
     .feature = "attention-pooling head, without one the mean of all tokens",
+    .layouts = "transformers; Apple's own",
     .pooler = "attention-pooling head",
     .per_frame = true,
     .sizes = sizes,

@@ -101,6 +101,7 @@ const tub_architecture tub_llavavit = {
     .name = "llavavit",
     .model_types = "llava_vit",
     .feature = "attention-pooling head, without one the mean of all tokens",
+    .layouts = "backbone.pt of the original script",
     .pooler = "attention-pooling head",
     .sizes = sizes,
     .size_names = "base,small,large,huge,giant,tiny",

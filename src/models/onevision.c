@@ -203,6 +203,7 @@ const tub_architecture tub_onevision = {
     .name = "onevision",
     .model_types = "onevision_encoder",
     .feature = "attention-pooling head, without one the mean of all tokens",
+    .layouts = "the Hub's (lmms-lab-encoder)",
     .pooler = "attention-pooling head",
     .sizes = sizes,
     .size_names = "base,large,tiny",

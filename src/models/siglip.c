@@ -113,6 +113,7 @@ const tub_architecture tub_siglip = {
     .name = "siglip",
     .model_types = "siglip,siglip_vision_model",
     .feature = "attention-pooling head, without one the mean of all tokens",
+    .layouts = "transformers 4 and 5: the whole model or its vision tower",
     .pooler = "attention-pooling head",
     .per_frame = true,
     .sizes = sizes,

@@ -377,6 +377,7 @@ const tub_architecture tub_timesformer = {
     .name = "timesformer",
     .model_types = "timesformer",
     .feature = "class token of the last hidden state, with space_only the mean of the frames' class tokens",
+    .layouts = "transformers: bare or for classification",
     .class_token = true,
     .sizes = sizes,
     .size_names = "base,large,tiny",

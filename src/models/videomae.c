@@ -151,6 +151,7 @@ const tub_architecture tub_videomae = {
     .name = "videomae",
     .model_types = "videomae",
     .feature = "mean of all tokens, of a classifier through its fc_norm",
+    .layouts = "transformers: bare, for pre-training, for classification",
     .pooler = "fc_norm of the mean of all tokens",
     .sizes = sizes,
     .size_names = "base,small,large,huge,tiny",

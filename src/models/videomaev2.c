@@ -242,6 +242,7 @@ const tub_architecture tub_videomaev2 = {
     .name = "videomaev2",
     .model_types = "videomae_v2,VideoMAEv2*",
     .feature = "fc_norm of the mean of all tokens; without an fc_norm the first token of a classifier, else the mean",
+    .layouts = "OpenGVLab's: the Hub's folders, and .pth files of VideoMAE v2, VideoMAE and InternVideo 1",
     .pooler = "fc_norm of the mean of all tokens; without an fc_norm the first token",
     .sizes = sizes,
     .size_names = "base,small,large,huge,giant,tiny",

@@ -148,6 +148,7 @@ const tub_architecture tub_vit = {
     .name = "vit",
     .model_types = "vit",
     .feature = "pooler (tanh of a linear layer of the class token), without one the class token",
+    .layouts = "transformers: bare or for classification",
     .pooler = "pooler: tanh of a linear layer of the class token",
     .per_frame = true,
     .class_token = true,

@@ -235,6 +235,7 @@ const tub_architecture tub_vjepa2 = {
     .name = "vjepa2",
     .model_types = "vjepa2",
     .feature = "mean of all tokens, of a classifier its attentive pooler",
+    .layouts = "transformers: bare or for classification",
     .pooler = "attentive pooler",
     .sizes = sizes,
     .size_names = "large,huge,giant,tiny",
