@@ -13,6 +13,10 @@ tub_status tub_json_parse(const char *text, size_t bytes, const char *name, tub_
                           tub_error *err)
 {
     json_error_t e;
+    *out = NULL;
+    // jansson passes over one behind a number.
+    if (memchr(text, 0, bytes))
+        return tub_fail(err, status, "%s: not valid JSON: a NUL byte in it", name);
     *out = json_loadb(text, bytes, JSON_REJECT_DUPLICATES, &e);
     if (*out)
         return TUB_OK;

@@ -34,6 +34,8 @@ static const struct type {
     {"F8_E4M3", 8, TUB_DTYPE_AUTO},
     {"F8_E5M2", 8, TUB_DTYPE_AUTO},
     {"F8_E8M0", 8, TUB_DTYPE_AUTO},
+    {"F8_E4M3FNUZ", 8, TUB_DTYPE_AUTO},
+    {"F8_E5M2FNUZ", 8, TUB_DTYPE_AUTO},
     {"F6_E2M3", 6, TUB_DTYPE_AUTO},
     {"F6_E3M2", 6, TUB_DTYPE_AUTO},
     {"F4", 4, TUB_DTYPE_AUTO},
@@ -106,6 +108,8 @@ static bool read_range(const json_t *offsets, int64_t *begin, int64_t *end)
 static tub_status read_entry(const char *path, const char *name, const json_t *object, int64_t data,
                              tub_tensor_entry *out, tub_error *err)
 {
+    if (!json_is_object(object))
+        return tub_fail(err, TUB_ERROR_MODEL, "%s: tensor \"%s\": isn't described by an object", path, name);
     const char *dtype = json_string_value(json_object_get(object, "dtype"));
     const struct type *type = dtype ? find_type(dtype) : NULL;
     if (!type)
@@ -184,6 +188,21 @@ static tub_status read_entries(tub_tensor_file *s, const json_t *header, int64_t
     return check_ranges(s, data, err);
 }
 
+// The JSON parser takes -0 for 0; in this format it isn't a size or an offset.
+static bool has_minus_zero(const char *text)
+{
+    bool quoted = false;
+    for (const char *at = text; *at; at++) {
+        if (quoted && *at == '\\' && at[1])
+            at++;
+        else if (*at == '"')
+            quoted = !quoted;
+        else if (!quoted && at[0] == '-' && at[1] == '0' && !strchr(".eE", at[2]))
+            return true;
+    }
+    return false;
+}
+
 static tub_status read_header(tub_tensor_file *s, tub_error *err)
 {
     uint8_t size[8];
@@ -207,6 +226,8 @@ static tub_status read_header(tub_tensor_file *s, tub_error *err)
     tub_status status = tub_tensor_file_read(s, text, (int64_t)n, 8, err);
     if (status == TUB_OK)
         status = tub_json_parse(text, n, s->path, TUB_ERROR_MODEL, &header, err);
+    if (status == TUB_OK && has_minus_zero(text))
+        status = tub_fail(err, TUB_ERROR_MODEL, "%s: not valid: a size or offset of -0", s->path);
     tub_free(text);
     if (status == TUB_OK)
         status = read_entries(s, header, 8 + (int64_t)n, err);

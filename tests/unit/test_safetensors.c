@@ -80,6 +80,7 @@ static void refuses_ranges(void **state)
     refuses("{\"a\":" T("[2]", "-8", "0") "}", 8, "aren't a range");
     refuses("{\"a\":" T("[2]", "0.0", "8") "}", 8, "aren't a range");
     refuses("{\"a\":" T("[1]", "9223372036854775804", "9223372036854775807") "}", 8, "range has 3");
+    refuses("{\"a\":" T("[2]", "-0", "8") "}", 8, "-0");
     refuses("{\"a\":" T("[0]", "9223372036854775807", "9223372036854775807") "}", 8, "leaves the file");
     refuses("{\"a\":" T("[2305843009213693950]", "0", "9223372036854775800") "}", 8, "overflows");
 }
@@ -104,7 +105,8 @@ static void refuses_headers(void **state)
     refuses("{\"a\":{\"shape\":[2],\"data_offsets\":[0,8]}}", 8, "unknown dtype");
     refuses("{\"a\":" T("[1]", "0", "4") ",\"a\":" T("[1]", "4", "8") "}", 8, "duplicate");
     refuses("[]", 0, "isn't an object");
-    refuses("{\"a\":3}", 0, "unknown dtype");
+    refuses("{\"a\":3}", 0, "isn't described by an object");
+    refuses("{\"a\":[\"F32\",[1],[0,4]]}", 4, "isn't described by an object");
     refuses("{", 0, "JSON");
     refuses("{\"\xff\":3}", 0, "JSON");
     refuses("{\"__metadata__\":{\"a\":1}}", 0, "isn't a string");
@@ -134,6 +136,8 @@ static void accepts_what_is_legal(void **state)
 {
     (void)state;
     accepts("{}", 0, 0);
+    accepts("{\"-0\\\"-0\":" T("[2]", "0", "8") "}", 8, 1);
+    accepts("{\"a\":{\"dtype\":\"F8_E4M3FNUZ\",\"shape\":[3],\"data_offsets\":[0,3],\"more\":-0.5}}", 3, 1);
     accepts("  {\"a\":" T("[2]", "0", "8") "}   ", 8, 1);
     accepts("{\"b\":" T("[1]", "4", "8") ",\"a\":" T("[1]", "0", "4") ",\"__metadata__\":{\"format\":\"pt\"}}", 8, 2);
     accepts("{\"z\":" T("[1,0,3]", "4", "4") ",\"a\":" T("[]", "0", "4") "}", 4, 2);
