@@ -66,16 +66,29 @@ static void say_input(const tub_description_info *d)
     cli_say(stdout, "  feature        %d values: %s", e->dim, e->feature);
 }
 
-static void say_cost(const tub_description_info *d)
+static void say_memory(const tub_description *all)
 {
+    const tub_description_info *d = tub_description_get_info(all);
+    char weights[32], workspace[32], files[32];
+    tub_file_info file;
+    int64_t bytes = 0;
+    for (size_t i = 0; tub_description_file_at(all, i, &file); i++)
+        bytes += file.bytes;
+    cli_say(stdout,
+            "  memory         %s of weights in %s (and %s of files while it opens), at most %s for a batch of %d",
+            scaled((double)d->weight_bytes, "B", weights), tub_dtype_name(d->encoder.dtype),
+            scaled((double)bytes, "B", files), scaled((double)d->workspace_bytes, "B", workspace), d->encoder.batch);
+}
+
+static void say_cost(const tub_description *all)
+{
+    const tub_description_info *d = tub_description_get_info(all);
     const tub_encoder_info *e = &d->encoder;
-    char flops[32], weights[32], workspace[32];
+    char flops[32];
     if (e->flops > 0)
         cli_say(stdout, "  cost           %s a %s", scaled(e->flops, "FLOP", flops), item_name(e));
     if (d->weight_bytes)
-        cli_say(stdout, "  memory         %s of weights in %s, at most %s of workspace for a batch of %d",
-                scaled((double)d->weight_bytes, "B", weights), tub_dtype_name(e->dtype),
-                scaled((double)d->workspace_bytes, "B", workspace), e->batch);
+        say_memory(all);
     cli_say(stdout, "  runs on        %s, %s, %s, %s", e->backend, e->device, e->isa, tub_dtype_name(e->dtype));
 }
 
@@ -101,7 +114,7 @@ static void say_model(const char *model, const tub_description *d)
     cli_say(stdout, "  preprocessing  %s", transform);
     if (info->hidden && !info->has_transform)
         cli_say(stdout, "                 (%s has no preprocessor_config.json: the family's default)", model);
-    say_cost(info);
+    say_cost(d);
     say_files(d);
 }
 

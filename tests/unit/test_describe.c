@@ -1,10 +1,12 @@
 // Descriptions of tiny random checkpoints: they agree with encoders that are opened with the same params, and with the
 // files; sizes are counted alike without a checkpoint.
-#include <cmocka.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+
+#include <cmocka.h>
+
 #include <string.h>
 #include <sys/stat.h>
 #include <tubelet/checkpoint.h>
