@@ -114,6 +114,10 @@ TUB_API tub_status tub_encoder_run_at(tub_encoder *encoder, const void *const *f
 // The place of frame number `frame` of a video of `frames` frames: frame / (frames - 1) * 63, rounded half to even.
 TUB_API int tub_position_in_video(int64_t frame, int64_t frames);
 
+// While `interrupt` is true, runs answer TUB_ERROR_CANCELLED, and one that is under way ends as soon as it can (on the CPU
+// after the operation at hand). Thread-safety: from any thread, not from a signal handler.
+TUB_API void tub_encoder_interrupt(tub_encoder *encoder, bool interrupt);
+
 // Accepts NULL and a pointer to NULL.
 TUB_API void tub_encoder_close(tub_encoder **encoder);
 

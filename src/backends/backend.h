@@ -7,6 +7,8 @@
 #ifndef TUB_BACKEND_H
 #define TUB_BACKEND_H
 
+#include <stdatomic.h>
+
 #include "program.h"
 #include "team.h"
 
@@ -25,7 +27,13 @@ typedef struct tub_batch {
     const int *positions;       // [items, frames], 0 .. TUB_POSITIONS_COUNT - 1, where the program wants them
     float *rows;                // [items, dim] of the feature
     float *tokens;              // [items, tokens, token_dim] or NULL
+    const atomic_int *stop;     // non-zero: end early with TUB_ERROR_CANCELLED; NULL: never
 } tub_batch;
+
+static inline bool tub_batch_stopped(const tub_batch *batch)
+{
+    return batch->stop && atomic_load_explicit(batch->stop, memory_order_relaxed);
+}
 
 typedef struct tub_backend_ops {
     const char *name;           // "reference"

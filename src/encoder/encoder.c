@@ -90,6 +90,8 @@ static tub_status check_run(const tub_encoder *encoder, const void *const *frame
     for (int i = 0; i < items * encoder->info.frames; i++)
         if (!frames[i])
             return tub_fail(err, TUB_ERROR_ARGUMENT, "encoder: frame %d is missing", i);
+    if (atomic_load(&encoder->interrupted))
+        return tub_fail(err, TUB_ERROR_CANCELLED, "encoder: interrupted");
     return TUB_OK;
 }
 
@@ -98,6 +100,12 @@ static void finish_rows(const tub_encoder_info *info, int items, float *rows)
 {
     for (int i = 0; i < items && info->l2_normalize && !info->per_frame; i++)
         tub_make_unit(rows + (size_t)i * (size_t)info->dim, (size_t)info->dim);
+}
+
+void tub_encoder_interrupt(tub_encoder *encoder, bool interrupt)
+{
+    if (encoder)
+        atomic_store(&encoder->interrupted, interrupt);
 }
 
 tub_status tub_encoder_run(tub_encoder *encoder, const void *const *frames, int items, float *rows, float *tokens,

@@ -2,6 +2,7 @@
 #ifndef TUB_ENCODER_IMPL_H
 #define TUB_ENCODER_IMPL_H
 
+#include <stdatomic.h>
 #include <tubelet/encoder.h>
 
 typedef struct tub_encoder_ops {
@@ -17,6 +18,7 @@ typedef struct tub_encoder_ops {
 struct tub_encoder {
     const tub_encoder_ops *ops;
     tub_encoder_info info;
+    atomic_int interrupted;                     // see tub_encoder_interrupt()
 };
 
 // Errors: TUB_ERROR_ARGUMENT naming what is out of range.

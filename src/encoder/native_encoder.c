@@ -25,7 +25,12 @@ static tub_status run_at(tub_encoder *encoder, const void *const *frames, const 
                          float *tokens, tub_error *err)
 {
     native *n = (native *)encoder;
-    const tub_batch batch = {.items = items, .frames = frames, .positions = positions, .rows = rows, .tokens = tokens};
+    const tub_batch batch = {.items = items,
+                             .frames = frames,
+                             .positions = positions,
+                             .rows = rows,
+                             .tokens = tokens,
+                             .stop = &encoder->interrupted};
     return n->ops->run(n->executable, &batch, err);
 }
 

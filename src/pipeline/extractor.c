@@ -50,6 +50,7 @@ void tub_extractor_cancel(tub_extractor *x)
     if (!x)
         return;
     atomic_store(&x->cancelled, true);
+    tub_encoder_interrupt(x->encoder, true);
     stop_decoding(x);
     if (x->results)
         tub_queue_stop(x->results);
@@ -278,6 +279,7 @@ void tub_extractor_close(tub_extractor **extractor)
         pthread_join(x->workers[i], NULL);
     if (x->device_started)
         pthread_join(x->device, NULL);
+    tub_encoder_interrupt(x->encoder, false); // another may use it
     free_queues(x);
     while (x->reels)
         tub_reel_release(x, x->reels);

@@ -6,6 +6,7 @@
 #include <stdint.h>
 #include <cmocka.h>
 #include <math.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -238,12 +239,50 @@ static void rows_depend_on_their_item_alone(void **state)
     free(tokens);
 }
 
+static void *interrupt_soon(void *encoder)
+{
+    usleep(20000);
+    tub_encoder_interrupt(encoder, true);
+    return NULL;
+}
+
+static void stops_when_interrupted(void **state)
+{
+    (void)state;
+    static const char *const backends[] = {"reference", "auto"};
+    for (int b = 0; b < 2; b++) {
+        tub_encoder_params params = params_of("videomae");
+        params.backend = backends[b];
+        tub_encoder *e = open_encoder(&params);
+        uint8_t *pixels = calloc(1, tub_encoder_get_info(e)->pixel_bytes);
+        const void *frames[16];
+        for (int i = 0; i < 16; i++)
+            frames[i] = pixels;
+        float before[64], after[64];
+        tub_error err = {0};
+        assert_int_equal(tub_encoder_run(e, frames, 1, before, NULL, &err), TUB_OK);
+        pthread_t thread;
+        assert_int_equal(pthread_create(&thread, NULL, interrupt_soon, e), 0);
+        tub_status status = TUB_OK;
+        while (status == TUB_OK)
+            status = tub_encoder_run(e, frames, 1, after, NULL, &err);
+        assert_int_equal(status, TUB_ERROR_CANCELLED);
+        pthread_join(thread, NULL);
+        assert_int_equal(tub_encoder_run(e, frames, 1, after, NULL, &err), TUB_ERROR_CANCELLED);
+        tub_encoder_interrupt(e, false);
+        assert_int_equal(tub_encoder_run(e, frames, 1, after, NULL, &err), TUB_OK);
+        assert_memory_equal(before, after, sizeof before);
+        tub_encoder_close(&e);
+        free(pixels);
+    }
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, make_folder, remove_folder)
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {TEST(tells_what_it_is), TEST(resolves_the_transform),
                                        TEST(warns_without_a_preprocessor), TEST(refuses_what_is_not_there),
-                                       TEST(rows_depend_on_their_item_alone)};
+                                       TEST(rows_depend_on_their_item_alone), TEST(stops_when_interrupted)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

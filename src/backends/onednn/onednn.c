@@ -71,10 +71,15 @@ static void copy_out(const tub_run *run, tub_value value, int items, float *out)
         memcpy(out + (size_t)item * count, tub_row(run, value, item, 0), count * sizeof *out);
 }
 
-static bool run_wave(tub_run *run, int items)
+static bool run_wave(tub_run *run, const tub_batch *batch, int items)
 {
     tub_executable *e = run->executable;
     for (int i = 0; i < e->step_count; i++) {
+        if (tub_batch_stopped(batch)) {
+            atomic_store(&run->failed, 1);
+            tub_fail(&run->error, TUB_ERROR_CANCELLED, "interrupted");
+            return false;
+        }
         loop l = {.run = run, .step = &e->steps[i]};
         if (run->plan->need[i] && l.step->units > 0)
             tub_team_run(e->team, items * l.step->units, run_unit, &l);
@@ -94,7 +99,7 @@ static tub_status run(tub_executable *e, const tub_batch *batch, tub_error *err)
         const int items = batch->items - first < wave ? batch->items - first : wave;
         r.frames = batch->frames + (size_t)first * (size_t)e->input.frames;
         r.positions = batch->positions ? batch->positions + (size_t)first * (size_t)e->input.frames : NULL;
-        if (!run_wave(&r, items))
+        if (!run_wave(&r, batch, items))
             break;
         copy_out(&r, e->feature, items, batch->rows + (size_t)first * dim);
         if (batch->tokens)

@@ -182,9 +182,10 @@ static void copy_out(const tub_reference_step *step, tub_value value, float *out
 
 static tub_status run(tub_executable *e, const tub_batch *batch, tub_error *err)
 {
-    (void)err;
     tub_reference_step step = {.executable = e, .plan = &e->plans[batch->tokens != NULL], .batch = batch};
     for (int i = 0; i < e->program.op_count; i++) {
+        if (tub_batch_stopped(batch))
+            return tub_fail(err, TUB_ERROR_CANCELLED, "interrupted");
         step.op = &e->program.ops[i];
         if (step.plan->need[i])
             tub_team_run(e->team, batch->items * e->program.values[step.op->out].rows, run_unit, &step);
