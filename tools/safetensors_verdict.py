@@ -20,6 +20,7 @@ RULES = [
     ("large", r"not valid JSON: .*(too big (negative )?integer|real number overflow)", "a number beyond 63 bits, where the reference doesn't look at it or a 0 hides it"),
     ("nul", r"not valid JSON: .*(NUL byte in object key|\\u0000 is not allowed)", "a NUL character in a name or text"),
     ("minus zero", r"a size or offset of -0", "-0 where the reference doesn't look at it"),
+    ("memory", r"the header takes more memory", "a header that takes more memory than twice the file and 32 MiB"),
     ("metadata", r"__metadata__ isn't an object", "__metadata__ that is null"),
     ("list", r"isn't described by an object", "a tensor described by a list instead of an object"),
 ]

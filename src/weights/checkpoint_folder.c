@@ -11,12 +11,24 @@
 #include "fail.h"
 #include "hf_cache.h"
 
+enum { DESCRIPTION_MOST = 8 << 20 };
+
 bool tub_checkpoint_has(const tub_checkpoint *c, const char *name)
 {
     char *path = tub_format("%s/%s", c->folder, name);
     bool there = path && access(path, F_OK) == 0;
     tub_free(path);
     return there;
+}
+
+// A description has a few kilobytes; parsed it takes many times its bytes.
+static tub_status check_size(const char *path, tub_error *err)
+{
+    struct stat info;
+    if (stat(path, &info) == 0 && info.st_size > DESCRIPTION_MOST)
+        return tub_fail(err, TUB_ERROR_MODEL, "%s: has %lld bytes, more than %d", path, (long long)info.st_size,
+                        DESCRIPTION_MOST);
+    return TUB_OK;
 }
 
 // Loads FOLDER/name; *out stays NULL where there is no such file.
@@ -27,7 +39,9 @@ static tub_status load_json(const tub_checkpoint *c, const char *name, json_t **
         return tub_fail_memory(err, "a path");
     tub_status status = TUB_OK;
     if (access(path, F_OK) == 0) {
-        status = tub_json_load(path, TUB_ERROR_MODEL, out, err);
+        status = check_size(path, err);
+        if (status == TUB_OK)
+            status = tub_json_load(path, TUB_ERROR_MODEL, out, err);
         if (status == TUB_OK && !json_is_object(*out))
             status = tub_fail(err, TUB_ERROR_MODEL, "%s: isn't a JSON object", path);
     }

@@ -9,7 +9,7 @@
 #include "json.h"
 #include "memory.h"
 
-enum { HEADER_MOST = 100000000, TENSORS_MOST = 65536, RANK_MOST = 8 };
+enum { HEADER_MOST = 100000000, TENSORS_MOST = 65536, RANK_MOST = 8, MEMORY_LEAST = 16 << 20 };
 
 // Types of the format with their widths. AUTO: listed so that the ranges can be checked, never read as a weight.
 static const struct type {
@@ -188,19 +188,35 @@ static tub_status read_entries(tub_tensor_file *s, const json_t *header, int64_t
     return check_ranges(s, data, err);
 }
 
-// The JSON parser takes -0 for 0; in this format it isn't a size or an offset.
-static bool has_minus_zero(const char *text)
+// What the text is made of, before it is parsed: the parser takes many times the text's bytes for a list of numbers,
+// and takes -0 for 0, which isn't a size or an offset.
+static void scan(const char *text, int64_t *memory, bool *minus_zero)
 {
+    enum { OBJECT = 320, ARRAY = 160, VALUE = 160 }; // bytes at most that the parser takes for each
     bool quoted = false;
     for (const char *at = text; *at; at++) {
         if (quoted && *at == '\\' && at[1])
             at++;
         else if (*at == '"')
             quoted = !quoted;
-        else if (!quoted && at[0] == '-' && at[1] == '0' && !strchr(".eE", at[2]))
-            return true;
+        else if (quoted)
+            continue;
+        *memory += *at == '{' ? OBJECT : *at == '[' ? ARRAY : *at == ',' ? VALUE : 0;
+        *minus_zero |= at[0] == '-' && at[1] == '0' && !strchr(".eE", at[2]);
     }
-    return false;
+}
+
+static tub_status parse_header(const tub_tensor_file *s, const char *text, size_t bytes, json_t **out, tub_error *err)
+{
+    int64_t memory = 0;
+    bool minus_zero = false;
+    scan(text, &memory, &minus_zero);
+    if (minus_zero)
+        return tub_fail(err, TUB_ERROR_MODEL, "%s: the header has a size or an offset of -0", s->path);
+    if (memory / 2 > s->file_bytes + MEMORY_LEAST)
+        return tub_fail(err, TUB_ERROR_MODEL, "%s: the header takes more memory than a file of its size may take",
+                        s->path);
+    return tub_json_parse(text, bytes, s->path, TUB_ERROR_MODEL, out, err);
 }
 
 static tub_status read_header(tub_tensor_file *s, tub_error *err)
@@ -225,9 +241,7 @@ static tub_status read_header(tub_tensor_file *s, tub_error *err)
     json_t *header = NULL;
     tub_status status = tub_tensor_file_read(s, text, (int64_t)n, 8, err);
     if (status == TUB_OK)
-        status = tub_json_parse(text, n, s->path, TUB_ERROR_MODEL, &header, err);
-    if (status == TUB_OK && has_minus_zero(text))
-        status = tub_fail(err, TUB_ERROR_MODEL, "%s: not valid: a size or offset of -0", s->path);
+        status = parse_header(s, text, n, &header, err);
     tub_free(text);
     if (status == TUB_OK)
         status = read_entries(s, header, 8 + (int64_t)n, err);

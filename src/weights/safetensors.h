@@ -7,8 +7,8 @@
 // Rejected, each by name: N beyond the file or above 100 MB; unknown dtypes; negative or overflowing shapes; ranges that
 // overlap, leave holes, disagree with shape and dtype, or leave the file. The reference (PyPI's safetensors) rejects
 // these too. Only we reject: a name or key twice, rank above 8, more than 65536 tensors, sizes whose product overflows
-// though one of them is 0, numbers beyond 63 bits, NUL characters, __metadata__ that is null, a tensor that is described
-// by a list. tools/safetensors_verdict.py finds no other difference.
+// though one of them is 0, numbers beyond 63 bits, NUL characters, -0 anywhere, __metadata__ that is null, a tensor that is
+// described by a list, a header that takes more memory than twice the file's bytes and 32 MiB. tools/safetensors_verdict.py finds no other difference.
 #ifndef TUB_SAFETENSORS_H
 #define TUB_SAFETENSORS_H
 

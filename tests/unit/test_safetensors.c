@@ -132,6 +132,27 @@ static void refuses_sizes(void **state)
     assert_non_null(strstr(err.text, "isn't a file"));
 }
 
+// A list of numbers takes the parser forty times its bytes.
+static void refuses_headers_that_want_memory(void **state)
+{
+    (void)state;
+    const char begin[] = "{\"a\":{\"dtype\":\"F32\",\"shape\":[2],\"data_offsets\":[0,8],\"more\":[0", end[] = "]}}";
+    enum { NUMBERS = 1 << 20 };
+    char *header = tub_calloc(sizeof begin + 2 * NUMBERS + sizeof end, 1);
+    for (int some = 0; some < 2; some++) {
+        int numbers = some ? 1000 : NUMBERS;
+        char *at = stpcpy(header, begin);
+        for (int i = 0; i < numbers; i++)
+            at = stpcpy(at, ",0");
+        strcpy(at, end);
+        if (some)
+            accepts(header, 8, 1);
+        else
+            refuses(header, 8, "more memory");
+    }
+    tub_free(header);
+}
+
 static void accepts_what_is_legal(void **state)
 {
     (void)state;
@@ -213,9 +234,13 @@ static void survives_mutations(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(refuses_ranges),        cmocka_unit_test(refuses_shapes),
-        cmocka_unit_test(refuses_headers),       cmocka_unit_test(refuses_sizes),
-        cmocka_unit_test(accepts_what_is_legal), cmocka_unit_test(round_trip),
+        cmocka_unit_test(refuses_ranges),
+        cmocka_unit_test(refuses_shapes),
+        cmocka_unit_test(refuses_headers),
+        cmocka_unit_test(refuses_sizes),
+        cmocka_unit_test(accepts_what_is_legal),
+        cmocka_unit_test(round_trip),
+        cmocka_unit_test(refuses_headers_that_want_memory),
         cmocka_unit_test(survives_mutations),
     };
     return cmocka_run_group_tests(tests, make_folder, remove_folder);

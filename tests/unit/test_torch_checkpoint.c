@@ -148,6 +148,15 @@ static void opens_single_files(void **state)
     assert_int_equal(chdir(back), 0);
 }
 
+static void refuses_huge_descriptions(void **state)
+{
+    (void)state;
+    assert_int_equal(mkdir(test_path(folder, "huge"), 0700), 0);
+    write_text("huge/config.json", "{}");
+    assert_int_equal(truncate(test_path(folder, "huge/config.json"), 9 << 20), 0);
+    refuses(test_path(folder, "huge"), "config.json: has 9437184 bytes");
+}
+
 static void hash_of(const char *name, char out[TUB_HASH_TEXT])
 {
     tub_checkpoint *c = NULL;
@@ -279,13 +288,10 @@ static void converts_into_unused_folders_only(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(opens_folders_of_torch_files),
-        cmocka_unit_test(opens_sharded_torch_files),
-        cmocka_unit_test(opens_single_files),
-        cmocka_unit_test(hashes_what_it_uses),
-        cmocka_unit_test(opens_names_in_the_cache),
-        cmocka_unit_test(converts_any_layout),
-        cmocka_unit_test(converts_into_unused_folders_only),
+        cmocka_unit_test(opens_folders_of_torch_files), cmocka_unit_test(opens_sharded_torch_files),
+        cmocka_unit_test(opens_single_files),           cmocka_unit_test(refuses_huge_descriptions),
+        cmocka_unit_test(hashes_what_it_uses),          cmocka_unit_test(opens_names_in_the_cache),
+        cmocka_unit_test(converts_any_layout),          cmocka_unit_test(converts_into_unused_folders_only),
     };
     return cmocka_run_group_tests(tests, make_folder, remove_folder);
 }
