@@ -66,6 +66,13 @@ static const option_row rows[] = {
 
     {OPTION_POOL, E | M | N, "feature", "pool", KIND_CHOICE, "default|pooler|cls|mean|patch-mean|projection", 0, 0,
      "what a row is (the family's default)"},
+    {OPTION_LAYER, E | M | N, "feature", "layer", KIND_NUMBER, "N", 1, 1024,
+     "pool the hidden state after block N, without a norm"},
+    {OPTION_NORMALIZE, E | M | N, "feature", "normalize", KIND_FLAG, NULL, 0, 0, "rows of length 1"},
+    {OPTION_FRAME_POSITIONS, E | M | N, "feature", "frame-positions", KIND_CHOICE, "index|spread|video", 0, 0,
+     "where frames stand in time (index; OneVision only)"},
+    {OPTION_HEADS, E | M | N, "feature", "heads", KIND_NUMBER, "N", 1, 1024,
+     "attention heads, where a .pt or .pth doesn't tell them"},
     {OPTION_INPUT_LAYOUT, E | M | N, "feature", "input-layout", KIND_CHOICE, "NCTHW|NTCHW|NCHW", 0, 0,
      "of a .onnx or .xml model (by its sizes)"},
     {OPTION_OUTPUT, E | M | N, "feature", "output", KIND_TEXT, "NAME", 0, 0,

@@ -114,8 +114,14 @@ static int read_encoder(const cli_arguments *args, tub_encoder_params *out)
         .log = cli_log(cli_given(args, OPTION_VERBOSE)),
         .input_layout = cli_text(args, OPTION_INPUT_LAYOUT, NULL),
         .output = cli_text(args, OPTION_OUTPUT, NULL),
+        .heads = cli_number(args, OPTION_HEADS, 0),
+        .layer = cli_number(args, OPTION_LAYER, 0),
+        .l2_normalize = cli_given(args, OPTION_NORMALIZE),
     };
     tub_error err;
+    if (cli_given(args, OPTION_FRAME_POSITIONS) &&
+        tub_positions_parse(args->value[OPTION_FRAME_POSITIONS].text, &out->positions, &err) != TUB_OK)
+        return cli_fail(&err);
     if (cli_given(args, OPTION_POOL) && tub_pool_parse(args->value[OPTION_POOL].text, &out->pool, &err) != TUB_OK)
         return cli_fail(&err);
     return read_dtype(args, &out->dtype);

@@ -62,6 +62,15 @@ static json_t *settings_json(const tub_encoder_info *info, const tub_sampling *s
                   "interval", s->interval, "align", tub_align_name(s->align), "fps", fps_json(s->fps, "native"), "pool",
                   tub_pool_name(params->pool), "dtype", tub_dtype_name(info->dtype), "backend", info->backend);
     json_object_set_new(out, "transform", transform_json(&info->transform));
+    // Where they aren't what they usually are, so that older folders go on as they were.
+    if (info->layer)
+        json_object_set_new(out, "layer", json_integer(info->layer));
+    if (info->heads)
+        json_object_set_new(out, "heads", json_integer(info->heads));
+    if (info->positions)
+        json_object_set_new(out, "frame_positions", json_string(tub_positions_name(info->positions)));
+    if (info->l2_normalize)
+        json_object_set_new(out, "l2_normalize", json_true());
     json_object_set_new(out, "video_stream", stream > 0 ? json_integer(stream - 1) : json_string("best"));
     return out;
 }

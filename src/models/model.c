@@ -66,7 +66,7 @@ static tub_status read_transform(tub_model *m, const json_t *preprocessor, tub_e
     static const tub_transform_options original = {.base = TUB_TRANSFORM_OPENTAD};
     const char *processor = m->architecture->processor;
     if (preprocessor || processor)
-        return tub_preprocess_read(preprocessor, processor ? processor : "VideoMAEImageProcessor", &m->transform, err);
+        return tub_preprocess_read(preprocessor, processor, &m->transform, err);
     return tub_transform_resolve(&original, NULL, m->config.image_height, m->config.image_width, &m->transform, err);
 }
 

@@ -78,13 +78,14 @@ static tub_status choose_class(const json_t *config, const char *processor, cons
     const char *name = NULL;
     for (size_t i = 0; config && !name && i < sizeof keys / sizeof *keys; i++)
         TUB_TRY(tub_json_string(config, where, keys[i], NULL, &name, err));
-    *out = find_class(name ? name : processor);
+    name = name ? name : processor ? processor : "VideoMAEImageProcessor";
+    *out = find_class(name);
     if (*out)
         return TUB_OK;
     return tub_fail(err, TUB_ERROR_MODEL,
                     "%s: processor \"%.60s\" isn't known: VideoMAE, CLIP, Bit, Siglip, ViT, DINOv3ViT, "
                     "Vivit and VJEPA2 processors are",
-                    where, name ? name : processor);
+                    where, name);
 }
 
 // `size` or `crop_size`: a number, [height, width], or an object. *shortest: it names an edge (a number: as it comes).

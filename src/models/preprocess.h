@@ -8,7 +8,8 @@
 
 #include "json.h"
 
-// `config`: the file's object, or NULL: the class defaults of `processor`. A class named in the file wins.
+// `config`: the file's object, or NULL: the class defaults of `processor` (NULL: of VideoMAE's). A class named in the
+// file wins.
 // Errors: TUB_ERROR_MODEL naming the key.
 tub_status tub_preprocess_read(const json_t *config, const char *processor, tub_transform *out, tub_error *err);
 

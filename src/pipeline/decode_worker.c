@@ -3,6 +3,7 @@
 #include "clock.h"
 #include "extractor_impl.h"
 #include "fail.h"
+#include "frame_count.h"
 #include "frame_walk.h"
 
 // One video in one worker.
@@ -112,13 +113,33 @@ static void name_the_video(tub_reel *reel)
         tub_fail_within(&reel->error, reel->status, "%s", reel->path);
 }
 
+static bool is_wanted(void *extractor)
+{
+    return !atomic_load(&((tub_extractor *)extractor)->stopping);
+}
+
+// Where frames have their place in the video, all of it is decoded twice.
+static tub_status count_frames(tub_extractor *x, tub_reel *reel, const tub_video_params *params)
+{
+    void *source = NULL;
+    if (x->info->positions != TUB_POSITIONS_VIDEO)
+        return TUB_OK;
+    TUB_TRY(x->source->open(reel->path, params, &source, &reel->error));
+    tub_status status = tub_frames_count(x->source, source, x->sampling.fps, is_wanted, x, &reel->total, &reel->error);
+    x->source->close(&source);
+    tub_count_seconds(&x->counters.decode, tub_now() - reel->started);
+    return status;
+}
+
 static void run(tub_extractor *x, tub_reel *reel)
 {
     shift s = {.x = x, .reel = reel};
     tub_video_params params = {
         .size = sizeof params, .stream = x->video_stream, .threads = 1, .transform = &x->info->transform};
     reel->started = tub_now();
-    reel->status = x->source->open(reel->path, &params, &s.source, &reel->error);
+    reel->status = count_frames(x, reel, &params);
+    if (reel->status == TUB_OK)
+        reel->status = x->source->open(reel->path, &params, &s.source, &reel->error);
     if (reel->status == TUB_OK) {
         reel->status = extract(&s, &reel->error);
         x->source->info(s.source, &reel->info);

@@ -5,6 +5,7 @@
 #include "extractor_impl.h"
 #include "fail.h"
 #include "memory.h"
+#include "unit_row.h"
 
 // The device thread's own: scratch for one load.
 typedef struct device {
@@ -12,6 +13,8 @@ typedef struct device {
     tub_reel *reel;      // whose rows are being made
     const void **frames; // batch * frames pointers
     float *rows;         // batch * dim
+    int *positions;      // batch * frames, where frames have their place in the video; else NULL
+    int64_t *numbers;    // of the frames of a clip
     bool closed;         // nobody takes results any more
 } device;
 
@@ -62,7 +65,11 @@ static bool add_row(void *user, int64_t row, const float *values)
         reel->trouble = tub_fail_memory(&reel->trouble_error, "the rows of a video");
         return false;
     }
-    memcpy(reel->chunk + (size_t)reel->chunk_rows * dim, values, dim * sizeof *values);
+    float *to = reel->chunk + (size_t)reel->chunk_rows * dim;
+    memcpy(to, values, dim * sizeof *values);
+    // A clip model's rows come as they shall be.
+    if (d->x->info->l2_normalize && d->x->info->per_frame)
+        tub_make_unit(to, dim);
     reel->chunk_rows++;
     reel->rows++;
     atomic_fetch_add_explicit(&d->x->counters.rows, 1, memory_order_relaxed);
@@ -145,13 +152,36 @@ static void end_reel(device *d, tub_reel *reel)
     tub_reel_release(d->x, reel);
 }
 
+// Where the frames of the load's clips stand in their videos.
+static void fill_in_positions(device *d, const tub_load *load)
+{
+    const int frames = d->x->info->frames;
+    int *to = d->positions;
+    for (int i = 0; i < load->count; i++) {
+        const tub_entry *entry = &load->entries[i];
+        if (entry->kind != TUB_ENTRY_CLIP)
+            continue;
+        tub_sampling_clip(&d->x->sampling, entry->reel->total, entry->first, d->numbers);
+        for (int k = 0; k < frames; k++)
+            *to++ = tub_position_in_video(d->numbers[k], entry->reel->total);
+    }
+}
+
+static tub_status run_encoder(device *d, const tub_load *load, tub_error *err)
+{
+    if (!d->positions)
+        return tub_encoder_run(d->x->encoder, d->frames, load->items, d->rows, NULL, err);
+    fill_in_positions(d, load);
+    return tub_encoder_run_at(d->x->encoder, d->frames, d->positions, load->items, d->rows, NULL, err);
+}
+
 static tub_status encode(device *d, const tub_load *load, double *seconds, tub_error *err)
 {
     int slots = load->items * d->x->info->frames;
     for (int i = 0; i < slots; i++)
         d->frames[i] = tub_slot_pool_memory(d->x->pool, load->slots[i]);
     double start = tub_now();
-    tub_status status = tub_encoder_run(d->x->encoder, d->frames, load->items, d->rows, NULL, err);
+    tub_status status = run_encoder(d, load, err);
     *seconds = tub_now() - start;
     tub_count_seconds(&d->x->counters.forward, *seconds);
     tub_slot_pool_release_all(d->x->pool, load->slots, slots);
@@ -204,7 +234,12 @@ void *tub_device_thread(void *extractor)
     tub_error err;
     d.frames = tub_calloc(batch, (size_t)info->frames * sizeof *d.frames);
     d.rows = tub_alloc_aligned(batch * (size_t)info->dim, sizeof *d.rows);
-    if (d.frames && d.rows) {
+    const bool placed = info->positions == TUB_POSITIONS_VIDEO;
+    if (placed) {
+        d.positions = tub_calloc(batch, (size_t)info->frames * sizeof *d.positions);
+        d.numbers = tub_calloc((size_t)info->frames, sizeof *d.numbers);
+    }
+    if (d.frames && d.rows && (!placed || (d.positions && d.numbers))) {
         work(&d);
     } else {
         tub_fail_memory(&err, "a batch of rows");
@@ -213,5 +248,7 @@ void *tub_device_thread(void *extractor)
     tub_queue_finish(x->results);
     tub_free(d.rows);
     tub_free(d.frames);
+    tub_free(d.positions);
+    tub_free(d.numbers);
     return NULL;
 }

@@ -5,6 +5,7 @@
 #include "fail.h"
 #include "memory.h"
 #include "pixel_ops.h"
+#include "unit_row.h"
 #include "window_mean.h"
 
 typedef struct embedding {
@@ -107,8 +108,11 @@ static void collect_frames(embedding *e, int64_t first, int items, float *featur
         int64_t clip = (first + i) / e->frames_per_clip;
         int frame = (int)((first + i) % e->frames_per_clip);
         memcpy(e->clip_rows + (size_t)frame * dim, e->rows + (size_t)i * dim, dim * sizeof *e->rows);
-        if (frame == e->frames_per_clip - 1)
-            tub_window_mean(e->clip, e->frames_per_clip, e->info->dim, e->sum, feature + (size_t)clip * dim);
+        if (frame != e->frames_per_clip - 1)
+            continue;
+        tub_window_mean(e->clip, e->frames_per_clip, e->info->dim, e->sum, feature + (size_t)clip * dim);
+        if (e->info->l2_normalize)
+            tub_make_unit(feature + (size_t)clip * dim, dim);
     }
 }
 

@@ -53,6 +53,7 @@ struct tub_reel {
     tub_error error;
     tub_video_info info;
     int64_t frames;                 // after resampling
+    int64_t total;                  // likewise, counted before, where frames have their place in the video; else 0
     double started, init_seconds, decode_seconds, convert_seconds;
     tub_frame_rows *frame_rows;     // frame models: made by the worker, used by the device thread
     // the device thread's
