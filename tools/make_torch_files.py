@@ -69,6 +69,7 @@ def good():
     def prefixed(name, i):
         head, _, tail = name.rpartition(".")
         return prefixes[i % 4] + name if not head else f"{head}._orig_mod.{tail}"
+    # Also a dict that holds itself.
     itself = OrderedDict(model=OrderedDict(state))
     itself["model"]["model"] = itself["model"]
     itself["state_dict"] = itself
@@ -78,10 +79,24 @@ def good():
     yield "zip_nested_twice.bin", {"model": {"name": "vit"}, "state_dict": {"module": state, "epoch": torch.tensor(3)}}, {"pickle_protocol": 3}
     yield "zip_prefixed.pt", OrderedDict((prefixed(n, i), t) for i, (n, t) in enumerate(state.items())), {}
     yield "zip_module.pt", state_of_a_module(), {}
-    yield "zip_holds_itself.pt", itself, {}
+    yield "zip_large_fields.pt", itself, {}
     yield "legacy_plain.pt", state, {"_use_new_zipfile_serialization": False}
     yield "legacy_nested.pt", {**extra, "module": state}, {"_use_new_zipfile_serialization": False}
     yield "legacy_protocol4.pt", {"model": state}, {"_use_new_zipfile_serialization": False, "pickle_protocol": 4}
+
+
+def with_large_fields(raw):
+    """The same ZIP file as it would be with 4 GB entries: sizes and offsets in zip64 fields only."""
+    entries = zipfile.ZipFile(io.BytesIO(raw)).infolist()
+    full, directory = 0xffffffff, b""
+    for e in entries:
+        extra = struct.pack("<HHQQQ", 1, 24, e.file_size, e.compress_size, e.header_offset)
+        directory += struct.pack("<4sHHHHHHIIIHHHHHII", b"PK\1\2", 45, 45, 0, 0, 0, 0, e.CRC, full, full, len(e.filename), len(extra), 0, 0, 0, 0, full)
+        directory += e.filename.encode() + extra
+    start = raw.index(b"PK\1\2")
+    end64 = struct.pack("<4sQHHIIQQQQ", b"PK\6\6", 44, 45, 45, 0, 0, len(entries), len(entries), len(directory), start)
+    locator = struct.pack("<4sIQI", b"PK\6\7", 0, start + len(directory), 1)
+    return raw[:start] + directory + end64 + locator + struct.pack("<4sHHHHIIH", b"PK\5\6", 0, 0, 0xffff, 0xffff, full, full, 0)
 
 
 # ---- hostile files: pickles by hand
@@ -269,6 +284,8 @@ def main():
     save_file({n: t.detach().contiguous().clone() for n, t in tensors().items()}, ROOT / "expected.safetensors")
     for file, data, options in good():
         torch.save(data, ROOT / "good" / file, **options)
+    large = ROOT / "good/zip_large_fields.pt"
+    large.write_bytes(with_large_fields(large.read_bytes()))
     lines = []
     for file, data, words in bad():
         (ROOT / "bad" / f"{file}.pt").write_bytes(data)
