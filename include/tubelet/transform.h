@@ -3,7 +3,8 @@
 //   frame (uint8 RGB, upright) -> resize -> centre crop -> (x * scale + offset - mean[c]) / std[c]
 //
 // Two domains. In `TUB_DOMAIN_U8` the resize works on 8-bit values with the reference's integer arithmetic
-// (torchvision's uint8 kernel: int16 weights, horizontal pass first, each pass rounded) and the affine map follows.
+// (torchvision's uint8 kernel: int16 weights, horizontal pass first, each pass rounded; or Pillow's, with weights of 22
+// bits) and the affine map follows.
 // In `TUB_DOMAIN_FLOAT` values are scaled first and resized in float32.
 // A crop larger than the resized image pads with zeros before the affine map, left/top = floor(difference / 2).
 // Sources: torchvision.transforms.v2.functional.resize and transformers' image processors; torch's F.interpolate for
@@ -40,6 +41,7 @@ typedef struct tub_transform {
     tub_interpolation interpolation;
     bool antialias;
     tub_domain domain;
+    bool pillow;                        // 8-bit domain: Pillow's arithmetic instead of torchvision's
     int crop_height, crop_width;        // 0: no crop
     bool rescale;                       // apply scale and offset
     float scale, offset;                // usually 1/255 and 0

@@ -112,7 +112,9 @@ void tub_transform_describe(const tub_transform *t, char *out, size_t bytes)
     if (t->normalize)
         snprintf(normal, sizeof normal, ", mean %.9g,%.9g,%.9g std %.9g,%.9g,%.9g", (double)t->mean[0],
                  (double)t->mean[1], (double)t->mean[2], (double)t->std[0], (double)t->std[1], (double)t->std[2]);
-    const char *domain = t->domain == TUB_DOMAIN_FLOAT ? " in float32" : " in 8 bits";
+    const char *domain = t->domain == TUB_DOMAIN_FLOAT ? " in float32"
+                         : t->pillow                   ? " in 8 bits by Pillow"
+                                                       : " in 8 bits";
     if (t->resize == TUB_RESIZE_NONE)
         snprintf(out, bytes, "no resize%s%s%s%s", domain, crop, scale, normal);
     else

@@ -32,6 +32,8 @@ static json_t *transform_json(const tub_transform *t)
     json_t *out = json_pack("{s:s, s:s, s:s, s:b}", "resize", resizes[t->resize], "domain",
                             t->domain == TUB_DOMAIN_FLOAT ? "float" : "u8", "interpolation",
                             tub_interpolation_name(t->interpolation), "antialias", t->antialias);
+    if (t->pillow && t->domain == TUB_DOMAIN_U8)
+        json_object_set_new(out, "arithmetic", json_string("pillow"));
     if (t->resize != TUB_RESIZE_NONE)
         json_object_set_new(out, "height", json_integer(t->height));
     if (t->resize == TUB_RESIZE_EXACT)

@@ -124,6 +124,7 @@ static void down_float(const float *const *rows, const float *weights, int taps,
     }
 }
 
-const tub_pixel_kernels tub_pixel_kernels_avx512 = {across_u8, down_u8, across_float, down_float};
+const tub_pixel_kernels tub_pixel_kernels_avx512 = {
+    across_u8, down_u8, tub_across_pillow_avx2, tub_down_pillow_avx2, across_float, down_float};
 
 #endif

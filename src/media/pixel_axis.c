@@ -15,6 +15,7 @@ typedef struct window {
 typedef struct filter {
     tub_interpolation kind;
     bool antialias, single; // single: the reference computes in float32
+    bool pillow;
     double scale, stretch, support;
     int longest;
 } filter;
@@ -42,7 +43,9 @@ static double kernel(const filter *f, double x)
 
 static filter make_filter(const tub_transform *t, int in, int resized)
 {
-    filter f = {.kind = t->interpolation, .single = t->domain == TUB_DOMAIN_FLOAT};
+    filter f = {.kind = t->interpolation,
+                .single = t->domain == TUB_DOMAIN_FLOAT,
+                .pillow = t->pillow && t->domain == TUB_DOMAIN_U8};
     if (in == resized)
         f.kind = TUB_NEAREST;
     f.antialias = t->antialias && f.kind != TUB_NEAREST;
@@ -55,7 +58,7 @@ static filter make_filter(const tub_transform *t, int in, int resized)
 
 static void nearest_window(const filter *f, int i, int in, window *w)
 {
-    int source = (int)floorf((float)i * (float)f->scale);
+    int source = f->pillow ? (int)((i + 0.5) * f->scale) : (int)floorf((float)i * (float)f->scale);
     *w = (window){.first = source < in ? source : in - 1, .count = 1, .weights = w->weights};
     w->weights[0] = 1;
 }
@@ -116,6 +119,10 @@ static void survey(const filter *f, tub_axis *axis, window *w)
             largest = fmax(largest, w->weights[j]);
     }
     axis->quads = (axis->taps + TUB_AXIS_QUAD - 1) / TUB_AXIS_QUAD * TUB_AXIS_QUAD;
+    if (f->pillow) {
+        axis->precision = 22;
+        return;
+    }
     // torch: as many bits as leave the largest weight within int16.
     for (axis->precision = 0; axis->precision < 22; axis->precision++)
         if ((int)(0.5 + largest * (1 << (axis->precision + 1))) >= 1 << 15)
@@ -130,22 +137,29 @@ static void store_window(tub_axis *axis, int k, const window *w)
     for (int j = 0; j < w->count; j++) {
         int tap = j + w->first - first;
         double fixed = w->weights[j] * (1 << axis->precision);
-        axis->weights16[(size_t)k * (size_t)axis->quads + (size_t)tap] =
-            (int16_t)(fixed < 0 ? fixed - 0.5 : fixed + 0.5);
+        int32_t whole = (int32_t)(fixed < 0 ? fixed - 0.5 : fixed + 0.5);
+        if (axis->weights32)
+            axis->weights32[(size_t)k * (size_t)axis->taps + (size_t)tap] = whole;
+        else
+            axis->weights16[(size_t)k * (size_t)axis->quads + (size_t)tap] = (int16_t)whole;
         axis->weights[(size_t)k * (size_t)axis->taps + (size_t)tap] = (float)w->weights[j];
         axis->weights_by_tap[(size_t)tap * (size_t)axis->padded + (size_t)k] = (float)w->weights[j];
     }
 }
 
-static bool allocate(tub_axis *axis)
+static bool allocate(tub_axis *axis, bool pillow)
 {
     size_t padded = (size_t)axis->padded, taps = (size_t)axis->taps;
     axis->first = tub_calloc(padded, sizeof *axis->first);
     axis->first_byte = tub_calloc(padded, sizeof *axis->first_byte);
-    axis->weights16 = tub_calloc(padded * (size_t)axis->quads, sizeof *axis->weights16);
+    if (pillow)
+        axis->weights32 = tub_calloc(padded * taps, sizeof *axis->weights32);
+    else
+        axis->weights16 = tub_calloc(padded * (size_t)axis->quads, sizeof *axis->weights16);
     axis->weights = tub_calloc(padded * taps, sizeof *axis->weights);
     axis->weights_by_tap = tub_calloc(padded * taps, sizeof *axis->weights_by_tap);
-    return axis->first && axis->first_byte && axis->weights16 && axis->weights && axis->weights_by_tap;
+    return axis->first && axis->first_byte && (axis->weights16 || axis->weights32) && axis->weights &&
+           axis->weights_by_tap;
 }
 
 tub_status tub_axis_init(tub_axis *axis, const tub_transform *t, int in, int resized, int begin, int kept,
@@ -158,7 +172,7 @@ tub_status tub_axis_init(tub_axis *axis, const tub_transform *t, int in, int res
     if (!w.weights)
         return tub_fail_memory(err, "the tables of the resize");
     survey(&f, axis, &w);
-    bool ok = allocate(axis);
+    bool ok = allocate(axis, f.pillow);
     for (int k = 0; ok && k < kept; k++) {
         make_window(&f, begin + k, in, &w);
         store_window(axis, k, &w);
@@ -175,6 +189,7 @@ void tub_axis_finish(tub_axis *axis)
     tub_free(axis->first);
     tub_free(axis->first_byte);
     tub_free(axis->weights16);
+    tub_free(axis->weights32);
     tub_free(axis->weights);
     tub_free(axis->weights_by_tap);
     *axis = (tub_axis){0};

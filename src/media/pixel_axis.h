@@ -26,7 +26,8 @@ typedef struct tub_axis {
     int *first;            // [padded]
     int *first_byte;       // [padded], 3 * first: offset into a row of packed RGB
     int16_t *weights16;    // [padded, quads], 8-bit domain
-    int precision;         // weights16 are in units of 2^-precision
+    int32_t *weights32;    // [padded, taps], 8-bit domain by Pillow, which has no weights16
+    int precision;         // weights16 and weights32 are in units of 2^-precision
     float *weights;        // [padded, taps], float domain
     float *weights_by_tap; // [taps, padded], float domain
 } tub_axis;

@@ -24,6 +24,10 @@ typedef struct tub_pixel_kernels {
     void (*across_u8)(const tub_axis *axis, const uint8_t *row, uint8_t *out);
     // Blends `taps` rows of `n` bytes.
     void (*down_u8)(const uint8_t *const *rows, const int16_t *weights, int taps, int precision, int n, uint8_t *out);
+    // The same with Pillow's weights.
+    void (*across_pillow)(const tub_axis *axis, const uint8_t *row, uint8_t *out);
+    void (*down_pillow)(const uint8_t *const *rows, const int32_t *weights, int taps, int precision, int n,
+                        uint8_t *out);
     // Three planes of axis->padded floats, one after the other.
     void (*across_float)(const tub_axis *axis, const tub_scaling *scaling, const uint8_t *row, float *out);
     // Blends `taps` rows of `n` floats.
@@ -33,6 +37,10 @@ typedef struct tub_pixel_kernels {
 extern const tub_pixel_kernels tub_pixel_kernels_scalar;
 #if defined(__x86_64__)
 extern const tub_pixel_kernels tub_pixel_kernels_avx2, tub_pixel_kernels_avx512;
+// In AVX2 for both tables.
+void tub_across_pillow_avx2(const tub_axis *axis, const uint8_t *row, uint8_t *out);
+void tub_down_pillow_avx2(const uint8_t *const *rows, const int32_t *weights, int taps, int precision, int n,
+                          uint8_t *out);
 #endif
 
 const tub_pixel_kernels *tub_pixel_kernels_for(tub_isa isa);
@@ -46,6 +54,15 @@ static inline uint8_t tub_clip_u8(int32_t sum, int precision)
 
 static inline uint8_t tub_down_u8_one(const uint8_t *const *rows, const int16_t *weights, int taps, int precision,
                                       int i)
+{
+    int32_t sum = 1 << (precision - 1);
+    for (int k = 0; k < taps; k++)
+        sum += weights[k] * rows[k][i];
+    return tub_clip_u8(sum, precision);
+}
+
+static inline uint8_t tub_down_pillow_one(const uint8_t *const *rows, const int32_t *weights, int taps, int precision,
+                                          int i)
 {
     int32_t sum = 1 << (precision - 1);
     for (int k = 0; k < taps; k++)

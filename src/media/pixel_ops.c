@@ -13,6 +13,7 @@ struct tub_pixels {
     tub_pixel_plan plan;
     const tub_pixel_kernels *kernels;
     tub_axis across, down;
+    bool down_first;       // see passes_swapped()
     int pad_left, pad_top; // zeros before the kept pixels
     // Rows after the horizontal pass: row y is in slot y % down.taps, as long as an output may need it.
     uint8_t *ring;
@@ -33,6 +34,15 @@ static tub_scaling make_scaling(const tub_transform *t)
     return (tub_scaling){t->scale, 1, t->offset};
 }
 
+// Pillow since version 13: the vertical pass comes first where it takes away more than twice as many rows as the
+// horizontal one columns.
+static bool passes_swapped(const tub_transform *t, const tub_pixel_plan *plan)
+{
+    const int rows = plan->in_height - plan->resized_height, columns = plan->in_width - plan->resized_width;
+    return t->pillow && t->domain == TUB_DOMAIN_U8 && t->interpolation != TUB_NEAREST && columns != 0 && rows > 0 &&
+           rows > 2 * columns;
+}
+
 // The part of `resized` that a crop of `size` pixels from `begin` on keeps.
 static tub_status open_axis(tub_axis *axis, const tub_transform *t, int in, int resized, int begin, int size, int *pad,
                             tub_error *err)
@@ -50,6 +60,7 @@ static tub_status open_tables(tub_pixels *p, tub_error *err)
         open_axis(&p->across, t, plan->in_width, plan->resized_width, plan->left, plan->out_width, &p->pad_left, err));
     TUB_TRY(
         open_axis(&p->down, t, plan->in_height, plan->resized_height, plan->top, plan->out_height, &p->pad_top, err));
+    p->down_first = passes_swapped(t, plan);
     size_t pixel = t->domain == TUB_DOMAIN_FLOAT ? sizeof(float) : 1;
     p->slot_bytes = ((size_t)p->across.padded * 3 * pixel + TUB_AXIS_SLACK + 63) / 64 * 64;
     p->ring = tub_alloc_aligned((size_t)p->down.taps, p->slot_bytes);
@@ -98,6 +109,25 @@ static const uint8_t *slack_row(tub_pixels *p, const uint8_t *rgb, ptrdiff_t pit
     return memcpy(p->tail, row, (size_t)width);
 }
 
+static void across_u8(const tub_pixels *p, const uint8_t *row, void *out)
+{
+    if (p->transform.pillow)
+        p->kernels->across_pillow(&p->across, row, out);
+    else
+        p->kernels->across_u8(&p->across, row, out);
+}
+
+// Blends p->rows into `bytes` bytes of output row `k`.
+static void down_u8(const tub_pixels *p, int k, int bytes, uint8_t *out)
+{
+    const tub_axis *d = &p->down;
+    const uint8_t *const *rows = (const uint8_t *const *)p->rows;
+    if (p->transform.pillow)
+        p->kernels->down_pillow(rows, d->weights32 + (size_t)k * (size_t)d->taps, d->taps, d->precision, bytes, out);
+    else
+        p->kernels->down_u8(rows, d->weights16 + (size_t)k * (size_t)d->quads, d->taps, d->precision, bytes, out);
+}
+
 // The rows that output `k` is made of, passed through `across` (rows[] then lie in the ring).
 static void fetch_rows(tub_pixels *p, const uint8_t *rgb, ptrdiff_t pitch, int k)
 {
@@ -110,7 +140,7 @@ static void fetch_rows(tub_pixels *p, const uint8_t *rgb, ptrdiff_t pitch, int k
         if (is_float)
             p->kernels->across_float(&p->across, &p->scaling, row, slot);
         else
-            p->kernels->across_u8(&p->across, row, slot);
+            across_u8(p, row, slot);
         p->ready = y + 1;
     }
     for (int j = 0; j < down->taps; j++)
@@ -123,6 +153,14 @@ static void run_u8(tub_pixels *p, const uint8_t *rgb, ptrdiff_t pitch, uint8_t *
     int bytes = across->kept * 3;
     for (int k = 0; k < down->kept; k++) {
         uint8_t *to = out + ((size_t)(p->pad_top + k) * (size_t)p->plan.out_width + (size_t)p->pad_left) * 3;
+        if (p->down_first) {
+            for (int j = 0; j < down->taps; j++)
+                p->rows[j] = rgb + (down->first[k] + j) * pitch;
+            down_u8(p, k, p->plan.in_width * 3, p->tail);
+            across_u8(p, p->tail, p->ring);
+            memcpy(to, p->ring, (size_t)bytes);
+            continue;
+        }
         if (across->same)
             for (int j = 0; j < down->taps; j++)
                 p->rows[j] = rgb + (down->first[k] + j) * pitch + (ptrdiff_t)across->begin * 3;
@@ -131,8 +169,7 @@ static void run_u8(tub_pixels *p, const uint8_t *rgb, ptrdiff_t pitch, uint8_t *
         if (down->same)
             memcpy(to, p->rows[0], (size_t)bytes);
         else
-            p->kernels->down_u8((const uint8_t *const *)p->rows, down->weights16 + (size_t)k * (size_t)down->quads,
-                                down->taps, down->precision, bytes, to);
+            down_u8(p, k, bytes, to);
     }
 }
 

@@ -23,6 +23,27 @@ static void down_u8(const uint8_t *const *rows, const int16_t *weights, int taps
         out[i] = tub_down_u8_one(rows, weights, taps, precision, i);
 }
 
+static void across_pillow(const tub_axis *axis, const uint8_t *row, uint8_t *out)
+{
+    for (int x = 0; x < axis->kept; x++) {
+        const uint8_t *in = row + axis->first_byte[x];
+        const int32_t *weights = axis->weights32 + (size_t)x * (size_t)axis->taps;
+        for (int c = 0; c < 3; c++) {
+            int32_t sum = 1 << (axis->precision - 1);
+            for (int k = 0; k < axis->taps; k++)
+                sum += weights[k] * in[3 * k + c];
+            out[3 * x + c] = tub_clip_u8(sum, axis->precision);
+        }
+    }
+}
+
+static void down_pillow(const uint8_t *const *rows, const int32_t *weights, int taps, int precision, int n,
+                        uint8_t *out)
+{
+    for (int i = 0; i < n; i++)
+        out[i] = tub_down_pillow_one(rows, weights, taps, precision, i);
+}
+
 static float scaled(const tub_scaling *s, uint8_t x)
 {
     return (float)x * s->scale / s->divisor + s->offset;
@@ -54,7 +75,8 @@ static void down_float(const float *const *rows, const float *weights, int taps,
         out[i] = tub_down_float_one(rows, weights, taps, finish, i);
 }
 
-const tub_pixel_kernels tub_pixel_kernels_scalar = {across_u8, down_u8, across_float, down_float};
+const tub_pixel_kernels tub_pixel_kernels_scalar = {across_u8,   down_u8,      across_pillow,
+                                                    down_pillow, across_float, down_float};
 
 const tub_pixel_kernels *tub_pixel_kernels_for(tub_isa isa)
 {

@@ -18,5 +18,6 @@ extern const tub_architecture tub_vit;
 extern const tub_architecture tub_aimv2;
 extern const tub_architecture tub_vjepa2;
 extern const tub_architecture tub_timesformer;
+extern const tub_architecture tub_vivit;
 
 #endif

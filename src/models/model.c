@@ -150,6 +150,8 @@ static tub_pool hidden_pool(const tub_model *m, tub_pool pool)
 
 tub_pool tub_model_pool(const tub_model *m, tub_pool pool)
 {
+    if (pool == TUB_POOL_DEFAULT && m->architecture->default_pool != TUB_POOL_DEFAULT)
+        return m->architecture->default_pool;
     if (pool == TUB_POOL_DEFAULT && m->config.head)
         return TUB_POOL_POOLER;
     return hidden_pool(m, pool);

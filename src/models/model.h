@@ -14,6 +14,7 @@
 typedef struct tub_config {
     int hidden, layers, heads, mlp;
     int patch, tubelet;                 // pixels, frames
+    int patch_width;                    // ViViT's, where `patch` is the height
     int frames;                         // of a clip; 0: any
     int image_height, image_width;      // the size that the checkpoint was made for; 0: any
     double eps;
@@ -64,6 +65,7 @@ typedef struct tub_architecture {
     const char *layouts;                // of checkpoints, in words; NULL: transformers' alone
     const char *pooler;                 // what TUB_POOL_POOLER is, in words
     bool per_frame;
+    tub_pool default_pool;              // DEFAULT: the head, without one the class token, without one the mean
     bool class_token;                   // TUB_POOL_CLS and a prefix before the patch tokens
     const tub_size *sizes;              // the default first; ends with name NULL
     const char *size_names;             // their names, comma-separated

@@ -33,20 +33,21 @@ typedef struct class
     int crop; // 0: none
     tub_domain domain;
     double scale;
+    bool pillow;         // resizes by Pillow; the others by torchvision
     bool offset;         // a key `offset`, true by default: values -1 .. 1 before mean and std
     bool edge_from_crop; // the edge is int(crop * 256 / 224), whatever the file says
     float mean[3], std[3];
 } class;
 
 static const class classes[] = {
-    {"VideoMAE", TUB_RESIZE_SHORTEST, 224, TUB_BILINEAR, 224, TUB_DOMAIN_U8, 1 / 255.0, false, false, HALF},
-    {"CLIP", TUB_RESIZE_SHORTEST, 224, TUB_BICUBIC, 224, TUB_DOMAIN_U8, 1 / 255.0, false, false, CLIP},
-    {"Bit", TUB_RESIZE_SHORTEST, 224, TUB_BICUBIC, 224, TUB_DOMAIN_U8, 1 / 255.0, false, false, CLIP},
-    {"Siglip", TUB_RESIZE_EXACT, 224, TUB_BICUBIC, 0, TUB_DOMAIN_U8, 1 / 255.0, false, false, HALF},
-    {"ViT", TUB_RESIZE_EXACT, 224, TUB_BILINEAR, 0, TUB_DOMAIN_U8, 1 / 255.0, false, false, HALF},
-    {"DINOv3ViT", TUB_RESIZE_EXACT, 224, TUB_BILINEAR, 0, TUB_DOMAIN_FLOAT, 1 / 255.0, false, false, IMAGENET},
-    {"Vivit", TUB_RESIZE_SHORTEST, 256, TUB_BILINEAR, 224, TUB_DOMAIN_U8, 1 / 127.5, true, false, HALF},
-    {"VJEPA2", TUB_RESIZE_SHORTEST, 292, TUB_BILINEAR, 256, TUB_DOMAIN_U8, 1 / 255.0, false, true, IMAGENET},
+    {"VideoMAE", TUB_RESIZE_SHORTEST, 224, TUB_BILINEAR, 224, TUB_DOMAIN_U8, 1 / 255.0, false, false, false, HALF},
+    {"CLIP", TUB_RESIZE_SHORTEST, 224, TUB_BICUBIC, 224, TUB_DOMAIN_U8, 1 / 255.0, false, false, false, CLIP},
+    {"Bit", TUB_RESIZE_SHORTEST, 224, TUB_BICUBIC, 224, TUB_DOMAIN_U8, 1 / 255.0, false, false, false, CLIP},
+    {"Siglip", TUB_RESIZE_EXACT, 224, TUB_BICUBIC, 0, TUB_DOMAIN_U8, 1 / 255.0, false, false, false, HALF},
+    {"ViT", TUB_RESIZE_EXACT, 224, TUB_BILINEAR, 0, TUB_DOMAIN_U8, 1 / 255.0, false, false, false, HALF},
+    {"DINOv3ViT", TUB_RESIZE_EXACT, 224, TUB_BILINEAR, 0, TUB_DOMAIN_FLOAT, 1 / 255.0, false, false, false, IMAGENET},
+    {"Vivit", TUB_RESIZE_SHORTEST, 256, TUB_BILINEAR, 224, TUB_DOMAIN_U8, 1 / 127.5, true, true, false, HALF},
+    {"VJEPA2", TUB_RESIZE_SHORTEST, 292, TUB_BILINEAR, 256, TUB_DOMAIN_U8, 1 / 255.0, false, false, true, IMAGENET},
 };
 
 static bool ends_with(const char *text, size_t *length, const char *end)
@@ -188,7 +189,7 @@ tub_status tub_preprocess_read(const json_t *config, const char *processor, tub_
 {
     const class *k;
     TUB_TRY(choose_class(config, processor, &k, err));
-    *out = (tub_transform){.height = k->size, .width = k->size, .domain = k->domain};
+    *out = (tub_transform){.height = k->size, .width = k->size, .domain = k->domain, .pillow = k->pillow};
     memcpy(out->mean, k->mean, sizeof out->mean);
     memcpy(out->std, k->std, sizeof out->std);
     TUB_TRY(read_resize(config, k, out, err));
@@ -198,8 +199,8 @@ tub_status tub_preprocess_read(const json_t *config, const char *processor, tub_
 
 static json_t *make_size(const class *k, int height, int width)
 {
-    // DINOv2's files resize to 256 before they crop to 224; the others to what they crop.
-    int edge = strcmp(k->name, "Bit") == 0 ? height * 256 / 224 : height;
+    // DINOv2's files resize to 256 before they crop to 224, and V-JEPA's class does; the others to what they crop.
+    int edge = k->edge_from_crop || strcmp(k->name, "Bit") == 0 ? height * 256 / 224 : height;
     if (k->resize == TUB_RESIZE_SHORTEST)
         return json_pack("{s:i}", "shortest_edge", edge);
     return json_pack("{s:i, s:i}", "height", height, "width", width);
@@ -207,17 +208,21 @@ static json_t *make_size(const class *k, int height, int width)
 
 json_t *tub_preprocess_make(const char *processor, int height, int width)
 {
-    // As the published files have them, where they differ from the class: ImageNet's, but CLIP's own.
+    // As the published files have them, where they differ from the class: ImageNet's, but CLIP's and ViViT's own.
     static const double imagenet[2][3] = {{0.485, 0.456, 0.406}, {0.229, 0.224, 0.225}};
     static const double clip[2][3] = {{0.48145466, 0.4578275, 0.40821073}, {0.26862954, 0.26130258, 0.27577711}};
+    static const double half[2][3] = {{0.5, 0.5, 0.5}, {0.5, 0.5, 0.5}};
     const class *k = find_class(processor);
     if (!k)
         return NULL;
-    const double(*v)[3] = strcmp(k->name, "CLIP") == 0 ? clip : imagenet;
+    const double(*v)[3] = k->offset ? half : strcmp(k->name, "CLIP") == 0 ? clip : imagenet;
+    const char *type = strstr(processor, "VideoProcessor") ? "video_processor_type" : "image_processor_type";
     json_t *json = json_pack("{s:b, s:b, s:b, s:[f, f, f], s:s, s:[f, f, f], s:i, s:f, s:o}", "do_normalize", true,
-                             "do_rescale", true, "do_resize", true, "image_mean", v[0][0], v[0][1], v[0][2],
-                             "image_processor_type", processor, "image_std", v[1][0], v[1][1], v[1][2], "resample",
-                             (int)k->interpolation, "rescale_factor", 1 / 255.0, "size", make_size(k, height, width));
+                             "do_rescale", true, "do_resize", true, "image_mean", v[0][0], v[0][1], v[0][2], type,
+                             processor, "image_std", v[1][0], v[1][1], v[1][2], "resample", (int)k->interpolation,
+                             "rescale_factor", k->scale, "size", make_size(k, height, width));
+    if (json && k->offset)
+        json_object_set_new(json, "offset", json_true());
     if (!json || !k->crop)
         return json;
     if (json_object_set_new(json, "do_center_crop", json_true()) ||

@@ -268,8 +268,8 @@ static void test_descriptions(void **state)
     tub_transform_describe(&videomae, a, sizeof a);
     assert_non_null(strstr(a, "bilinear"));
     assert_non_null(strstr(a, "224"));
-    tub_transform others[9];
-    for (int i = 0; i < 9; i++)
+    tub_transform others[10];
+    for (int i = 0; i < 10; i++)
         others[i] = videomae;
     others[0].height++;
     others[1].interpolation = TUB_BICUBIC;
@@ -280,7 +280,8 @@ static void test_descriptions(void **state)
     others[6].mean[2] = nextafterf(videomae.mean[2], 1);
     others[7].normalize = false;
     others[8].resize = TUB_RESIZE_EXACT;
-    for (int i = 0; i < 9; i++) {
+    others[9].pillow = true;
+    for (int i = 0; i < 10; i++) {
         tub_transform_describe(&others[i], b, sizeof b);
         assert_string_not_equal(a, b);
     }

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Makes the expected results of tests/unit/test_pixels.c with torch and torchvision, beside this file.
 
-  make_pixels.py        (needs numpy, torch and torchvision; the tests need only the .npy files)
+  make_pixels.py        (needs numpy, torch, torchvision and Pillow >= 13; the tests need only the .npy files)
 
 Two small frames, one of noise (odd sizes) and one smooth; for each case of `cases` the reference's answer: uint8
 [h, w, 3], or float32 [3, h, w] for cases in the float domain. The same table is in test_pixels.c.
@@ -11,6 +11,7 @@ import pathlib
 import numpy as np
 import torch
 import torch.nn.functional as F
+from PIL import Image
 from torchvision.transforms import InterpolationMode
 from torchvision.transforms.v2 import functional as tv
 
@@ -32,6 +33,16 @@ U8 = [
     ("bicubic_plain", "noise", (31, 37), "bicubic", False, None),
     ("nearest", "noise", (31, 37), "nearest", False, None),
     ("to_one", "noise", (1, 3), "bilinear", True, None),
+]
+# name, frame, size (h, w) or shortest edge, Pillow's interpolation, crop; Pillow 13 takes the vertical pass of
+# pillow_down_first first
+PILLOW = [
+    ("pillow_bilinear", "noise", (20, 24), Image.BILINEAR, None),
+    ("pillow_bicubic", "noise", (50, 30), Image.BICUBIC, None),
+    ("pillow_down_first", "noise", (13, 50), Image.BICUBIC, None),
+    ("pillow_one_way", "smooth", (40, 61), Image.BILINEAR, None),
+    ("pillow_shortest", "noise", 36, Image.BILINEAR, (32, 32)),
+    ("pillow_nearest", "noise", (31, 37), Image.NEAREST, None),
 ]
 # name, frame, size, interpolation, antialias, normalise
 FLOAT = [
@@ -74,6 +85,11 @@ def main():
     for name, frame, size, mode, antialias, crop_size in U8:
         x = torch.from_numpy(source[frame]).permute(2, 0, 1)[None]
         x = tv.resize(x, size_of(source[frame], size), MODES[mode], antialias=antialias)[0]
+        x = crop(x, crop_size) if crop_size else x
+        np.save(HERE / f"{name}.npy", np.ascontiguousarray(x.permute(1, 2, 0).numpy()))
+    for name, frame, size, mode, crop_size in PILLOW:
+        h, w = size_of(source[frame], size)
+        x = torch.from_numpy(np.array(Image.fromarray(source[frame]).resize((w, h), mode))).permute(2, 0, 1)
         x = crop(x, crop_size) if crop_size else x
         np.save(HERE / f"{name}.npy", np.ascontiguousarray(x.permute(1, 2, 0).numpy()))
     for name, frame, size, mode, antialias, normalise in FLOAT:
