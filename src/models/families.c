@@ -3,9 +3,10 @@
 #include <string.h>
 
 static const tub_architecture *const families[] = {
-    &tub_videomae,   &tub_onevision, &tub_dinov3, &tub_dinov2,      &tub_dinov2_registers,
-    &tub_videomaev2, &tub_llavavit,  &tub_siglip, &tub_clip,        &tub_metaclip2,
-    &tub_vit,        &tub_aimv2,     &tub_vjepa2, &tub_timesformer, &tub_vivit,
+    &tub_videomae,     &tub_onevision, &tub_dinov3, &tub_dinov2,      &tub_dinov2_registers,
+    &tub_videomaev2,   &tub_llavavit,  &tub_siglip, &tub_clip,        &tub_metaclip2,
+    &tub_vit,          &tub_aimv2,     &tub_vjepa2, &tub_timesformer, &tub_vivit,
+    &tub_internvideo2,
 };
 
 const tub_architecture *tub_architecture_at(size_t i)

@@ -19,5 +19,6 @@ extern const tub_architecture tub_aimv2;
 extern const tub_architecture tub_vjepa2;
 extern const tub_architecture tub_timesformer;
 extern const tub_architecture tub_vivit;
+extern const tub_architecture tub_internvideo2;
 
 #endif

@@ -145,6 +145,8 @@ static tub_pool hidden_pool(const tub_model *m, tub_pool pool)
 {
     if (pool != TUB_POOL_DEFAULT)
         return pool;
+    if (m->architecture->headless_pool != TUB_POOL_DEFAULT)
+        return m->architecture->headless_pool;
     return m->architecture->class_token ? TUB_POOL_CLS : TUB_POOL_MEAN;
 }
 

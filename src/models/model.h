@@ -32,6 +32,8 @@ typedef struct tub_config {
     bool native;                        // AIMv2: positions of any size
     int pooler;                         // width of a pooler that has one of its own
     bool divided, space_only;           // TimeSformer's kinds of attention; neither: joint
+    int pool_heads;                     // InternVideo2: heads of the projector
+    bool qk_norm;                       // InternVideo2: q and k are normed
     int pooler_layers;                  // V-JEPA 2: self-attention layers of the pooler
     int projection;                     // width of TUB_POOL_PROJECTION, 0: there is none
 } tub_config;
@@ -65,7 +67,8 @@ typedef struct tub_architecture {
     const char *layouts;                // of checkpoints, in words; NULL: transformers' alone
     const char *pooler;                 // what TUB_POOL_POOLER is, in words
     bool per_frame;
-    tub_pool default_pool;              // DEFAULT: the head, without one the class token, without one the mean
+    tub_pool default_pool;              // DEFAULT: the head
+    tub_pool headless_pool;             // the default without a head; DEFAULT: the class token, without one the mean
     bool class_token;                   // TUB_POOL_CLS and a prefix before the patch tokens
     const tub_size *sizes;              // the default first; ends with name NULL
     const char *size_names;             // their names, comma-separated

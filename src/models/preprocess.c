@@ -23,7 +23,7 @@ static const char where[] = "preprocessor_config.json";
     }
 
 // The processor classes with their defaults. Their names end in ImageProcessor, VideoProcessor or (old)
-// FeatureExtractor, and may then end in Fast or Pil.
+// FeatureExtractor, and may then end in Fast or Pil. InternVideo2's is ours: what its evaluation does.
 typedef struct class
 {
     const char *name;
@@ -47,6 +47,8 @@ static const class classes[] = {
     {"ViT", TUB_RESIZE_EXACT, 224, TUB_BILINEAR, 0, TUB_DOMAIN_U8, 1 / 255.0, false, false, false, HALF},
     {"DINOv3ViT", TUB_RESIZE_EXACT, 224, TUB_BILINEAR, 0, TUB_DOMAIN_FLOAT, 1 / 255.0, false, false, false, IMAGENET},
     {"Vivit", TUB_RESIZE_SHORTEST, 256, TUB_BILINEAR, 224, TUB_DOMAIN_U8, 1 / 127.5, true, true, false, HALF},
+    {"InternVideo2", TUB_RESIZE_SHORTEST, 224, TUB_BILINEAR, 224, TUB_DOMAIN_U8, 1 / 255.0, false, false, false,
+     IMAGENET},
     {"VJEPA2", TUB_RESIZE_SHORTEST, 292, TUB_BILINEAR, 256, TUB_DOMAIN_U8, 1 / 255.0, false, false, true, IMAGENET},
 };
 

@@ -17,6 +17,7 @@
 #include "config_reader.h"
 #include "fail.h"
 #include "families.h"
+#include "pools.h"
 #include "vit.h"
 
 typedef struct weights {
@@ -180,6 +181,8 @@ static void build_program(const tub_config *c, const void *in, const tub_build *
     x = tub_add_table(p, "positions", x, w->positions);
     x = tub_prepend(p, "class token", x, w->prefix);
     x = tub_append_blocks(p, arena, w->blocks, c->layers, &plan, x);
+    if (tub_append_hidden(p, build, x, 1, feature, tokens))
+        return;
     tub_append_class_outputs(p, x, &w->norm, c->eps, 0, build->pool, feature, tokens);
     if (build->pool != TUB_POOL_POOLER)
         return;
