@@ -359,6 +359,7 @@ const tub_architecture tub_internvideo2 = {
     .name = "internvideo2",
     .model_types = "internvideo2",
     .feature = "attention-pooling projector, without one the mean of all tokens",
+    .layouts = "OpenGVLab's .pth files of one modality or more, safetensors of the same names",
     .pooler = "attention-pooling projector",
     .class_token = true,
     .headless_pool = TUB_POOL_MEAN,

@@ -195,6 +195,7 @@ const tub_architecture tub_vivit = {
     .name = "vivit",
     .model_types = "vivit",
     .feature = "class token of the last hidden state",
+    .layouts = "transformers: bare or for classification",
     .pooler = "tanh of a linear layer on the class token",
     .class_token = true,
     .default_pool = TUB_POOL_CLS,
