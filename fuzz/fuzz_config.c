@@ -14,7 +14,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         tub_config config;
         tub_transform transform;
         (void)a->read_config(json, &config, NULL);
-        (void)tub_preprocess_read(json, a->processor, &transform, NULL);
+        (void)tub_preprocess_read(json, a->processor ? a->processor : "VideoMAEImageProcessor", &transform, NULL);
     }
     json_decref(json);
     return 0;
