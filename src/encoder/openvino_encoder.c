@@ -25,7 +25,8 @@ typedef struct custom {
 static tub_status run(tub_encoder *encoder, const void *const *frames, int items, float *rows, float *tokens,
                       tub_error *err)
 {
-    return tub_lanes_run(&((custom *)encoder)->lanes, &(tub_lanes_batch){frames, items, rows, tokens}, err);
+    const tub_lanes_batch batch = {frames, items, rows, tokens, &encoder->interrupted};
+    return tub_lanes_run(&((custom *)encoder)->lanes, &batch, err);
 }
 
 static void close_custom(tub_encoder *encoder)

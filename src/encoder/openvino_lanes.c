@@ -7,6 +7,8 @@
 #include "memory.h"
 #include "pixel_plan.h"
 
+enum { PATIENCE = 50 }; // milliseconds between two looks at whether to stop
+
 static tub_status failed(const tub_lanes *l, tub_error *err)
 {
     return tub_openvino_fail(&l->model->ov, err, TUB_ERROR_DEVICE, l->model->path);
@@ -122,15 +124,31 @@ static tub_status collect_tokens(const tub_lanes *l, const tub_lane *lane, const
     return status;
 }
 
+static bool is_stopped(const tub_lanes_batch *batch)
+{
+    return batch->stop && atomic_load(batch->stop);
+}
+
+static tub_status wait_for(const tub_lanes *l, tub_lane *lane, const tub_lanes_batch *batch, tub_error *err)
+{
+    int code;
+    while ((code = l->model->ov.infer_request_wait_for(lane->request, PATIENCE)) == TUB_OV_NOT_READY)
+        if (is_stopped(batch))
+            l->model->ov.infer_request_cancel(lane->request);
+    lane->busy = false;
+    if (is_stopped(batch))
+        return tub_fail(err, TUB_ERROR_CANCELLED, "interrupted");
+    return code == TUB_OV_OK ? TUB_OK : failed(l, err);
+}
+
 // Waits for a lane; its results are taken unless something has failed before.
 static tub_status finish_lane(const tub_lanes *l, tub_lane *lane, const tub_lanes_batch *batch, tub_status before,
                               tub_error *err)
 {
     if (!lane->busy)
         return before;
-    lane->busy = false;
-    if (l->model->ov.infer_request_wait(lane->request) != 0)
-        return before == TUB_OK ? failed(l, err) : before;
+    tub_status status = wait_for(l, lane, batch, before == TUB_OK ? err : NULL);
+    before = before == TUB_OK ? status : before;
     if (before == TUB_OK)
         before = collect_rows(l, lane, batch, err);
     return before == TUB_OK && batch->tokens ? collect_tokens(l, lane, batch, err) : before;
@@ -179,7 +197,7 @@ static tub_status probe_places(tub_lanes *l, bool *alike, tub_error *err)
         frames[i] = pixels + (size_t)(i % l->frames) * 3 * l->plane;
     l->pixels_are_float = true;
     if (status == TUB_OK)
-        status = tub_lanes_run(l, &(tub_lanes_batch){frames, group, rows, tokens}, err);
+        status = tub_lanes_run(l, &(tub_lanes_batch){frames, group, rows, tokens, NULL}, err);
     l->pixels_are_float = is_float;
     if (status == TUB_OK)
         *alike = all_alike(rows, group, dim) && all_alike(tokens, group, values);

@@ -2,6 +2,8 @@
 #ifndef TUB_OPENVINO_LANES_H
 #define TUB_OPENVINO_LANES_H
 
+#include <stdatomic.h>
+
 #include "openvino_model.h"
 
 typedef struct tub_lane {
@@ -30,6 +32,7 @@ typedef struct tub_lanes_batch {
     const void *const *frames;
     int items;
     float *rows, *tokens;       // tokens may be NULL
+    const atomic_int *stop;     // where it isn't 0, the inferences end as soon as they can; NULL: they can't be stopped
 } tub_lanes_batch;
 
 // `info`: frames, size, pixel type and transform are used. Where the model has a fixed batch of several, one inference

@@ -36,6 +36,8 @@ typedef struct tub_ov_version {
     const char *build, *description;
 } tub_ov_version;
 
+enum { TUB_OV_OK = 0, TUB_OV_NOT_READY = -9 }; // of ov_status_e
+
 // X(result, name without "ov_", parameters). Results of int are ov_status_e, 0 is success.
 #define TUB_OV_FUNCTIONS(X)                                                                                            \
     X(int, get_openvino_version, (tub_ov_version * version))                                                           \
@@ -70,7 +72,8 @@ typedef struct tub_ov_version {
     X(int, infer_request_get_output_tensor_by_index,                                                                   \
       (const tub_ov_request *request, size_t index, tub_ov_tensor **out))                                              \
     X(int, infer_request_start_async, (tub_ov_request * request))                                                      \
-    X(int, infer_request_wait, (tub_ov_request * request))                                                             \
+    X(int, infer_request_wait_for, (tub_ov_request * request, int64_t milliseconds))                                   \
+    X(int, infer_request_cancel, (tub_ov_request * request))                                                           \
     X(int, tensor_create, (int type, tub_ov_shape shape, tub_ov_tensor **out))                                         \
     X(int, tensor_get_byte_size, (const tub_ov_tensor *tensor, size_t *bytes))                                         \
     X(int, tensor_data, (const tub_ov_tensor *tensor, void **data))                                                    \

@@ -93,17 +93,40 @@ static void attribute(onnx_bytes *node, const char *name, const int *values, int
     onnx_message(node, 5, &bytes);
 }
 
-void onnx_means_model(onnx_bytes *out, int batch, int frames, int half)
+static void add_places(onnx_bytes *graph, int batch, int frames)
+{
+    static onnx_bytes node, places;
+    float values[16];
+    node.size = places.size = 0;
+    onnx_text(&node, 1, "even");
+    onnx_text(&node, 1, "places");
+    onnx_text(&node, 2, "means");
+    onnx_text(&node, 4, "Add");
+    onnx_message(graph, 1, &node);
+    onnx_number(&places, 1, (uint64_t)batch);
+    for (int i = 0; i < (frames ? 2 : 1); i++)
+        onnx_number(&places, 1, 1);
+    onnx_number(&places, 2, 1);
+    onnx_text(&places, 8, "places");
+    for (int i = 0; i < batch && i < 16; i++)
+        values[i] = (float)i;
+    onnx_put(&places, 9, values, (size_t)batch * sizeof *values);
+    onnx_message(graph, 5, &places);
+}
+
+void onnx_means_model(onnx_bytes *out, int batch, int frames, int half, int uneven)
 {
     static onnx_bytes node, graph, opset;
     int first = frames ? 3 : 2, axes[2] = {first, first + 1}, keep = 0;
     node.size = graph.size = opset.size = out->size = 0;
     onnx_text(&node, 1, "pixel_values");
-    onnx_text(&node, 2, "means");
+    onnx_text(&node, 2, uneven ? "even" : "means");
     onnx_text(&node, 4, "ReduceMean");
     attribute(&node, "axes", axes, 2);
     attribute(&node, "keepdims", &keep, 1);
     onnx_message(&graph, 1, &node);
+    if (uneven)
+        add_places(&graph, batch, frames);
     onnx_text(&graph, 2, "means");
     int type = half ? 10 : 1;
     const int clip[] = {0, frames, 3, 4, 4, -1}, frame[] = {0, 3, 4, 4, -1}, tokens[] = {0, frames, 3, -1},

@@ -24,6 +24,7 @@ void onnx_external_tensor(onnx_bytes *out, const char *location);
 
 // A model that takes pixels of 4x4 to the mean of each channel: [N, 3, 4, 4] -> [N, 3], or, with `frames`,
 // [N, frames, 3, 4, 4] -> [N, frames, 3]. `batch` 0: free. `half`: of type float16. Output "means".
-void onnx_means_model(onnx_bytes *out, int batch, int frames, int half);
+// `uneven`: item i of a batch (not free, not half) gets i added, as no sound model would do.
+void onnx_means_model(onnx_bytes *out, int batch, int frames, int half, int uneven);
 
 #endif

@@ -12,6 +12,7 @@
 
 #include <cmocka.h>
 
+#include "encoder_impl.h"
 #include "onnx_bytes.h"
 #include "openvino_table.h"
 #include "temp_folder.h"
@@ -64,11 +65,11 @@ static void need_openvino(void)
 }
 #endif
 
-static const char *write_model(int batch, int frames, int half)
+static const char *write_model(int batch, int frames, int half, int uneven)
 {
     static onnx_bytes file;
     const char *path = test_path(folder, "model.onnx");
-    onnx_means_model(&file, batch, frames, half);
+    onnx_means_model(&file, batch, frames, half, uneven);
     test_write_file(path, file.data, file.size);
     return path;
 }
@@ -98,7 +99,7 @@ static void refused(const tub_encoder_params *params, tub_status wanted, const c
 static void an_absent_library_is_named(void **state)
 {
     (void)state;
-    tub_encoder_params params = params_of(write_model(0, 0, 0));
+    tub_encoder_params params = params_of(write_model(0, 0, 0, 0));
     setenv("TUBELET_OPENVINO", "/nonexistent", 1);
     refused(&params, TUB_ERROR_DEVICE, "make deps-openvino");
     refused(&params, TUB_ERROR_DEVICE, "pip install openvino");
@@ -115,7 +116,7 @@ static void what_needs_no_library_is_refused_before(void **state)
     (void)state;
     static onnx_bytes file;
     setenv("TUBELET_OPENVINO", "/nonexistent", 1);
-    tub_encoder_params params = params_of(write_model(0, 0, 0));
+    tub_encoder_params params = params_of(write_model(0, 0, 0, 0));
     params.backend = "onednn";
     refused(&params, TUB_ERROR_DEVICE, "--backend openvino");
     params.backend = "openvino";
@@ -137,7 +138,7 @@ static void what_a_model_cant_take_is_refused(void **state)
 {
     (void)state;
     need_openvino();
-    tub_encoder_params params = params_of(write_model(0, FRAMES, 0));
+    tub_encoder_params params = params_of(write_model(0, FRAMES, 0, 0));
     params.output = "logits";
     refused(&params, TUB_ERROR_ARGUMENT, "means");
     params.output = "means";
@@ -207,7 +208,7 @@ static void frames_give_rows(void **state)
     for (int i = 0; i < 6; i++) {
         tub_encoder *encoder = NULL;
         tub_error err = {0};
-        tub_encoder_params params = params_of(write_model(batches[i % 3], 0, i / 3));
+        tub_encoder_params params = params_of(write_model(batches[i % 3], 0, i / 3, 0));
         params.batch = ITEMS;
         if (tub_encoder_open(&params, &encoder, &err) != TUB_OK)
             fail_msg("batch %d: %s", batches[i % 3], err.text);
@@ -239,7 +240,7 @@ static void clips_give_pooled_tokens(void **state)
     for (int p = 0; p < 3; p++) {
         tub_encoder *encoder = NULL;
         tub_error err = {0};
-        tub_encoder_params params = params_of(write_model(2, FRAMES, 0));
+        tub_encoder_params params = params_of(write_model(2, FRAMES, 0, 0));
         params.pool = pools[p];
         params.batch = ITEMS;
         if (tub_encoder_open(&params, &encoder, &err) != TUB_OK)
@@ -261,6 +262,49 @@ static void clips_give_pooled_tokens(void **state)
     }
 }
 
+// Where the place in an export's batch matters, every item is in the first one.
+static void places_that_matter_arent_used(void **state)
+{
+    (void)state;
+    need_openvino();
+    unsigned char pixels[ITEMS * FRAMES * PLANE * 3];
+    const void *frames[ITEMS * FRAMES];
+    float means[ITEMS * FRAMES * 3], rows[ITEMS * FRAMES * 3], tokens[ITEMS * FRAMES * 3];
+    make_frames(ITEMS * FRAMES, pixels, frames, means);
+    for (int clips = 0; clips < 2; clips++) {
+        tub_encoder *encoder = NULL;
+        tub_error err = {0};
+        tub_encoder_params params = params_of(write_model(3, clips ? FRAMES : 0, 0, 1));
+        params.batch = ITEMS;
+        if (tub_encoder_open(&params, &encoder, &err) != TUB_OK)
+            fail_msg("%s", err.text);
+        assert_int_equal(tub_encoder_run(encoder, frames, ITEMS, rows, tokens, &err), TUB_OK);
+        near(tokens, means, ITEMS * 3 * (clips ? FRAMES : 1), 1e-6f);
+        tub_encoder_close(&encoder);
+    }
+}
+
+static void interrupted_runs_end(void **state)
+{
+    (void)state;
+    need_openvino();
+    unsigned char pixels[ITEMS * PLANE * 3];
+    const void *frames[ITEMS];
+    float means[ITEMS * 3], rows[ITEMS * 3];
+    tub_encoder *encoder = NULL;
+    tub_encoder_params params = params_of(write_model(0, 0, 0, 0));
+    params.batch = ITEMS;
+    make_frames(ITEMS, pixels, frames, means);
+    assert_int_equal(tub_encoder_open(&params, &encoder, NULL), TUB_OK);
+    tub_encoder_interrupt(encoder, true);
+    assert_int_equal(tub_encoder_run(encoder, frames, ITEMS, rows, NULL, NULL), TUB_ERROR_CANCELLED);
+    assert_int_equal(encoder->ops->run(encoder, frames, ITEMS, rows, NULL, NULL), TUB_ERROR_CANCELLED);
+    tub_encoder_interrupt(encoder, false);
+    assert_int_equal(tub_encoder_run(encoder, frames, ITEMS, rows, NULL, NULL), TUB_OK);
+    near(rows, means, ITEMS * 3, 1e-6f);
+    tub_encoder_close(&encoder);
+}
+
 // The file beside the model says what pixels it takes; another layout or output makes another model of it.
 static void files_beside_the_model_count(void **state)
 {
@@ -273,7 +317,7 @@ static void files_beside_the_model_count(void **state)
     unsigned char pixels[PLANE * 3];
     const void *frames[1];
     float means[3], row[3];
-    write_model(0, 0, 0);
+    write_model(0, 0, 0, 0);
     test_write_file(test_path(folder, "preprocessor_config.json"), text, sizeof text - 1);
     make_frames(1, pixels, frames, means);
     assert_int_equal(tub_encoder_open(&params, &encoder, NULL), TUB_OK);
@@ -291,6 +335,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(what_a_model_cant_take_is_refused, make_folder, remove_folder),
         cmocka_unit_test_setup_teardown(frames_give_rows, make_folder, remove_folder),
         cmocka_unit_test_setup_teardown(clips_give_pooled_tokens, make_folder, remove_folder),
+        cmocka_unit_test_setup_teardown(places_that_matter_arent_used, make_folder, remove_folder),
+        cmocka_unit_test_setup_teardown(interrupted_runs_end, make_folder, remove_folder),
         cmocka_unit_test_setup_teardown(files_beside_the_model_count, make_folder, remove_folder),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
