@@ -1,7 +1,7 @@
 // Where an ONNX file says that weights lie outside it: a walk over its protobuf bytes that reads nothing else.
 //
-// Files are untrusted. A tensor's external_data names a file; names that leave the model's folder have been used to read
-// other files (CVE-2022-25882, CVE-2024-27318), so that every name is looked at before a library opens the file:
+// Files are untrusted. A tensor's external_data names a file; names that leave the model's folder have been used to
+// read other files (CVE-2022-25882, CVE-2024-27318), so that every name is looked at before a library opens the file:
 // initializers, sparse ones, constants in attributes, subgraphs to any depth, functions, training graphs.
 //
 // The walk is bounded: it goes forward once, holds one small window of the file, and descends at most

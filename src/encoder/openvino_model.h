@@ -1,8 +1,8 @@
 // A custom model as OpenVINO sees it: read, then compiled for one shape of input.
 //
 // An inference takes `group` items, always as many: one where the model's batch is free, else what it was exported for.
-// Every stream has one thread, so that an item's arithmetic depends on neither the number of threads nor the batch; more
-// threads are more items at a time.
+// Every stream has one thread, so that an item's arithmetic depends on neither the number of threads nor the batch;
+// more threads are more items at a time.
 #ifndef TUB_OPENVINO_MODEL_H
 #define TUB_OPENVINO_MODEL_H
 
@@ -46,7 +46,8 @@ typedef struct tub_custom_shape {
 tub_status tub_custom_model_read(const tub_custom_files *files, const tub_encoder_params *params, tub_custom_model *m,
                                  tub_error *err);
 
-// Errors: TUB_ERROR_MODEL (a shape or a pool that it can't take), TUB_ERROR_DEVICE (a precision that it can't compute in).
+// Errors: TUB_ERROR_MODEL (a shape or a pool that it can't take), TUB_ERROR_DEVICE (a precision that it can't compute
+// in).
 tub_status tub_custom_model_compile(tub_custom_model *m, const tub_custom_shape *shape, tub_pool pool, tub_error *err);
 
 void tub_custom_model_finish(tub_custom_model *m);
