@@ -52,7 +52,7 @@ static void say_network(const tub_description_info *d)
 static void say_input(const tub_description_info *d)
 {
     const tub_encoder_info *e = &d->encoder;
-    char made[64] = "", clip[64] = "";
+    char made[64] = "", clip[64] = "", layer[64] = "";
     if (d->image_height && (d->image_height != e->height || d->image_width != e->width))
         snprintf(made, sizeof made, " (made for %dx%d)", d->image_height, d->image_width);
     if (!e->per_frame && !e->clip_length)
@@ -63,7 +63,10 @@ static void say_input(const tub_description_info *d)
     else
         cli_say(stdout, "  input          clips of %d frames%s of %dx%d%s", e->frames, clip, e->height, e->width, made);
     cli_say(stdout, "  hidden state   %d tokens of %d", e->tokens, e->token_dim);
-    cli_say(stdout, "  feature        %d values: %s", e->dim, e->feature);
+    if (e->layer)
+        snprintf(layer, sizeof layer, " (block %d of %d)", e->layer, d->layers);
+    cli_say(stdout, "  feature        %d values%s: %s%s", e->dim, e->l2_normalize ? ", of length 1" : "", e->feature,
+            layer);
 }
 
 static void say_memory(const tub_description *all)
@@ -200,10 +203,11 @@ static json_t *json_model(const char *model, const tub_description *d)
 {
     const tub_description_info *i = tub_description_get_info(d);
     const tub_encoder_info *e = &i->encoder;
-    json_t *out =
-        json_pack("{s:s, s:o, s:s, s:o, s:b, s:s, s:s, s:i, s:i, s:i}", "event", "model", "model", cli_json_text(model),
-                  "family", e->family, "size", cli_json_text(i->size), "per_frame", e->per_frame, "feature", e->feature,
-                  "pool", tub_pool_name(i->pool), "dim", e->dim, "tokens", e->tokens, "token_dim", e->token_dim);
+    json_t *out = json_pack("{s:s, s:o, s:s, s:o, s:b, s:s, s:s, s:i, s:i, s:i, s:i, s:b, s:s}", "event", "model",
+                            "model", cli_json_text(model), "family", e->family, "size", cli_json_text(i->size),
+                            "per_frame", e->per_frame, "feature", e->feature, "pool", tub_pool_name(i->pool), "dim",
+                            e->dim, "tokens", e->tokens, "token_dim", e->token_dim, "layer", e->layer, "normalize",
+                            e->l2_normalize, "frame_positions", tub_positions_name(e->positions));
     json_t *input = json_pack("{s:i, s:i, s:i, s:i, s:i, s:i, s:b}", "frames", e->frames, "clip_length", e->clip_length,
                               "height", e->height, "width", e->width, "image_height", i->image_height, "image_width",
                               i->image_width, "preprocessor_file", i->has_transform);

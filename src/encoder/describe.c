@@ -157,7 +157,8 @@ static tub_status describe_native(tub_description *d, const tub_native_opening *
     const tub_size *size = tub_model_size(o->model);
     tub_description_info *info = &d->info;
     info->size = size ? size->name : NULL;
-    info->pool = tub_model_pool(o->model, o->params->pool);
+    info->pool =
+        o->params->layer ? tub_model_hidden_pool(o->model, o->params->pool) : tub_model_pool(o->model, o->params->pool);
     info->hidden = c->hidden;
     info->layers = c->layers;
     info->heads = c->heads;

@@ -41,6 +41,8 @@ class Info(CommandCase):
         self.assertGreater(many["flops"], 2 * few["flops"] * 0.99)
         self.assertEqual(self.info(model, "--transform", "opentad")["transform"]["normalize"], False)
         self.assertEqual(self.info(model, "--pool", "mean")["pool"], "mean")
+        self.assertEqual(self.info(self.make_model("dinov2:tiny"), "--layer", 1)["pool"], "cls")
+        self.assertIn("(block 1 of 2)", self.check(0, "info", model, "--layer", 1).stdout)
         narrow = run("info", model, "--json", "--dtype", "bf16")
         self.assertIn(narrow.returncode, (0, 6), narrow.stderr)  # 6: no backend or processor for it here
         if narrow.returncode == 0:
