@@ -223,6 +223,7 @@ tub_status tub_describe(const tub_encoder_params *params, tub_description **out,
         return tub_fail_memory(err, "a description");
     tub_arena_init(&d->arena);
     tub_status status = open_any(d, params, err);
+    d->info.encoder.l2_normalize = params->l2_normalize;
     if (status == TUB_OK)
         *out = d;
     else
