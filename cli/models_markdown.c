@@ -66,9 +66,8 @@ static const char *const tail[] = {
     "| `.safetensors`, `.pt`, `.pth` or `.bin` file | with the `config.json` and preprocessor files beside it, if "
     "there are any |",
     "| `org/name` | in the local Hugging Face cache (`HF_HUB_CACHE`, `HF_HOME`); nothing is downloaded |",
-    "| `.onnx` file, `.xml` file (OpenVINO IR), folder with one of them | through OpenVINO: `--input-layout`, "
-    "`--output`, `--pool`; pixels by options or a "
-    "`preprocessor_config.json` beside it |",
+    "| `.onnx` file, `.xml` file (OpenVINO IR), folder with one of them | through OpenVINO: see "
+    "[custom-models.md](custom-models.md) |",
     "",
     "Weights are float32, bfloat16 or float16. Files of `torch.save` (zip and legacy, protocols 2 and 4, nested and "
     "prefixed state dicts) are read",

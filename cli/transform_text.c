@@ -26,7 +26,9 @@ static void add_resize(const tub_transform *t, char *out, size_t bytes)
     char how[96];
     snprintf(how, sizeof how, "%s, %s, %s", tub_interpolation_name(t->interpolation),
              t->antialias ? "antialiased" : "not antialiased",
-             t->domain == TUB_DOMAIN_FLOAT ? "in float" : "on 8-bit values");
+             t->domain == TUB_DOMAIN_FLOAT ? "in float"
+             : t->pillow                   ? "on 8-bit values as Pillow"
+                                           : "on 8-bit values");
     if (t->resize == TUB_RESIZE_SHORTEST)
         add(out, bytes, "shorter side to %d (%s)", t->height, how);
     else if (t->resize == TUB_RESIZE_EXACT)
@@ -61,11 +63,11 @@ void cli_transform_text(const tub_transform *t, char *out, size_t bytes)
 json_t *cli_transform_json(const tub_transform *t)
 {
     static const char *const resize[] = {"none", "exact", "shortest"};
-    return json_pack("{s:s, s:i, s:i, s:s, s:b, s:s, s:i, s:i, s:b, s:f, s:f, s:b, s:[f, f, f], s:[f, f, f]}", "resize",
-                     resize[t->resize], "height", t->height, "width", t->width, "interpolation",
+    return json_pack("{s:s, s:i, s:i, s:s, s:b, s:s, s:b, s:i, s:i, s:b, s:f, s:f, s:b, s:[f, f, f], s:[f, f, f]}",
+                     "resize", resize[t->resize], "height", t->height, "width", t->width, "interpolation",
                      tub_interpolation_name(t->interpolation), "antialias", t->antialias, "domain",
-                     t->domain == TUB_DOMAIN_FLOAT ? "float" : "u8", "crop_height", t->crop_height, "crop_width",
-                     t->crop_width, "rescale", t->rescale, "scale", (double)t->scale, "offset", (double)t->offset,
-                     "normalize", t->normalize, "mean", (double)t->mean[0], (double)t->mean[1], (double)t->mean[2],
-                     "std", (double)t->std[0], (double)t->std[1], (double)t->std[2]);
+                     t->domain == TUB_DOMAIN_FLOAT ? "float" : "u8", "pillow", t->pillow, "crop_height", t->crop_height,
+                     "crop_width", t->crop_width, "rescale", t->rescale, "scale", (double)t->scale, "offset",
+                     (double)t->offset, "normalize", t->normalize, "mean", (double)t->mean[0], (double)t->mean[1],
+                     (double)t->mean[2], "std", (double)t->std[0], (double)t->std[1], (double)t->std[2]);
 }
