@@ -141,7 +141,7 @@ tub_status tub_model_set_heads(tub_model *m, int heads, tub_error *err)
     return TUB_OK;
 }
 
-tub_pool tub_model_hidden_pool(const tub_model *m, tub_pool pool)
+static tub_pool hidden_pool(const tub_model *m, tub_pool pool)
 {
     if (pool != TUB_POOL_DEFAULT)
         return pool;
@@ -156,12 +156,12 @@ tub_pool tub_model_pool(const tub_model *m, tub_pool pool)
         return m->architecture->default_pool;
     if (pool == TUB_POOL_DEFAULT && m->config.head)
         return TUB_POOL_POOLER;
-    return tub_model_hidden_pool(m, pool);
+    return hidden_pool(m, pool);
 }
 
 const char *tub_model_hidden_feature(const tub_model *m, tub_pool pool)
 {
-    switch (tub_model_hidden_pool(m, pool)) {
+    switch (hidden_pool(m, pool)) {
     case TUB_POOL_CLS:
         return "class token of the hidden state after a block";
     case TUB_POOL_PATCH_MEAN:
@@ -239,7 +239,7 @@ tub_status tub_model_build(tub_model *m, const tub_build *asked, tub_program **o
 {
     *out = NULL;
     tub_build build = *asked;
-    build.pool = asked->layer ? tub_model_hidden_pool(m, asked->pool) : tub_model_pool(m, asked->pool);
+    build.pool = asked->layer ? hidden_pool(m, asked->pool) : tub_model_pool(m, asked->pool);
     TUB_TRY(check(m, &build, err));
     tub_program *p = NULL;
     tub_value feature = TUB_NONE, tokens = TUB_NONE;

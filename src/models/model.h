@@ -126,8 +126,6 @@ const tub_size *tub_model_size(const tub_model *m);
 
 // The pool that DEFAULT means for this checkpoint; others as they are.
 tub_pool tub_model_pool(const tub_model *m, tub_pool pool);
-// Likewise, of the hidden state after a block.
-tub_pool tub_model_hidden_pool(const tub_model *m, tub_pool pool);
 // A pool's row in words. Static memory.
 const char *tub_model_feature(const tub_model *m, tub_pool pool);
 // Likewise, of the hidden state after a block that isn't the last.
