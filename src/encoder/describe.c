@@ -157,8 +157,10 @@ static tub_status describe_native(tub_description *d, const tub_native_opening *
     const tub_size *size = tub_model_size(o->model);
     tub_description_info *info = &d->info;
     info->size = size ? size->name : NULL;
-    info->pool =
-        o->params->layer ? tub_model_hidden_pool(o->model, o->params->pool) : tub_model_pool(o->model, o->params->pool);
+    info->pool = tub_model_pool(o->model, o->params->pool);
+    // A hidden state on the way has no head.
+    if (o->params->layer && o->params->pool == TUB_POOL_DEFAULT)
+        info->pool = o->model->architecture->class_token ? TUB_POOL_CLS : TUB_POOL_MEAN;
     info->hidden = c->hidden;
     info->layers = c->layers;
     info->heads = c->heads;
