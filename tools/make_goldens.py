@@ -116,6 +116,7 @@ class OneVisionHead(nn.Module):
 
 
 class OneVision(nn.Module):
+    MODEL_TYPE, ARCHITECTURE = "onevision_encoder", "OneVisionEncoderModel"
     DEFAULTS = dict(patch_size=14, hidden_act="gelu", layer_norm_eps=1e-6, layer_norm_type="layer_norm",
                     rope_theta=10000.0, rope_temporal_size=64, use_head=True)
 
@@ -158,6 +159,73 @@ class OneVision(nn.Module):
         return x, self.head(x)
 
 
+# ---------------------------------------------------------------- InternVideo2, which transformers doesn't have
+
+class InternVideo2Block(nn.Module):
+    def __init__(self, c):
+        super().__init__()
+        d, hidden = c["embed_dim"], int(c["embed_dim"] * c["mlp_ratio"])
+        rms = lambda: nn.RMSNorm(d, eps=c["rms_norm_eps"])
+        self.heads = c["num_heads"]
+        self.norm1, self.norm2 = rms(), rms()
+        self.attn = nn.ModuleDict({"qkv": nn.Linear(d, 3 * d, bias=False), "q_norm": rms(), "k_norm": rms(), "proj": nn.Linear(d, d)})
+        self.mlp = nn.ModuleDict({"fc1": nn.Linear(d, hidden), "fc2": nn.Linear(hidden, d)})
+        self.ls1, self.ls2 = (nn.ParameterDict({"gamma": torch.ones(d)}) for _ in range(2))
+
+    def forward(self, x):
+        q, k, v = self.attn["qkv"](self.norm1(x)).chunk(3, -1)
+        q, k = self.attn["q_norm"](q), self.attn["k_norm"](k)     # over the full width, before the heads
+        q, k, v = (split_heads(t, self.heads) for t in (q, k, v))
+        x = x + self.ls1["gamma"] * self.attn["proj"](merge_heads(F.scaled_dot_product_attention(q, k, v)))
+        return x + self.ls2["gamma"] * self.mlp["fc2"](F.gelu(self.mlp["fc1"](self.norm2(x)), approximate="tanh"))
+
+
+class InternVideo2Projector(nn.Module):
+    """The mean of all tokens looks at all tokens."""
+
+    def __init__(self, c):
+        super().__init__()
+        d = c["embed_dim"]
+        self.heads = c["attn_pool_num_heads"]
+        self.norm1_q, self.norm1_k, self.norm1_v = (nn.LayerNorm(d, eps=c["pool_layer_norm_eps"]) for _ in range(3))
+        self.cross_attn = nn.ParameterDict({f"{n}_bias": torch.zeros(d) for n in "qkv"})
+        for n in "qkv":
+            self.cross_attn.add_module(n, nn.Linear(d, d, bias=False))
+        self.cross_attn.add_module("proj", nn.Linear(d, c["clip_embed_dim"]))
+
+    def forward(self, x):
+        inputs = {"q": self.norm1_q(x.mean(1, keepdim=True)), "k": self.norm1_k(x), "v": self.norm1_v(x)}
+        a = self.cross_attn
+        q, k, v = (split_heads(getattr(a, n)(t) + a[f"{n}_bias"], self.heads) for n, t in inputs.items())
+        return a.proj(merge_heads(F.scaled_dot_product_attention(q, k, v)))[:, 0]
+
+
+class InternVideo2(nn.Module):
+    MODEL_TYPE, ARCHITECTURE = "internvideo2", "InternVideo2"
+    DEFAULTS = dict(tubelet_size=1, rms_norm_eps=1e-6, pool_layer_norm_eps=1e-5, attn_pool_num_heads=16,
+                    hidden_act="gelu_pytorch_tanh", qkv_bias=False, qk_normalization=True)
+
+    def __init__(self, c):
+        super().__init__()
+        self.c = c = {**self.DEFAULTS, **c}
+        d, kernel = c["embed_dim"], (c["tubelet_size"], c["patch_size"], c["patch_size"])
+        grid = (c["img_size"] // c["patch_size"]) ** 2
+        self.patch_embed = nn.ModuleDict({"proj": nn.Conv3d(3, d, kernel, kernel)})
+        self.cls_token, self.pos_embed_cls = (nn.Parameter(torch.zeros(1, 1, d)) for _ in range(2))
+        self.pos_embed_spatial = nn.Parameter(torch.zeros(1, grid, d))
+        self.pos_embed_temporal = nn.Parameter(torch.zeros(1, c["num_frames"] // c["tubelet_size"], d))
+        self.blocks = nn.ModuleList(InternVideo2Block(c) for _ in range(c["depth"]))
+        self.clip_projector = InternVideo2Projector(c)
+
+    def forward(self, pixels):
+        x = self.patch_embed["proj"](pixels.transpose(1, 2)).flatten(3).permute(0, 2, 3, 1)     # [n, t, h*w, d]
+        x = x + self.pos_embed_spatial[:, None] + self.pos_embed_temporal[:, :, None]
+        x = torch.cat([(self.cls_token + self.pos_embed_cls).expand(len(x), -1, -1), x.flatten(1, 2)], 1)
+        for block in self.blocks:
+            x = block(x)
+        return x, self.clip_projector(x)
+
+
 def split_heads(x, heads):
     return x.unflatten(-1, (heads, -1)).transpose(1, 2)
 
@@ -187,7 +255,22 @@ def run_frames(model, pixels):
     return out.last_hidden_state.unflatten(0, shape), out.pooler_output.unflatten(0, shape).mean(1)
 
 
-def run_onevision(model, pixels):
+def run_vjepa2(model, pixels):
+    tokens = model.vjepa2.encoder(pixel_values_videos=pixels).last_hidden_state
+    return tokens, model.pooler(tokens)
+
+
+def run_class_token(model, pixels):
+    tokens = getattr(model, model.base_model_prefix, model)(pixels).last_hidden_state
+    return tokens, tokens[:, 0]
+
+
+def run_space_only(model, pixels):
+    tokens = model(pixels).last_hidden_state.unflatten(0, pixels.shape[:2])
+    return tokens.flatten(1, 2), tokens[:, :, 0].mean(1)
+
+
+def run_whole(model, pixels):
     return model(pixels)
 
 
@@ -259,16 +342,18 @@ def make_terse(folder, defaults):
     write_json(folder / "config.json", {k: v for k, v in config.items() if k == "model_type" or v != defaults.get(k, unset)})
 
 
-def save_onevision(folder, model, dtype):
-    c = dict(model.c, model_type="onevision_encoder", architectures=["OneVisionEncoderModel"],
-             dtype=str(dtype).removeprefix("torch."))
+PLAIN = OneVision, InternVideo2      # not of transformers
+
+
+def save_plain(folder, model, dtype):
+    c = dict(model.c, model_type=model.MODEL_TYPE, architectures=[model.ARCHITECTURE], dtype=str(dtype).removeprefix("torch."))
     write_json(folder / "config.json", c)
     tensors = {name: t.detach().to(dtype).contiguous() for name, t in model.state_dict().items()}
     save_file(tensors, folder / "model.safetensors", metadata={"format": "pt"})
 
 
-def load_onevision(folder):
-    model = OneVision(json.loads((folder / "config.json").read_text()))
+def load_plain(kind, folder):
+    model = kind(json.loads((folder / "config.json").read_text()))
     model.load_state_dict(load_file(folder / "model.safetensors"))
     return model.eval()
 
@@ -277,24 +362,25 @@ def process(processor, video):
     """[N, T, 3, h, w] float32. One clip at a time: some processors take a list for one video."""
     clips = []
     for clip in video:
-        pixels = processor(list(clip), return_tensors="pt")["pixel_values"].to(torch.float32)
+        out = processor(list(clip), return_tensors="pt")
+        pixels = out["pixel_values_videos" if "pixel_values_videos" in out else "pixel_values"].to(torch.float32)
         clips.append(pixels[0] if pixels.ndim == 5 else pixels)
     return torch.stack(clips)
 
 
 def write_case(folder, seed, model, processor, run, frames, dtype=torch.float32, shards=0, float_resize=False,
-               terse=False, video=(2, 4, 30, 38), feature=""):
+               terse=False, video=(2, 4, 30, 38), feature="", attention="sdpa", kernel="torchvision_u8_int16weights"):
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
     randomize(model, seed)
-    if isinstance(model, OneVision):
-        save_onevision(folder, model, dtype)
-        load = lambda kind: load_onevision(folder).to(kind)
+    if isinstance(model, PLAIN):
+        save_plain(folder, model, dtype)
+        load = lambda kind: load_plain(type(model), folder).to(kind)
     else:
         model.to(dtype).save_pretrained(folder)
-        load = lambda kind: type(model).from_pretrained(folder, dtype=kind, attn_implementation="sdpa").eval()
+        load = lambda kind: type(model).from_pretrained(folder, dtype=kind, attn_implementation=attention).eval()
     if terse:
-        make_terse(folder, OneVision.DEFAULTS if isinstance(model, OneVision) else type(model.config)().to_dict())
+        make_terse(folder, model.DEFAULTS if isinstance(model, PLAIN) else type(model.config)().to_dict())
     save_processor(folder, processor)
     saved, loaded = model.state_dict(), load(torch.float64).state_dict()
     assert all(torch.equal(loaded[name], t.to(dtype).double()) for name, t in saved.items()), "the files lost something"
@@ -315,7 +401,7 @@ def write_case(folder, seed, model, processor, run, frames, dtype=torch.float32,
         "made_by": "tools/make_goldens.py", "seed": seed, "feature": feature, "per_frame": run is run_frames,
         "versions": {m.__name__: m.__version__ for m in (torch, torchvision, transformers, np)},
         "pixel_values_layout": "[N,T,3,h,w]", "weights": str(dtype).removeprefix("torch."),
-        "preprocess": {"resize_kernel": "float" if float_resize else "torchvision_u8_int16weights",
+        "preprocess": {"resize_kernel": "float" if float_resize else kernel,
                        "rescale": processor.rescale_factor, "std": list(processor.image_std)},
         # In 8 bits the resize is exact and only the affine map rounds.
         "pixel_max_abs": 5e-5 if float_resize else 2e-6,
@@ -350,7 +436,7 @@ def videomae_finetuned(folder):
 def onevision(folder, seed, dtype, crop, **c):
     defaults = dict(intermediate_size=80, num_hidden_layers=2, patch_size=8)
     write_case(folder, seed, OneVision({**defaults, **c}), shortest(transformers.CLIPImageProcessor, 26, *crop, BICUBIC),
-               run_onevision, 3, dtype=dtype, terse=c.get("use_head", True),
+               run_whole, 3, dtype=dtype, terse=c.get("use_head", True),
                feature="the head's output" if c.get("use_head", True) else "mean of the last hidden state")
 
 
@@ -409,8 +495,53 @@ def dinov2_registers_nonsquare(folder):
            frame=(26, 41), image_size=40, num_register_tokens=3)
 
 
+def vjepa2_pooler(folder):
+    # A third of 20 channels leaves 2 of them unturned; two frames would be enough for the tubelet of 3: they are doubled.
+    c = transformers.VJEPA2Config(
+        crop_size=24, frames_per_clip=2, tubelet_size=3, patch_size=8, hidden_size=40, num_hidden_layers=2,
+        num_attention_heads=2, mlp_ratio=1.5, layer_norm_eps=1e-3, num_pooler_layers=1, num_labels=3, pred_hidden_size=12,
+        pred_num_attention_heads=2, pred_num_hidden_layers=1, pred_num_mask_tokens=1)
+    write_case(folder, 51, transformers.VJEPA2ForVideoClassification(c), transformers.VJEPA2VideoProcessor(crop_size=24),
+               run_vjepa2, 2, terse=True, feature="the attentive pooler's output")
+
+
+def timesformer(folder, seed, cls, run, frames, feature, **c):
+    defaults = dict(image_size=24, patch_size=8, num_frames=frames, hidden_size=40, num_hidden_layers=2,
+                    num_attention_heads=2, intermediate_size=60, layer_norm_eps=1e-3)
+    processor = shortest(transformers.VideoMAEImageProcessor, 26, 24, 32, BILINEAR, image_mean=[0.45] * 3, image_std=[0.225] * 3)
+    write_case(folder, seed, cls(transformers.TimesformerConfig(**{**defaults, **c})), processor, run, frames,
+               attention="eager", terse=True, feature=feature)
+
+
+def timesformer_divided(folder):
+    timesformer(folder, 61, transformers.TimesformerForVideoClassification, run_class_token, 3,
+                "class token of the last hidden state", num_labels=3)
+
+
+def timesformer_space_only(folder):
+    timesformer(folder, 62, transformers.TimesformerModel, run_space_only, 2,
+                "mean of the frames' class tokens of the last hidden state", attention_type="space_only", qkv_bias=False)
+
+
+def vivit_rectangles(folder):
+    c = transformers.VivitConfig(
+        image_size=24, num_frames=4, tubelet_size=[2, 8, 6], hidden_size=40, num_hidden_layers=2, num_attention_heads=2,
+        intermediate_size=60, layer_norm_eps=1e-3, num_labels=3)
+    write_case(folder, 71, transformers.VivitForVideoClassification(c),
+               shortest(transformers.VivitImageProcessor, 27, 24, 24, BILINEAR), run_class_token, 4, terse=True,
+               kernel="pillow_u8", feature="class token of the last hidden state")
+
+
+def internvideo2_separate(folder):
+    c = dict(embed_dim=40, depth=2, num_heads=2, mlp_ratio=1.5, patch_size=8, img_size=24, num_frames=3,
+             attn_pool_num_heads=5, clip_embed_dim=24, rms_norm_eps=1e-3, pool_layer_norm_eps=1e-3)
+    write_case(folder, 81, InternVideo2(c), shortest(transformers.VideoMAEImageProcessor, 24, 24, 24, BILINEAR, **IMAGENET),
+               run_whole, 3, terse=True, feature="the attention-pooling projector's output")
+
+
 CASES = [videomae_pretrain, videomae_finetuned, onevision_head, onevision_nohead, dinov3_plain, dinov3_gated,
-         dinov3_nonsquare, dinov2_interpolated, dinov2_swiglu, dinov2_registers_nonsquare]
+         dinov3_nonsquare, dinov2_interpolated, dinov2_swiglu, dinov2_registers_nonsquare, vjepa2_pooler,
+         timesformer_divided, timesformer_space_only, vivit_rectangles, internvideo2_separate]
 
 
 def main():

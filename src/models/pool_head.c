@@ -2,23 +2,6 @@
 
 #include <math.h>
 
-// The query is the same for every item: Wq probe + bq, computed once.
-static tub_tensor fold_query(tub_binder *b, int n, const tub_tensor *weight, const tub_tensor *bias,
-                             const tub_tensor *probe)
-{
-    float *query;
-    tub_tensor t = tub_bind_new(b, "head.query", TUB_SHAPE(1, n), &query);
-    const tub_tensor rows = tub_tensor_slice(weight, 0, n);
-    const float *w = tub_bind_floats(b, &rows), *add = tub_bind_floats(b, bias), *x = tub_bind_floats(b, probe);
-    for (int i = 0; query && w && add && x && i < n; i++) {
-        double sum = add[i];
-        for (int j = 0; j < n; j++)
-            sum += (double)w[(size_t)i * (size_t)n + (size_t)j] * x[j];
-        query[i] = (float)sum;
-    }
-    return t;
-}
-
 void tub_bind_pool_head(tub_binder *b, const tub_config *c, const char *norm, bool norm_bias, tub_pool_head *head)
 {
     int n = c->hidden;
@@ -29,7 +12,8 @@ void tub_bind_pool_head(tub_binder *b, const tub_config *c, const char *norm, bo
     head->norm = tub_bind_norm(b, n, norm_bias, "head.", norm);
     head->up = tub_bind_linear(b, c->mlp, n, true, "head.mlp.", "fc1");
     head->down = tub_bind_linear(b, n, c->mlp, true, "head.mlp.", "fc2");
-    head->query = fold_query(b, n, &weight, &bias, &probe);
+    const tub_layer q = {.weight = tub_tensor_slice(&weight, 0, n), .bias = tub_tensor_slice(&bias, 0, n)};
+    head->query = tub_bind_folded(b, &q, &probe);
     head->kv.weight = tub_tensor_slice(&weight, n, 2 * n);
     head->kv.bias = tub_tensor_slice(&bias, n, 2 * n);
 }

@@ -81,6 +81,33 @@ static void pool_network(fixture *f, bool is_float)
     end(f, x, tokens);
 }
 
+// Attention in groups, of few keys and of many, on rows in another order; two values that are added and joined.
+static void divided_network(fixture *f, bool is_float)
+{
+    enum { WIDTH = 40, HEADS = 2, FRAMES = 3, PATCHES = 42 };
+    begin(f, 14, is_float, FRAMES, 24, 28);
+    tub_program *p = f->program;
+    int *index = tub_arena_alloc(&f->arena, FRAMES * PATCHES, sizeof *index);
+    assert_non_null(index);
+    for (int i = 0; i < FRAMES * PATCHES; i++)
+        index[i] = i % FRAMES * PATCHES + i / FRAMES;
+    tub_value x = tub_patches(p, "patches", 1, 4, 4);
+    x = tub_linear(p, "embed", x, weight(f, WIDTH, p->values[x].cols), tub_no_tensor(), TUB_ACT_NONE, TUB_WIDE);
+    tub_value h =
+        tub_norm_rows(p, "norm", x, TUB_NORM_LAYER, vector(f, WIDTH, 1, 0.1), tub_no_tensor(), 1e-6, TUB_NARROW);
+    h = tub_linear(p, "qkv", h, weight(f, 3 * WIDTH, WIDTH), vector(f, 3 * WIDTH, 0, 0.1), TUB_ACT_NONE, TUB_NARROW);
+    h = tub_norm_slices(p, "norm of q, k", h, TUB_NORM_L2, vector(f, 2 * WIDTH, 2, 0.1), 1e-12, WIDTH / HEADS,
+                        2 * HEADS);
+    tub_value y = tub_attention_groups(p, "frames", h, HEADS, WIDTH / HEADS, 1.0, FRAMES);
+    x = tub_linear_residual(p, "out", y, weight(f, WIDTH, WIDTH), vector(f, WIDTH, 0, 0.1), tub_no_tensor(), x);
+    y = tub_attention_groups(p, "patches", tub_gather(p, "order", h, index, FRAMES * PATCHES), HEADS, WIDTH / HEADS,
+                             1.0, PATCHES);
+    y = tub_linear(p, "out", y, weight(f, WIDTH, WIDTH), tub_no_tensor(), TUB_ACT_NONE, TUB_WIDE);
+    x = tub_add(p, "sum", y, tub_gather(p, "order", x, index, FRAMES * PATCHES));
+    const tub_value mean = tub_mean(p, "mean", x);
+    end(f, mean, tub_concat(p, "joined", mean, x));
+}
+
 // Any operation on any earlier value: what a backend shares memory for, and may get wrong. All values are [rows,
 // WIDTH]; `kept` are those to choose from.
 enum { RANDOM_WIDTH = 24, RANDOM_STEPS = 30 };
@@ -97,6 +124,15 @@ static tub_value any_value(fixture *f, const tub_value *kept, int count, tub_wid
                          1e-3, width);
 }
 
+static const int *any_order(fixture *f, int rows)
+{
+    int *index = tub_arena_alloc(&f->arena, (size_t)rows, sizeof *index);
+    assert_non_null(index);
+    for (int i = 0; i < rows; i++)
+        index[i] = between(f, 0, rows - 1);
+    return index;
+}
+
 static tub_value any_operation(fixture *f, const tub_value *kept, int count, const tub_tensor *angles)
 {
     enum { C = RANDOM_WIDTH };
@@ -104,7 +140,8 @@ static tub_value any_operation(fixture *f, const tub_value *kept, int count, con
     const tub_width width = between(f, 0, 1) ? TUB_WIDE : TUB_NARROW;
     const tub_value wide = any_value(f, kept, count, TUB_WIDE), narrow = any_value(f, kept, count, TUB_NARROW);
     tub_value h;
-    switch (between(f, 0, 7)) {
+    const int rows = p->values[wide].rows;
+    switch (between(f, 0, 12)) {
     case 0:
         return tub_linear(p, "linear", narrow, weight(f, C, C), vector(f, C, 0, 0.1), TUB_ACT_GELU, width);
     case 1:
@@ -122,6 +159,20 @@ static tub_value any_operation(fixture *f, const tub_value *kept, int count, con
     case 6:
         h = tub_linear(p, "gate and up", narrow, weight(f, 2 * C, C), tub_no_tensor(), TUB_ACT_NONE, TUB_NARROW);
         return tub_gate(p, "gate", h, TUB_ACT_SILU);
+    case 7:
+        return tub_add(p, "add", wide, any_value(f, kept, count, TUB_WIDE));
+    case 8:
+        h = width == TUB_WIDE ? wide : narrow;
+        return tub_concat(p, "halves exchanged", tub_rows(p, "lower", h, rows / 2, rows - rows / 2),
+                          tub_rows(p, "upper", h, 0, rows / 2));
+    case 9:
+        return tub_gather(p, "order", width == TUB_WIDE ? wide : narrow, any_order(f, rows), rows);
+    case 10:
+        return tub_norm_slices(p, "slices", width == TUB_WIDE ? wide : narrow, TUB_NORM_L2, vector(f, C - 4, 1, 0.1),
+                               1e-2, (C - 4) / 2, 2);
+    case 11:
+        h = tub_linear(p, "qkv", narrow, weight(f, 3 * C, C), tub_no_tensor(), TUB_ACT_NONE, TUB_NARROW);
+        return tub_attention_groups(p, "groups", h, 2, C / 2, 0.2, rows / 5);
     default:
         return tub_rows(p, "all rows", width == TUB_WIDE ? wide : narrow, 0, p->values[wide].rows);
     }
@@ -148,7 +199,7 @@ static void random_program(fixture *f, uint64_t seed)
 }
 
 typedef void (*network)(fixture *f, bool is_float);
-static const network networks[] = {clip_network, frame_network, pool_network};
+static const network networks[] = {clip_network, frame_network, pool_network, divided_network};
 enum { NETWORKS = sizeof networks / sizeof *networks };
 
 // What a network gives for ITEMS items: [ITEMS, dim] rows, then [ITEMS, tokens] of the last hidden state.

@@ -102,17 +102,6 @@ static tub_value build_add_table(fixture *f, const start_values *s)
     return tub_add_table(f->program, "table", x, constant(f, any_type(f), s->rows, cols, 0, 1));
 }
 
-// Summands of their own, or views of one value that lie across each other.
-static tub_value build_add(fixture *f, const start_values *s)
-{
-    const int cols = between(f, 1, 100);
-    const tub_value x = project(f, s->patches, cols, TUB_WIDE);
-    if (s->rows == 1 || between(f, 0, 1))
-        return tub_add(f->program, "add", x, project(f, s->patches, cols, TUB_WIDE));
-    return tub_add(f->program, "add", tub_rows(f->program, "upper", x, 0, s->rows - 1),
-                   tub_rows(f->program, "lower", x, 1, s->rows - 1));
-}
-
 // `count` rows of x in any order.
 static tub_value shuffled(fixture *f, tub_value x, int count)
 {
@@ -121,6 +110,19 @@ static tub_value shuffled(fixture *f, tub_value x, int count)
     for (int i = 0; i < count; i++)
         index[i] = between(f, 0, f->program->values[x].rows - 1);
     return tub_gather(f->program, "gather", x, index, count);
+}
+
+// Summands of their own, or views of one value that lie across each other and are more than one unit's work.
+static tub_value build_add(fixture *f, const start_values *s)
+{
+    enum { ROWS = 1400, COLS = 100 };
+    const int cols = between(f, 1, 100);
+    if (between(f, 0, 1))
+        return tub_add(f->program, "add", project(f, s->patches, cols, TUB_WIDE),
+                       project(f, s->patches, cols, TUB_WIDE));
+    const tub_value x = shuffled(f, project(f, s->patches, COLS, TUB_WIDE), ROWS);
+    return tub_add(f->program, "add", tub_rows(f->program, "upper", x, 0, ROWS - 1),
+                   tub_rows(f->program, "lower", x, 1, ROWS - 1));
 }
 
 static tub_value build_gather(fixture *f, const start_values *s)
