@@ -213,15 +213,19 @@ static json_t *json_model(const char *model, const tub_description *d)
                               i->image_width, "preprocessor_file", i->has_transform);
     json_t *network = json_pack("{s:i, s:i, s:i, s:i, s:i, s:i}", "hidden", i->hidden, "layers", i->layers, "heads",
                                 i->heads, "mlp", i->mlp, "patch", i->patch, "tubelet", i->tubelet);
-    json_t *cost = json_pack("{s:I, s:f, s:I, s:I, s:i, s:s, s:s, s:s, s:s}", "parameters", (json_int_t)i->parameters,
-                             "flops", e->flops, "weight_bytes", (json_int_t)i->weight_bytes, "workspace_bytes",
-                             (json_int_t)i->workspace_bytes, "batch", e->batch, "dtype", tub_dtype_name(e->dtype),
-                             "backend", e->backend, "device", e->device, "isa", e->isa);
+    json_t *cost =
+        json_pack("{s:I, s:f, s:I, s:I}", "parameters", (json_int_t)i->parameters, "flops", e->flops, "weight_bytes",
+                  (json_int_t)i->weight_bytes, "workspace_bytes", (json_int_t)i->workspace_bytes);
+    json_t *place = json_pack("{s:i, s:s, s:s, s:s, s:s}", "batch", e->batch, "dtype", tub_dtype_name(e->dtype),
+                              "backend", e->backend, "device", e->device, "isa", e->isa);
     json_object_update_new(out, input);
-    if (i->hidden)
+    if (i->hidden) { // else not known
         json_object_update(out, network);
+        json_object_update(out, cost);
+    }
     json_decref(network);
-    json_object_update_new(out, cost);
+    json_decref(cost);
+    json_object_update_new(out, place);
     json_object_set_new(out, "transform", cli_transform_json(&e->transform));
     json_object_set_new(out, "files", json_files(d));
     json_object_set_new(out, "hash", json_string(e->model_hash));
