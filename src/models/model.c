@@ -28,9 +28,9 @@ static tub_status unknown_family(const tub_checkpoint *c, const char *type, tub_
         snprintf(look, sizeof look, " (its tensors look like those of %s)", guess->name);
     if (json_object_size(tub_checkpoint_config(c)) == 0)
         return tub_fail(err, TUB_ERROR_MODEL,
-                        "%s: comes without a config.json, and the names of its tensors are those of no family that is "
-                        "known without one: put its config.json beside it",
-                        path);
+                        "%s: comes without a config.json, which only videomaev2 and llavavit do%s: put its config.json "
+                        "beside it",
+                        path, look);
     if (!type)
         return tub_fail(err, TUB_ERROR_MODEL, "%s/config.json: no model_type%s; known are %s", path, look, known);
     return tub_fail(err, TUB_ERROR_MODEL, "%s/config.json: model_type \"%.60s\" isn't known%s; known are %s", path,
@@ -132,7 +132,7 @@ void tub_model_close(tub_model **m)
 tub_status tub_model_set_heads(tub_model *m, int heads, tub_error *err)
 {
     const tub_config *c = &m->config;
-    if (!c->free_heads)
+    if (!c->free_heads && heads != c->heads)
         return tub_fail(err, TUB_ERROR_MODEL, "heads: this %s checkpoint says itself that it has %d: leave out --heads",
                         m->architecture->name, c->heads);
     if (heads < 1 || c->hidden % heads)
