@@ -9,7 +9,7 @@ static volatile int caught; // the signal's number
 
 static void on_signal(int number)
 {
-    static const char text[] = "\ntubelet: stopping after the batch under way; a second signal leaves at once\n";
+    static const char text[] = "\ntubelet: stopping; a second signal leaves at once\n";
     if (caught)
         _exit(128 + number);
     caught = number;
