@@ -18,6 +18,16 @@ static void list_types(char *out, size_t bytes)
         at += (size_t)snprintf(out + at, bytes - at, "%s%s", at ? ", " : "", tub_architecture_at(i)->model_types);
 }
 
+static void list_without_config(char *out, size_t bytes)
+{
+    const tub_architecture *a;
+    size_t at = 0;
+    out[0] = 0;
+    for (size_t i = 0; (a = tub_architecture_at(i)) && at < bytes; i++)
+        if (a->sizes_in_file)
+            at += (size_t)snprintf(out + at, bytes - at, "%s%s", at ? ", " : "", a->name);
+}
+
 static tub_status unknown_family(const tub_checkpoint *c, const char *type, tub_error *err)
 {
     const tub_architecture *guess = tub_architecture_guess(c);
@@ -26,11 +36,13 @@ static tub_status unknown_family(const tub_checkpoint *c, const char *type, tub_
     list_types(known, sizeof known);
     if (guess)
         snprintf(look, sizeof look, " (its tensors look like those of %s)", guess->name);
-    if (json_object_size(tub_checkpoint_config(c)) == 0)
+    if (json_object_size(tub_checkpoint_config(c)) == 0) {
+        list_without_config(known, sizeof known);
         return tub_fail(err, TUB_ERROR_MODEL,
-                        "%s: comes without a config.json, which only videomaev2 and llavavit do%s: put its config.json "
+                        "%s: comes without a config.json, but isn't of a family that can (%s)%s: put its config.json "
                         "beside it",
-                        path, look);
+                        path, known, look);
+    }
     if (!type)
         return tub_fail(err, TUB_ERROR_MODEL, "%s/config.json: no model_type%s; known are %s", path, look, known);
     return tub_fail(err, TUB_ERROR_MODEL, "%s/config.json: model_type \"%.60s\" isn't known%s; known are %s", path,

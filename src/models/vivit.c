@@ -208,4 +208,5 @@ const tub_architecture tub_vivit = {
     .weights_bytes = sizeof(weights),
     .check = check,
     .build = build_program,
+    .names = "embeddings.cls_token,encoder.layer.0.layernorm_before.weight,!encoder.layer.0.temporal_dense.weight",
 };
