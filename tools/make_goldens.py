@@ -103,7 +103,7 @@ class OneVisionHead(nn.Module):
         self.heads = c["num_attention_heads"]
         self.probe = nn.Parameter(torch.zeros(1, 1, d))
         self.attention = nn.MultiheadAttention(d, self.heads, batch_first=True)
-        self.norm = nn.RMSNorm(d, eps=c["layer_norm_eps"])
+        self.norm = nn.RMSNorm(d, eps=c.get("head_norm_eps", c["layer_norm_eps"]))
         self.mlp = nn.ModuleDict({"fc1": nn.Linear(d, c["intermediate_size"]), "fc2": nn.Linear(c["intermediate_size"], d)})
 
     def forward(self, x):
@@ -157,6 +157,90 @@ class OneVision(nn.Module):
             return x, x.mean(1)
         x = self.layernorm_post(x)
         return x, self.head(x)
+
+
+class LlavaVit(OneVision):
+    """The original script's network: the same, by other names, with torch's own epsilons, and always with the last norm."""
+    MODEL_TYPE, ARCHITECTURE = "llava_vit", "LlavaViTEncoder"
+    DEFAULTS = {**OneVision.DEFAULTS, "layer_norm_eps": 1e-5, "head_norm_eps": torch.finfo(torch.float32).eps}
+    NAMES = [("embeddings.patch_embedding", "conv1"), ("layernorm_pre", "ln_pre"), ("layernorm_post", "ln_post"),
+             ("encoder.layers", "transformer.layers"), ("layer_norm", "ln_"), ("self_attn.out_proj", "attn.out_proj")]
+
+    def original_names(self):
+        tensors = {}
+        for name, t in self.state_dict().items():
+            if not name.startswith("head."):
+                for ours, original in self.NAMES:
+                    name = name.replace(ours, original)
+                name = name.replace("mlp.fc1", "mlp.0").replace("mlp.fc2", "mlp.2")
+            at, _, leaf = name.partition(".self_attn.")
+            if leaf:        # q, k and v are one layer
+                name = f"{at}.attn.in_proj.{leaf.split('.')[1]}"
+                t = torch.cat([tensors.get(name, t[:0]), t]) if leaf[0] != "q" else t
+            tensors[name] = t
+        return tensors
+
+    def load_original(self, tensors):
+        for name, t in self.original_names().items():
+            assert t.shape == tensors[name].shape
+        state = self.state_dict()
+        for i in range(self.c["num_hidden_layers"]):
+            for leaf in ("weight", "bias"):
+                parts = tensors.pop(f"transformer.layers.{i}.attn.in_proj.{leaf}").chunk(3)
+                state.update({f"encoder.layers.{i}.self_attn.{n}_proj.{leaf}": t for n, t in zip("qkv", parts)})
+        for name, t in tensors.items():
+            if not name.startswith("head."):
+                for ours, original in self.NAMES:
+                    name = name.replace(original, ours)
+                name = name.replace("mlp.0", "mlp.fc1").replace("mlp.2", "mlp.fc2")
+            state[name] = t
+        self.load_state_dict(state)
+
+
+# ---------------------------------------------------------------- VideoMAE v2, which transformers doesn't have
+
+class VideoMAE2Block(nn.Module):
+    def __init__(self, c):
+        super().__init__()
+        d, hidden = c["embed_dim"], int(c["embed_dim"] * c["mlp_ratio"])
+        self.heads = c["num_heads"]
+        self.norm1, self.norm2 = (nn.LayerNorm(d, eps=c["layer_norm_eps"]) for _ in range(2))
+        self.attn = nn.ParameterDict({"q_bias": torch.zeros(d), "v_bias": torch.zeros(d), "scale": torch.zeros(self.heads, 1, 1)})
+        self.attn.add_module("qkv", nn.Linear(d, 3 * d, bias=False))
+        self.attn.add_module("proj", nn.Linear(d, d))
+        self.mlp = nn.ModuleDict({"fc1": nn.Linear(d, hidden), "fc2": nn.Linear(hidden, d)})
+        self.gamma_1, self.gamma_2 = (nn.Parameter(torch.ones(d)) for _ in range(2))
+
+    def forward(self, x):
+        a = self.attn
+        q, k, v = a.qkv(self.norm1(x)).chunk(3, -1)
+        q, k, v = (split_heads(t, self.heads) for t in (q + a["q_bias"], k, v + a["v_bias"]))
+        # Attention of directions: q and k have length 1, each head its own sharpness.
+        weights = F.normalize(q, dim=-1) @ F.normalize(k, dim=-1).mT * a["scale"].clamp(max=4.6052).exp()
+        x = x + self.gamma_1 * a.proj(merge_heads(weights.softmax(-1) @ v))
+        return x + self.gamma_2 * self.mlp["fc2"](F.gelu(self.mlp["fc1"](self.norm2(x))))
+
+
+class VideoMAE2(nn.Module):
+    MODEL_TYPE, ARCHITECTURE = "VideoMAEv2_Base", "VideoMAEv2_Base"
+    DEFAULTS = dict(layer_norm_eps=1e-6, qkv_bias=True, qk_scale=None)
+
+    def __init__(self, c):
+        super().__init__()
+        self.c = c = {**self.DEFAULTS, **c}
+        d, kernel = c["embed_dim"], (c["tubelet_size"], c["patch_size"], c["patch_size"])
+        self.patch_embed = nn.ModuleDict({"proj": nn.Conv3d(3, d, kernel, kernel)})
+        self.blocks = nn.ModuleList(VideoMAE2Block(c) for _ in range(c["depth"]))
+        self.fc_norm = nn.LayerNorm(d, eps=c["layer_norm_eps"])
+
+    def forward(self, pixels):
+        x = self.patch_embed["proj"](pixels.transpose(1, 2)).flatten(2).transpose(1, 2)
+        place, column = torch.arange(x.shape[1], dtype=torch.float64)[:, None], torch.arange(x.shape[2])
+        angle = place / 10000 ** (2 * (column // 2) / x.shape[2])
+        x = x + torch.where(column % 2 == 0, angle.sin(), angle.cos()).to(x.dtype)
+        for block in self.blocks:
+            x = block(x)
+        return x, self.fc_norm(x.mean(1))
 
 
 # ---------------------------------------------------------------- InternVideo2, which transformers doesn't have
@@ -255,6 +339,10 @@ def run_frames(model, pixels):
     return out.last_hidden_state.unflatten(0, shape), out.pooler_output.unflatten(0, shape).mean(1)
 
 
+def run_tower(model, pixels):
+    return run_frames(model.vision_model, pixels)
+
+
 def run_vjepa2(model, pixels):
     tokens = model.vjepa2.encoder(pixel_values_videos=pixels).last_hidden_state
     return tokens, model.pooler(tokens)
@@ -342,19 +430,21 @@ def make_terse(folder, defaults):
     write_json(folder / "config.json", {k: v for k, v in config.items() if k == "model_type" or v != defaults.get(k, unset)})
 
 
-PLAIN = OneVision, InternVideo2      # not of transformers
+PLAIN = OneVision, VideoMAE2, InternVideo2      # not of transformers
 
 
 def save_plain(folder, model, dtype):
     c = dict(model.c, model_type=model.MODEL_TYPE, architectures=[model.ARCHITECTURE], dtype=str(dtype).removeprefix("torch."))
     write_json(folder / "config.json", c)
-    tensors = {name: t.detach().to(dtype).contiguous() for name, t in model.state_dict().items()}
+    state = model.original_names() if isinstance(model, LlavaVit) else model.state_dict()
+    tensors = {name: t.detach().to(dtype).contiguous() for name, t in state.items()}
     save_file(tensors, folder / "model.safetensors", metadata={"format": "pt"})
 
 
 def load_plain(kind, folder):
     model = kind(json.loads((folder / "config.json").read_text()))
-    model.load_state_dict(load_file(folder / "model.safetensors"))
+    tensors = load_file(folder / "model.safetensors")
+    model.load_original(tensors) if kind is LlavaVit else model.load_state_dict(tensors)
     return model.eval()
 
 
@@ -398,7 +488,7 @@ def write_case(folder, seed, model, processor, run, frames, dtype=torch.float32,
     np.save(folder / "last_hidden_state.npy", np.ascontiguousarray(want[0], np.float32))
     np.save(folder / "feature.npy", np.ascontiguousarray(want[1], np.float32))
     write_json(folder / "meta.json", {
-        "made_by": "tools/make_goldens.py", "seed": seed, "feature": feature, "per_frame": run is run_frames,
+        "made_by": "tools/make_goldens.py", "seed": seed, "feature": feature, "per_frame": run in (run_frames, run_tower),
         "versions": {m.__name__: m.__version__ for m in (torch, torchvision, transformers, np)},
         "pixel_values_layout": "[N,T,3,h,w]", "weights": str(dtype).removeprefix("torch."),
         "preprocess": {"resize_kernel": "float" if float_resize else kernel,
@@ -495,6 +585,59 @@ def dinov2_registers_nonsquare(folder):
            frame=(26, 41), image_size=40, num_register_tokens=3)
 
 
+SMALL = dict(hidden_size=40, num_hidden_layers=2, num_attention_heads=2, intermediate_size=60)
+TINY_TEXT = dict(vocab_size=20, max_position_embeddings=4, hidden_size=16, num_hidden_layers=1, num_attention_heads=2,
+                 intermediate_size=16)
+
+
+def siglip_whole(folder):
+    # 8 doesn't divide 28: the right and bottom remainders are dropped.
+    c = transformers.SiglipConfig(vision_config=dict(SMALL, image_size=28, patch_size=8, layer_norm_eps=1e-3), text_config=TINY_TEXT)
+    processor = transformers.SiglipImageProcessor(size={"height": 28, "width": 28}, resample=BICUBIC)
+    write_case(folder, 91, transformers.SiglipModel(c), processor, run_tower, 2,
+               feature="the head's output, mean over the clip's frames")
+
+
+def clip_tower(folder):
+    c = transformers.CLIPVisionConfig(**SMALL, image_size=24, patch_size=8, layer_norm_eps=1e-3)
+    write_case(folder, 92, transformers.CLIPVisionModel(c), shortest(transformers.CLIPImageProcessor, 24, 24, 24, BICUBIC),
+               run_frames, 2, terse=True, feature="class token through post_layernorm, mean over the clip's frames")
+
+
+def metaclip2_whole(folder):
+    vision = dict(SMALL, image_size=24, patch_size=8, hidden_act="gelu")
+    c = transformers.MetaClip2Config(vision_config=vision, text_config=dict(TINY_TEXT, eos_token_id=2), projection_dim=12)
+    write_case(folder, 93, transformers.MetaClip2Model(c), shortest(transformers.CLIPImageProcessor, 24, 24, 24, BICUBIC),
+               run_tower, 2, feature="class token through post_layernorm, mean over the clip's frames")
+
+
+def vit_pooler(folder):
+    c = transformers.ViTConfig(**SMALL, image_size=24, patch_size=8, layer_norm_eps=1e-3, qkv_bias=False)
+    processor = transformers.ViTImageProcessor(size={"height": 24, "width": 24}, resample=BILINEAR)
+    write_case(folder, 94, transformers.ViTModel(c), processor, run_frames, 2, terse=True,
+               feature="the pooler's output, mean over the clip's frames")
+
+
+def aimv2_native(folder):
+    c = transformers.Aimv2VisionConfig(**SMALL, image_size=24, patch_size=8, is_native=True, rms_norm_eps=1e-3, qkv_bias=True,
+                                       mlp_bias=True)
+    write_case(folder, 95, transformers.Aimv2VisionModel(c), shortest(transformers.CLIPImageProcessor, 24, 24, 32, BICUBIC),
+               run_frames, 2, terse=True, feature="the head's output, mean over the clip's frames")
+
+
+def videomaev2_directions(folder):
+    c = dict(embed_dim=40, depth=2, num_heads=2, mlp_ratio=1.5, patch_size=8, img_size=24, num_frames=4, tubelet_size=2,
+             cos_attn=True, layer_norm_eps=1e-3)
+    write_case(folder, 96, VideoMAE2(c), shortest(transformers.VideoMAEImageProcessor, 24, 24, 24, BILINEAR, **IMAGENET),
+               run_whole, 4, feature="fc_norm of the mean of the last hidden state")
+
+
+def llavavit(folder):
+    c = dict(hidden_size=64, intermediate_size=80, num_hidden_layers=2, num_attention_heads=2, patch_size=8, image_size=24)
+    write_case(folder, 97, LlavaVit(c), shortest(transformers.CLIPImageProcessor, 24, 24, 32, BICUBIC), run_whole, 3, terse=True,
+               feature="the head's output")
+
+
 def vjepa2_pooler(folder):
     # A third of 20 channels leaves 2 of them unturned; two frames would be enough for the tubelet of 3: they are doubled.
     c = transformers.VJEPA2Config(
@@ -541,7 +684,8 @@ def internvideo2_separate(folder):
 
 CASES = [videomae_pretrain, videomae_finetuned, onevision_head, onevision_nohead, dinov3_plain, dinov3_gated,
          dinov3_nonsquare, dinov2_interpolated, dinov2_swiglu, dinov2_registers_nonsquare, vjepa2_pooler,
-         timesformer_divided, timesformer_space_only, vivit_rectangles, internvideo2_separate]
+         timesformer_divided, timesformer_space_only, vivit_rectangles, internvideo2_separate, siglip_whole, clip_tower,
+         metaclip2_whole, vit_pooler, aimv2_native, videomaev2_directions, llavavit]
 
 
 def main():
