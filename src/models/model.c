@@ -233,6 +233,9 @@ static tub_status check(const tub_model *m, const tub_build *build, tub_error *e
                         build->frames, build->height, build->width);
     if (c->heads == 0)
         return tub_fail(err, TUB_ERROR_MODEL, "this file doesn't tell how many heads it has: use --heads N");
+    if (c->hidden % c->heads)
+        return tub_fail(err, TUB_ERROR_MODEL, "config.json: %d attention heads don't divide %d channels", c->heads,
+                        c->hidden);
     if (build->positions != TUB_POSITIONS_INDEX && !m->architecture->positions)
         return tub_fail(err, TUB_ERROR_MODEL, "frame positions: %s doesn't take any: leave out --frame-positions",
                         m->architecture->name);

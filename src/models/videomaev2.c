@@ -112,7 +112,8 @@ static tub_tensor bind_scale(tub_binder *b, const tub_config *c, const char *at)
     const tub_tensor scale = tub_bind(b, TUB_FILL_ONE, TUB_SHAPE(heads, 1, 1), "%sattn.scale", at);
     const tub_tensor t = tub_bind_new(b, "attn.scale", TUB_SHAPE(2 * n), &out);
     const float *v = tub_bind_floats(b, &scale);
-    for (int i = 0; out && v && i < n; i++) {
+    // Heads that don't divide are refused when a program is built.
+    for (int i = 0; out && v && n % heads == 0 && i < n; i++) {
         out[i] = (float)exp(fmin(v[i / (n / heads)], 4.6052));
         out[n + i] = 1;
     }

@@ -337,6 +337,10 @@ static void keeps_the_epsilons_of_a_backbone(void **state)
     tub_model *m = must_open(path);
     assert_true(m->config.eps == 1e-5 && m->config.head_eps == 1.1920928955078125e-07 && !m->config.rms);
     tub_model_close(&m);
+    edit_config(path, "num_attention_heads", "100");
+    m = must_open(path);
+    refuses(m, &(tub_build){.frames = 1, .height = 32, .width = 32}, "100 attention heads don't divide 64 channels");
+    tub_model_close(&m);
 }
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, make_folder, remove_folder)
