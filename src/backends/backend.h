@@ -15,8 +15,15 @@
 typedef struct tub_backend tub_backend;         // a device, opened
 typedef struct tub_executable tub_executable;   // a program, compiled
 
+typedef struct tub_open_params {
+    tub_team *team;         // borrowed: the threads to compute with
+    int device;             // which one of a kind, from 0; of the processor there is one
+    size_t memory;          // most bytes of the device's memory (0 = what is free)
+    tub_log log;            // what is given up and what is done instead, said once
+} tub_open_params;
+
 typedef struct tub_compile_params {
-    tub_dtype dtype;        // F32 or BF16, one that supports() accepted
+    tub_dtype dtype;        // one that supports() accepted
     int max_items;          // most items of a run
     bool tokens;            // runs may ask for the last hidden state
 } tub_compile_params;
@@ -42,15 +49,15 @@ typedef struct tub_backend_ops {
     tub_status (*supports)(tub_dtype dtype, tub_error *err);
     // Which type AUTO means here.
     tub_dtype (*best_dtype)(void);
-    // `team` is borrowed: the threads to compute with.
-    tub_status (*open)(tub_team *team, tub_backend **out, tub_error *err);
-    // The program and its constants are not needed after.
+    tub_status (*open)(const tub_open_params *params, tub_backend **out, tub_error *err);
+    // The program and its constants are not needed after, unless `keeps_program`.
     tub_status (*compile)(tub_backend *backend, const tub_program *program, const tub_compile_params *params,
                           tub_executable **out, tub_error *err);
     tub_status (*run)(tub_executable *executable, const tub_batch *batch, tub_error *err);
     void (*release)(tub_executable **executable);   // accepts NULL
     void (*close)(tub_backend **backend);           // accepts NULL
     const char *(*isa)(void);                       // instruction set in use, for reports
+    bool keeps_program;                             // program and constants must outlive the executable
 } tub_backend_ops;
 
 extern const tub_backend_ops tub_backend_reference;

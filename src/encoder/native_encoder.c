@@ -155,7 +155,8 @@ static tub_status compile(const opening *o, native *n, tub_error *err)
     const tub_compile_params compiled = {.dtype = n->base.info.dtype, .max_items = n->base.info.batch, .tokens = true};
     int threads = o->params->threads ? o->params->threads : tub_usable_processors();
     TUB_TRY(tub_team_open(threads, &n->team, err));
-    TUB_TRY(n->ops->open(n->team, &n->backend, err));
+    const tub_open_params opened = {.team = n->team, .log = o->params->log};
+    TUB_TRY(n->ops->open(&opened, &n->backend, err));
     return n->ops->compile(n->backend, o->program, &compiled, &n->executable, err);
 }
 

@@ -157,7 +157,8 @@ static inline machine start(const fixture *f, const tub_backend_ops *ops, tub_dt
     tub_error err = {0};
     machine m = {.ops = ops};
     must(tub_team_open(threads, &m.team, &err), &err);
-    must(ops->open(m.team, &m.backend, &err), &err);
+    const tub_open_params opened = {.team = m.team};
+    must(ops->open(&opened, &m.backend, &err), &err);
     const tub_compile_params params = {.dtype = dtype, .max_items = max_items, .tokens = tokens};
     must(ops->compile(m.backend, f->program, &params, &m.executable, &err), &err);
     return m;

@@ -26,12 +26,12 @@ static const char *isa(void)
     return tub_isa_name(tub_cpu_isa());
 }
 
-static tub_status open_backend(tub_team *team, tub_backend **out, tub_error *err)
+static tub_status open_backend(const tub_open_params *params, tub_backend **out, tub_error *err)
 {
     *out = tub_calloc(1, sizeof **out);
     if (!*out)
         return tub_fail_memory(err, "the oneDNN backend");
-    (*out)->team = team;
+    (*out)->team = params->team;
     tub_dnnl_limit_isa();
     return TUB_OK;
 }

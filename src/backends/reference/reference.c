@@ -27,12 +27,12 @@ static const char *isa(void)
     return "plain C";
 }
 
-static tub_status open_backend(tub_team *team, tub_backend **out, tub_error *err)
+static tub_status open_backend(const tub_open_params *params, tub_backend **out, tub_error *err)
 {
     *out = tub_calloc(1, sizeof **out);
     if (!*out)
         return tub_fail_memory(err, "the reference backend");
-    (*out)->team = team;
+    (*out)->team = params->team;
     return TUB_OK;
 }
 
