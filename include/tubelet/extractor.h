@@ -34,6 +34,16 @@ extern "C" {
 // Thread-safety: submit, finish, receive and release from one thread at a time; cancel and progress from any.
 typedef struct tub_extractor tub_extractor;
 
+// Savings that an extractor can do without, so that what each gives can be measured. Rows don't depend on them.
+// The first three need TUB_ALIGN_VALID and native fps (TUB_ERROR_ARGUMENT otherwise).
+typedef enum tub_without {
+    TUB_WITHOUT_DECODE_ONCE = 1,    // each window decodes its frames anew, from the key frame before them
+    TUB_WITHOUT_CONVERT_ONCE = 2,   // each window converts its frames anew
+    TUB_WITHOUT_ENCODE_ONCE = 4,    // frame models: each window encodes its frames anew
+    TUB_WITHOUT_OVERLAP = 8,        // nothing is decoded while a batch is being encoded
+    TUB_WITHOUT_MIXING = 16,        // one video after another, and a batch ends with its video
+} tub_without;
+
 // All zero = defaults.
 typedef struct tub_extractor_params {
     size_t size;                // sizeof(tub_extractor_params)
@@ -43,6 +53,7 @@ typedef struct tub_extractor_params {
     int video_stream;           // as in tub_video_params
     size_t slot_memory;         // most bytes of decoded pixels (0 = 1/8 of the machine's memory, at most 512 MiB)
     tub_log log;
+    unsigned without;           // TUB_WITHOUT_... (0 = all savings are made)
 } tub_extractor_params;
 
 typedef struct tub_job {

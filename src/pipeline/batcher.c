@@ -11,11 +11,11 @@ struct tub_batcher {
     pthread_cond_t changed; // something to hand over, perhaps
     pthread_cond_t room;
     int batch, frames, capacity;
-    bool eager, starved, finished, stopped;
+    bool eager, apart, starved, finished, stopped;
     int64_t undecoded; // jobs expected whose end hasn't come
     tub_entry *line;   // a ring
     int *slots;        // `frames` for each place of the ring
-    int head, count, items;
+    int head, count, items, ends;
     tub_entry *load_entries; // what take() handed over
     int *load_slots;
 };
@@ -88,6 +88,8 @@ static bool append(tub_batcher *b, const tub_entry *entry, const int *slots)
     if (slots) {
         memcpy(b->slots + (size_t)place * (size_t)b->frames, slots, (size_t)b->frames * sizeof *slots);
         b->items++;
+    } else {
+        b->ends++;
     }
     pthread_cond_signal(&b->changed);
     return true;
@@ -129,6 +131,11 @@ void tub_batcher_starving(tub_batcher *b, bool starved)
     pthread_mutex_unlock(&b->lock);
 }
 
+void tub_batcher_keep_apart(tub_batcher *b)
+{
+    b->apart = true;
+}
+
 void tub_batcher_finish(tub_batcher *b)
 {
     set_and_tell(b, &b->finished, true);
@@ -141,7 +148,8 @@ void tub_batcher_stop(tub_batcher *b)
 
 static bool is_sealed(const tub_batcher *b)
 {
-    return b->items >= b->batch || b->count == b->capacity || b->eager || b->starved || b->undecoded == 0;
+    return b->items >= b->batch || b->count == b->capacity || b->eager || b->starved || b->undecoded == 0 ||
+           (b->apart && b->ends > 0);
 }
 
 static bool is_ready(const tub_batcher *b)
@@ -167,9 +175,13 @@ static void move_out(tub_batcher *b, tub_load *load)
                    b->slots + (size_t)b->head * (size_t)b->frames, (size_t)b->frames * sizeof *load->slots);
             load->items++;
         }
+        const bool is_end = entry->kind == TUB_ENTRY_END;
         load->entries[load->count++] = *entry;
         b->head = (b->head + 1) % b->capacity;
         b->count--;
+        b->ends -= is_end;
+        if (is_end && b->apart)
+            break;
     }
     b->items -= load->items;
 }

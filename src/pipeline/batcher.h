@@ -8,7 +8,8 @@
 //   - the line is full, or
 //   - the encoder is eager: partial batches cost nothing, or
 //   - the slot pool is starved: workers wait for slots that only the batch can give back, or
-//   - no submitted job is still being decoded, so that nothing would fill it.
+//   - no submitted job is still being decoded, so that nothing would fill it, or
+//   - videos are kept apart, and the end of one is in the line.
 //
 // The ends of videos that have no item before them in the line are handed over at once.
 //
@@ -28,6 +29,7 @@ typedef enum tub_entry_kind {
     TUB_ENTRY_FRAME = 1,        // a source frame that stands for output frames first .. first + count - 1
     TUB_ENTRY_LAST = 2,         // likewise: output frame `first`, the video's last, which only its end asked for
     TUB_ENTRY_END = 3,          // the video has ended: its reel is the device thread's from now on
+    TUB_ENTRY_AGAIN = 4,        // a frame once more, whose row nobody wants (TUB_WITHOUT_ENCODE_ONCE)
 } tub_entry_kind;
 
 typedef struct tub_entry {
@@ -53,6 +55,7 @@ void tub_batcher_expect(tub_batcher *b);            // a job comes: end() will f
 bool tub_batcher_put(tub_batcher *b, const tub_entry *entry, const int *slots);
 bool tub_batcher_end(tub_batcher *b, tub_reel *reel);
 void tub_batcher_starving(tub_batcher *b, bool starved);
+void tub_batcher_keep_apart(tub_batcher *b);        // a batch ends with its video: before threads use it
 void tub_batcher_finish(tub_batcher *b);            // no further jobs will be expected
 void tub_batcher_stop(tub_batcher *b);
 

@@ -5,6 +5,7 @@
 #include "fail.h"
 #include "frame_count.h"
 #include "frame_walk.h"
+#include "window_again.h"
 
 // One video in one worker.
 typedef struct shift {
@@ -12,6 +13,9 @@ typedef struct shift {
     tub_reel *reel;
     void *source;
     double decoded, converted; // seconds that the counters know of
+    tub_window_again *again;   // work that windows shall repeat, else NULL
+    int encodes;               // of it: how often the frame at hand is to be encoded once more
+    tub_status trouble;        // why it couldn't be repeated
 } shift;
 
 static void count_progress(shift *s)
@@ -29,7 +33,10 @@ static bool step(void *user)
     shift *s = user;
     atomic_fetch_add_explicit(&s->x->counters.frames, 1, memory_order_relaxed);
     count_progress(s);
-    return !atomic_load(&s->x->stopping);
+    if (s->again)
+        s->trouble = tub_again_frame(s->again, &s->encodes, &s->reel->error);
+    tub_extractor_stand(s->x);
+    return s->trouble == TUB_OK && !atomic_load(&s->x->stopping);
 }
 
 static void waited(void *user, double seconds)
@@ -59,7 +66,13 @@ static bool put_frame(void *user, int slot, int64_t first, int64_t count, bool l
     shift *s = user;
     tub_entry_kind kind = last ? TUB_ENTRY_LAST : TUB_ENTRY_FRAME;
     tub_entry entry = {.kind = kind, .reel = s->reel, .first = first, .count = count};
-    return put(s, &entry, &slot);
+    const tub_entry once_more = {.kind = TUB_ENTRY_AGAIN, .reel = s->reel};
+    for (int i = 0; i < s->encodes; i++)
+        tub_slot_pool_hold(s->x->pool, slot);
+    bool ok = put(s, &entry, &slot);
+    for (; ok && s->encodes > 0; s->encodes--)
+        ok = put(s, &once_more, &slot);
+    return ok;
 }
 
 static const tub_walk_sink clip_sink = {.window = put_window, .step = step, .waited = waited};
@@ -95,9 +108,13 @@ static tub_status extract(shift *s, tub_error *err)
                      .pool = x->pool,
                      .sink = x->info->per_frame ? &frame_sink : &clip_sink,
                      .user = s};
+    if (tub_again_is_asked(x->without))
+        TUB_TRY(tub_again_open(x->without, &x->sampling, x->source, s->source, s->reel->path, x->video_stream,
+                               &s->again, err));
     tub_status status = tub_walk_run(&walk, err);
     s->reel->frames = walk.frames;
-    return status;
+    tub_again_close(&s->again);
+    return s->trouble != TUB_OK ? s->trouble : status;
 }
 
 static void note_seconds(shift *s)

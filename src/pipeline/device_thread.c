@@ -79,7 +79,7 @@ static bool add_row(void *user, int64_t row, const float *values)
 static void add_item(device *d, const tub_entry *entry, const float *values)
 {
     tub_reel *reel = d->reel = entry->reel;
-    if (reel->trouble != TUB_OK)
+    if (reel->trouble != TUB_OK || entry->kind == TUB_ENTRY_AGAIN)
         return;
     tub_status status = TUB_OK;
     if (entry->kind == TUB_ENTRY_CLIP)
@@ -217,7 +217,10 @@ static void work(device *d)
     tub_error err = {0};
     while (!d->closed && take(d, &load)) {
         double seconds = 0;
-        if (load.items > 0 && encode(d, &load, &seconds, &err) != TUB_OK) {
+        tub_extractor_encoding(d->x, true);
+        tub_status status = load.items > 0 ? encode(d, &load, &seconds, &err) : TUB_OK;
+        tub_extractor_encoding(d->x, false);
+        if (status != TUB_OK) {
             tub_extractor_fail(d->x, &err);
             break;
         }

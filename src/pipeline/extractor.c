@@ -7,6 +7,7 @@
 #include "fail.h"
 #include "memory.h"
 #include "team.h"
+#include "window_again.h"
 
 enum { RESULTS = 32, CHUNK_ROWS = 64, CHUNK_BYTES = 256 * 1024 };
 
@@ -43,6 +44,26 @@ void tub_extractor_fail(tub_extractor *x, const tub_error *error)
     x->failed = true;
     pthread_mutex_unlock(&x->lock);
     stop_decoding(x);
+}
+
+void tub_extractor_encoding(tub_extractor *x, bool encoding)
+{
+    if (!(x->without & TUB_WITHOUT_OVERLAP))
+        return;
+    pthread_mutex_lock(&x->lock);
+    x->encoding = encoding;
+    pthread_cond_broadcast(&x->encoded);
+    pthread_mutex_unlock(&x->lock);
+}
+
+void tub_extractor_stand(tub_extractor *x)
+{
+    if (!(x->without & TUB_WITHOUT_OVERLAP))
+        return;
+    pthread_mutex_lock(&x->lock);
+    while (x->encoding)
+        pthread_cond_wait(&x->encoded, &x->lock);
+    pthread_mutex_unlock(&x->lock);
 }
 
 void tub_extractor_cancel(tub_extractor *x)
@@ -106,7 +127,11 @@ static tub_status resolve(tub_extractor *x, const tub_extractor_params *params, 
         asked.clip_length = x->info->frames;
     TUB_TRY(tub_sampling_resolve(&asked, x->info->clip_length, &x->sampling, err));
     TUB_TRY(check_clip(x->info, &x->sampling, err));
-    TUB_TRY(tub_resource_plan_make(x->info, &x->sampling, params, tub_usable_processors(), tub_usable_memory(),
+    TUB_TRY(tub_again_check(x->without, &x->sampling, err));
+    tub_extractor_params planned = *params;
+    if (x->without & TUB_WITHOUT_MIXING)
+        planned.decode_threads = 1;
+    TUB_TRY(tub_resource_plan_make(x->info, &x->sampling, &planned, tub_usable_processors(), tub_usable_memory(),
                                    &x->plan, err));
     if (x->plan.workers < x->plan.asked_workers)
         tub_inform(&x->log, "the slot memory allows %d videos at once instead of %d", x->plan.workers,
@@ -127,6 +152,8 @@ static tub_status build(tub_extractor *x, const tub_extractor_params *params, tu
     x->chunk_rows = choose_chunk_rows(info->dim);
     TUB_TRY(tub_slot_pool_open(x->plan.slots, x->plan.slot_bytes, &x->pool, err));
     TUB_TRY(tub_batcher_open(info->batch, x->plan.ready, info->frames, info->eager, &x->batcher, err));
+    if (x->without & TUB_WITHOUT_MIXING)
+        tub_batcher_keep_apart(x->batcher);
     tub_slot_pool_watch(x->pool, starving, x->batcher);
     x->jobs = tub_queue_create((size_t)x->plan.jobs, sizeof(tub_reel *));
     x->results = tub_queue_create(RESULTS, sizeof(tub_result));
@@ -153,11 +180,13 @@ tub_status tub_extractor_open_source(tub_encoder *encoder, const tub_extractor_p
     if (!x)
         return tub_fail_memory(err, "an extractor");
     pthread_mutex_init(&x->lock, NULL);
+    pthread_cond_init(&x->encoded, NULL);
     x->encoder = encoder;
     x->info = tub_encoder_get_info(encoder);
     x->source = source;
     x->log = p->log;
     x->video_stream = p->video_stream;
+    x->without = p->without;
     tub_status status = build(x, p, err);
     if (status != TUB_OK)
         tub_extractor_close(&x);
@@ -286,6 +315,7 @@ void tub_extractor_close(tub_extractor **extractor)
     tub_batcher_close(&x->batcher);
     tub_slot_pool_close(&x->pool);
     tub_free(x->workers);
+    pthread_cond_destroy(&x->encoded);
     pthread_mutex_destroy(&x->lock);
     tub_free(x);
     *extractor = NULL;

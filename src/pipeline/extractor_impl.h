@@ -77,6 +77,7 @@ struct tub_extractor {
     tub_sampling sampling;
     tub_log log;
     int video_stream;
+    unsigned without;
     tub_resource_plan plan;
     int chunk_rows;                 // most rows of one result
     tub_counters counters;
@@ -92,10 +93,12 @@ struct tub_extractor {
     bool device_started;
     atomic_bool stopping, cancelled;
 
-    pthread_mutex_t lock;           // the three below
+    pthread_mutex_t lock;           // the five below
     tub_reel *reels;
     tub_error failure;              // of the device
     bool failed;
+    bool encoding;                  // TUB_WITHOUT_OVERLAP: workers stand meanwhile
+    pthread_cond_t encoded;
 
     // the caller's thread
     int64_t submitted, delivered;
@@ -112,6 +115,11 @@ void tub_reel_release(tub_extractor *x, tub_reel *reel);
 
 // The device failed: everything stops, receive() tells `error` after what was sent before.
 void tub_extractor_fail(tub_extractor *x, const tub_error *error);
+
+// TUB_WITHOUT_OVERLAP: the device thread begins or ends with a batch; a worker waits until none is being encoded. Nobody
+// waits for a worker that stands here: the device thread has all that it needs.
+void tub_extractor_encoding(tub_extractor *x, bool encoding);
+void tub_extractor_stand(tub_extractor *x);
 
 void tub_count_seconds(_Atomic int64_t *counter, double seconds);
 
