@@ -1,137 +1,12 @@
 #include "arguments.h"
 
-#include <errno.h>
-#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "cli.h"
-
-// A whole number of digits alone: no sign, no blanks, no hexadecimal.
-static bool whole_number(const char *text, const char **end, int64_t *out)
-{
-    if (*text < '0' || *text > '9')
-        return false;
-    char *after;
-    errno = 0;
-    long long n = strtoll(text, &after, 10);
-    *out = n;
-    *end = after;
-    return errno == 0;
-}
-
-static bool real_number(const char *text, const char **end, double *out)
-{
-    if (!*text || !strchr("+-.0123456789", *text))
-        return false;
-    char *after;
-    *out = strtod(text, &after);
-    *end = after;
-    return after != text && isfinite(*out) && !memchr(text, 'x', (size_t)(after - text));
-}
-
-static int refuse_value(const option_row *row, const char *text, const char *wanted)
-{
-    return cli_refuse(CLI_USAGE, "--%s %s: expected %s", row->name, text, wanted);
-}
-
-static int take_number(const option_row *row, const char *text, cli_value *out)
-{
-    const char *end;
-    if (row->kind == KIND_AUTO && !strcmp(text, "auto")) {
-        out->number = 0;
-        return CLI_OK;
-    }
-    if (whole_number(text, &end, &out->number) && !*end && out->number >= row->least && out->number <= row->most)
-        return CLI_OK;
-    return cli_refuse(CLI_USAGE, "--%s %s: expected a whole number from %lld to %lld%s", row->name, text,
-                      (long long)row->least, (long long)row->most, row->kind == KIND_AUTO ? ", or auto" : "");
-}
-
-static int take_rate(const option_row *row, const char *text, cli_value *out)
-{
-    const char *end;
-    out->rate = 0;
-    if (!strcmp(text, "native"))
-        return CLI_OK;
-    if (real_number(text, &end, &out->rate) && !*end && out->rate > 0 && out->rate <= (double)row->most)
-        return CLI_OK;
-    return cli_refuse(CLI_USAGE, "--%s %s: expected native, or a number above 0, at most %lld", row->name, text,
-                      (long long)row->most);
-}
-
-static int take_size(const option_row *row, const char *text, cli_value *out)
-{
-    int64_t height, width;
-    const char *end;
-    if (whole_number(text, &end, &height) && *end == 'x' && whole_number(end + 1, &end, &width) && !*end &&
-        height >= row->least && height <= row->most && width >= row->least && width <= row->most) {
-        out->height = (int)height;
-        out->width = (int)width;
-        return CLI_OK;
-    }
-    return cli_refuse(CLI_USAGE, "--%s %s: expected HEIGHTxWIDTH, as 224x224, each from %lld to %lld", row->name, text,
-                      (long long)row->least, (long long)row->most);
-}
-
-static int take_triple(const option_row *row, const char *text, cli_value *out)
-{
-    const char *at = text;
-    for (int i = 0; i < 3; i++) {
-        double x;
-        if (!real_number(at, &at, &x) || *at != (i < 2 ? ',' : '\0') || (row->kind == KIND_POSITIVES && (float)x <= 0))
-            return refuse_value(row, text,
-                                row->kind == KIND_POSITIVES ? "three numbers above 0, as 0.229,0.224,0.225"
-                                                            : "three numbers, as 0.485,0.456,0.406");
-        out->triple[i] = (float)x;
-        at++;
-    }
-    return CLI_OK;
-}
-
-static int take_choice(const option_row *row, const char *text)
-{
-    char words[128];
-    const char *names[16];
-    size_t count = 0;
-    snprintf(words, sizeof words, "%s", row->value);
-    for (char *rest = NULL, *word = strtok_r(words, "|", &rest); word; word = strtok_r(NULL, "|", &rest)) {
-        if (!strcmp(word, text))
-            return CLI_OK;
-        if (count < sizeof names / sizeof *names)
-            names[count++] = word;
-    }
-    const char *near = cli_nearest(text, names, count), *hidden = strstr(row->value, "||");
-    int shown = (int)(hidden ? (size_t)(hidden - row->value) : strlen(row->value));
-    if (near)
-        return cli_refuse(CLI_USAGE, "--%s %s: did you mean %s? (%.*s)", row->name, text, near, shown, row->value);
-    return cli_refuse(CLI_USAGE, "--%s %s: expected %.*s", row->name, text, shown, row->value);
-}
-
-static int take_value(const option_row *row, const char *text, cli_value *out)
-{
-    out->text = text;
-    switch (row->kind) {
-    case KIND_NUMBER:
-    case KIND_AUTO:
-        return take_number(row, text, out);
-    case KIND_RATE:
-        return take_rate(row, text, out);
-    case KIND_SIZE:
-        return take_size(row, text, out);
-    case KIND_TRIPLE:
-    case KIND_POSITIVES:
-        return take_triple(row, text, out);
-    case KIND_CHOICE:
-        return take_choice(row, text);
-    case KIND_TEXT:
-        return *text ? CLI_OK : cli_refuse(CLI_USAGE, "--%s needs a value that isn't empty", row->name);
-    case KIND_FLAG:
-        break;
-    }
-    return CLI_OK;
-}
+#include "option_value.h"
+#include "settings_layers.h"
 
 static int unknown_option(const cli_verb *verb, const char *name, size_t length)
 {
@@ -142,17 +17,31 @@ static int unknown_option(const cli_verb *verb, const char *name, size_t length)
     if (elsewhere)
         return cli_refuse(CLI_USAGE, "tubelet %s takes no --%s; see tubelet %s --help", verb->name, elsewhere->name,
                           verb->name);
-    const char *names[OPTION_COUNT];
-    size_t count = 0;
-    for (size_t i = 0; cli_option_at(i); i++)
-        if ((cli_option_at(i)->verbs & verb->bit) && count < OPTION_COUNT)
-            names[count++] = cli_option_at(i)->name;
     char typed[64];
     snprintf(typed, sizeof typed, "%.*s", (int)length, name);
-    const char *near = cli_nearest(typed, names, count);
+    const char *near = cli_option_nearest(typed, verb->bit);
     if (near)
         return cli_refuse(CLI_USAGE, "unknown option --%s: did you mean --%s?", typed, near);
     return cli_refuse(CLI_USAGE, "unknown option --%s; see tubelet %s --help", typed, verb->name);
+}
+
+// "--no-recursive": takes back what a file or the environment sets.
+static const option_row *negated(const cli_verb *verb, const char *name, size_t length)
+{
+    static const char no[] = "no-";
+    const size_t skipped = sizeof no - 1;
+    if (length <= skipped || strncmp(name, no, skipped))
+        return NULL;
+    const option_row *row = cli_option_find(name + skipped, length - skipped, verb->bit);
+    return row && row->kind == KIND_FLAG ? row : NULL;
+}
+
+static int take_flag(cli_arguments *out, const option_row *row, const char *text, const char *equals)
+{
+    if (equals)
+        return cli_refuse(CLI_USAGE, "--%s%s takes no value", text ? "" : "no-", row->name);
+    out->value[row->id] = (cli_value){.text = text, .source = CLI_COMMAND_LINE};
+    return CLI_OK;
 }
 
 // One option at argv[*i]; *i moves on when its argument is the next word.
@@ -162,18 +51,20 @@ static int take_option(cli_arguments *out, int *i)
     const char *equals = strchr(name, '=');
     size_t length = equals ? (size_t)(equals - name) : strlen(name);
     const option_row *row = cli_option_find(name, length, out->verb->bit);
+    const option_row *taken_back = row ? NULL : negated(out->verb, name, length);
+    if (taken_back)
+        return take_flag(out, taken_back, NULL, equals);
     if (!row)
         return unknown_option(out->verb, name, length);
-    if (row->kind == KIND_FLAG) {
-        if (equals)
-            return cli_refuse(CLI_USAGE, "--%s takes no value", row->name);
-        out->value[row->id].text = "";
-        return CLI_OK;
-    }
+    if (row->kind == KIND_FLAG)
+        return take_flag(out, row, "", equals);
     if (!equals && *i + 1 >= out->argc)
         return cli_refuse(CLI_USAGE, "--%s needs a value: %s", row->name, row->value);
     const char *text = equals ? equals + 1 : out->argv[++*i];
-    return take_value(row, text, &out->value[row->id]);
+    char where[64];
+    snprintf(where, sizeof where, "--%s", row->name);
+    out->value[row->id].source = CLI_COMMAND_LINE;
+    return cli_take_value(row, where, text, &out->value[row->id]);
 }
 
 static int check_operands(const cli_arguments *args)
@@ -190,14 +81,12 @@ static int check_operands(const cli_arguments *args)
     return CLI_OK;
 }
 
-int cli_parse(const cli_verb *verb, int argc, char **argv, cli_arguments *out)
+// The command line alone.
+static int take_words(cli_arguments *out)
 {
-    *out = (cli_arguments){.verb = verb, .argc = argc, .argv = argv};
-    out->operands = calloc((size_t)argc, sizeof *out->operands);
-    if (!out->operands)
-        return cli_refuse(CLI_FATAL, "out of memory");
+    char **argv = out->argv;
     bool options = true;
-    for (int i = 2; i < argc; i++) {
+    for (int i = 2; i < out->argc; i++) {
         int code = CLI_OK;
         if (options && !strcmp(argv[i], "--"))
             options = false;
@@ -212,11 +101,25 @@ int cli_parse(const cli_verb *verb, int argc, char **argv, cli_arguments *out)
         if (code != CLI_OK)
             return code;
     }
-    return cli_given(out, OPTION_HELP) ? CLI_OK : check_operands(out);
+    return CLI_OK;
+}
+
+int cli_parse(const cli_verb *verb, int argc, char **argv, cli_arguments *out)
+{
+    *out = (cli_arguments){.verb = verb, .argc = argc, .argv = argv};
+    out->operands = calloc((size_t)argc, sizeof *out->operands);
+    if (!out->operands)
+        return cli_refuse(CLI_FATAL, "out of memory");
+    int code = take_words(out);
+    if (code != CLI_OK || cli_given(out, OPTION_HELP))
+        return code;
+    code = cli_read_layers(out);
+    return code != CLI_OK || cli_given(out, OPTION_PRINT_CONFIG) ? code : check_operands(out);
 }
 
 void cli_arguments_finish(cli_arguments *args)
 {
+    cli_forget_layers(args);
     free(args->operands);
     args->operands = NULL;
 }

@@ -31,6 +31,9 @@ typedef struct cli_verb {
 
 // The i-th verb, NULL past the last.
 const cli_verb *cli_verb_at(size_t i);
+// By name; NULL if there is none. The verb that a mistyped name most likely means; NULL when none is near.
+const cli_verb *cli_verb_find(const char *name);
+const char *cli_verb_nearest(const char *name);
 
 int cli_extract(const cli_arguments *args);
 int cli_embed(const cli_arguments *args);
@@ -41,6 +44,8 @@ int cli_bench(const cli_arguments *args);
 int cli_convert(const cli_arguments *args);
 int cli_models(const cli_arguments *args);
 int cli_info(const cli_arguments *args);
+int cli_completion(const cli_arguments *args);
+int cli_man(const cli_arguments *args);
 
 // The exit code that a status means.
 int cli_exit_code(tub_status status);
@@ -52,6 +57,10 @@ int cli_refuse(int code, const char *format, ...) __attribute__((format(printf, 
 // Help: the list of verbs, one verb.
 void cli_print_overview(void);
 void cli_print_help(const cli_verb *verb);
+// What --print-config says: each setting of the verb and where it comes from.
+void cli_print_config(const cli_arguments *args);
+// "stride = 8 (tubelet.conf:3), ...": the settings that the command line doesn't show, to be freed; NULL: there are none.
+char *cli_settings_elsewhere(const cli_arguments *args);
 
 // Seconds of the monotonic clock.
 double cli_now(void);

@@ -28,6 +28,8 @@ static const cli_verb verbs[] = {
     {"info", VERB_INFO, "MODEL", "what a model is: sizes, input, feature, preprocessing, cost, memory",
      "MODEL: a checkpoint folder or file, org/name in the Hugging Face cache, or a .onnx or .xml file.", 1, 1,
      cli_info},
+    {"completion", VERB_COMPLETION, "SHELL", "the completion script of bash, zsh or fish", NULL, 1, 1, cli_completion},
+    {"man", VERB_MAN, "", "the manual page, for man -l -", NULL, 0, 0, cli_man},
 };
 
 const cli_verb *cli_verb_at(size_t i)
@@ -35,7 +37,7 @@ const cli_verb *cli_verb_at(size_t i)
     return i < sizeof verbs / sizeof *verbs ? &verbs[i] : NULL;
 }
 
-static const cli_verb *find_verb(const char *name)
+const cli_verb *cli_verb_find(const char *name)
 {
     for (size_t i = 0; cli_verb_at(i); i++)
         if (!strcmp(verbs[i].name, name))
@@ -43,13 +45,18 @@ static const cli_verb *find_verb(const char *name)
     return NULL;
 }
 
-static int unknown_verb(const char *name)
+const char *cli_verb_nearest(const char *name)
 {
     const char *names[sizeof verbs / sizeof *verbs];
     size_t count = 0;
     for (; cli_verb_at(count); count++)
         names[count] = verbs[count].name;
-    const char *near = cli_nearest(name, names, count);
+    return cli_nearest(name, names, count);
+}
+
+static int unknown_verb(const char *name)
+{
+    const char *near = cli_verb_nearest(name);
     if (near)
         return cli_refuse(CLI_USAGE, "unknown verb %s: did you mean %s?", name, near);
     return cli_refuse(CLI_USAGE, "unknown verb %s; tubelet --help lists the verbs", name);
@@ -61,6 +68,8 @@ static int run_verb(const cli_verb *verb, int argc, char **argv)
     int code = cli_parse(verb, argc, argv, &args);
     if (code == CLI_OK && cli_given(&args, OPTION_HELP))
         cli_print_help(verb);
+    else if (code == CLI_OK && cli_given(&args, OPTION_PRINT_CONFIG))
+        cli_print_config(&args);
     else if (code == CLI_OK)
         code = verb->run(&args);
     cli_arguments_finish(&args);
@@ -81,7 +90,7 @@ static int run(int argc, char **argv)
     bool help = !strcmp(word, "help");
     if (argc < 2)
         return cli_refuse(CLI_USAGE, "no verb given; tubelet --help lists them");
-    const cli_verb *verb = find_verb(help ? argv[2] : word);
+    const cli_verb *verb = cli_verb_find(help ? argv[2] : word);
     if (!verb)
         return unknown_verb(help ? argv[2] : word);
     if (!help)

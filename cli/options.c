@@ -2,6 +2,8 @@
 
 #include <string.h>
 
+#include "cli.h"
+
 enum {
     E = VERB_EXTRACT,
     M = VERB_EMBED,
@@ -100,7 +102,12 @@ static const option_row rows[] = {
      "results as JSON on stdout, one object a line"},
     {OPTION_DRY_RUN, E, "run", "dry-run", KIND_FLAG, NULL, 0, 0, "say what would be done; write nothing"},
     {OPTION_VERBOSE, E | M | B | N, "run", "verbose", KIND_FLAG, NULL, 0, 0, "also what is only information"},
-    {OPTION_HELP, E | M | F | P | I | L | B | C | N, "run", "help", KIND_FLAG, NULL, 0, 0, "this text"},
+
+    {OPTION_CONFIG, EVERY_VERB, "all", "config", KIND_TEXT, "FILE", 0, 0,
+     "settings in the place of ./tubelet.conf; none: of no file"},
+    {OPTION_PRINT_CONFIG, EVERY_VERB, "all", "print-config", KIND_FLAG, NULL, 0, 0,
+     "say each setting and where it comes from"},
+    {OPTION_HELP, EVERY_VERB, "all", "help", KIND_FLAG, NULL, 0, 0, "this text"},
 };
 
 const option_row *cli_option_at(size_t i)
@@ -114,6 +121,16 @@ const option_row *cli_option_find(const char *name, size_t length, unsigned verb
         if ((rows[i].verbs & verb) && strlen(rows[i].name) == length && !memcmp(rows[i].name, name, length))
             return &rows[i];
     return NULL;
+}
+
+const char *cli_option_nearest(const char *name, unsigned verbs)
+{
+    const char *names[sizeof rows / sizeof *rows];
+    size_t count = 0;
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
+        if (rows[i].verbs & verbs)
+            names[count++] = rows[i].name;
+    return cli_nearest(name, names, count);
 }
 
 const char *cli_option_refusal(const char *name, size_t length)

@@ -15,7 +15,12 @@ enum {
     VERB_BENCH = 64,
     VERB_CONVERT = 128,
     VERB_INFO = 256,
+    VERB_COMPLETION = 1 << 20,
+    VERB_MAN = 1 << 21,
 };
+
+// Of options that every verb takes.
+#define EVERY_VERB (~0u)
 
 typedef enum option_id {
     OPTION_MODEL,
@@ -64,6 +69,8 @@ typedef enum option_id {
     OPTION_JSON,
     OPTION_DRY_RUN,
     OPTION_VERBOSE,
+    OPTION_CONFIG,
+    OPTION_PRINT_CONFIG,
     OPTION_HELP,
     OPTION_COUNT,
 } option_id;
@@ -95,6 +102,8 @@ typedef struct option_row {
 const option_row *cli_option_at(size_t i);
 // The row of an option (name without dashes, `length` characters) for a verb; NULL if the verb has none of that name.
 const option_row *cli_option_find(const char *name, size_t length, unsigned verb);
+// The name that a mistyped one most likely means among the options of `verbs`; NULL when none is near.
+const char *cli_option_nearest(const char *name, unsigned verbs);
 // Why an option of the contract is not in this build; NULL if there is nothing to say.
 const char *cli_option_refusal(const char *name, size_t length);
 

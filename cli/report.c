@@ -160,6 +160,10 @@ void cli_report_start(cli_report *r, const tub_encoder_info *info, const tub_sam
             info->dim);
     cli_say(r->text, "[R%d] %zu videos: %zu to do, %zu done, %zu failed before", r->rank, r->videos, r->todo,
             r->done_before, r->failed_before);
+    char *settings = cli_settings_elsewhere(r->args);
+    if (settings)
+        cli_say(r->text, "[R%d] settings: %s", r->rank, settings);
+    free(settings);
     r->stated_bytes_per_row *= sampling->stride;
     r->began = r->last_line = cli_now();
 }

@@ -50,3 +50,24 @@ function(tubelet_library)
   install(TARGETS tubelet_shared tubelet_static)
   install(DIRECTORY include/tubelet DESTINATION include)
 endfunction()
+
+# The manual page and the completion scripts, which the command writes from its own tables.
+function(tubelet_documents)
+  set(folder ${PROJECT_BINARY_DIR}/documents)
+  set(files "")
+  foreach(entry "tubelet.1:man" "tubelet.bash:completion bash" "_tubelet:completion zsh" "tubelet.fish:completion fish")
+    string(REGEX MATCH "^[^:]*" name ${entry})
+    string(REGEX REPLACE "^[^:]*:" "" words ${entry})
+    separate_arguments(words)
+    add_custom_command(OUTPUT ${folder}/${name}
+      COMMAND ${CMAKE_COMMAND} -E make_directory ${folder}
+      COMMAND $<TARGET_FILE:tubelet_command> ${words} --config none > ${folder}/${name}
+      DEPENDS tubelet_command VERBATIM)
+    list(APPEND files ${folder}/${name})
+  endforeach()
+  add_custom_target(tubelet_documents ALL DEPENDS ${files})
+  install(FILES ${folder}/tubelet.1 DESTINATION share/man/man1)
+  install(FILES ${folder}/tubelet.bash DESTINATION share/bash-completion/completions RENAME tubelet)
+  install(FILES ${folder}/_tubelet DESTINATION share/zsh/site-functions)
+  install(FILES ${folder}/tubelet.fish DESTINATION share/fish/vendor_completions.d)
+endfunction()
