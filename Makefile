@@ -5,7 +5,7 @@ CONFIGURE = cmake -S . -G Ninja
 PIPELINE_TESTS = $(basename $(notdir $(wildcard tests/pipeline/test_*.c)))
 JOBS = $(shell nproc)
 
-.PHONY: all dependencies deps-openvino everything demo test check-sanitizers check-asan check-tsan docs-models install format clean
+.PHONY: all dependencies deps-openvino everything demo test check-sanitizers check-asan check-tsan docs-models docs-presets install format clean
 
 all: $(BUILD)/build.ninja
 	cmake --build $(BUILD) --target tubelet_command tubelet_shared
@@ -45,6 +45,10 @@ check-tsan: dependencies
 # docs/models.md, after a family or a size has changed.
 docs-models: all
 	$(BUILD)/tubelet models --markdown >docs/models.md
+
+# docs/presets.md, after a preset has changed.
+docs-presets: all
+	$(BUILD)/tubelet presets --markdown >docs/presets.md
 
 install: everything
 	cmake --install $(BUILD) --prefix $(PREFIX)

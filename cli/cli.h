@@ -46,6 +46,7 @@ int cli_models(const cli_arguments *args);
 int cli_info(const cli_arguments *args);
 int cli_completion(const cli_arguments *args);
 int cli_man(const cli_arguments *args);
+int cli_presets(const cli_arguments *args);
 
 // The exit code that a status means.
 int cli_exit_code(tub_status status);

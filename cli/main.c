@@ -30,6 +30,8 @@ static const cli_verb verbs[] = {
      cli_info},
     {"completion", VERB_COMPLETION, "SHELL", "the completion script of bash, zsh or fish", NULL, 1, 1, cli_completion},
     {"man", VERB_MAN, "", "the manual page, for man -l -", NULL, 0, 0, cli_man},
+    {"presets", VERB_PRESETS, "", "data sets' settings for --preset, and where their numbers stand", NULL, 0, 0,
+     cli_presets},
 };
 
 const cli_verb *cli_verb_at(size_t i)

@@ -17,6 +17,7 @@ enum {
     VERB_INFO = 256,
     VERB_COMPLETION = 1 << 20,
     VERB_MAN = 1 << 21,
+    VERB_PRESETS = 1 << 12,
 };
 
 // Of options that every verb takes.

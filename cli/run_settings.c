@@ -12,17 +12,13 @@ static int read_preset(const cli_arguments *args, const tub_preset **out)
     if (!name || *out)
         return CLI_OK;
     const char *names[64];
-    char list[512] = "";
     size_t count = 0;
-    for (; count < 64 && tub_preset_at(count); count++) {
+    for (; count < 64 && tub_preset_at(count); count++)
         names[count] = tub_preset_at(count)->name;
-        size_t used = strlen(list);
-        snprintf(list + used, sizeof list - used, "%s%s", count ? ", " : "", names[count]);
-    }
     const char *near = cli_nearest(name, names, count);
     if (near)
         return cli_refuse(CLI_USAGE, "--preset %s: did you mean %s?", name, near);
-    return cli_refuse(CLI_USAGE, "--preset %s: there is no such preset; known: %s", name, list);
+    return cli_refuse(CLI_USAGE, "--preset %s: there is no such preset; tubelet presets lists them", name);
 }
 
 // Precisions that only other devices have are the device's refusal, not a matter of usage.

@@ -17,6 +17,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <tubelet/layout.h>
 #include <tubelet/status.h>
 #include <tubelet/transform.h>
 
@@ -47,16 +48,32 @@ TUB_API int64_t tub_sampling_rows(const tub_sampling *s, int64_t frames);
 // The source frame indices of row `row` of a video of `frames` frames: clip_length values into `out`.
 TUB_API void tub_sampling_clip(const tub_sampling *s, int64_t frames, int64_t row, int64_t *out);
 
+// Where rows stand in time, in the words of those who read them: row i stands at frame i * stride + offset of the
+// (resampled) video. OpenTAD calls the two feature_stride and offset_frames; ActionFormer feat_stride and num_frames,
+// whose half is the offset.
+//   valid, backpad   offset W/2 (the last row of backpad may stand before its place)
+//   center           offset S/2, rounded down
+typedef struct tub_grid {
+    double stride, offset, num_frames;
+} tub_grid;
+// `s` is resolved. Thread-safety: safe.
+TUB_API void tub_sampling_grid(const tub_sampling *s, tub_grid *out);
+
 // "valid", "center", "backpad"; and back (TUB_ERROR_ARGUMENT for another name, listing these).
 TUB_API const char *tub_align_name(tub_align align);
 TUB_API tub_status tub_align_parse(const char *name, tub_align *out, tub_error *err);
 
-// A data set's settings. The four bare names (thumos, fineaction, hacs, charades) are the original script's.
+// A data set's settings. The four bare names (thumos, fineaction, hacs, charades) are the original script's; a
+// `data-set/feature-set` is a published one, with what its consumers' configurations say of it.
 typedef struct tub_preset {
     const char *name;
     const char *summary;        // one line for lists
     tub_sampling sampling;
     tub_transform_options transform;
+    tub_layout layout;          // names and containers as its consumers read them
+    int dim;                    // C of the published features, 0 = any; what yours have is the model's
+    int max_length;             // rows that the consumers' models take at most, or resize to; 0 = not said
+    const char *reference;      // where the numbers stand
 } tub_preset;
 
 // The i-th preset, NULL past the last. Static memory. Thread-safety: safe.

@@ -9,6 +9,7 @@
 //   extractor.h   many videos through one encoder
 //   dataset.h     a folder of videos into a folder of features
 //   npy.h         arrays in files
+//   layout.h      names and containers of feature files
 //
 // Every params struct begins with `size_t size`; all else zero means defaults. open/close allocate and free. The
 // library never prints, exits, aborts or changes process state.
@@ -19,6 +20,7 @@
 #include <tubelet/dataset.h>
 #include <tubelet/encoder.h>
 #include <tubelet/extractor.h>
+#include <tubelet/layout.h>
 #include <tubelet/npy.h>
 #include <tubelet/sampling.h>
 #include <tubelet/status.h>

@@ -67,6 +67,13 @@ void tub_sampling_clip(const tub_sampling *s, int64_t frames, int64_t row, int64
     }
 }
 
+void tub_sampling_grid(const tub_sampling *s, tub_grid *out)
+{
+    out->stride = s->stride;
+    out->offset = s->align == TUB_ALIGN_CENTER ? s->stride / 2 : (double)span(s) / 2;
+    out->num_frames = 2 * out->offset;
+}
+
 const char *tub_align_name(tub_align align)
 {
     return (int)align >= TUB_ALIGN_VALID && (int)align <= TUB_ALIGN_BACKPAD ? align_names[align] : "unknown";

@@ -77,18 +77,20 @@ static json_t *settings_json(const tub_encoder_info *info, const tub_sampling *s
     return out;
 }
 
-// What ActionFormer calls feat_stride and num_frames, and OpenTAD feature_stride and offset_frames: row i stands at
-// frame i * feat_stride + offset_frames.
+static json_t *whole_or_real(double value)
+{
+    return floor(value) == value ? json_integer((json_int_t)value) : json_real(value);
+}
+
+// In the words of ActionFormer (feat_stride, num_frames, input_dim, default_fps) and of OpenTAD (feature_stride,
+// offset_frames, in_channels, fps).
 static json_t *consumers_json(const tub_encoder_info *info, const tub_sampling *s)
 {
-    int span = (s->clip_length - 1) * s->interval + 1;
-    bool centred = s->align == TUB_ALIGN_CENTER;
-    double offset = centred ? s->stride / 2 : span / 2.0;
-    json_t *out = json_pack("{s:i, s:i, s:i, s:o}", "feat_stride", s->stride, "num_frames", centred ? s->stride : span,
-                            "input_dim", info->dim, "fps", fps_json(s->fps, NULL));
-    json_object_set_new(out, "offset_frames",
-                        floor(offset) == offset ? json_integer((json_int_t)offset) : json_real(offset));
-    return out;
+    tub_grid grid;
+    tub_sampling_grid(s, &grid);
+    return json_pack("{s:o, s:o, s:o, s:i, s:o}", "feat_stride", whole_or_real(grid.stride), "num_frames",
+                     whole_or_real(grid.num_frames), "offset_frames", whole_or_real(grid.offset), "input_dim",
+                     info->dim, "fps", fps_json(s->fps, NULL));
 }
 
 tub_status tub_settings_make(const tub_encoder_info *info, const tub_run_params *params, tub_settings *out,

@@ -130,8 +130,30 @@ static void test_presets(void **state)
         assert_true(strlen(p->summary) > 0 && strlen(p->summary) <= 80);
         assert_int_equal(tub_sampling_resolve(&p->sampling, 0, &s, NULL), TUB_OK);
         assert_memory_equal(&s, &p->sampling, sizeof s);
+        assert_int_equal(tub_layout_check(&p->layout, NULL), TUB_OK);
+        assert_true(strlen(p->reference) > 0 && !strchr(p->reference, '|') && !strchr(p->reference, '*'));
     }
     assert_true(count > 4);
+}
+
+// Row i of every alignment stands in the middle of its window, but for the padded last row of backpad.
+static void test_grid(void **state)
+{
+    (void)state;
+    for (int align = TUB_ALIGN_VALID; align <= TUB_ALIGN_BACKPAD; align++)
+        for (int stride = 1; stride < 18; stride += 3)
+            for (int interval = 1; interval < 4; interval++) {
+                const tub_sampling asked = {.clip_length = 8, .stride = stride, .interval = interval, .align = (tub_align)align};
+                tub_sampling s;
+                assert_int_equal(tub_sampling_resolve(&asked, 0, &s, NULL), TUB_OK);
+                tub_grid grid;
+                tub_sampling_grid(&s, &grid);
+                assert_true(grid.num_frames == 2 * grid.offset);
+                int64_t frames[8], row = 9;
+                tub_sampling_clip(&s, 1000, row, frames);
+                double middle = align == TUB_ALIGN_CENTER ? (double)frames[4] : ((double)frames[0] + (double)frames[7] + 1) / 2;
+                assert_true((double)row * grid.stride + grid.offset == middle);
+            }
 }
 
 static void test_window_mean(void **state)
@@ -158,6 +180,7 @@ int main(void)
         cmocka_unit_test(test_short_video_repeats_its_last_frame),
         cmocka_unit_test(test_names),
         cmocka_unit_test(test_presets),
+        cmocka_unit_test(test_grid),
         cmocka_unit_test(test_window_mean),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
