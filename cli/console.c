@@ -12,6 +12,7 @@
 #include "cli.h"
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+static bool held;        // lines are left in the buffers
 static bool shown;       // a status line stands on the terminal
 static int stdout_error; // the errno of the first failed write
 
@@ -30,12 +31,11 @@ static bool has_colour(FILE *to)
 
 static void put_text(FILE *to, const char *text)
 {
-    bool colour = has_colour(to);
     for (const char *c = text; *c; c++) {
         if (*c == *CLI_RED || *c == *CLI_PLAIN)
-            fputs(!colour ? "" : *c == *CLI_RED ? "\033[31m" : "\033[0m", to);
+            fputs(!has_colour(to) ? "" : *c == *CLI_RED ? "\033[31m" : "\033[0m", to);
         else
-            fputc((unsigned char)*c < 0x20 || *c == 0x7f ? '?' : *c, to);
+            putc_unlocked((unsigned char)*c < 0x20 || *c == 0x7f ? '?' : *c, to);
     }
 }
 
@@ -56,9 +56,21 @@ static void say(FILE *to, const char *prefix, const char *format, va_list argume
     fputs(prefix, to);
     put_text(to, text);
     fputc('\n', to);
-    flush(to);
+    if (!held)
+        flush(to);
     pthread_mutex_unlock(&lock);
     free(text);
+}
+
+void cli_hold_lines(bool hold)
+{
+    pthread_mutex_lock(&lock);
+    held = hold;
+    if (!held) {
+        flush(stdout);
+        flush(stderr);
+    }
+    pthread_mutex_unlock(&lock);
 }
 
 void cli_say(FILE *to, const char *format, ...)

@@ -14,6 +14,9 @@
 // One line. Control characters (of file names, say) are shown as '?'.
 void cli_say(FILE *to, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
+// While held, lines are written when there are many, not one by one.
+void cli_hold_lines(bool hold);
+
 // Shows `text` as the status line on stderr, cut to the terminal's width; "" takes it away.
 void cli_status_line(const char *text);
 // Whether stderr is a terminal that can show one, and its width.

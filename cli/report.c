@@ -119,11 +119,13 @@ static void plan_item(const cli_report *r, const tub_item *item)
 
 void cli_report_plan(const cli_report *r, const tub_dataset *dataset)
 {
+    cli_hold_lines(true);
     for (size_t i = 0; i < r->videos; i++) {
         tub_item item;
         tub_dataset_item(dataset, i, &item);
         plan_item(r, &item);
     }
+    cli_hold_lines(false);
     cli_say(r->text,
             "[R%d] shard %d/%d (from: %s): %zu videos: %zu to do (%.1f MB), %zu done, %zu failed before; nothing was "
             "written",

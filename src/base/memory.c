@@ -5,7 +5,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { ALIGNMENT = 64 };
+enum {
+    ALIGNMENT = 64,
+    LARGE = 1 << 18, // zeroed pages come from the system from here on
+    TEXTS = 1 << 14, // texts share blocks of so many bytes
+};
 
 bool tub_size_mul(size_t a, size_t b, size_t *out)
 {
@@ -85,28 +89,61 @@ void tub_arena_init(tub_arena *arena)
     *arena = (tub_arena){0};
 }
 
+// Room for one more block.
+static bool make_room(tub_arena *arena)
+{
+    void *blocks = arena->blocks;
+    bool grown = tub_grow(&blocks, &arena->capacity, arena->count + 1, sizeof(void *));
+    arena->blocks = blocks;
+    return grown;
+}
+
+// `block` is what to free, `memory` what to hand out.
+static void *zeroed(size_t bytes, void **block)
+{
+    if (bytes < LARGE) {
+        *block = tub_alloc_aligned(bytes, 1);
+        return *block ? memset(*block, 0, bytes) : NULL;
+    }
+    char *memory = *block = tub_calloc(bytes + ALIGNMENT, 1);
+    return memory ? memory + (ALIGNMENT - (uintptr_t)memory % ALIGNMENT) % ALIGNMENT : NULL;
+}
+
 void *tub_arena_alloc(tub_arena *arena, size_t count, size_t size)
 {
     size_t bytes;
-    void *blocks = arena->blocks;
-    if (!tub_size_mul(count, size, &bytes) || !tub_grow(&blocks, &arena->capacity, arena->count + 1, sizeof(void *)))
+    if (!tub_size_mul(count, size, &bytes) || bytes > SIZE_MAX / 2 - ALIGNMENT || !make_room(arena))
         return NULL;
-    arena->blocks = blocks;
-    void *memory = tub_alloc_aligned(count, size);
-    if (!memory)
-        return NULL;
-    arena->blocks[arena->count++] = memory;
-    arena->bytes += bytes;
-    return memset(memory, 0, bytes);
+    void *memory = zeroed(bytes, &arena->blocks[arena->count]);
+    arena->count += memory != NULL;
+    arena->bytes += memory ? bytes : 0;
+    return memory;
+}
+
+char *tub_arena_text(tub_arena *arena, const char *text, size_t bytes)
+{
+    if (bytes >= TEXTS / 4) {
+        char *copy = bytes < SIZE_MAX ? tub_arena_alloc(arena, bytes + 1, 1) : NULL;
+        return copy ? memcpy(copy, text, bytes) : NULL;
+    }
+    if (bytes >= arena->text_bytes) {
+        char *block = make_room(arena) ? tub_alloc_aligned(TEXTS, 1) : NULL;
+        if (!block)
+            return NULL;
+        arena->blocks[arena->count++] = arena->text = block;
+        arena->text_bytes = TEXTS;
+    }
+    char *copy = memcpy(arena->text, text, bytes);
+    copy[bytes] = 0;
+    arena->text += bytes + 1;
+    arena->text_bytes -= bytes + 1;
+    arena->bytes += bytes + 1;
+    return copy;
 }
 
 char *tub_arena_strdup(tub_arena *arena, const char *text)
 {
-    if (!text)
-        return NULL;
-    size_t bytes = strlen(text) + 1;
-    char *copy = tub_arena_alloc(arena, bytes, 1);
-    return copy ? memcpy(copy, text, bytes) : NULL;
+    return text ? tub_arena_text(arena, text, strlen(text)) : NULL;
 }
 
 char *tub_arena_format(tub_arena *arena, const char *format, ...)

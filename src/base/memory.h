@@ -20,16 +20,20 @@ char *tub_strdup(const char *text);     // NULL gives NULL
 char *tub_format(const char *format, ...) __attribute__((format(printf, 1, 2)));   // malloc'ed, NULL on failure
 void tub_free(void *memory);            // any of the above; accepts NULL
 
-// An arena: many allocations of one life, freed at once. Zeroed, 64-byte aligned. One thread at a time.
+// An arena: many allocations of one life, freed at once. Zeroed, 64-byte aligned, but for text, which lies close
+// together. Large ones cost nothing until they are written to. One thread at a time.
 typedef struct tub_arena {
     void **blocks;
     size_t count, capacity;
     size_t bytes;               // handed out so far
+    char *text;                 // room for texts, in the last block that was made for them
+    size_t text_bytes;
 } tub_arena;
 
 void tub_arena_init(tub_arena *arena);
 void *tub_arena_alloc(tub_arena *arena, size_t count, size_t size);    // NULL on failure
 char *tub_arena_strdup(tub_arena *arena, const char *text);
+char *tub_arena_text(tub_arena *arena, const char *text, size_t bytes);     // a copy of so many bytes, NUL-terminated
 char *tub_arena_format(tub_arena *arena, const char *format, ...) __attribute__((format(printf, 2, 3)));
 void tub_arena_finish(tub_arena *arena);
 

@@ -1,5 +1,6 @@
 #include "annotations.h"
 
+#include <dirent.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -7,48 +8,113 @@
 #include "fail.h"
 #include "feature_file.h"
 #include "json.h"
+#include "json_scan.h"
 
-static tub_status take_ids(tub_arena *arena, json_t *database, tub_annotations *out, tub_error *err)
+enum { FILE_BYTES = 1 << 30 };
+
+typedef struct tub_taking {
+    tub_arena *arena;
+    tub_annotations *out;
+    size_t capacity;
+    bool failed; // no memory
+    tub_field database;
+} tub_taking;
+
+// False: it is there already, or there is no memory.
+static bool take_id(void *user, const tub_field *id, const tub_field *video)
 {
-    out->ids = tub_calloc(json_object_size(database), sizeof *out->ids);
-    if (!out->ids)
-        return tub_fail_memory(err, "the annotations");
+    (void)video;
+    tub_taking *t = user;
+    tub_annotations *a = t->out;
+    void *ids = a->ids;
+    char *copy = tub_arena_text(t->arena, id->text, id->bytes);
+    bool is_new = copy && tub_stem_map_get(&a->map, copy) == (size_t)TUB_NO_STEM;
+    t->failed |= !copy || !tub_grow(&ids, &t->capacity, a->count + 1, sizeof *a->ids) ||
+                 !tub_stem_map_set(&a->map, copy, a->count);
+    a->ids = ids;
+    if (!t->failed && is_new)
+        a->ids[a->count++] = copy;
+    return is_new && !t->failed;
+}
+
+static bool find_database(void *user, const tub_field *name, const tub_field *value)
+{
+    static const char key[] = "database";
+    tub_taking *t = user;
+    bool is_it = name->bytes == sizeof key - 1 && memcmp(name->text, key, name->bytes) == 0;
+    if (is_it)
+        t->database = *value;
+    return true;
+}
+
+// Takes the ids of a file as they usually are; false leaves it to the parser, with nothing taken.
+static bool scan_ids(tub_taking *t, const char *text, size_t bytes)
+{
+    bool usual = tub_json_members(text, bytes, find_database, t) == TUB_SCAN_OBJECT && t->database.bytes &&
+                 tub_json_members(t->database.text, t->database.bytes, take_id, t) == TUB_SCAN_OBJECT &&
+                 t->out->count > 0;
+    if (!usual)
+        tub_annotations_finish(t->out);
+    return usual;
+}
+
+static tub_status take_ids(tub_taking *t, json_t *database, tub_error *err)
+{
     const char *id;
     json_t *video;
     json_object_foreach(database, id, video)
     {
-        char *copy = tub_arena_strdup(arena, id);
-        if (!copy || !tub_stem_map_set(&out->map, copy, out->count))
+        const tub_field name = {.kind = TUB_FIELD_TEXT, .text = id, .bytes = strlen(id)};
+        if (!take_id(t, &name, NULL))
             return tub_fail_memory(err, "the annotations");
-        out->ids[out->count++] = copy;
     }
     return TUB_OK;
 }
 
+static tub_status take_parsed(tub_taking *t, const char *path, json_t *root, tub_error *err)
+{
+    json_t *database = json_object_get(root, "database");
+    if (json_is_object(database) && json_object_size(database))
+        return take_ids(t, database, err);
+    if (json_is_object(database))
+        return tub_fail(err, TUB_ERROR_ARGUMENT, "%s: its key `database` holds no video", path);
+    return tub_fail(err, TUB_ERROR_ARGUMENT,
+                    "%s: not an annotation file: expected an object with the key `database` (an object by video id), "
+                    "found %s",
+                    path,
+                    json_is_array(root)     ? "a list"
+                    : !json_is_object(root) ? "a bare value"
+                    : database              ? "a `database` that is no object"
+                                            : "no such key");
+}
+
+static tub_status take_text(tub_taking *t, const char *path, const char *text, size_t bytes, tub_error *err)
+{
+    json_t *root = NULL;
+    if (scan_ids(t, text, bytes))
+        return TUB_OK;
+    *t = (tub_taking){.arena = t->arena, .out = t->out};
+    TUB_TRY(tub_json_parse(text, bytes, path, TUB_ERROR_ARGUMENT, &root, err));
+    tub_status status = take_parsed(t, path, root, err);
+    json_decref(root);
+    return status;
+}
+
 tub_status tub_annotations_read(tub_arena *arena, const char *path, tub_annotations *out, tub_error *err)
 {
+    tub_taking t = {.arena = arena, .out = out};
+    char *text = NULL;
+    size_t bytes = 0;
     *out = (tub_annotations){0};
-    json_t *root = NULL;
-    TUB_TRY(tub_json_load(path, TUB_ERROR_ARGUMENT, &root, err));
-    json_t *database = json_object_get(root, "database");
-    tub_status status;
-    if (json_is_object(database) && json_object_size(database))
-        status = take_ids(arena, database, out, err);
-    else if (json_is_object(database))
-        status = tub_fail(err, TUB_ERROR_ARGUMENT, "%s: its key `database` holds no video", path);
-    else
-        status = tub_fail(err, TUB_ERROR_ARGUMENT,
-                          "%s: not an annotation file: expected an object with the key `database` (an object by video "
-                          "id), found %s",
-                          path,
-                          json_is_array(root)     ? "a list"
-                          : !json_is_object(root) ? "a bare value"
-                          : database              ? "a `database` that is no object"
-                                                  : "no such key");
-    json_decref(root);
+    tub_status status = tub_read_file(path, FILE_BYTES, &text, &bytes, err);
+    if (status == TUB_OK)
+        status = take_text(&t, path, text, bytes, err);
+    else if (status == TUB_ERROR_INPUT && err)
+        err->status = TUB_ERROR_ARGUMENT;
+    tub_free(text);
     if (status != TUB_OK)
         tub_annotations_finish(out);
-    return status;
+    return status == TUB_ERROR_INPUT ? TUB_ERROR_ARGUMENT : status;
 }
 
 void tub_annotations_finish(tub_annotations *a)
@@ -94,13 +160,37 @@ tub_status tub_annotations_select(const tub_annotations *a, const char *path, tu
                     a->ids[0], first);
 }
 
+// The names of the folder's feature files, from one look: most ids that are missing cost no call of their own.
+static bool list_stems(const char *folder, tub_arena *arena, tub_stem_map *out)
+{
+    DIR *d = opendir(folder);
+    bool kept = true;
+    for (const struct dirent *e; d && kept && (e = readdir(d));) {
+        size_t length = strlen(e->d_name);
+        if (length < 5 || strcmp(e->d_name + length - 4, ".npy"))
+            continue;
+        const char *stem = tub_arena_text(arena, e->d_name, length - 4);
+        kept = stem && tub_stem_map_set(out, stem, 0);
+    }
+    if (d)
+        closedir(d);
+    return kept;
+}
+
+static bool is_there(const char *folder, const tub_stem_map *stems, const tub_stem_map *done, const char *stem)
+{
+    if (tub_stem_map_get(stems, stem) == (size_t)TUB_NO_STEM)
+        return false;
+    return tub_stem_map_get(done, stem) != (size_t)TUB_NO_STEM || tub_feature_file_whole(folder, stem);
+}
+
 // Under its own name, or with "v_" more or less.
-static bool has_features(const char *folder, const char *id)
+static bool has_features(const char *folder, const tub_stem_map *stems, const tub_stem_map *done, const char *id)
 {
     char room[256];
     const char *longer = prefixed(id, room);
-    return tub_feature_file_whole(folder, id) || (longer && tub_feature_file_whole(folder, longer)) ||
-           (strncmp(id, "v_", 2) == 0 && tub_feature_file_whole(folder, id + 2));
+    return is_there(folder, stems, done, id) || (longer && is_there(folder, stems, done, longer)) ||
+           (strncmp(id, "v_", 2) == 0 && is_there(folder, stems, done, id + 2));
 }
 
 static tub_status save(const char *folder, const char *text, size_t bytes, tub_error *err)
@@ -113,7 +203,8 @@ static tub_status save(const char *folder, const char *text, size_t bytes, tub_e
     return status;
 }
 
-tub_status tub_annotations_write_missing(const tub_annotations *a, const char *folder, tub_error *err)
+static tub_status write_missing(const tub_annotations *a, const char *folder, const tub_stem_map *stems,
+                                const tub_stem_map *done, tub_error *err)
 {
     size_t room = 1, bytes = 0;
     for (size_t i = 0; i < a->count; i++)
@@ -122,9 +213,22 @@ tub_status tub_annotations_write_missing(const tub_annotations *a, const char *f
     if (!text)
         return tub_fail_memory(err, "missing_files.txt");
     for (size_t i = 0; i < a->count; i++)
-        if (!has_features(folder, a->ids[i]))
+        if (!has_features(folder, stems, done, a->ids[i]))
             bytes += (size_t)snprintf(text + bytes, room - bytes, "%s\n", a->ids[i]);
     tub_status status = save(folder, text, bytes, err);
     tub_free(text);
+    return status;
+}
+
+tub_status tub_annotations_write_missing(const tub_annotations *a, const char *folder, const tub_stem_map *done,
+                                         tub_error *err)
+{
+    tub_arena arena;
+    tub_stem_map stems = {0};
+    tub_arena_init(&arena);
+    tub_status status = list_stems(folder, &arena, &stems) ? write_missing(a, folder, &stems, done, err)
+                                                           : tub_fail_memory(err, "missing_files.txt");
+    tub_stem_map_finish(&stems);
+    tub_arena_finish(&arena);
     return status;
 }

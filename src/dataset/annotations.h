@@ -20,7 +20,9 @@ void tub_annotations_finish(tub_annotations *a);
 // Keeps the videos whose ids the file names. Errors: TUB_ERROR_ARGUMENT where none is left.
 tub_status tub_annotations_select(const tub_annotations *a, const char *path, tub_entries *list, tub_error *err);
 
-// OUT/missing_files.txt: the ids without features in `folder`, one a line; OpenTAD's block_list.
-tub_status tub_annotations_write_missing(const tub_annotations *a, const char *folder, tub_error *err);
+// OUT/missing_files.txt: the ids without features in `folder`, one a line; OpenTAD's block_list. `done`: stems whose
+// files are known to be whole.
+tub_status tub_annotations_write_missing(const tub_annotations *a, const char *folder, const tub_stem_map *done,
+                                         tub_error *err);
 
 #endif

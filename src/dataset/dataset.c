@@ -1,4 +1,5 @@
 #include <errno.h>
+#include <fcntl.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -58,7 +59,7 @@ static tub_status open_list(tub_dataset *d, const tub_dataset_params *p, tub_err
         TUB_TRY(tub_annotations_read(&d->arena, p->annotations, &d->annotations, err));
         TUB_TRY(tub_annotations_select(&d->annotations, p->annotations, &d->list, err));
     }
-    TUB_TRY(tub_stems_unique(&d->list, err));    // of what is wanted only
+    TUB_TRY(tub_stems_unique(&d->list, err)); // of what is wanted only
     TUB_TRY(tub_shard_pick(&d->list, d->rank, d->world, err));
     for (size_t i = 0; i < d->list.count; i++)
         if (!tub_stem_map_set(&d->by_key, d->list.items[i].key, i))
@@ -80,14 +81,11 @@ static tub_status open_pins(tub_dataset *d, tub_error *err)
 }
 
 // Whether the file is there as the record says, made with what the folder holds, of the video as it is now.
-static bool is_valid(const tub_dataset *d, const tub_entry *entry, const tub_record *record)
+static bool is_valid(const tub_dataset *d, int folder, const tub_entry *entry, const tub_record *record)
 {
-    tub_feature_file file;
     if (d->there.root && (strcmp(record->settings, d->there.settings) || strcmp(record->model, d->there.model)))
         return false;
-    if (!tub_feature_file_stat(d->out, entry->stem, &file))
-        return false;
-    if (file.rows != record->rows || file.dim != record->dim || file.bytes != record->bytes)
+    if (!tub_feature_file_matches(folder, d->out, entry->stem, record))
         return false;
     if (record->video_bytes < 0 || entry->bytes < 0 || record->video_bytes == entry->bytes)
         return true;
@@ -96,31 +94,37 @@ static bool is_valid(const tub_dataset *d, const tub_entry *entry, const tub_rec
     return false;
 }
 
-static void judge(tub_dataset *d, tub_entry *entry, const tub_records *failed, bool retry)
+static void judge(tub_dataset *d, int folder, tub_entry *entry, const tub_records *failed, bool retry)
 {
     const tub_record *record = tub_records_find(&d->manifests, entry->key);
-    if (record && is_valid(d, entry, record)) {
+    const tub_record *failure = tub_records_find(failed, entry->key);
+    if (record && is_valid(d, folder, entry, record)) {
         entry->state = record->partial ? TUB_ITEM_DONE_PARTIAL : TUB_ITEM_DONE;
         entry->reason = record->partial ? record->reason : NULL;
+        d->untidy |= failure != NULL;
         return;
     }
-    record = tub_records_find(failed, entry->key);
     // A video that was replaced since is another video.
-    if (record && !retry && (record->video_bytes == entry->bytes || record->video_bytes < 0)) {
+    if (failure && !retry && (failure->video_bytes == entry->bytes || failure->video_bytes < 0)) {
         entry->state = TUB_ITEM_FAILED;
-        entry->reason = tub_arena_strdup(&d->arena, record->reason);
+        entry->reason = tub_arena_strdup(&d->arena, failure->reason);
     }
 }
 
 static tub_status open_states(tub_dataset *d, bool retry, tub_error *err)
 {
-    tub_records failed;
-    TUB_TRY(tub_records_read_manifests(d->out, &d->manifests, err));
-    TUB_TRY(tub_records_read_failures(d->out, &failed, err));
-    for (size_t i = 0; i < d->list.count; i++)
-        judge(d, &d->list.items[i], &failed, retry);
+    tub_records failed = {0};
+    TUB_TRY(tub_out_listing_read(d->out, &d->listing, err));
+    TUB_TRY(tub_records_read_manifests(&d->listing.manifests, &d->manifests, err));
+    tub_status status = tub_records_read_failures(&d->listing.failures, &failed, err);
+    d->untidy = failed.replaced;
+    int folder = open(d->out, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    for (size_t i = 0; status == TUB_OK && i < d->list.count; i++)
+        judge(d, folder, &d->list.items[i], &failed, retry);
+    if (folder >= 0)
+        close(folder);
     tub_records_finish(&failed);
-    return TUB_OK;
+    return status;
 }
 
 static tub_status fill(tub_dataset *d, const tub_dataset_params *p, tub_error *err)
@@ -175,6 +179,7 @@ void tub_dataset_close(tub_dataset **d)
     if (!d || !*d)
         return;
     tub_records_finish(&(*d)->manifests);
+    tub_out_listing_finish(&(*d)->listing);
     tub_settings_finish(&(*d)->there);
     tub_annotations_finish(&(*d)->annotations);
     tub_stem_map_finish(&(*d)->by_key);

@@ -7,6 +7,7 @@
 #include "annotations.h"
 #include "inputs.h"
 #include "memory.h"
+#include "out_listing.h"
 #include "records.h"
 #include "settings.h"
 #include "source.h"
@@ -22,7 +23,9 @@ struct tub_dataset {
     bool dry_run, annotated;
     tub_annotations annotations;
     tub_settings there;             // features.json as it was at open
+    tub_out_listing listing;        // of the output folder, at open
     tub_records manifests;
+    bool untidy;                    // there are lines of failures that don't count any more
     tub_dtype dtype;                // pinned
     const char *backend;
     tub_log log;

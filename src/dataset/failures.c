@@ -24,7 +24,7 @@ static void drop(tub_tidy *t, size_t i)
     t->dropped++;
 }
 
-static bool keep_line(tub_tidy *t, const char *key, const char *line)
+static bool keep_line(tub_tidy *t, const char *key, const char *line, size_t bytes)
 {
     void *lines = t->lines;
     if (!tub_grow(&lines, &t->capacity, t->count + 1, sizeof *t->lines))
@@ -33,21 +33,24 @@ static bool keep_line(tub_tidy *t, const char *key, const char *line)
     size_t earlier = tub_stem_map_get(&t->last, key);
     if (earlier != (size_t)TUB_NO_STEM)
         drop(t, earlier);
-    const char *stem = tub_arena_strdup(&t->arena, key);
-    t->lines[t->count] = tub_arena_strdup(&t->arena, line);
-    if (!stem || !t->lines[t->count] || !tub_stem_map_set(&t->last, stem, t->count))
+    t->lines[t->count] = tub_arena_text(&t->arena, line, bytes);
+    if (!t->lines[t->count] || !tub_stem_map_set(&t->last, key, t->count))
         return false;
-    t->bytes += strlen(line) + 1;
+    t->bytes += bytes + 1;
     t->count++;
     return true;
 }
 
 // A video of ours that has features now, or that another file tells of, isn't kept.
-static bool take(void *user, const json_t *object, const char *line)
+static bool take(void *user, const tub_field *stem, const char *line, size_t bytes)
 {
     tub_tidy *t = user;
-    const char *key = json_string_value(json_object_get(object, "stem"));
-    size_t at = key ? tub_stem_map_get(&t->d->by_key, key) : (size_t)TUB_NO_STEM;
+    bool named = stem->kind == TUB_FIELD_TEXT;
+    const char *key =
+        named ? tub_arena_text(&t->arena, stem->text, stem->bytes) : tub_arena_text(&t->arena, line, bytes);
+    if (!key)
+        return false;
+    size_t at = named ? tub_stem_map_get(&t->d->by_key, key) : (size_t)TUB_NO_STEM;
     if (at != (size_t)TUB_NO_STEM) {
         const tub_entry *entry = &t->d->list.items[at];
         bool done = entry->state == TUB_ITEM_DONE || entry->state == TUB_ITEM_DONE_PARTIAL;
@@ -56,7 +59,7 @@ static bool take(void *user, const json_t *object, const char *line)
             return true;
         }
     }
-    return keep_line(t, key ? key : line, line);
+    return keep_line(t, key, line, bytes);
 }
 
 static tub_status save(const tub_tidy *t, const char *path, tub_error *err)
@@ -83,7 +86,7 @@ static tub_status tidy_file(const tub_dataset *d, const char *path, tub_error *e
 {
     tub_tidy t = {.d = d, .own = strcmp(path, d->failures) == 0};
     tub_arena_init(&t.arena);
-    tub_status status = tub_json_lines_read(path, take, &t, err);
+    tub_status status = tub_json_lines_read(path, (const char *const[]){"stem"}, 1, take, &t, err);
     if (status == TUB_OK && t.dropped)
         status = save(&t, path, err);
     tub_free(t.lines);
@@ -92,14 +95,22 @@ static tub_status tidy_file(const tub_dataset *d, const char *path, tub_error *e
     return status;
 }
 
+// The files that were there at the start, and this shard's own.
+static tub_status tidy_all(const tub_dataset *d, tub_error *err)
+{
+    const tub_paths *files = &d->listing.failures;
+    bool own = false;
+    for (size_t i = 0; i < files->count; i++) {
+        own |= strcmp(files->items[i], d->failures) == 0;
+        TUB_TRY(tidy_file(d, files->items[i], err));
+    }
+    return own || access(d->failures, F_OK) != 0 ? TUB_OK : tidy_file(d, d->failures, err);
+}
+
 tub_status tub_failures_tidy(const tub_dataset *d, tub_error *err)
 {
-    tub_paths files;
     int lock = tub_folder_lock(d->out);
-    tub_status status = tub_json_lines_find(d->out, "failures", &files, err);
-    for (size_t i = 0; status == TUB_OK && i < files.count; i++)
-        status = tidy_file(d, files.items[i], err);
-    tub_paths_finish(&files);
+    tub_status status = tidy_all(d, err);
     tub_folder_unlock(lock);
     return status;
 }

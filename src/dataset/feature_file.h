@@ -5,6 +5,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "records.h"
+
 typedef struct tub_feature_file {
     int64_t rows, dim, bytes;
 } tub_feature_file;
@@ -15,5 +17,12 @@ char *tub_feature_path(const char *folder, const char *stem);
 // Reads the header: a float32 [T, C] whose size is as the header says. False for everything else.
 bool tub_feature_file_stat(const char *folder, const char *stem, tub_feature_file *out);
 bool tub_feature_file_whole(const char *folder, const char *stem);
+
+// Whether the file is as `record` says. The header isn't read where the file is as old as the record says that it is,
+// which it isn't if anyone has written to it since. `fd`: the folder, open; -1 where it can't be.
+bool tub_feature_file_matches(int fd, const char *folder, const char *stem, const tub_record *record);
+
+// When it was last written to, in nanoseconds since 1970; -1 where it isn't there.
+int64_t tub_feature_file_mtime(const char *folder, const char *stem);
 
 #endif

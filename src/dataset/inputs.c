@@ -2,6 +2,8 @@
 
 #include <dirent.h>
 #include <errno.h>
+#include <limits.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -37,8 +39,8 @@ static tub_status add_file(tub_scan *scan, const char *path, const struct stat *
     list->items = items;
     const char *base;
     size_t length = tub_stem_of(path, &base);
-    char *stem = tub_arena_format(scan->arena, "%.*s", (int)length, base);
-    char *key = stem ? tub_name_text(scan->arena, stem) : NULL;
+    char *stem = tub_arena_text(scan->arena, base, length);
+    const char *key = stem ? tub_name_text(scan->arena, stem) : NULL;
     if (!key)
         return tub_fail_memory(err, "the list of videos");
     tub_entry entry = {.path = path, .stem = stem, .key = key, .bytes = -1};
@@ -54,23 +56,40 @@ static tub_status add_file(tub_scan *scan, const char *path, const struct stat *
 static tub_status scan_folder(tub_scan *scan, const char *path, const struct stat *info, const tub_above *above,
                               tub_error *err);
 
-// One name of a folder. What vanished meanwhile, or is a dangling link, stays: it fails as a video, aloud.
-static tub_status scan_name(tub_scan *scan, const char *folder, const char *name, const tub_above *above,
-                            tub_error *err)
+static char *join(tub_scan *scan, const char *folder, const char *name)
 {
-    if (name[0] == '.')
-        return TUB_OK;
+    char path[PATH_MAX + NAME_MAX + 2];
     size_t length = strlen(folder);
-    const char *path = tub_arena_format(scan->arena, "%s%s%s", folder, folder[length - 1] == '/' ? "" : "/", name);
+    int bytes = snprintf(path, sizeof path, "%s%s%s", folder, folder[length - 1] == '/' ? "" : "/", name);
+    return (size_t)bytes < sizeof path ? tub_arena_text(scan->arena, path, (size_t)bytes) : NULL;
+}
+
+// What is known without asking: a folder's name that isn't descended into, a file that isn't a video by its name.
+static bool passes_over(tub_scan *scan, const struct dirent *found)
+{
+    if (found->d_name[0] == '.')
+        return true;
+    if (found->d_type == DT_DIR && !scan->recursive)
+        return scan->saw_folders = true;
+    return found->d_type == DT_REG && !tub_video_name_is_known(found->d_name);
+}
+
+// One name of a folder. What vanished meanwhile, or is a dangling link, stays: it fails as a video, aloud.
+static tub_status scan_name(tub_scan *scan, DIR *in, const char *folder, const struct dirent *found,
+                            const tub_above *above, tub_error *err)
+{
+    if (passes_over(scan, found))
+        return TUB_OK;
+    const char *path = join(scan, folder, found->d_name);
     if (!path)
         return tub_fail_memory(err, "the list of videos");
     struct stat info;
-    bool there = stat(path, &info) == 0;
+    bool there = fstatat(dirfd(in), found->d_name, &info, 0) == 0;
     if (there && S_ISDIR(info.st_mode)) {
         scan->saw_folders |= !scan->recursive;
         return scan->recursive ? scan_folder(scan, path, &info, above, err) : TUB_OK;
     }
-    if ((there && !S_ISREG(info.st_mode)) || !tub_video_name_is_known(name))
+    if ((there && !S_ISREG(info.st_mode)) || !tub_video_name_is_known(found->d_name))
         return TUB_OK;
     return add_file(scan, path, there ? &info : NULL, err);
 }
@@ -89,7 +108,7 @@ static tub_status scan_folder(tub_scan *scan, const char *path, const struct sta
     const struct dirent *found;
     errno = 0;
     while (status == TUB_OK && (found = readdir(folder))) {
-        status = scan_name(scan, path, found->d_name, &here, err);
+        status = scan_name(scan, folder, path, found, &here, err);
         errno = 0;
     }
     if (status == TUB_OK && errno)

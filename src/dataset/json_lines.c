@@ -1,91 +1,121 @@
 #include "json_lines.h"
 
-#include <dirent.h>
 #include <errno.h>
-#include <stdio.h>
-#include <stdlib.h>
+#include <fcntl.h>
+#include <jansson.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "fail.h"
+#include "memory.h"
 
-static tub_status read_lines(FILE *file, const char *path, tub_json_line each, void *user, tub_error *err)
+enum { PIECE = 1 << 20, KEYS_MOST = 32 };
+
+typedef struct reader {
+    const char *path;
+    const char *const *keys;
+    size_t key_count;
+    tub_json_line each;
+    void *user;
+    char *text; // what was read and isn't a whole line yet
+    size_t capacity, used;
+} reader;
+
+static tub_field field_of(const json_t *value)
 {
-    char *line = NULL;
-    size_t room = 0;
-    ssize_t length;
-    tub_status status = TUB_OK;
-    while (status == TUB_OK && (length = getline(&line, &room, file)) >= 0) {
-        length -= length && line[length - 1] == '\n';
-        line[length] = '\0';
-        json_t *object = json_loadb(line, (size_t)length, 0, NULL);
-        if (json_is_object(object) && !each(user, object, line))
-            status = tub_fail_memory(err, path);
-        json_decref(object);
-    }
-    if (status == TUB_OK && ferror(file))
-        status = tub_fail(err, TUB_ERROR_OUTPUT, "%s: can't be read: %s", path, strerror(errno));
-    tub_free(line);
-    return status;
+    if (!value)
+        return (tub_field){.kind = TUB_FIELD_NONE};
+    if (json_is_string(value))
+        return (tub_field){
+            .kind = TUB_FIELD_TEXT, .text = json_string_value(value), .bytes = json_string_length(value)};
+    if (json_is_integer(value))
+        return (tub_field){.kind = TUB_FIELD_INTEGER, .number = json_integer_value(value)};
+    return (tub_field){.kind = TUB_FIELD_OTHER};
 }
 
-tub_status tub_json_lines_read(const char *path, tub_json_line each, void *user, tub_error *err)
+// The line as the parser has it.
+static bool take_parsed(const reader *r, const char *line, size_t bytes)
 {
-    FILE *file = fopen(path, "re");
-    if (!file)
-        return tub_fail(err, TUB_ERROR_OUTPUT, "%s: can't be read: %s", path, strerror(errno));
-    tub_status status = read_lines(file, path, each, user, err);
-    fclose(file);
-    return status;
-}
-
-static bool matches(const char *name, const char *prefix)
-{
-    size_t length = strlen(name), head = strlen(prefix);
-    return strncmp(name, prefix, head) == 0 && name[head] == '.' && length >= head + 6 &&
-           strcmp(name + length - 6, ".jsonl") == 0;
-}
-
-static int by_bytes(const void *a, const void *b)
-{
-    return strcmp(*(char *const *)a, *(char *const *)b);
-}
-
-static bool add(tub_paths *paths, const char *folder, const char *name)
-{
-    void *items = paths->items;
-    if (!tub_grow(&items, &paths->capacity, paths->count + 1, sizeof *paths->items))
-        return false;
-    paths->items = items;
-    char *path = tub_format("%s/%s", folder, name);
-    if (path)
-        paths->items[paths->count++] = path;
-    return path != NULL;
-}
-
-tub_status tub_json_lines_find(const char *folder, const char *prefix, tub_paths *out, tub_error *err)
-{
-    *out = (tub_paths){0};
-    DIR *d = opendir(folder);
-    if (!d)
-        return TUB_OK;
+    tub_field fields[KEYS_MOST];
+    json_t *object = json_loadb(line, bytes, 0, NULL);
     bool kept = true;
-    const struct dirent *found;
-    while (kept && (found = readdir(d)))
-        kept = !matches(found->d_name, prefix) || add(out, folder, found->d_name);
-    closedir(d);
-    if (!kept) {
-        tub_paths_finish(out);
-        return tub_fail_memory(err, folder);
+    if (json_is_object(object)) {
+        for (size_t i = 0; i < r->key_count; i++)
+            fields[i] = field_of(json_object_get(object, r->keys[i]));
+        kept = r->each(r->user, fields, line, bytes);
     }
-    if (out->count)
-        qsort(out->items, out->count, sizeof *out->items, by_bytes);
+    json_decref(object);
+    return kept;
+}
+
+// `line[bytes]` is ours to write.
+static bool take_line(const reader *r, char *line, size_t bytes)
+{
+    tub_field fields[KEYS_MOST];
+    line[bytes] = '\0';
+    switch (tub_json_scan(line, bytes, r->keys, r->key_count, fields)) {
+    case TUB_SCAN_OBJECT:
+        return r->each(r->user, fields, line, bytes);
+    case TUB_SCAN_HARD:
+        return take_parsed(r, line, bytes);
+    case TUB_SCAN_NONE:
+        break;
+    }
+    return true;
+}
+
+// Hands out the whole lines; what is behind the last one goes to the front.
+static bool take_lines(reader *r)
+{
+    char *from = r->text, *end = r->text + r->used, *newline;
+    while ((newline = memchr(from, '\n', (size_t)(end - from)))) {
+        if (!take_line(r, from, (size_t)(newline - from)))
+            return false;
+        from = newline + 1;
+    }
+    r->used = (size_t)(end - from);
+    memmove(r->text, from, r->used);
+    return true;
+}
+
+// Bytes read, 0 at the end of the file.
+static tub_status read_piece(reader *r, int fd, size_t *got, tub_error *err)
+{
+    void *text = r->text;
+    if (!tub_grow(&text, &r->capacity, r->used + PIECE + 1, 1))
+        return tub_fail_memory(err, r->path);
+    r->text = text;
+    ssize_t n;
+    do
+        n = read(fd, r->text + r->used, PIECE);
+    while (n < 0 && errno == EINTR);
+    if (n < 0)
+        return tub_fail(err, TUB_ERROR_OUTPUT, "%s: can't be read: %s", r->path, strerror(errno));
+    *got = (size_t)n;
+    r->used += *got;
     return TUB_OK;
 }
 
-void tub_paths_finish(tub_paths *paths)
+static tub_status read_all(reader *r, int fd, tub_error *err)
 {
-    for (size_t i = 0; i < paths->count; i++)
-        tub_free(paths->items[i]);
-    tub_free(paths->items);
-    *paths = (tub_paths){0};
+    for (size_t got = 1; got;) {
+        TUB_TRY(read_piece(r, fd, &got, err));
+        if (!take_lines(r))
+            return tub_fail_memory(err, r->path);
+    }
+    // The last line, where nothing ends it.
+    return !r->used || take_line(r, r->text, r->used) ? TUB_OK : tub_fail_memory(err, r->path);
+}
+
+tub_status tub_json_lines_read(const char *path, const char *const *keys, size_t count, tub_json_line each, void *user,
+                               tub_error *err)
+{
+    reader r = {.path = path, .keys = keys, .key_count = count, .each = each, .user = user};
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    if (fd < 0)
+        return tub_fail(err, TUB_ERROR_OUTPUT, "%s: can't be read: %s", path, strerror(errno));
+    tub_status status = read_all(&r, fd, err);
+    tub_free(r.text);
+    close(fd);
+    return status;
 }

@@ -1,42 +1,43 @@
 #include "name_text.h"
 
+#include <stdbool.h>
 #include <string.h>
 
-// Bytes of the UTF-8 sequence that starts at `s`, 0 where it isn't one (overlong forms and surrogates included).
-static size_t sequence(const unsigned char *s)
+#include "utf8.h"
+
+static const char mark[] = "\xef\xbf\xbd";
+
+// Whether the name can stay as it is.
+static bool is_plain(const char *name)
 {
-    if (s[0] < 0x80)
-        return 1;
-    size_t length = s[0] >= 0xf0 ? 4 : s[0] >= 0xe0 ? 3 : 2;
-    if (s[0] < 0xc2 || s[0] > 0xf4)
-        return 0;
-    for (size_t i = 1; i < length; i++)
-        if ((s[i] & 0xc0) != 0x80)
-            return 0;
-    bool overlong = (s[0] == 0xe0 && s[1] < 0xa0) || (s[0] == 0xf0 && s[1] < 0x90);
-    bool outside = (s[0] == 0xed && s[1] > 0x9f) || (s[0] == 0xf4 && s[1] > 0x8f);
-    return overlong || outside ? 0 : length;
+    for (size_t length; *name; name += length) {
+        length = tub_utf8_sequence(name);
+        if (!length || (length == 3 && memcmp(name, mark, 3) == 0))
+            return false;
+    }
+    return true;
 }
 
-char *tub_name_text(tub_arena *arena, const char *name)
+const char *tub_name_text(tub_arena *arena, const char *name)
 {
-    static const char mark[] = "\xef\xbf\xbd", digits[] = "0123456789abcdef";
+    static const char digits[] = "0123456789abcdef";
     size_t bytes = strlen(name);
+    if (is_plain(name))
+        return tub_arena_text(arena, name, bytes);
     char *text = tub_arena_alloc(arena, bytes + 1, sizeof mark + 1);
     if (!text)
         return NULL;
     char *to = text;
-    const unsigned char *from = (const unsigned char *)name;
-    while (*from) {
-        size_t length = sequence(from);
-        if (length && memcmp(from, mark, length == 3 ? 3 : 1)) {
+    for (const char *from = name; *from;) {
+        size_t length = tub_utf8_sequence(from);
+        if (length && (length != 3 || memcmp(from, mark, 3))) {
             memcpy(to, from, length);
             to += length;
             from += length;
             continue;
         }
         memcpy(to, mark, 3);
-        to[3] = digits[*from >> 4];
+        to[3] = digits[(unsigned char)*from >> 4];
         to[4] = digits[*from++ & 15];
         to += 5;
     }

@@ -7,7 +7,7 @@
 #include "memory.h"
 
 // The name as such text, in the arena; NULL on failure.
-char *tub_name_text(tub_arena *arena, const char *name);
+const char *tub_name_text(tub_arena *arena, const char *name);
 
 // Length of a video's stem: its base name (what follows the last slash, *base) without the last extension. A dot that
 // begins the name begins no extension: ".mp4" stays ".mp4".

@@ -126,6 +126,7 @@ static tub_status publish(tub_run *run, tub_work *work, const tub_result *r, tub
     tub_finished finished = {.result = r, .checksum = checksum, .dim = run->info->dim};
     double start = tub_now();
     TUB_TRY(tub_npy_commit(&work->writer, checksum, &finished.bytes, err));
+    finished.mtime = tub_feature_file_mtime(run->d->out, work->entry->stem);
     finished.save_seconds = work->save_seconds + tub_now() - start;
     char *line = tub_record_line(work->entry, &finished, &run->asked);
     tub_status status = line ? tub_append_line(run->d->manifest, line, err) : tub_fail_memory(err, work->entry->path);

@@ -93,6 +93,7 @@ char *tub_record_line(const tub_entry *entry, const tub_finished *finished, cons
     put(line, "model", json_string(settings->model));
     put(line, "bytes", json_integer(finished->bytes));
     put(line, "checksum", json_string(finished->checksum));
+    put(line, "mtime_ns", json_integer(finished->mtime));
     put(line, "seconds", seconds_json(r, finished->save_seconds));
     put_origin(line, entry);
     tub_free(output);

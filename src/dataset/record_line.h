@@ -9,14 +9,15 @@ typedef struct tub_finished {
     const tub_result *result;
     const char *checksum;       // XXH3-128 of the .npy
     int64_t bytes;              // of the .npy
+    int64_t mtime;              // likewise: when it was last written to, in nanoseconds since 1970
     int dim;
     double save_seconds;
 } tub_finished;
 
 // Each is one line without its end, to be freed with tub_free(); NULL on failure.
 //   {"video", "output", "status": "ok" | "partial", "reason", "short", "T", "C", "frames", "fps", "duration",
-//    "clip_length", "stride", "interval", "align", "settings", "model", "bytes", "checksum", "video_bytes",
-//    "seconds": {"init", "decode", "convert", "forward", "save", "wall"}, "tubelet", "time"}
+//    "clip_length", "stride", "interval", "align", "settings", "model", "bytes", "checksum", "mtime_ns",
+//    "video_bytes", "seconds": {"init", "decode", "convert", "forward", "save", "wall"}, "tubelet", "time"}
 char *tub_record_line(const tub_entry *entry, const tub_finished *finished, const tub_settings *settings);
 //   {"video", "stem", "status": "failed", "error", "reason", "video_bytes", "tubelet", "time"}
 char *tub_failure_line(const tub_entry *entry, const tub_result *result);

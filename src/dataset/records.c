@@ -4,22 +4,27 @@
 
 #include "fail.h"
 
-static const char *text_of(const json_t *object, const char *key)
+// The fields of a line, of both kinds.
+enum { TIME, REASON, VIDEO, SETTINGS, MODEL, ROWS, DIM, BYTES, VIDEO_BYTES, MTIME, STATUS, OUTPUT, STEM, FIELDS };
+static const char *const keys[FIELDS] = {"time",  "reason",      "video",    "settings", "model",  "T",   "C",
+                                         "bytes", "video_bytes", "mtime_ns", "status",   "output", "stem"};
+
+static int64_t number_of(const tub_field *field)
 {
-    const char *text = json_string_value(json_object_get(object, key));
-    return text ? text : "";
+    return field->kind == TUB_FIELD_INTEGER ? field->number : -1;
 }
 
-static int64_t number_of(const json_t *object, const char *key)
+static bool is_text(const tub_field *field, const char *text)
 {
-    const json_t *value = json_object_get(object, key);
-    return json_is_integer(value) ? json_integer_value(value) : -1;
+    return field->kind == TUB_FIELD_TEXT && field->bytes == strlen(text) && !memcmp(field->text, text, field->bytes);
 }
 
-// The same text again and again (hashes): kept once.
-static const char *keep(tub_records *r, const char *text, const char *last)
+// "" where there is none. The same text again and again (hashes) is kept once.
+static const char *keep(tub_records *r, const tub_field *field, const char *last)
 {
-    return last && strcmp(text, last) == 0 ? last : text[0] ? tub_arena_strdup(&r->arena, text) : "";
+    if (field->kind != TUB_FIELD_TEXT || !field->bytes)
+        return "";
+    return last && is_text(field, last) ? last : tub_arena_text(&r->arena, field->text, field->bytes);
 }
 
 static bool newer(const tub_record *a, const tub_record *b)
@@ -27,10 +32,12 @@ static bool newer(const tub_record *a, const tub_record *b)
     return a->file == b->file || strcmp(a->time, b->time) >= 0;
 }
 
+// The key is the arena's.
 static bool store(tub_records *r, const char *key, const tub_record *record)
 {
     size_t at = tub_stem_map_get(&r->map, key);
     if (at != (size_t)TUB_NO_STEM) {
+        r->replaced = true;
         if (newer(record, &r->items[at]))
             r->items[at] = *record;
         return true;
@@ -39,8 +46,7 @@ static bool store(tub_records *r, const char *key, const tub_record *record)
     if (!tub_grow(&items, &r->capacity, r->count + 1, sizeof *r->items))
         return false;
     r->items = items;
-    const char *copy = tub_arena_strdup(&r->arena, key);
-    if (!copy || !tub_stem_map_set(&r->map, copy, r->count))
+    if (!tub_stem_map_set(&r->map, key, r->count))
         return false;
     r->items[r->count++] = *record;
     return true;
@@ -51,68 +57,66 @@ static bool complete(const tub_record *record)
     return record->time && record->reason && record->settings && record->model && record->video;
 }
 
-static tub_record common(tub_records *r, const json_t *object)
+static tub_record common(tub_records *r, const tub_field *f)
 {
     const tub_record *last = r->count ? &r->items[r->count - 1] : NULL;
     return (tub_record){
-        .time = keep(r, text_of(object, "time"), NULL),
-        .reason = keep(r, text_of(object, "reason"), NULL),
-        .video = keep(r, text_of(object, "video"), NULL),
-        .settings = keep(r, text_of(object, "settings"), last ? last->settings : NULL),
-        .model = keep(r, text_of(object, "model"), last ? last->model : NULL),
-        .rows = number_of(object, "T"),
-        .dim = number_of(object, "C"),
-        .bytes = number_of(object, "bytes"),
-        .video_bytes = number_of(object, "video_bytes"),
+        .time = keep(r, &f[TIME], last ? last->time : NULL),
+        .reason = keep(r, &f[REASON], NULL),
+        .video = keep(r, &f[VIDEO], NULL),
+        .settings = keep(r, &f[SETTINGS], last ? last->settings : NULL),
+        .model = keep(r, &f[MODEL], last ? last->model : NULL),
+        .rows = number_of(&f[ROWS]),
+        .dim = number_of(&f[DIM]),
+        .bytes = number_of(&f[BYTES]),
+        .video_bytes = number_of(&f[VIDEO_BYTES]),
+        .mtime = number_of(&f[MTIME]),
         .file = r->file,
-        .partial = strcmp(text_of(object, "status"), "partial") == 0,
+        .partial = is_text(&f[STATUS], "partial"),
     };
 }
 
-static bool take_manifest(void *user, const json_t *object, const char *line)
+static bool take(tub_records *r, const tub_field *f, const char *name, size_t bytes)
 {
-    (void)line;
-    tub_records *r = user;
-    const char *output = text_of(object, "output");
-    size_t length = strlen(output);
-    if (length < 5 || strcmp(output + length - 4, ".npy"))
+    char *key = tub_arena_text(&r->arena, name, bytes);
+    tub_record record = common(r, f);
+    return key && complete(&record) && store(r, key, &record);
+}
+
+static bool take_manifest(void *user, const tub_field *f, const char *line, size_t bytes)
+{
+    (void)line, (void)bytes;
+    const tub_field *output = &f[OUTPUT];
+    if (output->kind != TUB_FIELD_TEXT || output->bytes < 5 || number_of(&f[ROWS]) < 0 ||
+        memcmp(output->text + output->bytes - 4, ".npy", 4))
         return true;
-    tub_record record = common(r, object);
-    char *key = tub_format("%.*s", (int)length - 4, output);
-    bool kept = key && complete(&record) && (record.rows < 0 || store(r, key, &record));
-    tub_free(key);
-    return kept;
+    return take(user, f, output->text, output->bytes - 4);
 }
 
-static bool take_failure(void *user, const json_t *object, const char *line)
+static bool take_failure(void *user, const tub_field *f, const char *line, size_t bytes)
 {
-    (void)line;
-    tub_records *r = user;
-    const char *stem = text_of(object, "stem");
-    tub_record record = common(r, object);
-    return complete(&record) && (!stem[0] || store(r, stem, &record));
+    (void)line, (void)bytes;
+    const tub_field *stem = &f[STEM];
+    return stem->kind != TUB_FIELD_TEXT || !stem->bytes || take(user, f, stem->text, stem->bytes);
 }
 
-static tub_status read_all(const char *folder, const char *prefix, tub_json_line take, tub_records *out, tub_error *err)
+static tub_status read_all(const tub_paths *files, tub_json_line each, tub_records *out, tub_error *err)
 {
     *out = (tub_records){0};
     tub_arena_init(&out->arena);
-    tub_status status = tub_json_lines_find(folder, prefix, &out->files, err);
-    for (; status == TUB_OK && out->file < out->files.count; out->file++)
-        status = tub_json_lines_read(out->files.items[out->file], take, out, err);
-    if (status != TUB_OK)
-        tub_records_finish(out);
-    return status;
+    for (; out->file < files->count; out->file++)
+        TUB_TRY(tub_json_lines_read(files->items[out->file], keys, FIELDS, each, out, err));
+    return TUB_OK;
 }
 
-tub_status tub_records_read_manifests(const char *folder, tub_records *out, tub_error *err)
+tub_status tub_records_read_manifests(const tub_paths *files, tub_records *out, tub_error *err)
 {
-    return read_all(folder, "manifest", take_manifest, out, err);
+    return read_all(files, take_manifest, out, err);
 }
 
-tub_status tub_records_read_failures(const char *folder, tub_records *out, tub_error *err)
+tub_status tub_records_read_failures(const tub_paths *files, tub_records *out, tub_error *err)
 {
-    return read_all(folder, "failures", take_failure, out, err);
+    return read_all(files, take_failure, out, err);
 }
 
 const tub_record *tub_records_find(const tub_records *records, const char *key)
@@ -123,7 +127,6 @@ const tub_record *tub_records_find(const tub_records *records, const char *key)
 
 void tub_records_finish(tub_records *records)
 {
-    tub_paths_finish(&records->files);
     tub_stem_map_finish(&records->map);
     tub_free(records->items);
     tub_arena_finish(&records->arena);

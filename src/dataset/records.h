@@ -9,6 +9,7 @@
 
 #include "json_lines.h"
 #include "memory.h"
+#include "out_listing.h"
 #include "stem_map.h"
 
 typedef struct tub_record {
@@ -16,6 +17,7 @@ typedef struct tub_record {
     const char *settings, *model;       // hashes
     int64_t rows, dim, bytes;           // of the features
     int64_t video_bytes;                // of the video's file, -1: not known
+    int64_t mtime;                      // of the features' file, in nanoseconds since 1970, -1: not known
     size_t file;                        // which of the files it was in
     bool partial;
 } tub_record;
@@ -25,12 +27,13 @@ typedef struct tub_records {
     tub_record *items;
     size_t count, capacity;
     tub_stem_map map;                   // by stem, as JSON text
-    tub_paths files;
     size_t file;                        // the one being read
+    bool replaced;                      // of some video there is more than one line
 } tub_records;
 
-tub_status tub_records_read_manifests(const char *folder, tub_records *out, tub_error *err);
-tub_status tub_records_read_failures(const char *folder, tub_records *out, tub_error *err);
+// To be finished in every case. Errors: TUB_ERROR_OUTPUT (a file can't be read), TUB_ERROR_MEMORY.
+tub_status tub_records_read_manifests(const tub_paths *files, tub_records *out, tub_error *err);
+tub_status tub_records_read_failures(const tub_paths *files, tub_records *out, tub_error *err);
 const tub_record *tub_records_find(const tub_records *records, const char *key);    // NULL: none
 void tub_records_finish(tub_records *records);
 

@@ -20,7 +20,8 @@ static tub_status refuse_mixture(const tub_run *run, tub_error *err)
             continue;
         return tub_fail(err, TUB_ERROR_ARGUMENT,
                         "%s: the features of %s in this folder were made with %s: choose another output folder",
-                        manifests->files.items[r->file], r->video, other_model ? "another model" : "other settings");
+                        run->d->listing.manifests.items[r->file], r->video,
+                        other_model ? "another model" : "other settings");
     }
     return TUB_OK;
 }
@@ -120,15 +121,34 @@ static tub_status extract(tub_run *run, tub_encoder *encoder, const tub_source_o
     return status;
 }
 
-static tub_status put_in_order(const tub_dataset *d, tub_error *err)
+static tub_status list_done(const tub_dataset *d, tub_stem_map *done, tub_error *err)
 {
-    TUB_TRY(tub_failures_tidy(d, err));
-    if (!d->annotated)
-        return TUB_OK;
-    int lock = tub_folder_lock(d->out);     // of several shards the last to look is the last to write
-    tub_status status = tub_annotations_write_missing(&d->annotations, d->out, err);
+    for (size_t i = 0; i < d->list.count; i++) {
+        const tub_entry *entry = &d->list.items[i];
+        bool is_done = entry->state == TUB_ITEM_DONE || entry->state == TUB_ITEM_DONE_PARTIAL;
+        if (is_done && !tub_stem_map_set(done, entry->stem, i))
+            return tub_fail_memory(err, "missing_files.txt");
+    }
+    return TUB_OK;
+}
+
+static tub_status write_missing(const tub_dataset *d, tub_error *err)
+{
+    tub_stem_map done = {0};
+    tub_status status = list_done(d, &done, err);
+    int lock = tub_folder_lock(d->out); // of several shards the last to look is the last to write
+    if (status == TUB_OK)
+        status = tub_annotations_write_missing(&d->annotations, d->out, &done, err);
     tub_folder_unlock(lock);
+    tub_stem_map_finish(&done);
     return status;
+}
+
+static tub_status put_in_order(const tub_dataset *d, bool tidy, tub_error *err)
+{
+    if (tidy)
+        TUB_TRY(tub_failures_tidy(d, err));
+    return d->annotated ? write_missing(d, err) : TUB_OK;
 }
 
 static tub_status run_all(tub_run *run, tub_encoder *encoder, const tub_source_ops *source, tub_error *err)
@@ -140,12 +160,14 @@ static tub_status run_all(tub_run *run, tub_encoder *encoder, const tub_source_o
     TUB_TRY(list_work(run, err));
     if (d->dry_run)
         return TUB_OK;
-    tub_atomic_sweep(d->out);
+    if (d->listing.temporaries)
+        tub_atomic_sweep(d->out);
     TUB_TRY(tub_settings_agree(d->out, &run->asked, true, err));
+    bool tidy = run->count || d->untidy;
     tub_status status = fail_long_names(run, err);
     if (status == TUB_OK && run->count)
         status = extract(run, encoder, source, err);
-    tub_status order = put_in_order(d, status == TUB_OK ? err : NULL);
+    tub_status order = put_in_order(d, tidy, status == TUB_OK ? err : NULL);
     return status == TUB_OK ? order : status;
 }
 

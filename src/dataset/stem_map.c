@@ -1,6 +1,5 @@
 #include "stem_map.h"
 
-#include <stdint.h>
 #include <string.h>
 
 #include "memory.h"
@@ -15,23 +14,31 @@ static uint64_t hash(const char *key)
 }
 
 // The key's slot, or the empty one where it belongs. The capacity is a power of two, never full.
-static struct tub_stem_slot *slot_of(const tub_stem_map *map, const char *key)
+static struct tub_stem_slot *slot_of(const tub_stem_map *map, const char *key, uint64_t h)
 {
-    size_t i = hash(key) & (map->capacity - 1);
-    while (map->slots[i].key && strcmp(map->slots[i].key, key))
+    size_t i = h & (map->capacity - 1);
+    while (map->slots[i].key && (map->slots[i].hash != h || strcmp(map->slots[i].key, key)))
+        i = (i + 1) & (map->capacity - 1);
+    return &map->slots[i];
+}
+
+static struct tub_stem_slot *empty_slot(const tub_stem_map *map, uint64_t h)
+{
+    size_t i = h & (map->capacity - 1);
+    while (map->slots[i].key)
         i = (i + 1) & (map->capacity - 1);
     return &map->slots[i];
 }
 
 static bool grow(tub_stem_map *map)
 {
-    tub_stem_map larger = {.capacity = map->capacity ? map->capacity * 2 : 64, .count = map->count};
+    tub_stem_map larger = {.capacity = map->capacity ? map->capacity * 4 : 64, .count = map->count};
     larger.slots = tub_calloc(larger.capacity, sizeof *larger.slots);
     if (!larger.slots)
         return false;
     for (size_t i = 0; i < map->capacity; i++)
         if (map->slots[i].key)
-            *slot_of(&larger, map->slots[i].key) = map->slots[i];
+            *empty_slot(&larger, map->slots[i].hash) = map->slots[i];
     tub_free(map->slots);
     *map = larger;
     return true;
@@ -41,9 +48,10 @@ bool tub_stem_map_set(tub_stem_map *map, const char *key, size_t value)
 {
     if (map->count >= map->capacity / 2 && !grow(map))
         return false;
-    struct tub_stem_slot *slot = slot_of(map, key);
+    const uint64_t h = hash(key);
+    struct tub_stem_slot *slot = slot_of(map, key, h);
     map->count += !slot->key;
-    *slot = (struct tub_stem_slot){.key = key, .value = value};
+    *slot = (struct tub_stem_slot){.key = key, .hash = h, .value = value};
     return true;
 }
 
@@ -51,7 +59,7 @@ size_t tub_stem_map_get(const tub_stem_map *map, const char *key)
 {
     if (!map->capacity)
         return (size_t)TUB_NO_STEM;
-    const struct tub_stem_slot *slot = slot_of(map, key);
+    const struct tub_stem_slot *slot = slot_of(map, key, hash(key));
     return slot->key ? slot->value : (size_t)TUB_NO_STEM;
 }
 

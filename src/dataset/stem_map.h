@@ -4,10 +4,12 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 typedef struct tub_stem_map {
     struct tub_stem_slot {
         const char *key;
+        uint64_t hash;
         size_t value;
     } *slots;
     size_t capacity, count;

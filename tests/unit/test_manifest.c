@@ -41,8 +41,12 @@ static void test_lines(void **state)
     toy_write(root, "manifest.3.jsonl", "{\"output\":\"a.npy\",\"T\":4,\"time\":\"2029-01-01T00:00:00Z\"}\n"
                                         "{\"output\":\"b.npy\",\"T\":5,\"time\":\"2029-01-01T00:00:00Z\"}\n");
     toy_write(root, "manifestx.jsonl", "{\"output\":\"e.npy\",\"T\":4}\n");
+    tub_out_listing listing;
     tub_records r;
-    assert_int_equal(tub_records_read_manifests(root, &r, &err), TUB_OK);
+    assert_int_equal(tub_out_listing_read(root, &listing, &err), TUB_OK);
+    assert_int_equal(listing.manifests.count, 2);
+    assert_int_equal(tub_records_read_manifests(&listing.manifests, &r, &err), TUB_OK);
+    tub_out_listing_finish(&listing);
     assert_int_equal(r.count, 2);
     const tub_record *a = tub_records_find(&r, "a"), *b = tub_records_find(&r, "b");
     assert_int_equal(a->rows, 3);       // the later time wins between files
@@ -53,9 +57,9 @@ static void test_lines(void **state)
     assert_null(tub_records_find(&r, "d"));
     assert_null(tub_records_find(&r, "e"));
     tub_records_finish(&r);
-    assert_int_equal(tub_records_read_manifests("/nowhere", &r, &err), TUB_OK);
-    assert_int_equal(r.count, 0);
-    tub_records_finish(&r);
+    assert_int_equal(tub_out_listing_read("/nowhere", &listing, &err), TUB_OK);
+    assert_int_equal(listing.manifests.count, 0);
+    tub_out_listing_finish(&listing);
 }
 
 static void ask(tub_settings *out, int stride, double fps, tub_dtype dtype)
