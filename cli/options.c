@@ -23,9 +23,11 @@ enum { SIDE = 16384, ITEMS = 65536, THREADS = 1024 };
 #define DTYPES "auto|f32|bf16||tf32|f16|int8|fp8"
 #define BACKENDS "auto|reference|onednn|openvino||cuda"
 
+#define CASES "forward|decode|preprocess|windows|end-to-end|resume|ablation"
+
 // Rows of one name serve different verbs. The order is the help's.
 static const option_row rows[] = {
-    {OPTION_CASE, B, "", "case", KIND_CHOICE, "forward|windows", 0, 0, "what to time"},
+    {OPTION_CASE, B, "", "case", KIND_CHOICE, CASES, 0, 0, "what to time"},
     {OPTION_MODEL, E | M, "", "model", KIND_TEXT, "DIR", 0, 0, "checkpoint folder, or a .onnx or .xml file"},
     {OPTION_MODEL, F, "", "model", KIND_TEXT, "DIR", 0, 0, "checkpoint whose transform --transform model is"},
     {OPTION_OUT, E, "", "out", KIND_TEXT, "DIR", 0, 0, "folder of the features; made if needed"},
@@ -41,11 +43,11 @@ static const option_row rows[] = {
     {OPTION_MARKDOWN, R, "", "markdown", KIND_FLAG, NULL, 0, 0, "print docs/presets.md"},
     {OPTION_SEED, I, "", "seed", KIND_NUMBER, "N", 0, INT64_MAX, "the same seed gives the same bytes (0)"},
 
-    {OPTION_MODEL, B, "forward", "model", KIND_TEXT, "DIR", 0, 0, "checkpoint folder"},
-    {OPTION_CLIPS, B, "forward", "clips", KIND_NUMBER, "N", 1, 4096,
-     "clips of one forward, frames of frame models (1)"},
-    {OPTION_REPEAT, B, "forward", "repeat", KIND_NUMBER, "N", 1, 1000, "timed repetitions; the median counts (5)"},
-    {OPTION_VIDEO, B, "windows", "video", KIND_TEXT, "FILE", 0, 0, "video to decode into windows"},
+    {OPTION_MODEL, B, "", "model", KIND_TEXT, "DIR", 0, 0, "forward, end-to-end, ablation: checkpoint folder"},
+    {OPTION_VIDEO, B, "", "video", KIND_TEXT, "FILE", 0, 0, "a video; end-to-end, ablation: also a folder, @list"},
+    {OPTION_CLIPS, B, "", "clips", KIND_NUMBER, "N", 1, 4096, "forward: clips at once, frames of frame models (1)"},
+    {OPTION_OUTPUTS, B, "", "outputs", KIND_NUMBER, "N", 1, 9999999, "resume: outputs that are there (100000)"},
+    {OPTION_REPEAT, B, "", "repeat", KIND_NUMBER, "N", 1, 1000, "times; medians count (5; end-to-end 1, ablation 3)"},
 
     {OPTION_CLIP_LENGTH, E | B | N, "windows", "clip-length", KIND_NUMBER, "N", 1, 4096,
      "frames a clip (the checkpoint's; 16 where any works)"},
@@ -58,15 +60,16 @@ static const option_row rows[] = {
     {OPTION_VIDEO_STREAM, E | F | P, "windows", "video-stream", KIND_NUMBER, "N", 0, 4095,
      "the file's N-th video stream, from 0 (libav's best)"},
 
-    {OPTION_TRANSFORM, E | M | N, "pixels", "transform", KIND_CHOICE, "model|opentad", 0, 0,
+    {OPTION_TRANSFORM, E | M | N | B, "pixels", "transform", KIND_CHOICE, "model|opentad", 0, 0,
      "the checkpoint's own, or the original script's (model)"},
     {OPTION_TRANSFORM, F, "pixels", "transform", KIND_CHOICE, "model|opentad", 0, 0, "transform the frames (not)"},
     {OPTION_SIZE, E | M | F | B | N, "pixels", "size", KIND_SIZE, "HxW", 1, SIDE, "resize to exactly this"},
-    {OPTION_CROP, E | M | F | N, "pixels", "crop", KIND_SIZE, "HxW", 1, SIDE, "centre crop"},
-    {OPTION_INTERPOLATION, E | M | F | N, "pixels", "interpolation", KIND_CHOICE, "nearest|bilinear|bicubic", 0, 0,
+    {OPTION_CROP, E | M | F | N | B, "pixels", "crop", KIND_SIZE, "HxW", 1, SIDE, "centre crop"},
+    {OPTION_INTERPOLATION, E | M | F | N | B, "pixels", "interpolation", KIND_CHOICE, "nearest|bilinear|bicubic", 0, 0,
      "how to resize"},
-    {OPTION_MEAN, E | M | F | N, "pixels", "mean", KIND_TRIPLE, "R,G,B", 0, 0, "subtracted, on the scale of 0 to 1"},
-    {OPTION_STD, E | M | F | N, "pixels", "std", KIND_POSITIVES, "R,G,B", 0, 0, "divided by"},
+    {OPTION_MEAN, E | M | F | N | B, "pixels", "mean", KIND_TRIPLE, "R,G,B", 0, 0,
+     "subtracted, on the scale of 0 to 1"},
+    {OPTION_STD, E | M | F | N | B, "pixels", "std", KIND_POSITIVES, "R,G,B", 0, 0, "divided by"},
 
     {OPTION_POOL, E | M | N, "feature", "pool", KIND_CHOICE, "default|pooler|cls|mean|patch-mean|projection", 0, 0,
      "what a row is (the family's default)"},
@@ -84,12 +87,12 @@ static const option_row rows[] = {
 
     {OPTION_DTYPE, E | M | B | N, "speed", "dtype", KIND_CHOICE, DTYPES, 0, 0,
      "precision (auto: bf16 where the processor has it)"},
-    {OPTION_BATCH, E | M | N, "speed", "batch", KIND_AUTO, "N|auto", 1, ITEMS,
+    {OPTION_BATCH, E | M | B | N, "speed", "batch", KIND_AUTO, "N|auto", 1, ITEMS,
      "clips (frame models: frames) of one forward"},
     {OPTION_THREADS, E | M | B | N, "speed", "threads", KIND_AUTO, "N|auto", 1, THREADS, "compute threads"},
-    {OPTION_DECODE_THREADS, E | F, "speed", "decode-threads", KIND_AUTO, "N|auto", 1, THREADS,
+    {OPTION_DECODE_THREADS, E | F | B, "speed", "decode-threads", KIND_AUTO, "N|auto", 1, THREADS,
      "decoding threads of the whole process"},
-    {OPTION_PREFETCH, E, "speed", "prefetch", KIND_AUTO, "N|auto", 1, ITEMS,
+    {OPTION_PREFETCH, E | B, "speed", "prefetch", KIND_AUTO, "N|auto", 1, ITEMS,
      "clips kept ready beyond the batch being filled"},
     {OPTION_DEVICE, E | M | B | N, "speed", "device", KIND_TEXT, "auto|cpu", 0, 0, "where to compute"},
     {OPTION_BACKEND, E | M | B | N, "speed", "backend", KIND_CHOICE, BACKENDS, 0, 0, "how (auto)"},
@@ -102,6 +105,7 @@ static const option_row rows[] = {
     {OPTION_RETRY_FAILED, E, "run", "retry-failed", KIND_FLAG, NULL, 0, 0, "try recorded failures again"},
     {OPTION_JSON, E | P | L | B | N | R, "run", "json", KIND_FLAG, NULL, 0, 0,
      "results as JSON on stdout, one object a line"},
+    {OPTION_MARKDOWN, B, "run", "markdown", KIND_FLAG, NULL, 0, 0, "the result as a table"},
     {OPTION_DRY_RUN, E, "run", "dry-run", KIND_FLAG, NULL, 0, 0, "say what would be done; write nothing"},
     {OPTION_VERBOSE, E | M | B | N, "run", "verbose", KIND_FLAG, NULL, 0, 0, "also what is only information"},
 

@@ -34,6 +34,7 @@ typedef enum option_id {
     OPTION_VIDEO,
     OPTION_CLIPS,
     OPTION_REPEAT,
+    OPTION_OUTPUTS,
     OPTION_SEED,
     OPTION_PROGRAM,
     OPTION_MARKDOWN,

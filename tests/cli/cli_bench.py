@@ -1,0 +1,118 @@
+"""tubelet bench: every case with tiny settings prints what is documented; what it makes is gone afterwards."""
+import json, os, unittest
+
+from command_case import CommandCase
+
+SPREAD = {"seconds", "min_seconds", "max_seconds", "repetitions"}
+OPTIMIZATIONS = ["batch size", "threads", "prefetch", "precision", "decode once", "preprocess once", "frame reuse", "cross-video batches", "total"]
+
+
+class Bench(CommandCase):
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        cls.videos = cls.make_videos("videos", [40, 25])
+        cls.video = cls.videos / "v00.mp4"
+        cls.temporary = cls.folder / "temporary"
+        cls.temporary.mkdir()
+
+    def bench(self, case, *arguments):
+        """The last line of stdout, after a look at what is left behind."""
+        done = self.check(0, "bench", "--case", case, *arguments, "--json", environment={"TMPDIR": str(self.temporary)})
+        self.assertEqual(os.listdir(self.temporary), [])
+        result = json.loads(done.stdout.splitlines()[-1])
+        self.assertEqual(result["case"], case)
+        self.assertGreater(result["seconds"], 0)
+        return result
+
+    def check_spread(self, result, repetitions):
+        self.assertLessEqual(SPREAD, result.keys())
+        self.assertEqual(result["repetitions"], repetitions)
+        self.assertLessEqual(result["min_seconds"], result["seconds"])
+        self.assertLessEqual(result["seconds"], result["max_seconds"])
+
+    def test_forward(self):
+        result = self.bench("forward", "--model", self.make_model("videomae:tiny"), "--clips", 3, "--repeat", 2, "--dtype", "f32")
+        self.check_spread(result, 2)
+        self.assertEqual((result["family"], result["clips"], result["dtype"]), ("videomae", 3, "f32"))
+        self.assertGreater(result["flops"], 0)
+
+    def test_windows(self):
+        result = self.bench("windows", "--video", self.video, "--stride", 8)
+        self.assertEqual((result["clips"], result["frames"], result["height"], result["width"]), ((40 - 16) // 8 + 1, 40, 224, 224))
+
+    def test_decode(self):
+        result = self.bench("decode", "--video", self.video, "--repeat", 3)
+        self.check_spread(result, 3)
+        self.assertEqual((result["frames"], result["codec"], result["height"], result["width"]), (40, "mpeg4", 64, 96))
+
+    def test_preprocess(self):
+        result = self.bench("preprocess", "--video", self.video, "--size", "32x48", "--repeat", 2)
+        self.check_spread(result, 2)
+        self.assertEqual((result["height"], result["width"], result["video_height"], result["video_width"]), (32, 48, 64, 96))
+
+    def test_end_to_end(self):
+        result = self.bench("end-to-end", "--video", self.videos, "--model", self.make_model("dinov2:tiny"), "--repeat", 2, "--stride", 8, "--dtype", "f32")
+        self.check_spread(result, 2)
+        self.assertEqual((result["videos"], result["frames"], result["clips"]), (2, 65, 4 + 2))
+        self.assertEqual((result["family"], result["dtype"], result["stride"]), ("dinov2", "f32", 8))
+        for key in ("init", "decode", "convert", "forward", "save", "start"):
+            self.assertGreater(result[f"{key}_seconds"], 0, key)
+        self.assertGreater(result["peak_bytes"], 1e6)
+
+    def test_end_to_end_passes_failures_on(self):
+        broken = self.folder / "broken"
+        broken.mkdir(exist_ok=True)
+        (broken / "x.mp4").write_bytes(b"no video")
+        done = self.check(3, "bench", "--case", "end-to-end", "--video", broken, "--model", self.make_model("dinov2:tiny"))
+        self.assertIn("x.mp4", done.stderr)
+
+    def test_resume(self):
+        result = self.bench("resume", "--outputs", 30, "--repeat", 2)
+        self.check_spread(result, 2)
+        self.assertEqual(result["outputs"], 30)
+        self.bench("resume", "--outputs", 1, "--repeat", 1, "--model", self.make_model("videomae:tiny"))
+
+    def check_ablation(self, result, skipped):
+        self.assertEqual([row["optimization"] for row in result["rows"]], OPTIMIZATIONS)
+        for row in result["rows"]:
+            if row["optimization"] in skipped:
+                self.assertIsNone(row["speedup"])
+                self.assertTrue(row["note"])
+                continue
+            self.check_spread(row, result["repetitions"])
+            self.assertLessEqual(row["min_speedup"], row["speedup"])
+            self.assertLessEqual(row["speedup"], row["max_speedup"])
+            if row["optimization"] not in ("precision", "total"):
+                self.assertTrue(row["same_rows"], row)
+
+    def test_ablation(self):
+        arguments = ("--repeat", 2, "--stride", 8)
+        result = self.bench("ablation", "--video", self.videos, "--model", self.make_model("dinov2:tiny"), *arguments)
+        self.assertEqual((result["videos"], result["frames"], result["clips"]), (2, 65, 6))
+        self.check_ablation(result, {"precision"} if result["dtype"] == "f32" else set())
+        result = self.bench("ablation", "--video", self.video, "--model", self.make_model("videomae:tiny"), "--dtype", "f32", *arguments)
+        self.check_ablation(result, {"precision", "frame reuse", "cross-video batches"})
+
+    def test_tables(self):
+        done = self.check(0, "bench", "--case", "ablation", "--video", self.video, "--model", self.make_model("dinov2:tiny"), "--repeat", 1, "--markdown")
+        for name in OPTIMIZATIONS:
+            self.assertRegex(done.stdout, rf"(?m)^\| {name} \|")
+        self.assertRegex(self.check(0, "bench", "--case", "decode", "--video", self.video, "--markdown").stdout, r"(?m)^\| frames \| 40 \|$")
+        self.assertIn("decode: 40 frames", self.check(0, "bench", "--case", "decode", "--video", self.video).stdout)
+
+    def test_usage(self):
+        model = self.make_model("dinov2:tiny")
+        for words, arguments in ((["--case"], ()), (["--case"], ("--case", "forwards")), (["--model"], ("--case", "forward")), (["--video"], ("--case", "windows")),
+                                 (["--video"], ("--case", "decode")), (["--video"], ("--case", "preprocess")), (["--model"], ("--case", "end-to-end")),
+                                 (["--video"], ("--case", "end-to-end", "--model", model)), (["--video"], ("--case", "ablation", "--model", model)),
+                                 (["--outputs"], ("--case", "resume", "--outputs", "0")), (["--repeat"], ("--case", "ablation", "--model", model, "--video", self.video, "--repeat", "101")),
+                                 (["nowhere"], ("--case", "decode", "--video", "nowhere.mp4")), (["nowhere"], ("--case", "ablation", "--model", model, "--video", "nowhere"))):
+            error = self.check(2, "bench", *arguments).stderr
+            for word in words:
+                self.assertIn(word, error)
+        self.check(4, "bench", "--case", "forward", "--model", self.folder)
+
+
+if __name__ == "__main__":
+    unittest.main()
