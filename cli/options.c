@@ -107,6 +107,7 @@ static const option_row rows[] = {
      "results as JSON on stdout, one object a line"},
     {OPTION_MARKDOWN, B, "run", "markdown", KIND_FLAG, NULL, 0, 0, "the result as a table"},
     {OPTION_DRY_RUN, E, "run", "dry-run", KIND_FLAG, NULL, 0, 0, "say what would be done; write nothing"},
+    {OPTION_TRACE, E, "watch", "trace", KIND_TEXT, "FILE.json", 0, 0, "what each thread did when, for ui.perfetto.dev"},
     {OPTION_VERBOSE, E | M | B | N, "run", "verbose", KIND_FLAG, NULL, 0, 0, "also what is only information"},
 
     {OPTION_CONFIG, EVERY_VERB, "all", "config", KIND_TEXT, "FILE", 0, 0,

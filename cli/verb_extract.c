@@ -6,6 +6,7 @@
 #include "interrupt.h"
 #include "report.h"
 #include "run_settings.h"
+#include "watch.h"
 
 typedef struct extraction {
     const cli_arguments *args;
@@ -15,6 +16,7 @@ typedef struct extraction {
     tub_dataset *dataset;
     tub_encoder *encoder;
     cli_report report;
+    cli_watch watch;
 } extraction;
 
 static int read_shard(extraction *x)
@@ -89,6 +91,7 @@ static int run_dataset(extraction *x)
                       .decode_threads = cli_number(args, OPTION_DECODE_THREADS, 0),
                       .prefetch = cli_number(args, OPTION_PREFETCH, 0),
                       .video_stream = cli_number(args, OPTION_VIDEO_STREAM, -1) + 1,
+                      .trace = x->watch.trace,
                       .log = x->settings.encoder.log},
         .preset = x->settings.preset ? x->settings.preset->name : NULL,
         .pool = x->settings.encoder.pool,
@@ -103,10 +106,13 @@ static int run_dataset(extraction *x)
     if (s == TUB_ERROR_ARGUMENT) // mixed settings: nothing was run
         return cli_fail(&err);
     cli_report_end(&x->report, &totals, s);
+    int watched = cli_watch_end(&x->watch);
     if (s == TUB_ERROR_CANCELLED && cli_interrupted())
         return cli_interrupted();
     if (s != TUB_OK)
         return cli_fail(&err);
+    if (watched != CLI_OK)
+        return watched;
     return totals.failed + totals.partial + r->partial_before > 0 ? CLI_INCOMPLETE : CLI_OK;
 }
 
@@ -120,6 +126,8 @@ int cli_extract(const cli_arguments *args)
         code = cli_read_settings(args, &x.settings);
     if (code == CLI_OK)
         code = read_shard(&x);
+    if (code == CLI_OK)
+        code = cli_watch_open(&x.watch, args);
     cli_catch_interrupts();
     if (code == CLI_OK)
         code = open_dataset(&x);
@@ -132,6 +140,7 @@ int cli_extract(const cli_arguments *args)
     }
     tub_encoder_close(&x.encoder);
     tub_dataset_close(&x.dataset);
+    cli_watch_finish(&x.watch);
     cli_report_finish(&x.report);
     return code;
 }

@@ -78,6 +78,7 @@ typedef struct tub_run_totals {
     double seconds;                                         // wall
     double init_seconds, decode_seconds, convert_seconds, forward_seconds, save_seconds;    // summed over threads
     double decode_wait_seconds, device_wait_seconds;
+    tub_progress pipeline;                                  // the extractor's last; zero where nothing was to do
 } tub_run_totals;
 
 typedef struct tub_event {

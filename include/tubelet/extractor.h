@@ -25,6 +25,7 @@
 #include <tubelet/encoder.h>
 #include <tubelet/sampling.h>
 #include <tubelet/status.h>
+#include <tubelet/trace.h>
 #include <tubelet/video.h>
 
 #ifdef __cplusplus
@@ -52,6 +53,7 @@ typedef struct tub_extractor_params {
     int prefetch;               // clips that may be ready beyond the batch being filled (0 = a batch)
     int video_stream;           // as in tub_video_params
     size_t slot_memory;         // most bytes of decoded pixels (0 = 1/8 of the machine's memory, at most 512 MiB)
+    tub_trace *trace;           // its threads get a lane each (NULL = none); borrowed, must outlive the extractor
     tub_log log;
     unsigned without;           // TUB_WITHOUT_... (0 = all savings are made)
 } tub_extractor_params;
@@ -105,6 +107,16 @@ typedef struct tub_progress {
     double decode_wait_seconds;         // workers waiting for slots: the device is the bottleneck
     double device_wait_seconds;         // the device waiting for clips: decoding is
     int decode_threads, slots, slots_free;
+    // Why the device waited; the five add up to device_wait_seconds. Shared out by what the workers did meanwhile.
+    double idle_open_seconds, idle_decode_seconds, idle_convert_seconds;
+    double idle_input_seconds;          // no worker had a video: none was submitted, or the last ones are running out
+    double idle_start_seconds;          // before the first batch
+    double output_wait_seconds;         // the device waiting for the caller to receive: writing is the bottleneck
+    double open_seconds;                // opening videos, beside decode and convert
+    double decode_cpu_seconds;          // processor time of the decode workers, of their open, decode and convert
+    int64_t batches, items;             // run by the encoder so far
+    int batch;                          // most items of one
+    int jobs_waiting, ready, ready_most, results_waiting;   // depths: jobs, items before the device, results
 } tub_progress;
 TUB_API void tub_extractor_progress(tub_extractor *x, tub_progress *out);
 

@@ -8,6 +8,7 @@
 //   encoder.h     a checkpoint on a device
 //   extractor.h   many videos through one encoder
 //   dataset.h     a folder of videos into a folder of features
+//   trace.h       what each thread did and when
 //   npy.h         arrays in files
 //   layout.h      names and containers of feature files
 //
@@ -24,6 +25,7 @@
 #include <tubelet/npy.h>
 #include <tubelet/sampling.h>
 #include <tubelet/status.h>
+#include <tubelet/trace.h>
 #include <tubelet/transform.h>
 #include <tubelet/video.h>
 

@@ -161,7 +161,9 @@ static tub_status finish(tub_run *run, tub_work *work, const tub_result *r, tub_
 
 tub_status tub_run_take(tub_run *run, tub_work *work, const tub_result *result, tub_error *err)
 {
-    if (result->kind == TUB_RESULT_ROWS)
-        return append_rows(run, work, result, err);
-    return finish(run, work, result, err);
+    bool rows = result->kind == TUB_RESULT_ROWS;
+    tub_lane_begin(run->lane, rows ? "append rows" : "finish video");
+    tub_status status = rows ? append_rows(run, work, result, err) : finish(run, work, result, err);
+    tub_lane_end(run->lane, work->entry->stem, rows ? result->count : result->total_rows);
+    return status;
 }

@@ -106,6 +106,7 @@ static tub_status extract(tub_run *run, tub_encoder *encoder, const tub_source_o
 {
     tub_extractor_params params = run->params->extractor;
     params.size = params.size ? params.size : sizeof params;
+    run->lane = tub_trace_lane(params.trace, "write");
     TUB_TRY(tub_extractor_open_source(encoder, &params, source, &run->x, err));
     tub_status status = tub_relay_open(run->x, next_job, run, &run->relay, err);
     if (status == TUB_OK)
@@ -113,10 +114,10 @@ static tub_status extract(tub_run *run, tub_encoder *encoder, const tub_source_o
     tub_relay_close(&run->relay);
     for (size_t i = 0; i < run->count; i++)
         tub_npy_abandon(&run->work[i].writer);
-    tub_progress progress = {0};
-    tub_extractor_progress(run->x, &progress);
-    run->totals->decode_wait_seconds = progress.decode_wait_seconds;
-    run->totals->device_wait_seconds = progress.device_wait_seconds;
+    tub_progress *progress = &run->totals->pipeline;
+    tub_extractor_progress(run->x, progress);
+    run->totals->decode_wait_seconds = progress->decode_wait_seconds;
+    run->totals->device_wait_seconds = progress->device_wait_seconds;
     tub_extractor_close(&run->x);
     return status;
 }

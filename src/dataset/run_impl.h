@@ -29,6 +29,7 @@ typedef struct tub_run {
     tub_extractor *x;
     tub_relay *relay;
     tub_run_totals *totals;
+    tub_lane *lane;             // of the calling thread, or NULL
     double started, last_tick;
 } tub_run;
 

@@ -146,6 +146,14 @@ void tub_batcher_stop(tub_batcher *b)
     set_and_tell(b, &b->stopped, true);
 }
 
+int tub_batcher_count(tub_batcher *b)
+{
+    pthread_mutex_lock(&b->lock);
+    int items = b->items;
+    pthread_mutex_unlock(&b->lock);
+    return items;
+}
+
 static bool is_sealed(const tub_batcher *b)
 {
     return b->items >= b->batch || b->count == b->capacity || b->eager || b->starved || b->undecoded == 0 ||

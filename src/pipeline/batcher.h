@@ -59,6 +59,8 @@ void tub_batcher_keep_apart(tub_batcher *b);        // a batch ends with its vid
 void tub_batcher_finish(tub_batcher *b);            // no further jobs will be expected
 void tub_batcher_stop(tub_batcher *b);
 
+int tub_batcher_count(tub_batcher *b);              // items that wait
+
 // Blocks. `load` stays valid until the next call. False: stopped, or finished and nothing is left.
 bool tub_batcher_take(tub_batcher *b, tub_load *load);
 

@@ -5,6 +5,7 @@
 #include "fail.h"
 #include "frame_count.h"
 #include "frame_walk.h"
+#include "memory.h"
 #include "window_again.h"
 
 // One video in one worker.
@@ -12,7 +13,8 @@ typedef struct shift {
     tub_extractor *x;
     tub_reel *reel;
     void *source;
-    double decoded, converted; // seconds that the counters know of
+    double opened, decoded, converted, cpu; // seconds that the counters know of
+    tub_lane *lane;
     tub_window_again *again;   // work that windows shall repeat, else NULL
     int encodes;               // of it: how often the frame at hand is to be encoded once more
     tub_status trouble;        // why it couldn't be repeated
@@ -22,8 +24,13 @@ static void count_progress(shift *s)
 {
     double open = 0, decode = 0, convert = 0;
     s->x->source->seconds(s->source, &open, &decode, &convert);
+    tub_count_seconds(&s->x->counters.open, open - s->opened);
     tub_count_seconds(&s->x->counters.decode, decode - s->decoded);
     tub_count_seconds(&s->x->counters.convert, convert - s->converted);
+    double cpu = tub_thread_cpu();
+    tub_count_seconds(&s->x->counters.decode_cpu, cpu - s->cpu);
+    s->cpu = cpu;
+    s->opened = open;
     s->decoded = decode;
     s->converted = convert;
 }
@@ -43,6 +50,7 @@ static void waited(void *user, double seconds)
 {
     shift *s = user;
     tub_count_seconds(&s->x->counters.decode_wait, seconds);
+    tub_lane_took(s->lane, "wait for the device", seconds);
 }
 
 static bool put(shift *s, const tub_entry *entry, const int *slots)
@@ -107,7 +115,8 @@ static tub_status extract(shift *s, tub_error *err)
                      .sampling = &x->sampling,
                      .pool = x->pool,
                      .sink = x->info->per_frame ? &frame_sink : &clip_sink,
-                     .user = s};
+                     .user = s,
+                     .lane = s->lane};
     if (tub_again_is_asked(x->without))
         TUB_TRY(tub_again_open(x->without, &x->sampling, x->source, s->source, s->reel->path, x->video_stream,
                                &s->again, err));
@@ -148,15 +157,17 @@ static tub_status count_frames(tub_extractor *x, tub_reel *reel, const tub_video
     return status;
 }
 
-static void run(tub_extractor *x, tub_reel *reel)
+static void run(tub_extractor *x, tub_lane *lane, tub_reel *reel)
 {
-    shift s = {.x = x, .reel = reel};
+    shift s = {.x = x, .reel = reel, .lane = lane, .cpu = tub_thread_cpu()};
     tub_video_params params = {
         .size = sizeof params, .stream = x->video_stream, .threads = 1, .transform = &x->info->transform};
     reel->started = tub_now();
     reel->status = count_frames(x, reel, &params);
+    tub_lane_begin(lane, "open");
     if (reel->status == TUB_OK)
         reel->status = x->source->open(reel->path, &params, &s.source, &reel->error);
+    tub_lane_end(lane, NULL, -1);
     if (reel->status == TUB_OK) {
         reel->status = extract(&s, &reel->error);
         x->source->info(s.source, &reel->info);
@@ -176,7 +187,14 @@ void *tub_decode_worker(void *extractor)
 {
     tub_extractor *x = extractor;
     tub_reel *reel = NULL;
-    while (tub_queue_receive(x->jobs, &reel) == TUB_OK)
-        run(x, reel);
+    tub_lane *lane = tub_trace_lane(x->trace, "decode");
+    while (tub_queue_receive(x->jobs, &reel) == TUB_OK) {
+        // The reel may be gone at the end of the span.
+        char *path = lane ? tub_strdup(reel->path) : NULL;
+        tub_lane_begin(lane, "video");
+        run(x, lane, reel);
+        tub_lane_end(lane, path, -1);
+        tub_free(path);
+    }
     return NULL;
 }

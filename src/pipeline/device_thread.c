@@ -4,12 +4,14 @@
 #include "clock.h"
 #include "extractor_impl.h"
 #include "fail.h"
+#include "idle.h"
 #include "memory.h"
 #include "unit_row.h"
 
 // The device thread's own: scratch for one load.
 typedef struct device {
     tub_extractor *x;
+    tub_lane *lane;
     tub_reel *reel;      // whose rows are being made
     const void **frames; // batch * frames pointers
     float *rows;         // batch * dim
@@ -20,8 +22,12 @@ typedef struct device {
 
 static bool send(device *d, const tub_result *result)
 {
+    double start = tub_now();
     if (tub_queue_send(d->x->results, result) != TUB_OK)
         d->closed = true;
+    double seconds = tub_now() - start;
+    tub_count_seconds(&d->x->counters.output_wait, seconds);
+    tub_lane_took(d->lane, "wait for the writer", seconds);
     return !d->closed;
 }
 
@@ -175,15 +181,28 @@ static tub_status run_encoder(device *d, const tub_load *load, tub_error *err)
     return tub_encoder_run_at(d->x->encoder, d->frames, d->positions, load->items, d->rows, NULL, err);
 }
 
+static void trace_depths(device *d)
+{
+    if (!d->lane)
+        return;
+    tub_lane_count(d->lane, "clips ready", tub_batcher_count(d->x->batcher));
+    tub_lane_count(d->lane, "free slots", tub_slot_pool_free_count(d->x->pool));
+}
+
 static tub_status encode(device *d, const tub_load *load, double *seconds, tub_error *err)
 {
     int slots = load->items * d->x->info->frames;
     for (int i = 0; i < slots; i++)
         d->frames[i] = tub_slot_pool_memory(d->x->pool, load->slots[i]);
+    trace_depths(d);
     double start = tub_now();
+    tub_lane_begin(d->lane, "forward");
     tub_status status = run_encoder(d, load, err);
+    tub_lane_end(d->lane, NULL, load->items);
     *seconds = tub_now() - start;
     tub_count_seconds(&d->x->counters.forward, *seconds);
+    atomic_fetch_add_explicit(&d->x->counters.batches, 1, memory_order_relaxed);
+    atomic_fetch_add_explicit(&d->x->counters.items, load->items, memory_order_relaxed);
     tub_slot_pool_release_all(d->x->pool, load->slots, slots);
     return status;
 }
@@ -205,9 +224,11 @@ static void deliver(device *d, const tub_load *load, double seconds)
 
 static bool take(device *d, tub_load *load)
 {
-    double start = tub_now();
+    tub_idle_mark mark;
+    tub_idle_begin(&d->x->counters, &mark);
     bool taken = tub_batcher_take(d->x->batcher, load);
-    tub_count_seconds(&d->x->counters.device_wait, tub_now() - start);
+    double seconds = tub_idle_end(&d->x->counters, &mark);
+    tub_lane_took(d->lane, "wait for clips", seconds);
     return taken;
 }
 
@@ -233,7 +254,7 @@ void *tub_device_thread(void *extractor)
     tub_extractor *x = extractor;
     const tub_encoder_info *info = x->info;
     size_t batch = (size_t)info->batch;
-    device d = {.x = x};
+    device d = {.x = x, .lane = tub_trace_lane(x->trace, "device")};
     tub_error err;
     d.frames = tub_calloc(batch, (size_t)info->frames * sizeof *d.frames);
     d.rows = tub_alloc_aligned(batch * (size_t)info->dim, sizeof *d.rows);

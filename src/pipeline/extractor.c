@@ -5,6 +5,7 @@
 #include "encoder_impl.h"
 #include "extractor_impl.h"
 #include "fail.h"
+#include "idle.h"
 #include "memory.h"
 #include "team.h"
 #include "window_again.h"
@@ -16,7 +17,7 @@ void tub_count_seconds(_Atomic int64_t *counter, double seconds)
     atomic_fetch_add_explicit(counter, (int64_t)(seconds * 1e9), memory_order_relaxed);
 }
 
-static double counted_seconds(_Atomic int64_t *counter)
+double tub_counted_seconds(_Atomic int64_t *counter)
 {
     return (double)atomic_load_explicit(counter, memory_order_relaxed) / 1e9;
 }
@@ -185,6 +186,7 @@ tub_status tub_extractor_open_source(tub_encoder *encoder, const tub_extractor_p
     x->info = tub_encoder_get_info(encoder);
     x->source = source;
     x->log = p->log;
+    x->trace = p->trace;
     x->video_stream = p->video_stream;
     x->without = p->without;
     tub_status status = build(x, p, err);
@@ -277,15 +279,26 @@ void tub_extractor_progress(tub_extractor *x, tub_progress *out)
     *out = (tub_progress){
         .frames_decoded = atomic_load_explicit(&c->frames, memory_order_relaxed),
         .rows_done = atomic_load_explicit(&c->rows, memory_order_relaxed),
-        .decode_seconds = counted_seconds(&c->decode),
-        .convert_seconds = counted_seconds(&c->convert),
-        .forward_seconds = counted_seconds(&c->forward),
-        .decode_wait_seconds = counted_seconds(&c->decode_wait),
-        .device_wait_seconds = counted_seconds(&c->device_wait),
+        .open_seconds = tub_counted_seconds(&c->open),
+        .decode_seconds = tub_counted_seconds(&c->decode),
+        .convert_seconds = tub_counted_seconds(&c->convert),
+        .forward_seconds = tub_counted_seconds(&c->forward),
+        .decode_wait_seconds = tub_counted_seconds(&c->decode_wait),
+        .device_wait_seconds = tub_counted_seconds(&c->device_wait),
+        .output_wait_seconds = tub_counted_seconds(&c->output_wait),
+        .decode_cpu_seconds = tub_counted_seconds(&c->decode_cpu),
+        .batches = atomic_load_explicit(&c->batches, memory_order_relaxed),
+        .items = atomic_load_explicit(&c->items, memory_order_relaxed),
+        .batch = x->info->batch,
         .decode_threads = x->started_workers,
         .slots = x->plan.slots,
         .slots_free = tub_slot_pool_free_count(x->pool),
+        .jobs_waiting = (int)tub_queue_count(x->jobs),
+        .ready = tub_batcher_count(x->batcher),
+        .ready_most = x->plan.ready,
+        .results_waiting = (int)tub_queue_count(x->results),
     };
+    tub_idle_explain(c, out);
 }
 
 static void free_queues(tub_extractor *x)

@@ -67,7 +67,10 @@ struct tub_reel {
 
 // Seconds are kept as nanoseconds.
 typedef struct tub_counters {
-    _Atomic int64_t frames, rows, decode, convert, forward, decode_wait, device_wait;
+    _Atomic int64_t frames, rows, open, decode, convert, forward, decode_wait, device_wait, output_wait;
+    _Atomic int64_t decode_cpu, batches, items;
+    // Of device_wait (idle.h)
+    _Atomic int64_t idle_start, idle_input, idle_open, idle_decode, idle_convert;
 } tub_counters;
 
 struct tub_extractor {
@@ -76,6 +79,7 @@ struct tub_extractor {
     const tub_source_ops *source;
     tub_sampling sampling;
     tub_log log;
+    tub_trace *trace;               // borrowed, or NULL
     int video_stream;
     unsigned without;
     tub_resource_plan plan;
@@ -122,5 +126,6 @@ void tub_extractor_encoding(tub_extractor *x, bool encoding);
 void tub_extractor_stand(tub_extractor *x);
 
 void tub_count_seconds(_Atomic int64_t *counter, double seconds);
+double tub_counted_seconds(_Atomic int64_t *counter);
 
 #endif

@@ -19,7 +19,10 @@ static tub_status take_slot(tub_walk *w, int *slot)
 
 static tub_status convert(tub_walk *w, int slot, tub_error *err)
 {
-    return w->ops->convert(w->source, tub_slot_pool_memory(w->pool, slot), err);
+    tub_lane_begin(w->lane, "convert");
+    tub_status status = w->ops->convert(w->source, tub_slot_pool_memory(w->pool, slot), err);
+    tub_lane_end(w->lane, NULL, -1);
+    return status;
 }
 
 static void let_go(tub_walk *w, int *slot)
@@ -88,7 +91,10 @@ static tub_status give(tub_walk *w, int slot, int64_t count, tub_error *err)
 
 static tub_status next(tub_walk *w, tub_frame *frame, tub_error *err)
 {
-    TUB_TRY(w->ops->next(w->source, frame, err));
+    tub_lane_begin(w->lane, "decode");
+    tub_status status = w->ops->next(w->source, frame, err);
+    tub_lane_end(w->lane, NULL, status == TUB_OK ? frame->index : -1);
+    TUB_TRY(status);
     return w->sink->step && !w->sink->step(w->user) ? TUB_AGAIN : TUB_OK;
 }
 

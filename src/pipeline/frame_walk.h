@@ -10,6 +10,7 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include <tubelet/trace.h>
 
 #include "slot_pool.h"
 #include "source.h"
@@ -35,6 +36,7 @@ typedef struct tub_walk {
     tub_slot_pool *pool;
     const tub_walk_sink *sink;
     void *user;
+    tub_lane *lane;                     // of the calling thread, or NULL
     int64_t frames;                     // out: output frames, that is, after resampling
     // the walk's own
     tub_windower *windower;
