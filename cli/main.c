@@ -28,6 +28,7 @@ static const cli_verb verbs[] = {
     {"info", VERB_INFO, "MODEL", "what a model is: sizes, input, feature, preprocessing, cost, memory",
      "MODEL: a checkpoint folder or file, org/name in the Hugging Face cache, or a .onnx or .xml file.", 1, 1,
      cli_info},
+    {"doctor", VERB_DOCTOR, "", "what this machine has, what of it is used, and why", NULL, 0, 0, cli_doctor},
     {"completion", VERB_COMPLETION, "SHELL", "the completion script of bash, zsh or fish", NULL, 1, 1, cli_completion},
     {"man", VERB_MAN, "", "the manual page, for man -l -", NULL, 0, 0, cli_man},
     {"presets", VERB_PRESETS, "", "data sets' settings for --preset, and where their numbers stand", NULL, 0, 0,

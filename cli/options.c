@@ -14,7 +14,8 @@ enum {
     B = VERB_BENCH,
     C = VERB_CONVERT,
     N = VERB_INFO,
-    R = VERB_PRESETS
+    R = VERB_PRESETS,
+    D = VERB_DOCTOR,
 };
 
 enum { SIDE = 16384, ITEMS = 65536, THREADS = 1024 };
@@ -36,6 +37,7 @@ static const option_row rows[] = {
     {OPTION_TOKENS, M, "", "tokens", KIND_TEXT, "FILE.npy", 0, 0, "also the last hidden state [N, (T,) tokens, D]"},
     {OPTION_PIXELS, M, "", "pixels", KIND_TEXT, "FILE.npy", 0, 0, "also what enters the model [N, T, 3, h, w]"},
     {OPTION_OUT, F, "", "out", KIND_TEXT, "FILE.npy", 0, 0, "uint8 RGB [n, H, W, 3]; scaled: float32 [n, 3, H, W]"},
+    {OPTION_OUT, D, "", "out", KIND_TEXT, "DIR", 0, 0, "folder of features whose room and speed are measured"},
     {OPTION_PRESET, E, "", "preset", KIND_TEXT, "NAME", 0, 0, "a data set's settings; tubelet presets lists them"},
     {OPTION_PROGRAM, N, "", "program", KIND_FLAG, NULL, 0, 0,
      "also the operations of the forward pass with their cost"},
@@ -103,7 +105,7 @@ static const option_row rows[] = {
     {OPTION_ANNOTATIONS, E, "run", "annotations", KIND_TEXT, "FILE", 0, 0,
      "OpenTAD's JSON: its videos only; lists missing ones"},
     {OPTION_RETRY_FAILED, E, "run", "retry-failed", KIND_FLAG, NULL, 0, 0, "try recorded failures again"},
-    {OPTION_JSON, E | P | L | B | N | R, "run", "json", KIND_FLAG, NULL, 0, 0,
+    {OPTION_JSON, E | P | L | B | N | R | D, "run", "json", KIND_FLAG, NULL, 0, 0,
      "results as JSON on stdout, one object a line"},
     {OPTION_MARKDOWN, B, "run", "markdown", KIND_FLAG, NULL, 0, 0, "the result as a table"},
     {OPTION_DRY_RUN, E, "run", "dry-run", KIND_FLAG, NULL, 0, 0, "say what would be done; write nothing"},

@@ -15,6 +15,7 @@ enum {
     VERB_BENCH = 64,
     VERB_CONVERT = 128,
     VERB_INFO = 256,
+    VERB_DOCTOR = 1 << 19,
     VERB_COMPLETION = 1 << 20,
     VERB_MAN = 1 << 21,
     VERB_PRESETS = 1 << 12,

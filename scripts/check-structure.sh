@@ -21,7 +21,8 @@ models: program weights
 backends: program
 encoder: models backends
 pipeline: media clip encoder
-dataset: pipeline'
+dataset: pipeline
+machine: media encoder'
 
 sources() { # folders... that exist: their C files
     for folder in "$@"; do

@@ -40,7 +40,20 @@ set_tests_properties(fuzz/safetensors fuzz/torch fuzz/npy fuzz/config PROPERTIES
 # ---- cli: the command itself, called as users call it (tests/cli/*.py, Python's standard library only)
 find_program(TEST_PYTHON NAMES python3 REQUIRED)
 find_program(TEST_FFMPEG NAMES ffmpeg REQUIRED)
-foreach(script usage exit_codes same_bytes resume models_doc info settings completion presets bench)
+set(cli_scripts
+  usage
+  exit_codes
+  same_bytes
+  resume
+  models_doc
+  info
+  settings
+  completion
+  doctor
+  presets
+  bench
+)
+foreach(script ${cli_scripts})
   add_test(NAME cli/${script} COMMAND ${TEST_PYTHON} -B ${CMAKE_CURRENT_SOURCE_DIR}/cli/cli_${script}.py)
   set_tests_properties(cli/${script} PROPERTIES LABELS cli TIMEOUT 900 ENVIRONMENT "TUBELET=$<TARGET_FILE:tubelet_command>")
 endforeach()

@@ -9,6 +9,7 @@
 //   extractor.h   many videos through one encoder
 //   dataset.h     a folder of videos into a folder of features
 //   trace.h       what each thread did and when
+//   machine.h     what this machine has, and what of it is used
 //   npy.h         arrays in files
 //   layout.h      names and containers of feature files
 //
@@ -22,6 +23,7 @@
 #include <tubelet/encoder.h>
 #include <tubelet/extractor.h>
 #include <tubelet/layout.h>
+#include <tubelet/machine.h>
 #include <tubelet/npy.h>
 #include <tubelet/sampling.h>
 #include <tubelet/status.h>

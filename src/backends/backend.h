@@ -57,6 +57,7 @@ typedef struct tub_backend_ops {
     void (*release)(tub_executable **executable);   // accepts NULL
     void (*close)(tub_backend **backend);           // accepts NULL
     const char *(*isa)(void);                       // instruction set in use, for reports
+    void (*library)(char *out, size_t bytes);       // "oneDNN 2.7.3", for reports; NULL: none of others
     bool keeps_program;                             // program and constants must outlive the executable
 } tub_backend_ops;
 

@@ -24,6 +24,11 @@ static const char decoders[] =
     "msmpeg4,h261,h263,h263i,h263p,flv,vp6,vp6a,vp6f,wmv1,wmv2,wmv3,vc1,mjpeg,theora,prores,dnxhd,gif,svq1,svq3,"
     "cinepak,dvvideo,ffv1,huffyuv,ffvhuff,utvideo,qtrle,rpza,png,rawvideo";
 
+bool tub_video_decoder_is_known(const char *name)
+{
+    return av_match_list(name, decoders, ',') > 0;
+}
+
 static int read_bytes(void *opaque, uint8_t *buffer, int bytes)
 {
     tub_video_file *file = opaque;

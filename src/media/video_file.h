@@ -7,6 +7,7 @@
 
 #include <libavcodec/avcodec.h>
 #include <libavformat/avformat.h>
+#include <stdbool.h>
 #include <tubelet/status.h>
 
 typedef struct tub_video_file {
@@ -26,6 +27,9 @@ tub_status tub_video_file_open(tub_video_file *file, const char *path, int numbe
 // One thread (see video.h: frames don't depend on threads): with frame threads libav conceals damage differently.
 tub_status tub_video_file_decoder(const tub_video_file *file, AVCodecContext **out, tub_error *err);
 void tub_video_file_close(tub_video_file *file);
+
+// Whether libav's decoder of this name is on the list.
+bool tub_video_decoder_is_known(const char *name);
 
 // Bytes that the container itself says it has (RIFF, EBML segment, MP4 boxes), 0 where it doesn't say.
 int64_t tub_file_stated_bytes(const tub_video_file *file);

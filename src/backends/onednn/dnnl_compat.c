@@ -2,6 +2,7 @@
 
 #include <dnnl.h>
 #include <omp.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "cpu.h"
@@ -111,6 +112,12 @@ void tub_dnnl_limit_isa(void)
     const tub_isa isa = tub_cpu_isa();
     if (isa < TUB_ISA_AVX512_BF16)
         (void)dnnl_set_max_cpu_isa(levels[isa]);
+}
+
+void tub_dnnl_name(char *out, size_t bytes)
+{
+    const dnnl_version_t *v = dnnl_version();
+    snprintf(out, bytes, "oneDNN %d.%d.%d", v->major, v->minor, v->patch);
 }
 
 int tub_dnnl_one_thread(void)

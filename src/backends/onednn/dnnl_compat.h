@@ -26,6 +26,9 @@ typedef struct tub_matmul_shape {
 // Keeps oneDNN to the instructions that TUBELET_ISA allows, where it is set. Process-wide; too late after first use.
 void tub_dnnl_limit_isa(void);
 
+// "oneDNN 2.7.3": the library at hand, not the one that this was built with.
+void tub_dnnl_name(char *out, size_t bytes);
+
 // OpenMP threads of the calling thread become 1; returns the number before, for tub_dnnl_threads_back().
 int tub_dnnl_one_thread(void);
 void tub_dnnl_threads_back(int before);

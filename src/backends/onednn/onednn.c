@@ -124,4 +124,5 @@ const tub_backend_ops tub_backend_onednn = {
     .release = tub_onednn_release,
     .close = close_backend,
     .isa = isa,
+    .library = tub_dnnl_name,
 };

@@ -1,0 +1,32 @@
+// What a machine is inside: what each finder has found, copied out one by one.
+#ifndef TUB_MACHINE_IMPL_H
+#define TUB_MACHINE_IMPL_H
+
+#include <tubelet/machine.h>
+
+enum { TUB_BACKENDS_MOST = 8, TUB_GPUS_MOST = 16, TUB_OPTIMISATIONS_MOST = 16 };
+
+struct tub_machine {
+    tub_machine_info info;
+    tub_backend_info backends[TUB_BACKENDS_MOST];
+    size_t backend_count;
+    tub_gpu_info gpus[TUB_GPUS_MOST];
+    size_t gpu_count;
+    tub_optimisation_info optimisations[TUB_OPTIMISATIONS_MOST];
+    size_t optimisation_count;
+    tub_folder_info folder;
+    char *folder_path; // NULL: none was asked for
+};
+
+// Each fills in its part. The order is that of machine.c: later ones read what earlier ones have found.
+void tub_find_processor(tub_machine_info *info);
+// `list`: the driver's library, "libcuda.so.1"; `management`: "libnvidia-ml.so.1" (tests give others).
+void tub_find_gpus(tub_machine *m, const char *driver, const char *management);
+void tub_find_backends(tub_machine *m);
+void tub_find_optimisations(tub_machine *m);
+tub_status tub_find_folder(tub_machine *m, const char *path, tub_error *err);
+
+// The entry of a backend by its name; NULL: unknown.
+const tub_backend_info *tub_machine_backend(const tub_machine *m, const char *name);
+
+#endif

@@ -1,0 +1,100 @@
+// What makes runs faster: on or off here, and why.
+#include <dirent.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "backend.h"
+#include "machine_impl.h"
+#include "profile_folder.h"
+
+static tub_optimisation_info *add(tub_machine *m, const char *name, bool on)
+{
+    tub_optimisation_info *out = &m->optimisations[m->optimisation_count++];
+    *out = (tub_optimisation_info){.name = name, .on = on};
+    return out;
+}
+
+static void explain(tub_optimisation_info *out, const char *format, ...) __attribute__((format(printf, 2, 3)));
+static void explain(tub_optimisation_info *out, const char *format, ...)
+{
+    va_list arguments;
+    va_start(arguments, format);
+    vsnprintf(out->reason, sizeof out->reason, format, arguments);
+    va_end(arguments);
+}
+
+// A precision below float32 is used where a backend of checkpoints has it here; auto may take it or not.
+static void add_dtype(tub_machine *m, tub_dtype dtype)
+{
+    const tub_backend_ops *ops, *has = NULL;
+    tub_error err = {0}, later;
+    for (size_t i = 0; (ops = tub_backend_at(i)) && !has; i++)
+        if (ops->supports(dtype, i ? &later : &err) == TUB_OK)
+            has = ops;
+    tub_optimisation_info *out = add(m, tub_dtype_name(dtype), has != NULL);
+    if (!has)
+        explain(out, "%.*s", (int)sizeof out->reason - 1, err.text);
+    else if (m->info.dtype == dtype)
+        explain(out, "%s on %s has it, and --dtype auto takes it", has->name, has->device);
+    else
+        explain(out, "%s on %s has it: --dtype %s asks for it; auto takes %s", has->name, has->device,
+                tub_dtype_name(dtype), tub_dtype_name(m->info.dtype));
+}
+
+static int best_capability(const tub_machine *m)
+{
+    int best = 0;
+    for (size_t i = 0; i < m->gpu_count; i++)
+        if (10 * m->gpus[i].major + m->gpus[i].minor > best)
+            best = 10 * m->gpus[i].major + m->gpus[i].minor;
+    return best;
+}
+
+static void add_gpu_only(tub_machine *m, const char *name, int capability, const char *what)
+{
+    const tub_backend_info *cuda = tub_machine_backend(m, "cuda");
+    int best = best_capability(m);
+    tub_optimisation_info *out = add(m, name, cuda && cuda->found && best >= capability);
+    if (out->on)
+        explain(out, "%s; the GPU has compute capability %d.%d", what, best / 10, best % 10);
+    else if (!best)
+        explain(out, "%s, on NVIDIA GPUs: %s", what, m->info.driver_reason);
+    else if (best < capability)
+        explain(out, "%s, from compute capability %d.%d on; here: %d.%d", what, capability / 10, capability % 10,
+                best / 10, best % 10);
+    else
+        explain(out, "%s, on NVIDIA GPUs: the cuda backend is %s", what, cuda ? cuda->reason : "not in this build");
+}
+
+// Profiles of this machine: files whose names begin with its hash.
+static void add_autotune(tub_machine *m)
+{
+    char folder[4096] = "";
+    int count = 0;
+    DIR *d = tub_profile_folder(folder, sizeof folder) ? opendir(folder) : NULL;
+    for (struct dirent *entry; d && (entry = readdir(d));)
+        count += !strncmp(entry->d_name, m->info.hash, TUB_PROFILE_PREFIX) && strstr(entry->d_name, ".json");
+    if (d)
+        closedir(d);
+    tub_optimisation_info *out = add(m, "autotune", count > 0);
+    if (count > 0)
+        explain(out, "%d profile%s of this machine in %.160s: extract takes the one of its model", count,
+                count == 1 ? "" : "s", folder);
+    else
+        explain(out, "no profile of this machine yet: tubelet tune --model DIR makes one");
+}
+
+void tub_find_optimisations(tub_machine *m)
+{
+    add_dtype(m, TUB_F16);
+    add_dtype(m, TUB_BF16);
+    add_gpu_only(m, "tf32", 80, "float32 products in 10-bit mantissas");
+    add_gpu_only(m, "graphs", 70, "a forward pass as one CUDA graph");
+    add_autotune(m);
+    explain(add(m, "frame reuse", true), "a frame is decoded and converted once, however many windows hold it; "
+                                         "frame models encode it once");
+    explain(add(m, "overlap", true), "decoding, forward and writing run at the same time, and a batch holds clips of "
+                                     "several videos");
+    explain(add(m, "hardware decoding", false), "videos are decoded by libav's software decoders");
+}
