@@ -21,8 +21,8 @@ enum {
 enum { SIDE = 16384, ITEMS = 65536, THREADS = 1024 };
 
 // After "||": known, but not here; the help leaves them out.
-#define DTYPES "auto|f32|bf16||tf32|f16|int8|fp8"
-#define BACKENDS "auto|reference|onednn|openvino||cuda"
+#define DTYPES "auto|f32|tf32|bf16|f16||int8|fp8"
+#define BACKENDS "auto|cuda|onednn|reference|openvino"
 
 #define CASES "forward|decode|preprocess|windows|end-to-end|resume|ablation"
 
@@ -88,7 +88,7 @@ static const option_row rows[] = {
      "of a .onnx or .xml model (pooler_output, ..., first)"},
 
     {OPTION_DTYPE, E | M | B | N, "speed", "dtype", KIND_CHOICE, DTYPES, 0, 0,
-     "precision (auto: bf16 where the processor has it)"},
+     "precision (auto: bf16 if the processor has it)"},
     {OPTION_BATCH, E | M | B | N, "speed", "batch", KIND_AUTO, "N|auto", 1, ITEMS,
      "clips (frame models: frames) of one forward"},
     {OPTION_THREADS, E | M | B | N, "speed", "threads", KIND_AUTO, "N|auto", 1, THREADS, "compute threads"},
@@ -96,7 +96,8 @@ static const option_row rows[] = {
      "decoding threads of the whole process"},
     {OPTION_PREFETCH, E | B, "speed", "prefetch", KIND_AUTO, "N|auto", 1, ITEMS,
      "clips kept ready beyond the batch being filled"},
-    {OPTION_DEVICE, E | M | B | N, "speed", "device", KIND_TEXT, "auto|cpu", 0, 0, "where to compute"},
+    {OPTION_DEVICE, E | M | B | N, "speed", "device", KIND_TEXT, "auto|cpu|cuda|cuda:0,2", 0, 0,
+     "where to compute (all GPUs, else the processor)"},
     {OPTION_BACKEND, E | M | B | N, "speed", "backend", KIND_CHOICE, BACKENDS, 0, 0, "how (auto)"},
 
     {OPTION_SHARD, E, "run", "shard", KIND_TEXT, "RANK/WORLD", 0, 0,

@@ -26,11 +26,11 @@ static int read_dtype(const cli_arguments *args, tub_dtype *out)
 {
     static const struct {
         const char *name, *alternative;
-    } elsewhere[] = {{"tf32", "f32"}, {"int8", "bf16"}, {"fp8", "bf16"}};
+    } elsewhere[] = {{"int8", "bf16"}, {"fp8", "bf16"}};
     const char *name = cli_text(args, OPTION_DTYPE, "auto");
     for (size_t i = 0; i < sizeof elsewhere / sizeof *elsewhere; i++)
         if (!strcmp(name, elsewhere[i].name))
-            return cli_refuse(CLI_DEVICE, "--dtype %s: this build runs on the CPU, in f32 and bf16: use --dtype %s",
+            return cli_refuse(CLI_DEVICE, "--dtype %s: isn't in this build: use --dtype %s",
                               name, elsewhere[i].alternative);
     tub_error err;
     return tub_dtype_parse(name, out, &err) == TUB_OK ? CLI_OK : cli_fail(&err);

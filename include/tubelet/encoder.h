@@ -19,12 +19,13 @@ extern "C" {
 typedef struct tub_encoder tub_encoder;
 
 typedef enum tub_dtype {
-    TUB_DTYPE_AUTO = 0,     // bf16 where the device has instructions for it, else f32
+    TUB_DTYPE_AUTO = 0,     // processor: bf16 where it has instructions for it, else f32; GPU: f16 from 7.0 on, else f32
     TUB_F32 = 1,
     TUB_BF16 = 2,
     TUB_F16 = 3,
     TUB_I64 = 4,            // in checkpoints only
     TUB_U8 = 5,             // in arrays only
+    TUB_TF32 = 8,           // float32 whose products round their factors to TF32: GPUs from compute capability 8.0
 } tub_dtype;
 
 // What one row is (default by family; see `feature` in the info).
@@ -49,8 +50,8 @@ enum { TUB_POSITIONS_COUNT = 64 };
 typedef struct tub_encoder_params {
     size_t size;                        // sizeof(tub_encoder_params)
     const char *model;                  // checkpoint folder; or a custom model: .onnx, .xml (OpenVINO IR), its folder
-    const char *backend;                // "auto" (NULL), "reference", "onednn"; "openvino" for custom models
-    const char *device;                 // "auto" (NULL), "cpu"
+    const char *backend;                // "auto" (NULL), "cuda", "reference", "onednn"; "openvino" for custom models
+    const char *device;                 // "auto" (NULL), "cpu", "cuda" (all GPUs), "cuda:0,2" (these)
     tub_dtype dtype;
     tub_pool pool;
     tub_transform_options transform;
@@ -68,6 +69,7 @@ typedef struct tub_encoder_params {
                                         // norm after it (0 = of the last hidden state)
     // Any model:
     bool l2_normalize;                  // rows of length 1; frame models: the means over the frames
+    size_t device_memory;               // most bytes of each GPU's memory (0 = what is free)
 } tub_encoder_params;
 
 typedef struct tub_encoder_info {
@@ -92,6 +94,7 @@ typedef struct tub_encoder_info {
     tub_positions positions;            // these four as asked for
     int heads, layer;
     bool l2_normalize;
+    int lanes;                          // devices that compute side by side, each a batch of its own
 } tub_encoder_info;
 
 // Opens a checkpoint and compiles it for the device.
@@ -131,7 +134,7 @@ TUB_API tub_status tub_encoder_embed(tub_encoder *encoder, const uint8_t *frames
                                      int height, int width, float *feature, float *tokens, float *pixels,
                                      tub_error *err);
 
-// "f32", "bf16", "f16", "auto" and back.
+// "f32", "tf32", "bf16", "f16", "auto" and back.
 TUB_API tub_status tub_dtype_parse(const char *name, tub_dtype *out, tub_error *err);
 TUB_API const char *tub_dtype_name(tub_dtype dtype);
 // "default", "pooler", "cls", "mean", "patch-mean", "projection" and back.

@@ -59,6 +59,9 @@ typedef struct tub_backend_ops {
     const char *(*isa)(void);                       // instruction set in use, for reports
     void (*library)(char *out, size_t bytes);       // "oneDNN 2.7.3", for reports; NULL: none of others
     bool keeps_program;                             // program and constants must outlive the executable
+    // Of backends with several devices of a kind; NULL: there is one, which isa() names.
+    tub_status (*count)(int *out, tub_error *err);  // errors: TUB_ERROR_DEVICE, why there is none
+    tub_status (*name_device)(int device, char *out, size_t bytes, tub_error *err);
 } tub_backend_ops;
 
 extern const tub_backend_ops tub_backend_reference;
@@ -66,7 +69,9 @@ extern const tub_backend_ops tub_backend_reference;
 extern const tub_backend_ops tub_backend_onednn;
 #endif
 
-// The backends of this build, best first; NULL past the last.
+extern const tub_backend_ops tub_backend_cuda;
+
+// The backends of this build, best first; NULL past the last. What needs a device may be there without one.
 const tub_backend_ops *tub_backend_at(size_t i);
 
 #endif

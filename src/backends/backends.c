@@ -1,6 +1,7 @@
 #include "backend.h"
 
 static const tub_backend_ops *const backends[] = {
+    &tub_backend_cuda,
 #ifdef TUB_WITH_ONEDNN
     &tub_backend_onednn,
 #endif

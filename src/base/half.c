@@ -44,6 +44,7 @@ size_t tub_dtype_bytes(tub_dtype dtype)
 {
     switch (dtype) {
     case TUB_F32:
+    case TUB_TF32:
         return 4;
     case TUB_BF16:
     case TUB_F16:

@@ -30,10 +30,10 @@ static const name_row statuses[] = {
 };
 
 static const name_row dtypes[] = {{TUB_DTYPE_AUTO, "auto"}, {TUB_F32, "f32"}, {TUB_BF16, "bf16"}, {TUB_F16, "f16"},
-                                  {TUB_I64, "i64"},         {TUB_U8, "u8"},   {0, NULL}};
+                                  {TUB_I64, "i64"},         {TUB_U8, "u8"},   {TUB_TF32, "tf32"}, {0, NULL}};
 
 static const name_row precisions[] = {
-    {TUB_DTYPE_AUTO, "auto"}, {TUB_F32, "f32"}, {TUB_BF16, "bf16"}, {TUB_F16, "f16"}, {0, NULL}};
+    {TUB_DTYPE_AUTO, "auto"}, {TUB_F32, "f32"}, {TUB_BF16, "bf16"}, {TUB_F16, "f16"}, {TUB_TF32, "tf32"}, {0, NULL}};
 
 static const name_row pools[] = {
     {TUB_POOL_DEFAULT, "default"}, {TUB_POOL_POOLER, "pooler"},         {TUB_POOL_CLS, "cls"},

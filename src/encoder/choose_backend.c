@@ -9,6 +9,11 @@ static bool is_auto(const char *name)
     return !name || !name[0] || strcmp(name, "auto") == 0;
 }
 
+static bool is_cpu(const tub_backend_ops *backend)
+{
+    return strcmp(backend->device, "cpu") == 0;
+}
+
 static void list_backends(char *out, size_t bytes)
 {
     size_t at = 0;
@@ -17,44 +22,65 @@ static void list_backends(char *out, size_t bytes)
         at += (size_t)snprintf(out + at, bytes - at, "%s%s", i ? ", " : "", tub_backend_at(i)->name);
 }
 
-static tub_status check_device(const char *device, tub_error *err)
+// Whether the devices asked for are of the backend's kind, and which they are.
+static tub_status resolve_devices(const tub_backend_ops *backend, tub_device_list *devices, tub_error *err)
 {
-    if (is_auto(device) || strcmp(device, "cpu") == 0)
+    int there = 1;
+    if (!backend->count)
         return TUB_OK;
-    return tub_fail(err, TUB_ERROR_DEVICE,
-                    "device \"%.60s\": this build computes on the processor only: use --device cpu", device);
+    TUB_TRY(backend->count(&there, err));
+    return tub_device_list_resolve(devices, there, err);
 }
 
-static tub_status resolve(const tub_backend_ops *backend, tub_dtype asked, tub_dtype *dtype, tub_error *err)
+static tub_status resolve(const tub_backend_ops *backend, tub_dtype asked, tub_device_list *devices, tub_dtype *dtype,
+                          tub_error *err)
 {
+    TUB_TRY(resolve_devices(backend, devices, err));
     *dtype = asked == TUB_DTYPE_AUTO ? backend->best_dtype() : asked;
     return backend->supports(*dtype, err);
 }
 
-tub_status tub_choose_backend(const tub_encoder_params *params, const tub_backend_ops **backend, tub_dtype *dtype,
-                              tub_error *err)
+static bool is_asked_for(const tub_encoder_params *params, const tub_backend_ops *backend,
+                         const tub_device_list *devices)
 {
-    TUB_TRY(check_device(params->device, err));
-    tub_status first = TUB_OK;
-    for (size_t i = 0; (*backend = tub_backend_at(i)); i++) {
-        if (!is_auto(params->backend)) {
-            if (strcmp((*backend)->name, params->backend) == 0)
-                return resolve(*backend, params->dtype, dtype, err);
-            continue;
-        }
-        // What the best backend said is what is told if none can do it.
-        tub_status status = resolve(*backend, params->dtype, dtype, first == TUB_OK ? err : NULL);
-        if (status == TUB_OK)
-            return TUB_OK;
-        first = first == TUB_OK ? status : first;
-    }
-    if (first != TUB_OK)
-        return first;
+    if (!is_auto(params->backend))
+        return strcmp(backend->name, params->backend) == 0;
+    return devices->is_auto || devices->is_cpu == is_cpu(backend);
+}
+
+static tub_status none(const tub_encoder_params *params, const tub_device_list *devices, tub_error *err)
+{
+    char known[128];
     if (!is_auto(params->backend) && strcmp(params->backend, "openvino") == 0)
         return tub_fail(err, TUB_ERROR_DEVICE,
                         "backend \"openvino\": runs .onnx and .xml models; for this one leave --backend out");
-    char known[128];
     list_backends(known, sizeof known);
+    if (is_auto(params->backend) && !devices->is_auto)
+        return tub_fail(err, TUB_ERROR_DEVICE, "device \"%.60s\": no backend of this build runs there: %s are in it",
+                        params->device, known);
     return tub_fail(err, TUB_ERROR_DEVICE, "backend \"%.60s\": isn't in this build, which has %s",
                     params->backend ? params->backend : "auto", known);
+}
+
+tub_status tub_choose_backend(const tub_encoder_params *params, const tub_backend_ops **backend, tub_dtype *dtype,
+                              tub_device_list *devices, tub_error *err)
+{
+    tub_device_list asked;
+    tub_status first = TUB_OK;
+    TUB_TRY(tub_device_list_parse(params->device, &asked, err));
+    for (size_t i = 0; (*backend = tub_backend_at(i)); i++) {
+        if (!is_asked_for(params, *backend, &asked))
+            continue;
+        if (!is_auto(params->backend) && !asked.is_auto && asked.is_cpu != is_cpu(*backend))
+            return tub_fail(err, TUB_ERROR_DEVICE, "backend \"%s\" doesn't run on device \"%.60s\"", (*backend)->name,
+                            params->device);
+        *devices = asked;
+        // Where nothing was asked for, a machine without a GPU isn't worth a word: the processor's backends speak.
+        const bool quiet = first != TUB_OK || (!is_cpu(*backend) && asked.is_auto && is_auto(params->backend));
+        const tub_status status = resolve(*backend, params->dtype, devices, dtype, quiet ? NULL : err);
+        if (status == TUB_OK)
+            return TUB_OK;
+        first = quiet ? first : status;
+    }
+    return first != TUB_OK ? first : none(params, &asked, err);
 }

@@ -12,6 +12,9 @@ typedef struct tub_encoder_ops {
     // run() with the frames' positions; NULL: takes none.
     tub_status (*run_at)(tub_encoder *encoder, const void *const *frames, const int *positions, int items, float *rows,
                          float *tokens, tub_error *err);
+    // Likewise on one of info.lanes devices, each from a thread of its own; positions may be NULL. NULL: there is one.
+    tub_status (*run_lane)(tub_encoder *encoder, int lane, const void *const *frames, const int *positions, int items,
+                           float *rows, float *tokens, tub_error *err);
 } tub_encoder_ops;
 
 // First member of every encoder.

@@ -7,52 +7,68 @@
 #include "memory.h"
 #include "pixel_plan.h"
 
-enum { CLIP_USUAL = 16, BATCH_CLIPS = 4, BATCH_FRAMES = 32 };
+enum { CLIP_USUAL = 16, BATCH_CLIPS = 4, BATCH_FRAMES = 32, GPU_BATCH_CLIPS = 64, GPU_BATCH_FRAMES = 256 };
 static const size_t workspace_usual = (size_t)512 << 20; // a chosen batch's workspace stays below
 
 typedef struct native {
     tub_encoder base;
     const tub_backend_ops *ops;
     tub_team *team;
-    tub_backend *backend;
-    tub_executable *executable;
+    tub_native_opening opening; // with backends that keep the program: what it is of
+    struct lane {               // one a device
+        tub_backend *backend;
+        tub_executable *executable;
+    } lanes[TUB_DEVICES_MOST];
     int *positions; // of items that are videos of their own; NULL where the program wants none
 } native;
 
 typedef tub_native_opening opening;
 
-static tub_status run_at(tub_encoder *encoder, const void *const *frames, const int *positions, int items, float *rows,
-                         float *tokens, tub_error *err)
+static tub_status run_lane(tub_encoder *encoder, int lane, const void *const *frames, const int *positions, int items,
+                           float *rows, float *tokens, tub_error *err)
 {
     native *n = (native *)encoder;
     const tub_batch batch = {.items = items,
                              .frames = frames,
-                             .positions = positions,
+                             .positions = positions ? positions : n->positions,
                              .rows = rows,
                              .tokens = tokens,
                              .stop = &encoder->interrupted};
-    return n->ops->run(n->executable, &batch, err);
+    return n->ops->run(n->lanes[lane].executable, &batch, err);
+}
+
+static tub_status run_at(tub_encoder *encoder, const void *const *frames, const int *positions, int items, float *rows,
+                         float *tokens, tub_error *err)
+{
+    return run_lane(encoder, 0, frames, positions, items, rows, tokens, err);
 }
 
 static tub_status run(tub_encoder *encoder, const void *const *frames, int items, float *rows, float *tokens,
                       tub_error *err)
 {
-    return run_at(encoder, frames, ((native *)encoder)->positions, items, rows, tokens, err);
+    return run_lane(encoder, 0, frames, NULL, items, rows, tokens, err);
+}
+
+static void close_lane(const native *n, struct lane *lane)
+{
+    if (lane->executable)
+        n->ops->release(&lane->executable);
+    if (lane->backend)
+        n->ops->close(&lane->backend);
 }
 
 static void close_native(tub_encoder *encoder)
 {
     native *n = (native *)encoder;
-    if (n->executable)
-        n->ops->release(&n->executable);
-    if (n->backend)
-        n->ops->close(&n->backend);
+    for (int i = 0; i < TUB_DEVICES_MOST; i++)
+        close_lane(n, &n->lanes[i]);
+    tub_native_opening_finish(&n->opening);
     tub_team_close(&n->team);
     tub_free(n->positions);
     tub_free(n);
 }
 
-static const tub_encoder_ops encoder_ops = {.run = run, .close = close_native, .run_at = run_at};
+static const tub_encoder_ops encoder_ops = {.run = run, .close = close_native, .run_at = run_at, .run_lane = run_lane};
 
 static tub_status resolve_transform(const opening *o, tub_encoder_info *info, tub_error *err)
 {
@@ -120,6 +136,9 @@ static tub_status build_program(opening *o, tub_encoder_info *info, tub_error *e
 static tub_status choose_batch(const opening *o, tub_encoder_info *info, tub_error *err)
 {
     info->batch = o->params->batch;
+    // A GPU computes as much of a batch at once as keeps it busy and as its memory holds.
+    if (!info->batch && o->backend->count)
+        info->batch = info->per_frame ? GPU_BATCH_FRAMES : GPU_BATCH_CLIPS;
     if (info->batch)
         return TUB_OK;
     const tub_program *p = o->program;
@@ -150,14 +169,78 @@ static tub_status make_positions(const opening *o, native *n, tub_error *err)
     return n->positions ? TUB_OK : tub_fail_memory(err, "the frames' positions");
 }
 
-static tub_status compile(const opening *o, native *n, tub_error *err)
+// One device's lane, compiled while others are.
+typedef struct lane_opening {
+    const opening *opening;
+    native *encoder;
+    tub_status status[TUB_DEVICES_MOST];
+    tub_error errors[TUB_DEVICES_MOST];
+} lane_opening;
+
+static tub_status open_lane(const opening *o, native *n, int i, tub_error *err)
 {
     const tub_compile_params compiled = {.dtype = n->base.info.dtype, .max_items = n->base.info.batch, .tokens = true};
-    int threads = o->params->threads ? o->params->threads : tub_usable_processors();
+    const tub_open_params opened = {
+        .team = n->team, .device = o->devices.index[i], .memory = o->params->device_memory, .log = o->params->log};
+    TUB_TRY(n->ops->open(&opened, &n->lanes[i].backend, err));
+    return n->ops->compile(n->lanes[i].backend, o->program, &compiled, &n->lanes[i].executable, err);
+}
+
+static void open_unit(void *context, int unit, int member)
+{
+    (void)member;
+    lane_opening *l = context;
+    l->status[unit] = open_lane(l->opening, l->encoder, unit, &l->errors[unit]);
+}
+
+// A GPU that can't be had is left out, if others can and nobody asked for this one.
+static tub_status keep_opened(const lane_opening *l, int lanes, tub_error *err)
+{
+    native *n = l->encoder;
+    const tub_encoder_params *params = l->opening->params;
+    const bool told = params->device && strchr(params->device, ':');
+    int kept = 0;
+    for (int i = 0; i < lanes; i++) {
+        if (l->status[i] == TUB_OK) {
+            n->lanes[kept++] = n->lanes[i];
+            continue;
+        }
+        if (err && (told || kept == 0))
+            *err = l->errors[i];
+        close_lane(n, &n->lanes[i]);
+        if (told)
+            return l->status[i];
+        if (lanes > 1)
+            tub_warn(&params->log, "device cuda:%d is left out: %s", l->opening->devices.index[i], l->errors[i].text);
+    }
+    for (int i = kept; i < lanes; i++)
+        n->lanes[i] = (struct lane){0};
+    n->base.info.lanes = kept;
+    return kept ? TUB_OK : l->status[0];
+}
+
+static tub_status open_lanes(const opening *o, native *n, tub_error *err)
+{
+    lane_opening *l = tub_calloc(1, sizeof *l);
+    if (!l)
+        return tub_fail_memory(err, "an encoder");
+    *l = (lane_opening){.opening = o, .encoder = n};
+    tub_team_run(n->team, o->devices.count, open_unit, l);
+    const tub_status status = keep_opened(l, o->devices.count, err);
+    tub_free(l);
+    return status;
+}
+
+static tub_status compile(const opening *o, native *n, tub_error *err)
+{
+    const int threads = o->params->threads ? o->params->threads : tub_usable_processors();
+    if (o->backend->count) {
+        TUB_TRY(tub_team_open(o->devices.count, &n->team, err));
+        return open_lanes(o, n, err);
+    }
+    n->base.info.lanes = 1;
     TUB_TRY(tub_team_open(threads, &n->team, err));
-    const tub_open_params opened = {.team = n->team, .log = o->params->log};
-    TUB_TRY(n->ops->open(&opened, &n->backend, err));
-    return n->ops->compile(n->backend, o->program, &compiled, &n->executable, err);
+    return open_lane(o, n, 0, err);
 }
 
 static tub_status open_model(opening *o, tub_error *err)
@@ -170,10 +253,12 @@ static tub_status open_model(opening *o, tub_error *err)
 tub_status tub_native_prepare(opening *o, tub_encoder_info *info, tub_error *err)
 {
     char hash[TUB_HASH_TEXT];
-    TUB_TRY(tub_choose_backend(o->params, &o->backend, &info->dtype, err));
+    TUB_TRY(tub_choose_backend(o->params, &o->backend, &info->dtype, &o->devices, err));
     info->backend = o->backend->name;
     info->device = o->backend->device;
     snprintf(info->isa, sizeof info->isa, "%s", o->backend->isa());
+    if (o->backend->name_device)
+        TUB_TRY(o->backend->name_device(o->devices.index[0], info->isa, sizeof info->isa, err));
     TUB_TRY(tub_checkpoint_open(o->params->model, &o->checkpoint, err));
     TUB_TRY(open_model(o, err));
     TUB_TRY(tub_checkpoint_hash(o->checkpoint, hash, err));
@@ -182,8 +267,9 @@ tub_status tub_native_prepare(opening *o, tub_encoder_info *info, tub_error *err
     TUB_TRY(resolve_transform(o, info, err));
     describe_pixels(info, &o->input);
     TUB_TRY(build_program(o, info, err));
+    info->lanes = o->backend->count ? o->devices.count : 1;
     // The processor gains nothing from waiting for a full batch.
-    info->eager = true;
+    info->eager = !o->backend->count;
     return choose_batch(o, info, err);
 }
 
@@ -207,7 +293,11 @@ tub_status tub_native_encoder_open(const tub_encoder_params *params, tub_encoder
         status = make_positions(&o, n, err);
     if (status == TUB_OK)
         status = compile(&o, n, err);
-    tub_native_opening_finish(&o);
+    o.params = NULL; // the caller's
+    if (n->ops && n->ops->keeps_program)
+        n->opening = o;
+    else
+        tub_native_opening_finish(&o);
     if (status == TUB_OK)
         *out = &n->base;
     else

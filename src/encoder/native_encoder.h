@@ -5,6 +5,7 @@
 #define TUB_NATIVE_ENCODER_H
 
 #include "backend.h"
+#include "device_list.h"
 #include "encoder_impl.h"
 #include "model.h"
 
@@ -12,6 +13,7 @@
 typedef struct tub_native_opening {
     const tub_encoder_params *params;
     const tub_backend_ops *backend;
+    tub_device_list devices;        // of the backend's kind
     tub_checkpoint *checkpoint;
     tub_model *model;
     tub_program *program;
@@ -27,6 +29,6 @@ tub_status tub_native_encoder_open(const tub_encoder_params *params, tub_encoder
 
 // The backend and the precision that `params` ask for. Errors: TUB_ERROR_DEVICE naming what there is instead.
 tub_status tub_choose_backend(const tub_encoder_params *params, const tub_backend_ops **backend, tub_dtype *dtype,
-                              tub_error *err);
+                              tub_device_list *devices, tub_error *err);
 
 #endif

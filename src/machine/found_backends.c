@@ -6,7 +6,7 @@
 #include "machine_impl.h"
 #include "openvino_table.h"
 
-static const tub_dtype dtypes[] = {TUB_F32, TUB_BF16, TUB_F16};
+static const tub_dtype dtypes[] = {TUB_F32, TUB_TF32, TUB_BF16, TUB_F16};
 
 static void list_dtypes(const tub_backend_ops *ops, tub_backend_info *out)
 {
@@ -58,7 +58,6 @@ void tub_find_backends(tub_machine *m)
     }
     add_openvino(&m->backends[m->backend_count++]);
     add_absent(m, "onednn", "cpu", "not in this build: it was configured with TUBELET_ONEDNN=OFF");
-    add_absent(m, "cuda", "cuda", "not in this build");
     for (size_t i = 0; (ops = tub_backend_at(i)) && m->info.dtype == TUB_DTYPE_AUTO; i++)
         if (ops->supports(ops->best_dtype(), NULL) == TUB_OK)
             m->info.dtype = ops->best_dtype();

@@ -14,7 +14,7 @@ static void use_gpus(tub_machine *m)
         tub_gpu_info *gpu = &m->gpus[i];
         gpu->used = cuda->found;
         snprintf(gpu->reason, sizeof gpu->reason, "%s%.150s",
-                 gpu->used ? "the cuda backend runs on it" : "the cuda backend is ", gpu->used ? "" : cuda->reason);
+                 gpu->used ? "the cuda backend runs on it" : "the cuda backend: ", gpu->used ? "" : cuda->reason);
     }
 }
 

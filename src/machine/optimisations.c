@@ -30,7 +30,7 @@ static void add_dtype(tub_machine *m, tub_dtype dtype)
     const tub_backend_ops *ops, *has = NULL;
     tub_error err = {0}, later;
     for (size_t i = 0; (ops = tub_backend_at(i)) && !has; i++)
-        if (ops->supports(dtype, i ? &later : &err) == TUB_OK)
+        if ((!ops->count || m->gpu_count) && ops->supports(dtype, err.text[0] ? &later : &err) == TUB_OK)
             has = ops;
     tub_optimisation_info *out = add(m, tub_dtype_name(dtype), has != NULL);
     if (!has)
@@ -64,7 +64,7 @@ static void add_gpu_only(tub_machine *m, const char *name, int capability, const
         explain(out, "%s, from compute capability %d.%d on; here: %d.%d", what, capability / 10, capability % 10,
                 best / 10, best % 10);
     else
-        explain(out, "%s, on NVIDIA GPUs: the cuda backend is %s", what, cuda ? cuda->reason : "not in this build");
+        explain(out, "%s, on NVIDIA GPUs: the cuda backend: %s", what, cuda ? cuda->reason : "not in this build");
 }
 
 // Profiles of this machine: files whose names begin with its hash.

@@ -222,6 +222,13 @@ void tub_program_needed(const tub_program *p, bool tokens, bool *need);
 // that isn't computed has offset SIZE_MAX. Errors: TUB_ERROR_MEMORY.
 tub_status tub_program_place(const tub_program *p, const bool *need, size_t narrow_bytes, size_t *offsets,
                              size_t *bytes, tub_error *err);
+// Likewise, where some values are written over others: share[v] is the value whose memory v has, an earlier one that has
+// memory of its own; v itself where it has its own.
+tub_status tub_program_place_shared(const tub_program *p, const bool *need, size_t narrow_bytes, const tub_value *share,
+                                    size_t *offsets, size_t *bytes, tub_error *err);
+
+// The last needed operation that reads a value (the one that makes it, if none does); INT_MAX of outputs.
+int tub_program_last_use(const tub_program *p, const bool *need, tub_value v);
 
 // One line an operation, into `out` (at most `bytes`, NUL included); returns the length that it wanted.
 size_t tub_program_print(const tub_program *p, char *out, size_t bytes);

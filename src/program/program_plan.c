@@ -61,8 +61,7 @@ void tub_program_needed(const tub_program *p, bool tokens, bool *need)
                 need[p->values[p->ops[i].in[k]].first_op] = true;
 }
 
-// The last needed operation that reads a value; INT_MAX of outputs that are kept.
-static int last_use(const tub_program *p, const bool *need, int v)
+int tub_program_last_use(const tub_program *p, const bool *need, tub_value v)
 {
     if (v == p->feature || v == p->tokens)
         return INT_MAX;
@@ -93,8 +92,25 @@ static size_t first_fit(const block *live, int count, size_t bytes, int *positio
     return at;
 }
 
+// Of all values that share a value's memory.
+static int last_use_of_all(const tub_program *p, const bool *need, const tub_value *share, tub_value root)
+{
+    int last = tub_program_last_use(p, need, root);
+    for (int v = 0; share && v < p->value_count; v++) {
+        const int use = share[v] == root && v != root ? tub_program_last_use(p, need, v) : 0;
+        last = use > last ? use : last;
+    }
+    return last;
+}
+
 tub_status tub_program_place(const tub_program *p, const bool *need, size_t narrow_bytes, size_t *offsets,
                              size_t *bytes, tub_error *err)
+{
+    return tub_program_place_shared(p, need, narrow_bytes, NULL, offsets, bytes, err);
+}
+
+tub_status tub_program_place_shared(const tub_program *p, const bool *need, size_t narrow_bytes, const tub_value *share,
+                                    size_t *offsets, size_t *bytes, tub_error *err)
 {
     block *live = tub_calloc((size_t)p->value_count + 1, sizeof *live);
     if (!live)
@@ -104,15 +120,20 @@ tub_status tub_program_place(const tub_program *p, const bool *need, size_t narr
     for (int v = 0; v < p->value_count; v++)
         offsets[v] = SIZE_MAX;
     for (int i = 0; i < p->op_count; i++) {
+        const tub_value out = p->ops[i].out;
         if (!need[i])
             continue;
+        if (share && share[out] != out) {
+            offsets[out] = offsets[share[out]];
+            continue;
+        }
         // What was last read before this operation is free; what it reads itself is not, so that out never aliases in.
         int kept = 0;
         for (int b = 0; b < count; b++)
             if (live[b].until >= i)
                 live[kept++] = live[b];
         count = kept;
-        const tub_value_info *v = &p->values[p->ops[i].out];
+        const tub_value_info *v = &p->values[out];
         size_t size;
         if (!tub_size_mul((size_t)v->rows * (size_t)v->cols, v->width == TUB_WIDE ? 4 : narrow_bytes, &size) ||
             !tub_size_add(size, 63, &size)) {
@@ -124,8 +145,8 @@ tub_status tub_program_place(const tub_program *p, const bool *need, size_t narr
         size_t offset = first_fit(live, count, size, &at);
         for (int b = count++; b > at; b--)
             live[b] = live[b - 1];
-        live[at] = (block){offset, size, last_use(p, need, p->ops[i].out)};
-        offsets[p->ops[i].out] = offset;
+        live[at] = (block){offset, size, last_use_of_all(p, need, share, out)};
+        offsets[out] = offset;
         if (offset + size > *bytes)
             *bytes = offset + size;
     }

@@ -69,7 +69,7 @@ class Refusals(CommandCase):
         self.refuse(["no value"], "probe", "x", "--json=yes")
 
     def test_precisions_of_other_devices_name_the_alternative(self):
-        for dtype, instead in (("tf32", "f32"), ("int8", "bf16"), ("fp8", "bf16")):
+        for dtype, instead in (("int8", "bf16"), ("fp8", "bf16")):
             error = self.check(6, "extract", "x", "--model", "m", "--out", "o", "--dtype", dtype).stderr
             self.assertIn(f"--dtype {instead}", error)
 

@@ -16,6 +16,7 @@
 
 #include "backend.h"
 #include "cpu.h"
+#include "fake_gpu_backend.h"
 #include "half.h"
 #include "memory.h"
 
@@ -182,6 +183,17 @@ static inline bool offers(const tub_backend_ops *ops, tub_dtype dtype)
 {
     tub_error err;
     return ops->supports(dtype, &err) == TUB_OK;
+}
+
+// The backends that this machine can run, then the CUDA backend's executable on the fake device (whose bytes don't depend
+// on the instructions: at one level); NULL past the last.
+static inline const tub_backend_ops *under_test(size_t i)
+{
+    size_t runnable = 0;
+    for (size_t k = 0; tub_backend_at(k); k++)
+        if (offers(tub_backend_at(k), TUB_F32) && runnable++ == i)
+            return tub_backend_at(k);
+    return i == runnable && tub_cpu_isa() == TUB_ISA_SCALAR ? &fake_gpu_backend : NULL;
 }
 
 // |a - b| / |b| in the 2-norm; infinite where something isn't finite.

@@ -253,11 +253,11 @@ static void check_error(const tub_backend_ops *ops, tub_dtype dtype, const netwo
 static void test_near_to_reference(void **state)
 {
     (void)state;
-    for (size_t i = 0; tub_backend_at(i); i++)
+    for (size_t i = 0; under_test(i); i++)
         for (size_t n = 0; n < NETWORKS; n++) {
-            check_error(tub_backend_at(i), TUB_F32, networks[n], 2e-6);
-            if (offers(tub_backend_at(i), TUB_BF16))
-                check_error(tub_backend_at(i), TUB_BF16, networks[n], 2e-2);
+            check_error(under_test(i), TUB_F32, networks[n], 2e-6);
+            if (offers(under_test(i), TUB_BF16))
+                check_error(under_test(i), TUB_BF16, networks[n], 2e-2);
         }
 }
 
@@ -270,13 +270,13 @@ static void test_random_programs(void **state)
         random_program(&f, seed);
         const void **frames = frames_of(&f, ITEMS);
         result wanted = encode(&f, &tub_backend_reference, TUB_F32, 1, ITEMS, true, frames);
-        for (size_t i = 0; tub_backend_at(i); i++)
+        for (size_t i = 0; under_test(i); i++)
             for (int hidden = 0; hidden < 2; hidden++) {
-                result got = encode(&f, tub_backend_at(i), TUB_F32, 2, ITEMS, hidden, frames);
+                result got = encode(&f, under_test(i), TUB_F32, 2, ITEMS, hidden, frames);
                 const double row = relative_error(got.rows, wanted.rows, ITEMS * got.dim);
                 const double token = hidden ? relative_error(got.hidden, wanted.hidden, ITEMS * got.tokens) : 0;
                 if (!(row <= 1e-5) || !(token <= 1e-5))
-                    fail_msg("%s, seed %d: relative error %.3g, %.3g", tub_backend_at(i)->name, (int)seed, row, token);
+                    fail_msg("%s, seed %d: relative error %.3g, %.3g", under_test(i)->name, (int)seed, row, token);
                 free(got.rows);
             }
         free(wanted.rows);
@@ -308,13 +308,13 @@ static void check_same(const tub_backend_ops *ops, tub_dtype dtype, const networ
 static void test_same_bytes(void **state)
 {
     (void)state;
-    for (size_t i = 0; tub_backend_at(i); i++) {
-        if (tub_backend_at(i) == &tub_backend_reference && tub_cpu_isa() > TUB_ISA_SCALAR)
+    for (size_t i = 0; under_test(i); i++) {
+        if (under_test(i) == &tub_backend_reference && tub_cpu_isa() > TUB_ISA_SCALAR)
             continue; // the same at every level, and slow
         for (size_t n = 0; n < NETWORKS; n++) {
-            check_same(tub_backend_at(i), TUB_F32, networks[n], n % 2);
-            if (offers(tub_backend_at(i), TUB_BF16))
-                check_same(tub_backend_at(i), TUB_BF16, networks[n], n % 2 == 0);
+            check_same(under_test(i), TUB_F32, networks[n], n % 2);
+            if (offers(under_test(i), TUB_BF16))
+                check_same(under_test(i), TUB_BF16, networks[n], n % 2 == 0);
         }
     }
 }
@@ -323,12 +323,12 @@ static void test_same_bytes(void **state)
 static void test_rows_follow_items(void **state)
 {
     (void)state;
-    for (size_t i = 0; tub_backend_at(i); i++) {
+    for (size_t i = 0; under_test(i); i++) {
         fixture f;
         frame_network(&f, false);
         const void **frames = frames_of(&f, ITEMS);
         frames[9] = frames[2];
-        result r = encode(&f, tub_backend_at(i), TUB_F32, 2, ITEMS, false, frames);
+        result r = encode(&f, under_test(i), TUB_F32, 2, ITEMS, false, frames);
         assert_memory_equal(r.rows + 9 * r.dim, r.rows + 2 * r.dim, r.dim * sizeof(float));
         assert_memory_not_equal(r.rows + 9 * r.dim, r.rows + 8 * r.dim, r.dim * sizeof(float));
         free(r.rows);
@@ -339,10 +339,10 @@ static void test_rows_follow_items(void **state)
 static void test_unsupported_names_the_way_out(void **state)
 {
     (void)state;
-    for (size_t i = 0; tub_backend_at(i); i++)
+    for (size_t i = 0; under_test(i); i++)
         for (tub_dtype dtype = TUB_F32; dtype <= TUB_F16; dtype++) {
             tub_error err = {0};
-            const tub_status status = tub_backend_at(i)->supports(dtype, &err);
+            const tub_status status = under_test(i)->supports(dtype, &err);
             if (status == TUB_OK)
                 continue;
             assert_int_equal(status, TUB_ERROR_DEVICE);

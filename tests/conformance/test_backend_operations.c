@@ -240,10 +240,11 @@ static const struct {
 };
 
 // float32: a rounding is 6e-8 and the largest error seen 7e-7 (softmax of scores that were rounded themselves).
-// bfloat16 rounds pixels, weights and narrow values by up to 2^-9 = 2e-3 each; the largest error seen is 8e-3.
+// bfloat16 rounds pixels, weights and narrow values by up to 2^-9 = 2e-3 each; the largest error seen is 8e-3. float16
+// and TF32 have three bits more.
 static double bound(tub_dtype dtype)
 {
-    return dtype == TUB_F32 ? 1.5e-6 : 1.5e-2;
+    return dtype == TUB_F32 ? 1.5e-6 : dtype == TUB_BF16 ? 1.5e-2 : 2e-3;
 }
 
 static double one_program(const tub_backend_ops *ops, tub_dtype dtype, build make, uint64_t seed)
@@ -283,16 +284,27 @@ static void test_backend(const tub_backend_ops *ops, tub_dtype dtype)
 static void test_float(void **state)
 {
     (void)state;
-    for (size_t i = 0; tub_backend_at(i); i++)
-        test_backend(tub_backend_at(i), TUB_F32);
+    for (size_t i = 0; under_test(i); i++)
+        test_backend(under_test(i), TUB_F32);
 }
 
 static void test_bfloat(void **state)
 {
     (void)state;
-    for (size_t i = 0; tub_backend_at(i); i++)
-        if (offers(tub_backend_at(i), TUB_BF16))
-            test_backend(tub_backend_at(i), TUB_BF16);
+    for (size_t i = 0; under_test(i); i++)
+        if (offers(under_test(i), TUB_BF16))
+            test_backend(under_test(i), TUB_BF16);
+}
+
+static void test_half_and_tf32(void **state)
+{
+    (void)state;
+    for (size_t i = 0; under_test(i); i++) {
+        if (offers(under_test(i), TUB_F16))
+            test_backend(under_test(i), TUB_F16);
+        if (offers(under_test(i), TUB_TF32))
+            test_backend(under_test(i), TUB_TF32);
+    }
 }
 
 int main(int argc, char **argv)
@@ -300,6 +312,7 @@ int main(int argc, char **argv)
     (void)argc;
     if (!getenv("TUBELET_ISA"))
         return at_every_level(argv);
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_float), cmocka_unit_test(test_bfloat)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_float), cmocka_unit_test(test_bfloat),
+                                       cmocka_unit_test(test_half_and_tf32)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -163,11 +163,22 @@ static void refuses_what_is_not_there(void **state)
 {
     (void)state;
     tub_encoder_params params = params_of("videomae");
+    params.backend = "metal";
+    refuses(&params, TUB_ERROR_DEVICE, "\"metal\": isn't in this build, which has cuda");
+    setenv("TUBELET_CUDA_PLUGIN", "/nowhere/libtubelet_cuda.so", 1);
     params.backend = "cuda";
-    refuses(&params, TUB_ERROR_DEVICE, "\"cuda\": isn't in this build, which has ");
+    refuses(&params, TUB_ERROR_DEVICE, "--device cpu");
+    params.device = "cpu";
+    refuses(&params, TUB_ERROR_DEVICE, "doesn't run on device \"cpu\"");
     params.backend = NULL;
     params.device = "cuda:0";
     refuses(&params, TUB_ERROR_DEVICE, "--device cpu");
+    unsetenv("TUBELET_CUDA_PLUGIN");
+    static const char *const devices[] = {"gpu", "cuda:", "cuda:x", "cuda:1,", "cuda:0,0", "cuda:-1", "cuda:0;1"};
+    for (size_t i = 0; i < sizeof devices / sizeof *devices; i++) {
+        params.device = devices[i];
+        refuses(&params, TUB_ERROR_DEVICE, devices[i]);
+    }
     params.device = "cpu";
     params.dtype = TUB_F16;
     refuses(&params, TUB_ERROR_DEVICE, "f");

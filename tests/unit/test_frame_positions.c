@@ -79,6 +79,8 @@ static void positions_choose_the_angles(void **state)
     float expected[2][ITEMS * DIM], rows[ITEMS * DIM];
     for (size_t i = 0; tub_backend_at(i); i++) {
         tub_encoder *e[3];
+        if (tub_backend_at(i)->supports(TUB_F32, NULL) != TUB_OK)
+            continue; // needs a device: CTest names the fake one
         for (int k = 0; k < 3; k++)
             e[k] = open_encoder(tub_backend_at(i)->name, (tub_positions)k, false);
         run(e[0], NULL, expected[0]);

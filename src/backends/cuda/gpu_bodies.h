@@ -1,0 +1,466 @@
+// What each of our kernels computes, as functions of one thread: compiled by nvcc for the device and by the C compiler
+// for the host, where the tests run whole programs through them.
+//
+// A function here is what one thread does between two exchanges with others. How threads are numbered and what they
+// exchange is in plugin/gpu_kernels.cu for the device and in gpu_host.h for the host, in the same order, so that sums
+// are rounded alike.
+//
+// Values are float32 in registers whatever their type in memory; fused multiply-adds stand where fmaf() does.
+#ifndef TUB_GPU_BODIES_H
+#define TUB_GPU_BODIES_H
+
+#include <math.h>
+#include <string.h>
+
+#include "gpu_tasks.h"
+
+#ifdef __CUDACC__
+#include <cuda_bf16.h>
+#include <cuda_fp16.h>
+#define TUB_GPU_BODY static __host__ __device__ __forceinline__
+#else
+#include "half.h"
+#define TUB_GPU_BODY static inline
+#endif
+
+enum {
+    TUB_GPU_PACK = 4,       // neighbouring columns that a thread handles
+    TUB_GPU_LANES = 32,     // threads that share a row's sum
+    TUB_GPU_KEYS = 32,      // keys of a tile of attention
+    TUB_GPU_MEAN_ROWS = 64, // rows of a sum in float32; such sums are added in double
+};
+
+// ---- elements ----
+
+TUB_GPU_BODY float tub_gpu_load(const void *p, int64_t i, tub_gpu_type type)
+{
+    if (type == TUB_GPU_F32)
+        return ((const float *)p)[i];
+#ifdef __CUDACC__
+    if (type == TUB_GPU_F16)
+        return __half2float(((const __half *)p)[i]);
+    return __bfloat162float(((const __nv_bfloat16 *)p)[i]);
+#else
+    const uint16_t bits = ((const uint16_t *)p)[i];
+    return type == TUB_GPU_F16 ? tub_from_f16(bits) : tub_from_bf16(bits);
+#endif
+}
+
+TUB_GPU_BODY void tub_gpu_store(void *p, int64_t i, tub_gpu_type type, float x)
+{
+    if (type == TUB_GPU_F32) {
+        ((float *)p)[i] = x;
+        return;
+    }
+#ifdef __CUDACC__
+    if (type == TUB_GPU_F16)
+        ((__half *)p)[i] = __float2half_rn(x);
+    else
+        ((__nv_bfloat16 *)p)[i] = __float2bfloat16_rn(x);
+#else
+    ((uint16_t *)p)[i] = type == TUB_GPU_F16 ? tub_to_f16(x) : tub_to_bf16(x);
+#endif
+}
+
+TUB_GPU_BODY int tub_gpu_type_bytes(tub_gpu_type type)
+{
+    return type == TUB_GPU_F32 ? 4 : 2;
+}
+
+// Four elements at once where all four are there and the row is aligned to them, that is, cols is a multiple of 4.
+TUB_GPU_BODY void tub_gpu_load_pack(const void *p, int64_t i, tub_gpu_type type, int count, bool aligned, float *out)
+{
+#ifdef __CUDA_ARCH__
+    if (aligned && type == TUB_GPU_F32) {
+        const float4 v = *(const float4 *)((const float *)p + i);
+        out[0] = v.x;
+        out[1] = v.y;
+        out[2] = v.z;
+        out[3] = v.w;
+        return;
+    }
+    if (aligned) {
+        const uint2 v = *(const uint2 *)((const uint16_t *)p + i);
+        uint16_t half[4];
+        memcpy(half, &v, sizeof v);
+        for (int j = 0; j < TUB_GPU_PACK; j++)
+            out[j] = tub_gpu_load(half, j, type);
+        return;
+    }
+#endif
+    (void)aligned;
+    for (int j = 0; j < TUB_GPU_PACK; j++)
+        out[j] = j < count ? tub_gpu_load(p, i + j, type) : 0.0f;
+}
+
+TUB_GPU_BODY void tub_gpu_store_pack(void *p, int64_t i, tub_gpu_type type, int count, bool aligned, const float *x)
+{
+#ifdef __CUDA_ARCH__
+    if (aligned && type == TUB_GPU_F32) {
+        *(float4 *)((float *)p + i) = make_float4(x[0], x[1], x[2], x[3]);
+        return;
+    }
+    if (aligned) {
+        uint16_t half[4];
+        uint2 v;
+        for (int j = 0; j < TUB_GPU_PACK; j++)
+            tub_gpu_store(half, j, type, x[j]);
+        memcpy(&v, half, sizeof v);
+        *(uint2 *)((uint16_t *)p + i) = v;
+        return;
+    }
+#endif
+    (void)aligned;
+    for (int j = 0; j < TUB_GPU_PACK && j < count; j++)
+        tub_gpu_store(p, i + j, type, x[j]);
+}
+
+TUB_GPU_BODY int tub_gpu_packs(int cols)
+{
+    return (cols + TUB_GPU_PACK - 1) / TUB_GPU_PACK;
+}
+
+// Columns of a pack, the last of a row may have fewer.
+TUB_GPU_BODY int tub_gpu_pack_count(int cols, int col)
+{
+    return cols - col < TUB_GPU_PACK ? cols - col : TUB_GPU_PACK;
+}
+
+// ---- activations: the numbers are tub_activation's ----
+
+TUB_GPU_BODY float tub_gpu_sigmoid(float x)
+{
+    return 1.0f / (1.0f + expf(-x));
+}
+
+TUB_GPU_BODY float tub_gpu_act(int activation, float x)
+{
+    switch (activation) {
+    case 1:
+        return 0.5f * x * (1.0f + erff(x * 0.70710678118654752440f));
+    case 2:
+        return 0.5f * x * (1.0f + tanhf(0.79788456080286535588f * (x + 0.044715f * x * x * x)));
+    case 3:
+        return x * tub_gpu_sigmoid(1.702f * x);
+    case 4:
+        return x * tub_gpu_sigmoid(x);
+    case 5:
+        return tanhf(x);
+    default:
+        return x;
+    }
+}
+
+// ---- patches: a thread has up to four neighbouring pixels of one patch, all three channels ----
+
+TUB_GPU_BODY int64_t tub_gpu_patches_threads(const tub_gpu_patches *t)
+{
+    return (int64_t)t->items * t->rows * t->kt * t->ky * tub_gpu_packs(t->kx);
+}
+
+TUB_GPU_BODY void tub_gpu_patches_body(const tub_gpu_patches *t, uint32_t thread)
+{
+    const uint32_t packs = (uint32_t)tub_gpu_packs(t->kx);
+    const int x = (int)(thread % packs) * TUB_GPU_PACK;
+    uint32_t rest = thread / packs;
+    const int y = (int)(rest % (uint32_t)t->ky);
+    rest /= (uint32_t)t->ky;
+    const int time = (int)(rest % (uint32_t)t->kt);
+    rest /= (uint32_t)t->kt;
+    const int row = (int)(rest % (uint32_t)t->rows), item = (int)(rest / (uint32_t)t->rows);
+    const int across = t->width / t->kx, down = t->height / t->ky;
+    const int left = row % across * t->kx + x, top = row / across % down * t->ky + y;
+    // An item of fewer than kt frames counts as kt times itself.
+    const int frame = (row / across / down * t->kt + time) % t->item_frames;
+    const void *pixels = t->frames[(int64_t)item * t->item_frames + frame];
+    const int64_t pixel = (int64_t)top * t->width + left, plane = (int64_t)t->height * t->width;
+    const int count = tub_gpu_pack_count(t->kx, x);
+    const bool aligned = t->kx % TUB_GPU_PACK == 0;
+    const int64_t at = ((int64_t)item * t->rows + row) * t->cols + (int64_t)(time * t->ky + y) * t->kx + x;
+    for (int c = 0; c < 3; c++) {
+        float out[TUB_GPU_PACK];
+        for (int j = 0; j < TUB_GPU_PACK; j++)
+            if (j >= count)
+                out[j] = 0.0f;
+            else if (t->is_float)
+                out[j] = ((const float *)pixels)[c * plane + pixel + j];
+            else
+                out[j] = t->table[c * 256 + ((const uint8_t *)pixels)[3 * (pixel + j) + c]];
+        tub_gpu_store_pack(t->out, at + (int64_t)c * t->kt * t->ky * t->kx, t->type, count, aligned, out);
+    }
+}
+
+// ---- norms: TUB_GPU_LANES threads have one slice of one row ----
+
+typedef struct tub_gpu_norm_slice {
+    int64_t at;             // of its first element, in x and out
+    const float *weight, *bias;
+    bool aligned;
+} tub_gpu_norm_slice;
+
+TUB_GPU_BODY tub_gpu_norm_slice tub_gpu_norm_at(const tub_gpu_norm *t, int64_t slice)
+{
+    tub_gpu_norm_slice s;
+    const int k = (int)(slice % t->count);
+    s.at = slice / t->count * t->cols + (int64_t)k * t->dim;
+    s.weight = t->weight + (int64_t)k * t->dim;
+    s.bias = t->bias ? t->bias + (int64_t)k * t->dim : NULL;
+    s.aligned = t->dim % TUB_GPU_PACK == 0 && t->cols % TUB_GPU_PACK == 0;
+    return s;
+}
+
+// The lane's part of the sum of x, or of the squares around `mean`.
+TUB_GPU_BODY float tub_gpu_norm_part(const tub_gpu_norm *t, int64_t slice, int lane, bool squares, float mean)
+{
+    const tub_gpu_norm_slice s = tub_gpu_norm_at(t, slice);
+    float sum = 0.0f;
+    for (int j = lane * TUB_GPU_PACK; j < t->dim; j += TUB_GPU_LANES * TUB_GPU_PACK) {
+        const int count = tub_gpu_pack_count(t->dim, j);
+        float x[TUB_GPU_PACK];
+        tub_gpu_load_pack(t->x, s.at + j, t->type, count, s.aligned, x);
+        for (int i = 0; i < TUB_GPU_PACK; i++)
+            if (i < count)
+                sum = squares ? fmaf(x[i] - mean, x[i] - mean, sum) : sum + x[i];
+    }
+    return sum;
+}
+
+// By what x - mean is multiplied, or, of L2, divided: PyTorch multiplies by the reciprocal root in layer and RMS norm.
+TUB_GPU_BODY float tub_gpu_norm_factor(const tub_gpu_norm *t, float squares)
+{
+    if (t->kind == 2)
+        return 1.0f / fmaxf(sqrtf(squares), t->eps);
+    return 1.0f / sqrtf(squares / (float)t->dim + t->eps);
+}
+
+TUB_GPU_BODY void tub_gpu_norm_write(const tub_gpu_norm *t, int64_t slice, int lane, float mean, float factor)
+{
+    const tub_gpu_norm_slice s = tub_gpu_norm_at(t, slice);
+    for (int j = lane * TUB_GPU_PACK; j < t->dim; j += TUB_GPU_LANES * TUB_GPU_PACK) {
+        const int count = tub_gpu_pack_count(t->dim, j);
+        float x[TUB_GPU_PACK];
+        tub_gpu_load_pack(t->x, s.at + j, t->type, count, s.aligned, x);
+        for (int i = 0; i < TUB_GPU_PACK; i++)
+            if (i < count)
+                x[i] = (x[i] - mean) * factor * s.weight[j + i] + (s.bias ? s.bias[j + i] : 0.0f);
+        tub_gpu_store_pack(t->out, s.at + j, t->out_type, count, s.aligned, x);
+    }
+}
+
+// The columns behind the slices stay as they are; the row's last slice takes them along.
+TUB_GPU_BODY void tub_gpu_norm_rest(const tub_gpu_norm *t, int64_t slice, int lane)
+{
+    const int normed = t->dim * t->count;
+    if (t->x == t->out || slice % t->count != t->count - 1)
+        return;
+    const int64_t row = slice / t->count * t->cols;
+    for (int j = normed + lane; j < t->cols; j += TUB_GPU_LANES)
+        tub_gpu_store(t->out, row + j, t->out_type, tub_gpu_load(t->x, row + j, t->type));
+}
+
+// ---- rotation: a thread has one pair of columns, or one column that isn't rotated ----
+
+TUB_GPU_BODY int tub_gpu_rotate_width(const tub_gpu_rotate *t)
+{
+    const int rotated = t->dim * t->heads;
+    return rotated / 2 + (t->x == t->out ? 0 : t->cols - rotated);
+}
+
+TUB_GPU_BODY int64_t tub_gpu_rotate_threads(const tub_gpu_rotate *t)
+{
+    return (int64_t)t->items * t->rows * tub_gpu_rotate_width(t);
+}
+
+TUB_GPU_BODY void tub_gpu_rotate_body(const tub_gpu_rotate *t, uint32_t thread)
+{
+    const uint32_t width = (uint32_t)tub_gpu_rotate_width(t);
+    const int unit = (int)(thread % width), half = t->dim / 2, pairs = half * t->heads;
+    const uint32_t all = thread / width;
+    const int row = (int)(all % (uint32_t)t->rows), item = (int)(all / (uint32_t)t->rows);
+    const int64_t at = (int64_t)all * t->cols;
+    if (unit >= pairs) {
+        const int64_t i = at + t->dim * t->heads + (unit - pairs);
+        tub_gpu_store(t->out, i, t->type, tub_gpu_load(t->x, i, t->type));
+        return;
+    }
+    const int head = unit / half, pair = unit % half;
+    const int a = t->halves ? pair : 2 * pair, b = t->halves ? pair + half : 2 * pair + 1;
+    const int64_t i = at + (int64_t)head * t->dim + a, j = at + (int64_t)head * t->dim + b;
+    const float x = tub_gpu_load(t->x, i, t->type), y = tub_gpu_load(t->x, j, t->type);
+    if (row < t->skip) {
+        tub_gpu_store(t->out, i, t->type, x);
+        tub_gpu_store(t->out, j, t->type, y);
+        return;
+    }
+    int64_t angle = row - t->skip;
+    if (t->positions)
+        angle = (int64_t)t->positions[(int64_t)item * t->frames + angle / t->frame] * t->frame + angle % t->frame;
+    const float *cosine = t->cosine + angle * t->dim, *sine = t->sine + angle * t->dim;
+    tub_gpu_store(t->out, i, t->type, x * cosine[a] - y * sine[a]);
+    tub_gpu_store(t->out, j, t->type, y * cosine[b] + x * sine[b]);
+}
+
+// ---- sums, gates, activations: a thread has up to four neighbouring columns ----
+
+TUB_GPU_BODY int64_t tub_gpu_sum_threads(const tub_gpu_sum *t)
+{
+    return (int64_t)t->rows * tub_gpu_packs(t->cols);
+}
+
+TUB_GPU_BODY void tub_gpu_sum_body(const tub_gpu_sum *t, uint32_t thread)
+{
+    const uint32_t packs = (uint32_t)tub_gpu_packs(t->cols), row = thread / packs;
+    const int col = (int)(thread % packs) * TUB_GPU_PACK, count = tub_gpu_pack_count(t->cols, col);
+    const bool aligned = t->cols % TUB_GPU_PACK == 0;
+    float a[TUB_GPU_PACK], b[TUB_GPU_PACK];
+    tub_gpu_load_pack(t->a, (int64_t)row * t->cols + col, t->type, count, aligned, a);
+    tub_gpu_load_pack(t->b, (int64_t)(row % (uint32_t)t->period) * t->cols + col, TUB_GPU_F32, count, aligned, b);
+    for (int j = 0; j < TUB_GPU_PACK; j++)
+        a[j] += b[j];
+    tub_gpu_store_pack(t->out, (int64_t)row * t->cols + col, TUB_GPU_F32, count, aligned, a);
+}
+
+TUB_GPU_BODY int64_t tub_gpu_gate_threads(const tub_gpu_gate *t)
+{
+    return (int64_t)t->rows * tub_gpu_packs(t->cols);
+}
+
+TUB_GPU_BODY void tub_gpu_gate_body(const tub_gpu_gate *t, uint32_t thread)
+{
+    const uint32_t packs = (uint32_t)tub_gpu_packs(t->cols), row = thread / packs;
+    const int col = (int)(thread % packs) * TUB_GPU_PACK, count = tub_gpu_pack_count(t->cols, col);
+    const bool aligned = t->cols % TUB_GPU_PACK == 0;
+    float gate[TUB_GPU_PACK], up[TUB_GPU_PACK];
+    tub_gpu_load_pack(t->x, (int64_t)row * 2 * t->cols + col, t->type, count, aligned, gate);
+    tub_gpu_load_pack(t->x, ((int64_t)row * 2 + 1) * t->cols + col, t->type, count, aligned, up);
+    for (int j = 0; j < TUB_GPU_PACK; j++)
+        gate[j] = tub_gpu_act(t->activation, gate[j]) * up[j];
+    tub_gpu_store_pack(t->out, (int64_t)row * t->cols + col, t->type, count, aligned, gate);
+}
+
+TUB_GPU_BODY int64_t tub_gpu_activate_threads(const tub_gpu_activate *t)
+{
+    return (int64_t)t->rows * tub_gpu_packs(t->cols);
+}
+
+TUB_GPU_BODY void tub_gpu_activate_body(const tub_gpu_activate *t, uint32_t thread)
+{
+    const uint32_t packs = (uint32_t)tub_gpu_packs(t->cols), row = thread / packs;
+    const int col = (int)(thread % packs) * TUB_GPU_PACK, count = tub_gpu_pack_count(t->cols, col);
+    const bool aligned = t->cols % TUB_GPU_PACK == 0;
+    const int64_t at = (int64_t)row * t->cols + col;
+    float x[TUB_GPU_PACK];
+    tub_gpu_load_pack(t->x, at, t->type, count, aligned, x);
+    for (int j = 0; j < TUB_GPU_PACK; j++)
+        x[j] = tub_gpu_act(t->activation, x[j]);
+    tub_gpu_store_pack(t->x, at, t->type, count, aligned, x);
+}
+
+// ---- rows: a thread has eight bytes of a row, or two where rows aren't multiples of eight ----
+
+TUB_GPU_BODY int tub_gpu_copy_width(const tub_gpu_copy_rows *t)
+{
+    return t->bytes % 8 == 0 ? t->bytes / 8 : t->bytes / 2;
+}
+
+TUB_GPU_BODY int64_t tub_gpu_copy_rows_threads(const tub_gpu_copy_rows *t)
+{
+    return (int64_t)t->items * t->rows * tub_gpu_copy_width(t);
+}
+
+TUB_GPU_BODY void tub_gpu_copy_rows_body(const tub_gpu_copy_rows *t, uint32_t thread)
+{
+    const uint32_t width = (uint32_t)tub_gpu_copy_width(t), all = thread / width, unit = thread % width;
+    const int row = (int)(all % (uint32_t)t->rows), item = (int)(all / (uint32_t)t->rows);
+    const int from = t->index ? t->index[row] : t->first + row;
+    const bool second = from >= t->a_rows;
+    const int64_t source =
+        second ? (int64_t)item * t->b_rows + (from - t->a_rows) : (int64_t)item * t->a_stride + from;
+    const void *base = second ? t->b : t->a;
+    if (t->bytes % 8 == 0)
+        ((uint64_t *)t->out)[(int64_t)all * width + unit] = ((const uint64_t *)base)[source * width + unit];
+    else
+        ((uint16_t *)t->out)[(int64_t)all * width + unit] = ((const uint16_t *)base)[source * width + unit];
+}
+
+// ---- means: a thread has one column of one item ----
+
+TUB_GPU_BODY int64_t tub_gpu_mean_threads(const tub_gpu_mean *t)
+{
+    return (int64_t)t->items * t->cols;
+}
+
+TUB_GPU_BODY void tub_gpu_mean_body(const tub_gpu_mean *t, uint32_t thread)
+{
+    const int col = (int)(thread % (uint32_t)t->cols), item = (int)(thread / (uint32_t)t->cols);
+    const int64_t at = (int64_t)item * t->rows * t->cols + col;
+    double total = 0;
+    for (int first = 0; first < t->rows; first += TUB_GPU_MEAN_ROWS) {
+        float sum = 0.0f;
+        for (int i = first; i < t->rows && i < first + TUB_GPU_MEAN_ROWS; i++)
+            sum += tub_gpu_load(t->x, at + (int64_t)i * t->cols, t->type);
+        total += sum;
+    }
+    t->out[thread] = (float)(total / t->rows);
+}
+
+// ---- attention: a thread has one query; the keys and values of a tile are shared as float32 [keys][pitch] ----
+
+// `most` is the size of the arrays: dim, rounded up to what a kernel was compiled for.
+TUB_GPU_BODY void tub_gpu_attention_query(const tub_gpu_attention *t, int run, int head, int query, int most, float *q)
+{
+    const int64_t at = run * t->q_batch + query * t->q_row + (int64_t)head * t->dim;
+    for (int j = 0; j < most; j++)
+        q[j] = j < t->dim ? tub_gpu_load(t->q, at + j, t->type) * t->scale : 0.0f;
+}
+
+TUB_GPU_BODY float tub_gpu_attention_key(const tub_gpu_attention *t, int run, int head, int key, int j)
+{
+    return tub_gpu_load(t->k, run * t->k_batch + key * t->k_row + (int64_t)head * t->dim + j, t->type);
+}
+
+TUB_GPU_BODY float tub_gpu_attention_value(const tub_gpu_attention *t, int run, int head, int key, int j)
+{
+    return tub_gpu_load(t->v, run * t->v_batch + key * t->v_row + (int64_t)head * t->dim + j, t->type);
+}
+
+// Softmax on the way: `sums` and `total` are scaled down whenever a larger score than `largest` comes.
+TUB_GPU_BODY void tub_gpu_attention_tile(const float *q, const float *keys, const float *values, int count, int most,
+                                         float *sums, float *largest, float *total)
+{
+    float scores[TUB_GPU_KEYS], high = *largest;
+    for (int i = 0; i < TUB_GPU_KEYS; i++) {
+        float part[4] = {0.0f, 0.0f, 0.0f, 0.0f};
+        if (i < count)
+            for (int j = 0; j < most; j += 4)
+                for (int l = 0; l < 4; l++)
+                    part[l] = fmaf(q[j + l], keys[i * most + j + l], part[l]);
+        scores[i] = (part[0] + part[1]) + (part[2] + part[3]);
+        if (i < count)
+            high = fmaxf(high, scores[i]);
+    }
+    const float shrink = expf(*largest - high);
+    float sum = *total * shrink;
+    for (int j = 0; j < most; j++)
+        sums[j] *= shrink;
+    for (int i = 0; i < TUB_GPU_KEYS; i++) {
+        if (i >= count)
+            break;
+        const float weight = expf(scores[i] - high);
+        sum += weight;
+        for (int j = 0; j < most; j++)
+            sums[j] = fmaf(weight, values[i * most + j], sums[j]);
+    }
+    *largest = high;
+    *total = sum;
+}
+
+TUB_GPU_BODY void tub_gpu_attention_write(const tub_gpu_attention *t, int run, int head, int query, const float *sums,
+                                          float total)
+{
+    const int64_t at = run * t->out_batch + query * t->out_row + (int64_t)head * t->dim;
+    for (int j = 0; j < t->dim; j++)
+        tub_gpu_store(t->out, at + j, t->type, sums[j] / total);
+}
+
+#endif

@@ -1,0 +1,146 @@
+// Opening a backend on a device, compiling a program for it, and freeing both.
+#include <stdlib.h>
+#include <string.h>
+
+#include "fail.h"
+#include "gpu_algorithms.h"
+#include "gpu_executable.h"
+
+tub_status tub_gpu_reserve(tub_backend *b, size_t bytes, const char *what, tub_gpu_block *out, tub_error *err)
+{
+    *out = (tub_gpu_block){0};
+    if (b->limit && (bytes > b->limit || b->used > b->limit - bytes))
+        return tub_fail(err, TUB_ERROR_MEMORY, "%s: %.0f MiB more than the %.0f MiB of GPU memory that are allowed",
+                        what, (double)(b->used + bytes - b->limit) / (1 << 20), (double)b->limit / (1 << 20));
+    void *data = NULL;
+    const tub_status status = b->ops->allocate(b->gpu, bytes, &data, err);
+    if (status != TUB_OK)
+        return tub_fail_within(err, status, "%s", what);
+    *out = (tub_gpu_block){data, bytes};
+    b->used += bytes;
+    return TUB_OK;
+}
+
+void tub_gpu_give_back(tub_backend *b, tub_gpu_block *block)
+{
+    if (block->data)
+        b->ops->release(b->gpu, block->data);
+    b->used -= block->bytes;
+    *block = (tub_gpu_block){0};
+}
+
+static bool lists(const char *text, const char *word)
+{
+    const size_t length = strlen(word);
+    for (const char *at = text; at; at = strchr(at, ',') ? strchr(at, ',') + 1 : NULL)
+        if (strncmp(at, word, length) == 0 && (at[length] == ',' || at[length] == 0))
+            return true;
+    return false;
+}
+
+static tub_gpu_without read_without(void)
+{
+    const char *text = getenv("TUBELET_CUDA_WITHOUT");
+    return (tub_gpu_without){.graphs = lists(text, "graphs"),
+                             .tuning = lists(text, "tuning"),
+                             .overlap = lists(text, "overlap"),
+                             .cudnn = lists(text, "cudnn")};
+}
+
+tub_status tub_gpu_backend_open(const tub_gpu_ops *ops, const tub_open_params *params, tub_backend **out,
+                                tub_error *err)
+{
+    *out = NULL;
+    tub_backend *b = tub_calloc(1, sizeof *b);
+    if (!b)
+        return tub_fail_memory(err, "the CUDA backend");
+    b->ops = ops;
+    b->limit = params->memory;
+    b->log = params->log;
+    b->without = read_without();
+    tub_status status = ops->describe(params->device, &b->info, err);
+    if (status == TUB_OK)
+        status = ops->open(params->device, &b->gpu, err);
+    if (status == TUB_OK)
+        status = tub_gpu_choices_open(b->info.key, !b->without.tuning, &b->choices, err);
+    if (status != TUB_OK)
+        tub_gpu_backend_close(&b);
+    *out = b;
+    return status;
+}
+
+void tub_gpu_backend_close(tub_backend **backend)
+{
+    if (!backend || !*backend)
+        return;
+    tub_backend *b = *backend;
+    tub_gpu_choices_close(&b->choices);
+    b->ops->close(&b->gpu);
+    if (b->unload)
+        b->unload(b->library);
+    tub_free(b);
+    *backend = NULL;
+}
+
+static tub_gpu_type narrow_type(tub_dtype dtype)
+{
+    return dtype == TUB_F16 ? TUB_GPU_F16 : dtype == TUB_BF16 ? TUB_GPU_BF16 : TUB_GPU_F32;
+}
+
+static size_t pixel_bytes(const tub_input *input)
+{
+    const size_t values = 3 * (size_t)input->height * (size_t)input->width;
+    // Frames lie one behind the other, each where a kernel may read 16 bytes at once.
+    return (values * (input->is_float ? sizeof(float) : 1) + 255) & ~(size_t)255;
+}
+
+static tub_status make(tub_executable *e, tub_error *err)
+{
+    e->constants = tub_arena_alloc(&e->arena, (size_t)e->program->op_count, sizeof *e->constants);
+    if (!e->constants)
+        return tub_fail_memory(err, "the CUDA executable");
+    for (int tokens = 0; tokens <= (int)e->with_tokens; tokens++)
+        TUB_TRY(tub_gpu_list_place(e, tokens, err));
+    TUB_TRY(tub_gpu_constants_make(e, err));
+    TUB_TRY(tub_gpu_shape_make(e, tub_gpu_shape_usual(e), err));
+    return tub_gpu_choices_save(e->backend->choices, err);
+}
+
+tub_status tub_gpu_compile(tub_backend *backend, const tub_program *program, const tub_compile_params *params,
+                           tub_executable **out, tub_error *err)
+{
+    *out = NULL;
+    tub_executable *e = tub_calloc(1, sizeof *e);
+    if (!e)
+        return tub_fail_memory(err, "the CUDA executable");
+    tub_arena_init(&e->arena);
+    e->backend = backend;
+    e->program = program;
+    e->dtype = params->dtype;
+    e->narrow = narrow_type(params->dtype);
+    e->with_tokens = params->tokens;
+    e->max_items = params->max_items;
+    e->pixel_bytes = pixel_bytes(&program->input);
+    const tub_status status = make(e, err);
+    if (status != TUB_OK)
+        tub_gpu_release(&e);
+    *out = e;
+    return status;
+}
+
+void tub_gpu_release(tub_executable **executable)
+{
+    if (!executable || !*executable)
+        return;
+    tub_executable *e = *executable;
+    tub_gpu_release(&e->rescue);
+    tub_gpu_shape_forget(e);
+    for (int i = 0; i < 2; i++)
+        tub_free(e->lists[i].steps);
+    for (size_t i = 0; i < e->block_count; i++)
+        tub_gpu_give_back(e->backend, &e->blocks[i]);
+    tub_free(e->blocks);
+    tub_arena_finish(&e->arena);
+    tub_free(e);
+    *executable = NULL;
+}

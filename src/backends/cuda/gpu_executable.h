@@ -1,0 +1,173 @@
+// A program on a GPU: constants uploaded once, a list of steps over one block of memory, run in waves.
+//
+// A run's items are computed `wave` at a time, always that many: a wave that isn't full computes on what was there
+// before and nobody looks at it. So every kernel sees one shape, the steps of a wave are recorded as one graph the first
+// time and replayed after, and a row's bytes depend on its item alone. The wave is chosen at compiling, from the rows
+// that keep the card busy and the memory that is free. Where memory runs out, then or in a run, it is halved, the steps
+// are made again for the new shape, and the same work is done again; it stays so. Products give the same bits for any
+// wave (gpu_algorithms.h), the kernels do by construction.
+//
+// A run goes in parts of as many waves as the frames' memory holds. Of a part every frame is uploaded once, however many
+// clips hold it, wave by wave on the copy stream, while the waves before compute.
+//
+// What is given up is said once, to the log: a graph that can't be recorded (its steps are launched one by one), a shape
+// of attention that cuDNN can't serve (our own kernel does it).
+//
+// In float16 a row may overflow. Rows that come out non-finite are computed again, item by item, by a second executable
+// in bfloat16 (float32 on cards before 8.0), which is compiled when the first such row appears; that is why the program
+// must stay.
+#ifndef TUB_GPU_EXECUTABLE_H
+#define TUB_GPU_EXECUTABLE_H
+
+#include "backend.h"
+#include "gpu.h"
+#include "memory.h"
+
+// What a backend does without, to find out what it is worth: TUBELET_CUDA_WITHOUT is a comma-separated list of these.
+typedef struct tub_gpu_without {
+    bool graphs, tuning, overlap, cudnn;
+} tub_gpu_without;
+
+struct tub_backend {
+    const tub_gpu_ops *ops;
+    tub_gpu *gpu;
+    tub_gpu_facts info;
+    tub_gpu_without without;
+    size_t limit, used;             // bytes; limit 0: none
+    tub_log log;
+    struct tub_gpu_choices *choices;    // algorithms
+    void (*unload)(void *library);  // after closing; NULL: nothing to unload
+    void *library;
+};
+
+// Device memory that counts towards the limit.
+typedef struct tub_gpu_block {
+    void *data;
+    size_t bytes;
+} tub_gpu_block;
+
+// Errors: TUB_ERROR_MEMORY, also for the limit. `what` is for the message.
+tub_status tub_gpu_reserve(tub_backend *b, size_t bytes, const char *what, tub_gpu_block *out, tub_error *err);
+void tub_gpu_give_back(tub_backend *b, tub_gpu_block *block);   // accepts an empty one
+
+typedef enum tub_gpu_step_kind { TUB_GPU_STEP_TASK, TUB_GPU_STEP_PRODUCT, TUB_GPU_STEP_ATTENTION } tub_gpu_step_kind;
+
+typedef struct tub_gpu_step {
+    tub_gpu_step_kind kind;
+    const char *label;              // of the program, for messages
+    union {
+        tub_gpu_task task;
+        struct {
+            tub_gpu_gemm gemm;
+            tub_gpu_algorithm algorithm;
+        } product;
+        struct {
+            tub_gpu_attention shape;
+            tub_gpu_plan *plan;     // borrowed from the shape's shelf
+        } attention;
+    };
+} tub_gpu_step;
+
+// What one operation computes with, on the device.
+typedef struct tub_gpu_constants {
+    void *weight;                   // narrow; NORM: float32; ROTATE: cosine; GATHER: indices; PATCHES: levels
+    void *bias;                     // LINEAR: in the type of the result; NORM: float32; ROTATE: sine
+} tub_gpu_constants;
+
+// The steps of a run without (0) or with (1) the last hidden state.
+typedef struct tub_gpu_list {
+    bool *need;                     // [op_count]
+    size_t *offsets;                // [value_count], bytes of one item
+    size_t item_bytes;
+    tub_gpu_step *steps;
+    size_t count, capacity;
+    tub_gpu_graph *graph;           // NULL: not recorded yet, or not possible
+    bool ran;                       // once step by step, as libraries load what they need then
+} tub_gpu_list;
+
+// A frame of this part that is on the device.
+typedef struct tub_gpu_seen {
+    const void *host;
+    size_t place;                   // in `frames`
+} tub_gpu_seen;
+
+typedef struct tub_gpu_plan_place {
+    tub_gpu_attention shape;        // pointers NULL
+    tub_gpu_plan *plan;
+} tub_gpu_plan_place;
+
+struct tub_executable {
+    tub_backend *backend;
+    const tub_program *program;     // the model's
+    tub_dtype dtype;
+    tub_gpu_type narrow;
+    bool with_tokens;
+    int max_items;
+    tub_arena arena;                // lists, constants' table
+    tub_gpu_constants *constants;   // [op_count]
+    tub_gpu_block *blocks;          // that the constants live in
+    size_t block_count, block_capacity;
+    tub_gpu_list lists[2];
+    // of the wave's size
+    int wave;                       // items at once
+    int part_waves;                 // waves of a part
+    tub_gpu_block workspace;        // values, products' scratch, tables: where these point
+    char *values, *scratch;
+    tub_gpu_block frames;           // [part_waves * wave * frames] of pixel_bytes
+    const void **frame_table;       // device [wave * frames]
+    int *positions;                 // device [wave * frames]
+    size_t pixel_bytes;
+    tub_gpu_plan_place *plans;      // one a shape of attention
+    size_t plan_count, plan_capacity;
+    size_t plan_bytes;              // scratch of the largest, which is:
+    tub_gpu_block plan_scratch;
+    // pinned host memory
+    const void **host_table;        // [part_waves][wave * frames]
+    int *host_positions;            // likewise
+    float *host_rows;               // [part_waves][wave * dim]
+    float *host_tokens;             // [wave * tokens], made when first asked for
+    tub_gpu_seen *seen;      // [seen_places] the part's frames by address
+    size_t seen_places;             // a power of two
+    // the rescue of float16
+    tub_executable *rescue;
+    int64_t rescued;                // rows
+    bool said_rescue, said_eager, said_attention;
+};
+
+// ---- gpu_constants.c ----
+
+// Uploads what the needed operations compute with. Errors: TUB_ERROR_MEMORY, TUB_ERROR_DEVICE.
+tub_status tub_gpu_constants_make(tub_executable *e, tub_error *err);
+bool tub_gpu_scale_folds(const tub_op *op);     // LayerScale goes into weight and bias
+
+// ---- gpu_steps.c ----
+
+// Where values live and what is launched, for e->wave items. `workspace` and what follows it must be there.
+tub_status tub_gpu_list_place(tub_executable *e, bool tokens, tub_error *err);
+tub_status tub_gpu_list_steps(tub_executable *e, bool tokens, tub_error *err);
+
+// ---- gpu_shape.c ----
+
+// Everything that depends on the wave's size; halves it until it fits. Errors: TUB_ERROR_MEMORY when not even one item
+// does.
+tub_status tub_gpu_shape_make(tub_executable *e, int wave, tub_error *err);
+void tub_gpu_shape_forget(tub_executable *e);
+int tub_gpu_shape_usual(const tub_executable *e);   // the wave that keeps a card busy
+static inline size_t tub_gpu_wave_frames(const tub_executable *e)
+{
+    return (size_t)e->wave * (size_t)e->program->input.frames;
+}
+
+// ---- gpu_run.c, gpu_compile.c: what a backend's table holds ----
+
+tub_status tub_gpu_run(tub_executable *e, const tub_batch *batch, tub_error *err);
+tub_status tub_gpu_compile(tub_backend *backend, const tub_program *program, const tub_compile_params *params,
+                           tub_executable **out, tub_error *err);
+void tub_gpu_release(tub_executable **executable);
+
+// A backend on a device of `ops`. Ownership: `unload` is called with `library` when the backend is closed.
+tub_status tub_gpu_backend_open(const tub_gpu_ops *ops, const tub_open_params *params, tub_backend **out,
+                                tub_error *err);
+void tub_gpu_backend_close(tub_backend **backend);
+
+#endif

@@ -1,0 +1,281 @@
+// Running a compiled program: parts, waves, one graph a wave, and what is done when something doesn't work out.
+#include <math.h>
+#include <string.h>
+
+#include "fail.h"
+#include "gpu_executable.h"
+
+// Numbers of events. A wave's upload is waited for by the stream itself, so few numbers do for many waves.
+enum { EVENT_DONE = 0, EVENT_UPLOADED = 1, UPLOADS = TUB_GPU_EVENTS - 1 };
+
+// A run, or what is left of it: the part that begins at `first`.
+typedef struct part {
+    tub_executable *e;
+    const tub_batch *batch;
+    tub_gpu_list *list;
+    int first, items;
+    size_t uploaded; // frames of this part that are on the device
+} part;
+
+static tub_status run_step(const tub_executable *e, const tub_gpu_step *step, tub_error *err)
+{
+    const tub_backend *b = e->backend;
+    switch (step->kind) {
+    case TUB_GPU_STEP_TASK:
+        return b->ops->launch(b->gpu, &step->task, err);
+    case TUB_GPU_STEP_PRODUCT:
+        return b->ops->multiply(b->gpu, &step->product.gemm, &step->product.algorithm, err);
+    case TUB_GPU_STEP_ATTENTION:
+        return b->ops->attend(b->gpu, step->attention.plan, &step->attention.shape, e->plan_scratch.data, err);
+    }
+    return tub_fail(err, TUB_ERROR_INTERNAL, "step %d", (int)step->kind);
+}
+
+static tub_status run_steps(const tub_executable *e, const tub_gpu_list *list, tub_error *err)
+{
+    for (size_t i = 0; i < list->count; i++) {
+        const tub_status status = run_step(e, &list->steps[i], err);
+        if (status != TUB_OK)
+            return tub_fail_within(err, status, "%s", list->steps[i].label);
+    }
+    return TUB_OK;
+}
+
+static tub_status give_up_graphs(tub_executable *e, const tub_error *why)
+{
+    e->backend->without.graphs = true;
+    if (!e->said_eager)
+        tub_inform(&e->backend->log, "%s: no CUDA graph, steps are launched one by one: %s", e->backend->info.name,
+                   why->text);
+    e->said_eager = true;
+    return TUB_OK;
+}
+
+static tub_status record(tub_executable *e, tub_gpu_list *list, tub_error *err)
+{
+    const tub_gpu_ops *ops = e->backend->ops;
+    tub_gpu *gpu = e->backend->gpu;
+    tub_error why = {0};
+    tub_status status = ops->capture(gpu, &why);
+    if (status == TUB_OK) {
+        const tub_status steps = run_steps(e, list, &why);
+        tub_error end = {0};
+        status = ops->captured(gpu, &list->graph, steps == TUB_OK ? &why : &end);
+        status = steps == TUB_OK ? status : steps;
+    }
+    if (status == TUB_OK)
+        return TUB_OK;
+    ops->forget(gpu, list->graph);
+    list->graph = NULL;
+    if (status != TUB_ERROR_MEMORY)
+        return give_up_graphs(e, &why);
+    if (err)
+        *err = why;
+    return status;
+}
+
+// The first wave runs step by step, since libraries load their kernels when they first run; the second is recorded.
+static tub_status compute(tub_executable *e, tub_gpu_list *list, tub_error *err)
+{
+    if (list->ran && !list->graph && !e->backend->without.graphs)
+        TUB_TRY(record(e, list, err));
+    list->ran = true;
+    if (list->graph)
+        return e->backend->ops->replay(e->backend->gpu, list->graph, err);
+    return run_steps(e, list, err);
+}
+
+// Where a frame of the part is on the device; *fresh: it has to be brought there.
+static size_t place_of(part *p, const void *frame, bool *fresh)
+{
+    tub_executable *e = p->e;
+    size_t at = ((uintptr_t)frame >> 6) * 0x9e3779b97f4a7c15u & (e->seen_places - 1);
+    while (e->seen[at].host && e->seen[at].host != frame)
+        at = (at + 1) & (e->seen_places - 1);
+    *fresh = !e->seen[at].host;
+    if (*fresh)
+        e->seen[at] = (tub_gpu_seen){frame, p->uploaded++};
+    return e->seen[at].place;
+}
+
+static tub_status bring_frames(part *p, int wave, int items, tub_error *err)
+{
+    tub_executable *e = p->e;
+    const tub_backend *b = e->backend;
+    const size_t frames = (size_t)e->program->input.frames, count = (size_t)items * frames;
+    const size_t start = (size_t)wave * tub_gpu_wave_frames(e);
+    const void *const *from = p->batch->frames + ((size_t)p->first + (size_t)(wave * e->wave)) * frames;
+    const size_t values = 3 * (size_t)e->program->input.height * (size_t)e->program->input.width;
+    const size_t bytes = values * (e->program->input.is_float ? sizeof(float) : 1);
+    const tub_gpu_stream stream = b->without.overlap ? TUB_GPU_COMPUTE : TUB_GPU_COPY;
+    for (size_t i = 0; i < count; i++) {
+        bool fresh;
+        char *to = (char *)e->frames.data + place_of(p, from[i], &fresh) * e->pixel_bytes;
+        e->host_table[start + i] = to;
+        if (fresh)
+            TUB_TRY(b->ops->upload(b->gpu, stream, to, from[i], bytes, err));
+    }
+    // A wave that isn't full reads some frame of the part again.
+    for (size_t i = count; i < tub_gpu_wave_frames(e); i++)
+        e->host_table[start + i] = e->host_table[start];
+    const int event = EVENT_UPLOADED + wave % UPLOADS;
+    TUB_TRY(b->ops->record(b->gpu, event, stream, err));
+    TUB_TRY(b->ops->wait(b->gpu, TUB_GPU_COMPUTE, event, err));
+    return b->ops->upload(b->gpu, TUB_GPU_COMPUTE, (void *)e->frame_table, e->host_table + start,
+                          tub_gpu_wave_frames(e) * sizeof *e->host_table, err);
+}
+
+static tub_status bring_positions(const part *p, int wave, int items, tub_error *err)
+{
+    tub_executable *e = p->e;
+    const size_t frames = (size_t)e->program->input.frames, start = (size_t)wave * tub_gpu_wave_frames(e);
+    if (!e->program->positions)
+        return TUB_OK;
+    int *to = e->host_positions + start;
+    memset(to, 0, tub_gpu_wave_frames(e) * sizeof *to);
+    memcpy(to, p->batch->positions + ((size_t)p->first + (size_t)(wave * e->wave)) * frames,
+           (size_t)items * frames * sizeof *to);
+    return e->backend->ops->upload(e->backend->gpu, TUB_GPU_COMPUTE, e->positions, to,
+                                   tub_gpu_wave_frames(e) * sizeof *to, err);
+}
+
+static size_t count_of(const tub_executable *e, tub_value v)
+{
+    return (size_t)e->program->values[v].rows * (size_t)e->program->values[v].cols;
+}
+
+static const char *output(const tub_executable *e, const tub_gpu_list *list, tub_value v)
+{
+    return e->values + list->offsets[v] * (size_t)e->wave;
+}
+
+static tub_status settle(const tub_executable *e, tub_error *err)
+{
+    TUB_TRY(e->backend->ops->record(e->backend->gpu, EVENT_DONE, TUB_GPU_COMPUTE, err));
+    return e->backend->ops->settle(e->backend->gpu, EVENT_DONE, err);
+}
+
+// The last hidden state is large and rarely asked for: it goes through memory of one wave.
+static tub_status fetch_tokens(const part *p, int wave, int items, tub_error *err)
+{
+    tub_executable *e = p->e;
+    const tub_backend *b = e->backend;
+    const size_t count = count_of(e, e->program->tokens);
+    if (!e->host_tokens) {
+        void *memory = NULL;
+        TUB_TRY(b->ops->allocate_host(b->gpu, (size_t)e->wave * count * sizeof(float), &memory, err));
+        e->host_tokens = memory;
+    }
+    TUB_TRY(b->ops->download(b->gpu, TUB_GPU_COMPUTE, e->host_tokens, output(e, p->list, e->program->tokens),
+                             (size_t)items * count * sizeof(float), err));
+    TUB_TRY(settle(e, err));
+    memcpy(p->batch->tokens + ((size_t)p->first + (size_t)(wave * e->wave)) * count, e->host_tokens,
+           (size_t)items * count * sizeof(float));
+    return TUB_OK;
+}
+
+static tub_status run_wave(part *p, int wave, tub_error *err)
+{
+    tub_executable *e = p->e;
+    const tub_backend *b = e->backend;
+    const int left = p->items - wave * e->wave, items = left < e->wave ? left : e->wave;
+    const size_t dim = count_of(e, e->program->feature);
+    TUB_TRY(bring_frames(p, wave, items, err));
+    TUB_TRY(bring_positions(p, wave, items, err));
+    TUB_TRY(compute(e, p->list, err));
+    TUB_TRY(b->ops->download(b->gpu, TUB_GPU_COMPUTE, e->host_rows + (size_t)(wave * e->wave) * dim,
+                             output(e, p->list, e->program->feature), (size_t)items * dim * sizeof(float), err));
+    return p->batch->tokens ? fetch_tokens(p, wave, items, err) : TUB_OK;
+}
+
+// p->items of the run's items, at most as many as the frames' memory holds.
+static tub_status run_part(part *p, tub_error *err)
+{
+    tub_executable *e = p->e;
+    const size_t dim = count_of(e, e->program->feature);
+    const int left = p->batch->items - p->first, most = e->part_waves * e->wave;
+    p->items = left < most ? left : most;
+    p->uploaded = 0;
+    memset(e->seen, 0, e->seen_places * sizeof *e->seen);
+    tub_status status = TUB_OK;
+    for (int wave = 0; status == TUB_OK && wave * e->wave < p->items; wave++)
+        status =
+            tub_batch_stopped(p->batch) ? tub_fail(err, TUB_ERROR_CANCELLED, "interrupted") : run_wave(p, wave, err);
+    // Whatever happened, nothing may still read the caller's frames.
+    const tub_status settled = settle(e, status == TUB_OK ? err : NULL);
+    status = status == TUB_OK ? settled : status;
+    if (status == TUB_OK)
+        memcpy(p->batch->rows + (size_t)p->first * dim, e->host_rows, (size_t)p->items * dim * sizeof(float));
+    return status;
+}
+
+static tub_status run_halving(part *p, tub_error *err)
+{
+    for (;;) {
+        tub_executable *e = p->e;
+        const tub_status status = run_part(p, err);
+        if (status != TUB_ERROR_MEMORY || e->wave == 1)
+            return status;
+        const int half = (e->wave + 1) / 2;
+        tub_warn(&e->backend->log, "%s: out of GPU memory: %d items at once from now on instead of %d",
+                 e->backend->info.name, half, e->wave);
+        tub_gpu_shape_forget(e);
+        TUB_TRY(tub_gpu_shape_make(e, half, err));
+    }
+}
+
+// ---- rows that float16 can't hold ----
+
+static bool all_finite(const float *x, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        if (!isfinite(x[i]))
+            return false;
+    return true;
+}
+
+static tub_status open_rescue(tub_executable *e, tub_error *err)
+{
+    const tub_dtype dtype = e->backend->info.major >= 8 ? TUB_BF16 : TUB_F32;
+    const tub_compile_params params = {.dtype = dtype, .max_items = 1, .tokens = e->with_tokens};
+    if (e->rescue)
+        return TUB_OK;
+    tub_warn(&e->backend->log, "%s: a row overflowed in float16: such rows are computed in %s", e->backend->info.name,
+             tub_dtype_name(dtype));
+    return tub_gpu_compile(e->backend, e->program, &params, &e->rescue, err);
+}
+
+static tub_status rescue_item(tub_executable *e, const tub_batch *batch, int item, tub_error *err)
+{
+    const size_t frames = (size_t)e->program->input.frames;
+    const size_t dim = count_of(e, e->program->feature), tokens = count_of(e, e->program->tokens);
+    TUB_TRY(open_rescue(e, err));
+    const tub_batch one = {.items = 1,
+                           .frames = batch->frames + (size_t)item * frames,
+                           .positions = batch->positions ? batch->positions + (size_t)item * frames : NULL,
+                           .rows = batch->rows + (size_t)item * dim,
+                           .tokens = batch->tokens ? batch->tokens + (size_t)item * tokens : NULL,
+                           .stop = batch->stop};
+    e->rescued++;
+    return tub_gpu_run(e->rescue, &one, err);
+}
+
+static tub_status rescue(tub_executable *e, const tub_batch *batch, tub_error *err)
+{
+    const size_t dim = count_of(e, e->program->feature), tokens = count_of(e, e->program->tokens);
+    for (int i = 0; i < batch->items; i++)
+        if (!all_finite(batch->rows + (size_t)i * dim, dim) ||
+            (batch->tokens && !all_finite(batch->tokens + (size_t)i * tokens, tokens)))
+            TUB_TRY(rescue_item(e, batch, i, err));
+    return TUB_OK;
+}
+
+tub_status tub_gpu_run(tub_executable *e, const tub_batch *batch, tub_error *err)
+{
+    part p = {.e = e, .batch = batch, .list = &e->lists[batch->tokens != NULL]};
+    while (p.first < batch->items) {
+        TUB_TRY(run_halving(&p, err));
+        p.first += p.items;
+    }
+    return e->dtype == TUB_F16 ? rescue(e, batch, err) : TUB_OK;
+}

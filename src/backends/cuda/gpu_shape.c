@@ -1,0 +1,135 @@
+// What depends on how many items are computed at once: memory, steps, plans. Where it doesn't fit, half as many.
+#include <string.h>
+
+#include "fail.h"
+#include "gpu_executable.h"
+
+enum {
+    BUSY_ROWS = 32768,        // rows of the longest value that keep any card busy
+    FRAMES_BYTES = 256 << 20, // a part's frames stay below, or are one wave's
+};
+
+int tub_gpu_shape_usual(const tub_executable *e)
+{
+    const tub_gpu_list *all = &e->lists[e->with_tokens];
+    int rows = 1;
+    for (int i = 0; i < e->program->op_count; i++)
+        if (all->need[i] && e->program->values[e->program->ops[i].out].rows > rows)
+            rows = e->program->values[e->program->ops[i].out].rows;
+    const int most = rows < BUSY_ROWS ? BUSY_ROWS / rows : 1;
+    const int waves = (e->max_items + most - 1) / most;
+    return (e->max_items + waves - 1) / waves;
+}
+
+static void choose_part(tub_executable *e)
+{
+    const size_t wave_bytes = tub_gpu_wave_frames(e) * e->pixel_bytes;
+    const int waves = (e->max_items + e->wave - 1) / e->wave;
+    const size_t fit = FRAMES_BYTES / wave_bytes;
+    e->part_waves = fit < 1 ? 1 : fit < (size_t)waves ? (int)fit : waves;
+}
+
+static size_t rounded(size_t bytes)
+{
+    return (bytes + 255) & ~(size_t)255;
+}
+
+static tub_status reserve_device(tub_executable *e, tub_error *err)
+{
+    const size_t frames = tub_gpu_wave_frames(e);
+    size_t item = e->lists[0].item_bytes, values;
+    if (e->lists[1].item_bytes > item)
+        item = e->lists[1].item_bytes;
+    if (!tub_size_mul(item, (size_t)e->wave, &values) || values > SIZE_MAX / 2)
+        return tub_fail_memory(err, "the workspace of a batch that large");
+    values = rounded(values);
+    const size_t table = rounded(frames * sizeof *e->frame_table), positions = rounded(frames * sizeof *e->positions);
+    TUB_TRY(tub_gpu_reserve(e->backend, values + TUB_GPU_GEMM_WORKSPACE + table + positions, "the workspace",
+                            &e->workspace, err));
+    e->values = e->workspace.data;
+    e->scratch = e->values + values;
+    e->frame_table = (const void **)(void *)(e->scratch + TUB_GPU_GEMM_WORKSPACE);
+    e->positions = (int *)(void *)(e->scratch + TUB_GPU_GEMM_WORKSPACE + table);
+    return tub_gpu_reserve(e->backend, (size_t)e->part_waves * frames * e->pixel_bytes, "the frames of a batch",
+                           &e->frames, err);
+}
+
+static tub_status reserve_host(tub_executable *e, tub_error *err)
+{
+    const tub_gpu_ops *ops = e->backend->ops;
+    tub_gpu *gpu = e->backend->gpu;
+    const size_t frames = (size_t)e->part_waves * tub_gpu_wave_frames(e);
+    const size_t rows = (size_t)(e->part_waves * e->wave) * (size_t)e->program->values[e->program->feature].cols;
+    void *table = NULL, *positions = NULL, *floats = NULL;
+    tub_status status = ops->allocate_host(gpu, frames * sizeof *e->host_table, &table, err);
+    if (status == TUB_OK)
+        status = ops->allocate_host(gpu, frames * sizeof *e->host_positions, &positions, err);
+    if (status == TUB_OK)
+        status = ops->allocate_host(gpu, rows * sizeof *e->host_rows, &floats, err);
+    e->host_table = table;
+    e->host_positions = positions;
+    e->host_rows = floats;
+    e->seen_places = 64;
+    while (e->seen_places < 2 * frames)
+        e->seen_places *= 2;
+    e->seen = tub_calloc(e->seen_places, sizeof *e->seen);
+    if (status == TUB_OK && !e->seen)
+        status = tub_fail_memory(err, "the list of frames");
+    return status;
+}
+
+static tub_status attempt(tub_executable *e, int wave, tub_error *err)
+{
+    e->wave = wave;
+    choose_part(e);
+    TUB_TRY(reserve_device(e, err));
+    TUB_TRY(reserve_host(e, err));
+    for (int tokens = 0; tokens <= (int)e->with_tokens; tokens++)
+        TUB_TRY(tub_gpu_list_steps(e, tokens, err));
+    if (e->plan_bytes == 0)
+        return TUB_OK;
+    return tub_gpu_reserve(e->backend, e->plan_bytes, "attention's workspace", &e->plan_scratch, err);
+}
+
+void tub_gpu_shape_forget(tub_executable *e)
+{
+    tub_backend *b = e->backend;
+    for (int i = 0; i < 2; i++) {
+        b->ops->forget(b->gpu, e->lists[i].graph);
+        e->lists[i].graph = NULL;
+        e->lists[i].ran = false;
+        e->lists[i].count = 0;
+    }
+    for (size_t i = 0; i < e->plan_count; i++)
+        b->ops->release_plan(b->gpu, e->plans[i].plan);
+    tub_free(e->plans);
+    tub_free(e->seen);
+    b->ops->release_host(b->gpu, (void *)e->host_table);
+    b->ops->release_host(b->gpu, e->host_positions);
+    b->ops->release_host(b->gpu, e->host_rows);
+    b->ops->release_host(b->gpu, e->host_tokens);
+    tub_gpu_give_back(b, &e->plan_scratch);
+    tub_gpu_give_back(b, &e->frames);
+    tub_gpu_give_back(b, &e->workspace);
+    e->plans = NULL;
+    e->plan_count = e->plan_capacity = e->plan_bytes = 0;
+    e->seen = NULL;
+    e->host_table = NULL;
+    e->host_positions = NULL;
+    e->host_rows = e->host_tokens = NULL;
+}
+
+tub_status tub_gpu_shape_make(tub_executable *e, int wave, tub_error *err)
+{
+    for (;;) {
+        const tub_status status = attempt(e, wave, err);
+        if (status == TUB_OK)
+            return TUB_OK;
+        tub_gpu_shape_forget(e);
+        if (status != TUB_ERROR_MEMORY || wave == 1)
+            return status;
+        wave = (wave + 1) / 2;
+        tub_warn(&e->backend->log, "%s: GPU memory is short: %d items at once from now on", e->backend->info.name,
+                 wave);
+    }
+}

@@ -1,0 +1,133 @@
+// What our own kernels are asked to do: one struct a kind, plain numbers and pointers.
+//
+// Matrices are [items * rows, cols], dense and row-major, of one type. gpu_bodies.h says what each kind computes.
+#ifndef TUB_GPU_TASKS_H
+#define TUB_GPU_TASKS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+typedef enum tub_gpu_type { TUB_GPU_F32 = 0, TUB_GPU_F16 = 1, TUB_GPU_BF16 = 2 } tub_gpu_type;
+
+typedef enum tub_gpu_task_kind {
+    TUB_GPU_PATCHES,
+    TUB_GPU_NORM,
+    TUB_GPU_ROTATE,
+    TUB_GPU_SUM,
+    TUB_GPU_COPY_ROWS,
+    TUB_GPU_GATE,
+    TUB_GPU_ACTIVATE,
+    TUB_GPU_MEAN,
+    TUB_GPU_ATTENTION,
+    TUB_GPU_TASK_KINDS
+} tub_gpu_task_kind;
+
+// Patch vectors from frames as they were uploaded.
+typedef struct tub_gpu_patches {
+    const void *const *frames;  // [items * item_frames] pointers to pixels
+    const float *table;         // [3][256]
+    void *out;                  // [items * rows, cols]
+    tub_gpu_type type;          // of out
+    bool is_float;              // pixels are float32 [3, height, width], else uint8 [height, width, 3]
+    int item_frames, height, width;
+    int kt, ky, kx;
+    int items, rows, cols;
+} tub_gpu_patches;
+
+// Kinds as tub_norm.
+typedef struct tub_gpu_norm {
+    const void *x;
+    void *out;                  // may be x, if the types are the same
+    const float *weight, *bias; // [count * dim]; bias may be NULL
+    tub_gpu_type type, out_type;
+    int kind;
+    float eps;
+    int dim, count;             // slices of a row
+    int rows, cols;             // all rows of all items
+} tub_gpu_norm;
+
+typedef struct tub_gpu_rotate {
+    const void *x;
+    void *out;                  // may be x
+    const float *cosine, *sine; // [.., dim]
+    const int *positions;       // [items * frames] of `frame` rows each; NULL: row r turns by row r - skip
+    tub_gpu_type type;
+    bool halves;                // pairs are (j, j + dim / 2), else (2 j, 2 j + 1)
+    int dim, heads;             // heads: that are rotated, from column 0
+    int skip, frame, frames;
+    int items, rows, cols;
+} tub_gpu_rotate;
+
+// out = a + b, b repeating every `period` rows.
+typedef struct tub_gpu_sum {
+    const void *a;
+    const float *b;
+    float *out;                 // may be a, if that is F32, or b with period = rows
+    tub_gpu_type type;          // of a
+    int rows, cols, period;     // all rows of all items
+} tub_gpu_sum;
+
+// Row r of an item is row j = (index ? index[r] : first + r) of `a` followed by `b`.
+typedef struct tub_gpu_copy_rows {
+    const void *a, *b;
+    void *out;
+    const int *index;           // [rows] or NULL
+    int first;
+    int a_rows, b_rows;         // of an item
+    int a_stride;               // rows of `a` from item to item; 0: the same for all
+    int items, rows;            // rows: of out, an item
+    int bytes;                  // of a row, a multiple of 2
+} tub_gpu_copy_rows;
+
+// out[j] = act(x[j]) * x[cols + j].
+typedef struct tub_gpu_gate {
+    const void *x;
+    void *out;
+    tub_gpu_type type;
+    int activation;             // as tub_activation
+    int rows, cols;             // of out, all items
+} tub_gpu_gate;
+
+typedef struct tub_gpu_activate {
+    void *x;                    // in place
+    tub_gpu_type type;
+    int activation;
+    int rows, cols;
+} tub_gpu_activate;
+
+typedef struct tub_gpu_mean {
+    const void *x;              // [items * rows, cols]
+    float *out;                 // [items, cols]
+    tub_gpu_type type;
+    int items, rows, cols;
+} tub_gpu_mean;
+
+// softmax(q kT * scale) v for `batch` runs of rows and `heads` heads of `dim` columns each. Strides in elements.
+typedef struct tub_gpu_attention {
+    const void *q, *k, *v;
+    void *out;
+    tub_gpu_type type;          // of all four
+    int batch, heads, dim, queries, keys;
+    float scale;
+    int64_t q_row, k_row, v_row, out_row;           // from row to row
+    int64_t q_batch, k_batch, v_batch, out_batch;   // from run to run; q_batch 0: the same queries for all
+} tub_gpu_attention;
+
+enum { TUB_GPU_MOST_HEAD = 256 };   // columns of a head that our own attention takes
+
+typedef struct tub_gpu_task {
+    tub_gpu_task_kind kind;
+    union {
+        tub_gpu_patches patches;
+        tub_gpu_norm norm;
+        tub_gpu_rotate rotate;
+        tub_gpu_sum sum;
+        tub_gpu_copy_rows copy_rows;
+        tub_gpu_gate gate;
+        tub_gpu_activate activate;
+        tub_gpu_mean mean;
+        tub_gpu_attention attention;
+    };
+} tub_gpu_task;
+
+#endif

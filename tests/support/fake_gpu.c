@@ -1,0 +1,509 @@
+#include "fake_gpu.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "fail.h"
+#include "gpu_bodies.h"
+#include "gpu_host.h"
+
+enum { MOST_DEVICES = 8, BLOCK_HEADER = 64, FILLED = 1 << 20 };
+
+fake_gpu_params fake_gpu;
+fake_gpu_counts fake_gpu_counted[MOST_DEVICES];
+
+// One thing to do, now or when a graph is replayed.
+typedef struct work {
+    enum { TASK, PRODUCT, ATTENTION, UPLOAD, DOWNLOAD } kind;
+    union {
+        tub_gpu_task task;
+        struct {
+            tub_gpu_gemm gemm;
+            tub_gpu_algorithm algorithm;
+        } product;
+        tub_gpu_attention attention;
+        struct {
+            void *to;
+            const void *from;
+            size_t bytes;
+        } copy;
+    };
+} work;
+
+struct tub_gpu_graph {
+    work *list;
+    size_t count;
+};
+
+struct tub_gpu_plan {
+    int unused;
+};
+
+struct tub_gpu {
+    int index, calls;
+    bool dead, was_short;
+    tub_gpu_graph *recording;
+    work *deferred; // of the copy stream
+    size_t deferred_count, deferred_capacity;
+    size_t event_depth[TUB_GPU_EVENTS]; // deferred work in front of the event
+    double clock, event_clock[TUB_GPU_EVENTS];
+};
+
+void fake_gpu_reset(void)
+{
+    fake_gpu = (fake_gpu_params){0};
+    memset(fake_gpu_counted, 0, sizeof fake_gpu_counted);
+}
+
+static fake_gpu_counts *counts(const tub_gpu *gpu)
+{
+    return &fake_gpu_counted[gpu->index];
+}
+
+static int devices(void)
+{
+    return fake_gpu.devices ? fake_gpu.devices : 1;
+}
+
+static size_t memory(void)
+{
+    return fake_gpu.memory ? fake_gpu.memory : (size_t)1 << 30;
+}
+
+static tub_status fake_count(int *out, tub_error *err)
+{
+    (void)err;
+    *out = devices();
+    return TUB_OK;
+}
+
+static tub_status fake_describe(int index, tub_gpu_facts *out, tub_error *err)
+{
+    if (index < 0 || index >= devices())
+        return tub_fail(err, TUB_ERROR_DEVICE, "no GPU %d", index);
+    *out = (tub_gpu_facts){.major = fake_gpu.major ? fake_gpu.major : 9, .minor = fake_gpu.minor, .processors = 1};
+    snprintf(out->name, sizeof out->name, "fake GPU %d", index);
+    snprintf(out->key, sizeof out->key, "fake");
+    snprintf(out->libraries, sizeof out->libraries, "none");
+    out->memory = memory();
+    out->memory_free = memory() - fake_gpu_counted[index].bytes;
+    return TUB_OK;
+}
+
+static tub_status fake_open(int index, tub_gpu **out, tub_error *err)
+{
+    if (index < 0 || index >= devices())
+        return tub_fail(err, TUB_ERROR_DEVICE, "no GPU %d", index);
+    *out = calloc(1, sizeof **out);
+    (*out)->index = index;
+    return TUB_OK;
+}
+
+static void fake_close(tub_gpu **gpu)
+{
+    if (!*gpu)
+        return;
+    free((*gpu)->deferred);
+    free(*gpu);
+    *gpu = NULL;
+}
+
+static tub_status check(const tub_gpu *gpu, bool recordable, tub_error *err)
+{
+    if (gpu->dead)
+        return tub_fail(err, TUB_ERROR_DEVICE, "fake GPU %d fell off the bus", gpu->index);
+    if (gpu->recording && !recordable)
+        return tub_fail(err, TUB_ERROR_DEVICE, "not while work is recorded");
+    return TUB_OK;
+}
+
+static tub_status fake_memory_free(tub_gpu *gpu, size_t *out, tub_error *err)
+{
+    *out = memory() - counts(gpu)->bytes;
+    return check(gpu, false, err);
+}
+
+static tub_status fake_allocate(tub_gpu *gpu, size_t bytes, void **out, tub_error *err)
+{
+    TUB_TRY(check(gpu, false, err));
+    fake_gpu_counts *c = counts(gpu);
+    if (bytes > memory() - c->bytes)
+        return tub_fail(err, TUB_ERROR_MEMORY, "fake GPU %d has no %zu bytes", gpu->index, bytes);
+    char *block = aligned_alloc(64, (BLOCK_HEADER + bytes + 63) / 64 * 64);
+    memcpy(block, &bytes, sizeof bytes);
+    memset(block + BLOCK_HEADER, 0xff, bytes < FILLED ? bytes : FILLED); // what nobody wrote is not a number
+    c->blocks++;
+    c->bytes += bytes;
+    c->most_bytes = c->bytes > c->most_bytes ? c->bytes : c->most_bytes;
+    *out = block + BLOCK_HEADER;
+    return TUB_OK;
+}
+
+static void fake_release(tub_gpu *gpu, void *data)
+{
+    if (!data)
+        return;
+    size_t bytes;
+    memcpy(&bytes, (char *)data - BLOCK_HEADER, sizeof bytes);
+    counts(gpu)->bytes -= bytes;
+    counts(gpu)->blocks--;
+    free((char *)data - BLOCK_HEADER);
+}
+
+static tub_status fake_allocate_host(tub_gpu *gpu, size_t bytes, void **out, tub_error *err)
+{
+    TUB_TRY(check(gpu, false, err));
+    *out = malloc(bytes ? bytes : 1);
+    counts(gpu)->host_blocks++;
+    return TUB_OK;
+}
+
+static void fake_release_host(tub_gpu *gpu, void *data)
+{
+    counts(gpu)->host_blocks -= data != NULL;
+    free(data);
+}
+
+// ---- products ----
+
+enum { ADVISED, FASTER, OTHER_ORDER, UNABLE, ALGORITHMS };
+
+static float rounded_to_tf32(float x)
+{
+    uint32_t bits;
+    memcpy(&bits, &x, sizeof bits);
+    bits = (bits + 0xfff + ((bits >> 13) & 1)) & ~0x1fffu;
+    memcpy(&x, &bits, sizeof x);
+    return x;
+}
+
+static float *to_floats(const void *from, tub_gpu_type type, size_t count, bool tf32)
+{
+    float *out = malloc(count * sizeof *out);
+    for (size_t i = 0; i < count; i++) {
+        out[i] = tub_gpu_load(from, (int64_t)i, type);
+        if (tf32 && type == TUB_GPU_F32)
+            out[i] = rounded_to_tf32(out[i]);
+    }
+    return out;
+}
+
+static float dot(const float *a, const float *b, int count, bool in_order)
+{
+    float part[4] = {0};
+    for (int i = 0; i < count; i++)
+        part[in_order ? 0 : i % 4] += a[i] * b[i];
+    return (part[0] + part[1]) + (part[2] + part[3]);
+}
+
+static void product(const tub_gpu_gemm *g, uint64_t algorithm)
+{
+    float *x = to_floats(g->x, g->type, (size_t)g->m * (size_t)g->k, g->tf32);
+    float *weight = to_floats(g->weight, g->type, (size_t)g->n * (size_t)g->k, g->tf32);
+    for (int i = 0; i < g->m; i++)
+        for (int j = 0; j < g->n; j++) {
+            const int64_t at = (int64_t)i * g->n + j;
+            float sum =
+                dot(x + (size_t)i * (size_t)g->k, weight + (size_t)j * (size_t)g->k, g->k, algorithm == OTHER_ORDER);
+            if (g->has_bias)
+                sum += tub_gpu_load(g->bias, j, g->out_type);
+            if (g->gelu_tanh)
+                sum = tub_gpu_act(2, sum);
+            if (g->has_residual)
+                sum += g->residual[at];
+            tub_gpu_store(g->out, at, g->out_type, sum);
+        }
+    free(x);
+    free(weight);
+}
+
+static tub_status fake_algorithms(tub_gpu *gpu, const tub_gpu_gemm *gemm, tub_gpu_algorithm *out, int *count,
+                                  tub_error *err)
+{
+    (void)gemm;
+    for (uint64_t i = 0; i < ALGORITHMS; i++)
+        out[i] = (tub_gpu_algorithm){.data = {i}};
+    *count = ALGORITHMS;
+    return check(gpu, false, err);
+}
+
+// ---- attention ----
+
+static void attend_one(const tub_gpu_attention *a, int run, int head, int query, double *weights)
+{
+    const int64_t q = run * a->q_batch + query * a->q_row + (int64_t)head * a->dim;
+    double most = -INFINITY, total = 0;
+    for (int i = 0; i < a->keys; i++) {
+        weights[i] = 0;
+        for (int j = 0; j < a->dim; j++)
+            weights[i] += (double)tub_gpu_load(a->q, q + j, a->type) * tub_gpu_attention_key(a, run, head, i, j);
+        weights[i] *= (double)a->scale;
+        most = fmax(most, weights[i]);
+    }
+    for (int i = 0; i < a->keys; i++)
+        total += weights[i] = exp(weights[i] - most);
+    for (int j = 0; j < a->dim; j++) {
+        double sum = 0;
+        for (int i = 0; i < a->keys; i++)
+            sum += weights[i] / total * tub_gpu_attention_value(a, run, head, i, j);
+        tub_gpu_store(a->out, run * a->out_batch + query * a->out_row + (int64_t)head * a->dim + j, a->type,
+                      (float)sum);
+    }
+}
+
+static void attention(const tub_gpu_attention *a)
+{
+    double *weights = malloc((size_t)a->keys * sizeof *weights);
+    for (int run = 0; run < a->batch; run++)
+        for (int head = 0; head < a->heads; head++)
+            for (int query = 0; query < a->queries; query++)
+                attend_one(a, run, head, query, weights);
+    free(weights);
+}
+
+static tub_status fake_plan_attention(tub_gpu *gpu, const tub_gpu_attention *shape, tub_gpu_plan **out,
+                                      size_t *workspace, tub_error *err)
+{
+    TUB_TRY(check(gpu, false, err));
+    *out = NULL;
+    *workspace = 0;
+    if (fake_gpu.no_attention || shape->dim % 8) {
+        tub_fail(err, TUB_ERROR_DEVICE, "heads of %d columns aren't served", shape->dim);
+        return TUB_END;
+    }
+    *out = calloc(1, sizeof **out);
+    *workspace = 4096;
+    counts(gpu)->plans++;
+    return TUB_OK;
+}
+
+static void fake_release_plan(tub_gpu *gpu, tub_gpu_plan *plan)
+{
+    counts(gpu)->plans -= plan != NULL;
+    free(plan);
+}
+
+// ---- work ----
+
+static void do_work(tub_gpu *gpu, const work *w)
+{
+    static const double costs[ALGORITHMS] = {3, 2, 1, 1};
+    switch (w->kind) {
+    case TASK:
+        tub_gpu_host_launch(&w->task);
+        break;
+    case PRODUCT:
+        product(&w->product.gemm, w->product.algorithm.data[0]);
+        gpu->clock += costs[w->product.algorithm.data[0]];
+        break;
+    case ATTENTION:
+        attention(&w->attention);
+        break;
+    case UPLOAD:
+    case DOWNLOAD:
+        memcpy(w->copy.to, w->copy.from, w->copy.bytes);
+        break;
+    }
+}
+
+static void flush(tub_gpu *gpu, size_t depth)
+{
+    if (depth == 0)
+        return;
+    for (size_t i = 0; i < depth; i++)
+        do_work(gpu, &gpu->deferred[i]);
+    gpu->deferred_count -= depth;
+    memmove(gpu->deferred, gpu->deferred + depth, gpu->deferred_count * sizeof(work));
+    for (int i = 0; i < TUB_GPU_EVENTS; i++)
+        gpu->event_depth[i] -= gpu->event_depth[i] < depth ? gpu->event_depth[i] : depth;
+}
+
+// A kernel, product, attention or replay: those that are counted, and that fail.
+static tub_status count_call(tub_gpu *gpu, tub_error *err)
+{
+    TUB_TRY(check(gpu, true, err));
+    gpu->calls++;
+    if (fake_gpu.fail_call && gpu->index == fake_gpu.fail_device && gpu->calls >= fake_gpu.fail_call) {
+        gpu->dead = true;
+        return check(gpu, true, err);
+    }
+    if (gpu->calls == fake_gpu.short_call && !gpu->was_short) {
+        gpu->was_short = true;
+        return tub_fail(err, TUB_ERROR_MEMORY, "fake GPU %d: no memory for a kernel", gpu->index);
+    }
+    return TUB_OK;
+}
+
+static tub_status enqueue(tub_gpu *gpu, const work *w, tub_error *err)
+{
+    TUB_TRY(count_call(gpu, err));
+    tub_gpu_graph *g = gpu->recording;
+    if (!g) {
+        do_work(gpu, w);
+        return TUB_OK;
+    }
+    g->list = realloc(g->list, (g->count + 1) * sizeof *g->list);
+    g->list[g->count++] = *w;
+    return TUB_OK;
+}
+
+static tub_status fake_launch(tub_gpu *gpu, const tub_gpu_task *task, tub_error *err)
+{
+    const work w = {.kind = TASK, .task = *task};
+    counts(gpu)->launches++;
+    return enqueue(gpu, &w, err);
+}
+
+static tub_status fake_multiply(tub_gpu *gpu, const tub_gpu_gemm *gemm, const tub_gpu_algorithm *algorithm,
+                                tub_error *err)
+{
+    const work w = {.kind = PRODUCT, .product = {*gemm, *algorithm}};
+    if (algorithm->data[0] >= UNABLE)
+        return TUB_END;
+    if (gemm->has_residual && gemm->out_type != TUB_GPU_F32)
+        return tub_fail(err, TUB_ERROR_INTERNAL, "a narrow residual");
+    counts(gpu)->multiplies++;
+    counts(gpu)->last_algorithm = algorithm->data[0];
+    return enqueue(gpu, &w, err);
+}
+
+static tub_status fake_attend(tub_gpu *gpu, const tub_gpu_plan *plan, const tub_gpu_attention *a, void *workspace,
+                              tub_error *err)
+{
+    const work w = {.kind = ATTENTION, .attention = *a};
+    if (!plan || !workspace)
+        return tub_fail(err, TUB_ERROR_INTERNAL, "attention without a plan or its workspace");
+    counts(gpu)->attends++;
+    return enqueue(gpu, &w, err);
+}
+
+static tub_status copy(tub_gpu *gpu, tub_gpu_stream stream, const work *w, tub_error *err)
+{
+    TUB_TRY(check(gpu, false, err));
+    if (stream == TUB_GPU_COMPUTE) {
+        do_work(gpu, w);
+        return TUB_OK;
+    }
+    if (gpu->deferred_count == gpu->deferred_capacity) {
+        gpu->deferred_capacity = 2 * gpu->deferred_capacity + 64;
+        gpu->deferred = realloc(gpu->deferred, gpu->deferred_capacity * sizeof *gpu->deferred);
+    }
+    gpu->deferred[gpu->deferred_count++] = *w;
+    return TUB_OK;
+}
+
+static tub_status fake_upload(tub_gpu *gpu, tub_gpu_stream stream, void *to, const void *host, size_t bytes,
+                              tub_error *err)
+{
+    const work w = {.kind = UPLOAD, .copy = {to, host, bytes}};
+    counts(gpu)->uploads++;
+    return copy(gpu, stream, &w, err);
+}
+
+static tub_status fake_download(tub_gpu *gpu, tub_gpu_stream stream, void *host, const void *from, size_t bytes,
+                                tub_error *err)
+{
+    const work w = {.kind = DOWNLOAD, .copy = {host, from, bytes}};
+    return copy(gpu, stream, &w, err);
+}
+
+static tub_status fake_record(tub_gpu *gpu, int event, tub_gpu_stream stream, tub_error *err)
+{
+    gpu->event_depth[event] = stream == TUB_GPU_COPY ? gpu->deferred_count : 0;
+    gpu->event_clock[event] = gpu->clock;
+    return check(gpu, false, err);
+}
+
+static tub_status fake_wait(tub_gpu *gpu, tub_gpu_stream stream, int event, tub_error *err)
+{
+    if (stream == TUB_GPU_COMPUTE)
+        flush(gpu, gpu->event_depth[event]);
+    return check(gpu, false, err);
+}
+
+static tub_status fake_settle(tub_gpu *gpu, int event, tub_error *err)
+{
+    if (fake_gpu.slow && gpu->index == fake_gpu.slow_device)
+        usleep((useconds_t)fake_gpu.slow);
+    flush(gpu, gpu->event_depth[event]);
+    return check(gpu, false, err);
+}
+
+static tub_status fake_elapsed(tub_gpu *gpu, int from, int to, double *milliseconds, tub_error *err)
+{
+    *milliseconds = gpu->event_clock[to] - gpu->event_clock[from];
+    return check(gpu, false, err);
+}
+
+// ---- graphs ----
+
+static tub_status fake_capture(tub_gpu *gpu, tub_error *err)
+{
+    TUB_TRY(check(gpu, false, err));
+    if (fake_gpu.no_graphs) {
+        tub_fail(err, TUB_ERROR_DEVICE, "this device records nothing");
+        return TUB_END;
+    }
+    counts(gpu)->captures++;
+    gpu->recording = calloc(1, sizeof *gpu->recording);
+    return TUB_OK;
+}
+
+static void fake_forget(tub_gpu *gpu, tub_gpu_graph *graph)
+{
+    if (!graph)
+        return;
+    counts(gpu)->graphs--;
+    free(graph->list);
+    free(graph);
+}
+
+static tub_status fake_captured(tub_gpu *gpu, tub_gpu_graph **out, tub_error *err)
+{
+    *out = gpu->recording;
+    gpu->recording = NULL;
+    counts(gpu)->graphs++;
+    return check(gpu, false, err);
+}
+
+static tub_status fake_replay(tub_gpu *gpu, tub_gpu_graph *graph, tub_error *err)
+{
+    TUB_TRY(check(gpu, false, err));
+    TUB_TRY(count_call(gpu, err));
+    counts(gpu)->replays++;
+    for (size_t i = 0; i < graph->count; i++)
+        do_work(gpu, &graph->list[i]);
+    return TUB_OK;
+}
+
+const tub_gpu_ops fake_gpu_ops = {
+    .version = TUB_GPU_VERSION,
+    .count = fake_count,
+    .describe = fake_describe,
+    .open = fake_open,
+    .close = fake_close,
+    .memory_free = fake_memory_free,
+    .allocate = fake_allocate,
+    .release = fake_release,
+    .allocate_host = fake_allocate_host,
+    .release_host = fake_release_host,
+    .upload = fake_upload,
+    .download = fake_download,
+    .launch = fake_launch,
+    .record = fake_record,
+    .wait = fake_wait,
+    .settle = fake_settle,
+    .elapsed = fake_elapsed,
+    .algorithms = fake_algorithms,
+    .multiply = fake_multiply,
+    .plan_attention = fake_plan_attention,
+    .attend = fake_attend,
+    .release_plan = fake_release_plan,
+    .capture = fake_capture,
+    .captured = fake_captured,
+    .replay = fake_replay,
+    .forget = fake_forget,
+};

@@ -1,0 +1,40 @@
+// A GPU in host memory behind the device table: our kernels run through their host form, products and the library's
+// attention are plain loops. It can be small, fail at a chosen call, and refuse what real cards refuse.
+//
+// What goes to the copy stream is done only when an event behind it is waited for, so a wait that is missing shows.
+// While work is recorded, everything that CUDA forbids then is an error.
+#ifndef FAKE_GPU_H
+#define FAKE_GPU_H
+
+#include "gpu.h"
+
+// Set before devices are opened. All zero = defaults.
+typedef struct fake_gpu_params {
+    int devices;            // (0 = 1)
+    int major, minor;       // compute capability (0 = 9.0)
+    size_t memory;          // bytes of each (0 = 1 GiB)
+    bool no_graphs;         // recording isn't possible
+    bool no_attention;      // the library serves no shape
+    int fail_device;        // this device ...
+    int fail_call;          // ... fails for good at its n-th kernel, product, attention or replay, from 1 (0 = never)
+    int short_call;         // each device: its n-th such call finds no memory, once (0 = never)
+    int slow_device;        // this device ...
+    int slow;               // ... sleeps so many microseconds at each settle
+} fake_gpu_params;
+
+typedef struct fake_gpu_counts {
+    int launches, multiplies, attends;  // run or recorded
+    int captures, replays, graphs;      // graphs: alive
+    int uploads;
+    int blocks, host_blocks, plans;     // alive
+    size_t bytes, most_bytes;           // alive, and the most that were
+    uint64_t last_algorithm;
+} fake_gpu_counts;
+
+extern fake_gpu_params fake_gpu;
+extern fake_gpu_counts fake_gpu_counted[8];     // by device; zeroed by tests
+extern const tub_gpu_ops fake_gpu_ops;
+
+void fake_gpu_reset(void);  // params and counts
+
+#endif

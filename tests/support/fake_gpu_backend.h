@@ -1,0 +1,9 @@
+// The CUDA backend's executable on the fake device, as a backend of its own: what runs on a GPU, without one.
+#ifndef FAKE_GPU_BACKEND_H
+#define FAKE_GPU_BACKEND_H
+
+#include "backend.h"
+
+extern const tub_backend_ops fake_gpu_backend;
+
+#endif

@@ -1,0 +1,29 @@
+// The fake device as a plug-in of its own (libfake_gpu.so), which the library opens like the real one when
+// TUBELET_CUDA_PLUGIN names it: the command and the public API on GPUs that aren't there. Their properties come from
+// the environment: FAKE_GPU="devices=3 memory=100000000 fail_device=1 fail_call=40".
+#include <stdlib.h>
+#include <string.h>
+
+#include "fake_gpu.h"
+
+static long number(const char *text, const char *name)
+{
+    const char *at = text ? strstr(text, name) : NULL;
+    return at && at[strlen(name)] == '=' ? atol(at + strlen(name) + 1) : 0;
+}
+
+__attribute__((visibility("default"))) const tub_gpu_ops *tub_gpu_plugin(void);
+
+const tub_gpu_ops *tub_gpu_plugin(void)
+{
+    const char *text = getenv("FAKE_GPU");
+    fake_gpu = (fake_gpu_params){.devices = (int)number(text, "devices"),
+                                 .major = (int)number(text, "major"),
+                                 .memory = (size_t)number(text, "memory"),
+                                 .fail_device = (int)number(text, "fail_device"),
+                                 .fail_call = (int)number(text, "fail_call"),
+                                 .short_call = (int)number(text, "short_call"),
+                                 .slow_device = (int)number(text, "slow_device"),
+                                 .slow = (int)number(text, "slow")};
+    return &fake_gpu_ops;
+}

@@ -1,0 +1,107 @@
+#include "gpu_host.h"
+
+#include "gpu_bodies.h"
+
+// Lanes exchange by butterfly: after log2(TUB_GPU_LANES) rounds every lane has the sum.
+static float sum_of_lanes(float *lane)
+{
+    for (int distance = TUB_GPU_LANES / 2; distance > 0; distance /= 2) {
+        float next[TUB_GPU_LANES];
+        for (int i = 0; i < TUB_GPU_LANES; i++)
+            next[i] = lane[i] + lane[i ^ distance];
+        memcpy(lane, next, sizeof next);
+    }
+    return lane[0];
+}
+
+static float parts(const tub_gpu_norm *t, int64_t slice, bool squares, float mean)
+{
+    float lane[TUB_GPU_LANES];
+    for (int i = 0; i < TUB_GPU_LANES; i++)
+        lane[i] = tub_gpu_norm_part(t, slice, i, squares, mean);
+    return sum_of_lanes(lane);
+}
+
+static void norm(const tub_gpu_norm *t)
+{
+    for (int64_t slice = 0; slice < (int64_t)t->rows * t->count; slice++) {
+        const float mean = t->kind == 0 ? parts(t, slice, false, 0.0f) / (float)t->dim : 0.0f;
+        const float factor = tub_gpu_norm_factor(t, parts(t, slice, true, mean));
+        for (int lane = 0; lane < TUB_GPU_LANES; lane++)
+            tub_gpu_norm_write(t, slice, lane, mean, factor);
+        for (int lane = 0; lane < TUB_GPU_LANES; lane++)
+            tub_gpu_norm_rest(t, slice, lane);
+    }
+}
+
+enum { MOST = TUB_GPU_MOST_HEAD };
+
+static void fill_tile(const tub_gpu_attention *t, int run, int head, int first, int most, float *keys, float *values)
+{
+    for (int i = 0; i < TUB_GPU_KEYS && first + i < t->keys; i++)
+        for (int j = 0; j < most; j++) {
+            keys[i * most + j] = j < t->dim ? tub_gpu_attention_key(t, run, head, first + i, j) : 0.0f;
+            values[i * most + j] = j < t->dim ? tub_gpu_attention_value(t, run, head, first + i, j) : 0.0f;
+        }
+}
+
+static void attend(const tub_gpu_attention *t, int run, int head, int query)
+{
+    float q[MOST], sums[MOST] = {0}, keys[TUB_GPU_KEYS * MOST], values[TUB_GPU_KEYS * MOST];
+    float largest = -INFINITY, total = 0;
+    const int most = (t->dim + 3) / 4 * 4;
+    tub_gpu_attention_query(t, run, head, query, most, q);
+    for (int first = 0; first < t->keys; first += TUB_GPU_KEYS) {
+        const int count = t->keys - first < TUB_GPU_KEYS ? t->keys - first : TUB_GPU_KEYS;
+        fill_tile(t, run, head, first, most, keys, values);
+        tub_gpu_attention_tile(q, keys, values, count, most, sums, &largest, &total);
+    }
+    tub_gpu_attention_write(t, run, head, query, sums, total);
+}
+
+static void attention(const tub_gpu_attention *t)
+{
+    for (int run = 0; run < t->batch; run++)
+        for (int head = 0; head < t->heads; head++)
+            for (int query = 0; query < t->queries; query++)
+                attend(t, run, head, query);
+}
+
+#define EACH(kind)                                                                                                     \
+    for (int64_t i = 0, all = tub_gpu_##kind##_threads(&task->kind); i < all; i++)                                     \
+    tub_gpu_##kind##_body(&task->kind, (uint32_t)i)
+
+void tub_gpu_host_launch(const tub_gpu_task *task)
+{
+    switch (task->kind) {
+    case TUB_GPU_PATCHES:
+        EACH(patches);
+        break;
+    case TUB_GPU_NORM:
+        norm(&task->norm);
+        break;
+    case TUB_GPU_ROTATE:
+        EACH(rotate);
+        break;
+    case TUB_GPU_SUM:
+        EACH(sum);
+        break;
+    case TUB_GPU_COPY_ROWS:
+        EACH(copy_rows);
+        break;
+    case TUB_GPU_GATE:
+        EACH(gate);
+        break;
+    case TUB_GPU_ACTIVATE:
+        EACH(activate);
+        break;
+    case TUB_GPU_MEAN:
+        EACH(mean);
+        break;
+    case TUB_GPU_ATTENTION:
+        attention(&task->attention);
+        break;
+    case TUB_GPU_TASK_KINDS:
+        break;
+    }
+}

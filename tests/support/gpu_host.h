@@ -1,0 +1,10 @@
+// Our kernels on the host: the same bodies in the same order, one thread after the other. For tests, which run whole
+// programs on a device of this kind; never used to extract features.
+#ifndef TUB_GPU_HOST_H
+#define TUB_GPU_HOST_H
+
+#include "gpu_tasks.h"
+
+void tub_gpu_host_launch(const tub_gpu_task *task);
+
+#endif
