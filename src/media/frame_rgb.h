@@ -1,4 +1,4 @@
-// Decoded frames to upright packed RGB of one size, with libswscale, as the ffmpeg command's own conversion does it.
+// Decoded frames to packed RGB of one size, with libswscale, as the ffmpeg command's own conversion does it.
 //
 // Thread-safety: one thread at a time per object.
 #ifndef TUB_FRAME_RGB_H
@@ -7,15 +7,19 @@
 #include <libavutil/frame.h>
 #include <tubelet/status.h>
 
-#include "frame_turn.h"
-
 typedef struct tub_frame_rgb tub_frame_rgb;
 
-// `width`, `height`: of the upright result; frames of another size are scaled to it (bicubic).
-tub_status tub_frame_rgb_open(tub_turn turn, int width, int height, tub_frame_rgb **out, tub_error *err);
-// *rgb (rows *pitch bytes apart) stays valid until the next call. Errors: TUB_ERROR_VIDEO, TUB_ERROR_MEMORY.
-tub_status tub_frame_rgb_convert(tub_frame_rgb *c, const AVFrame *frame, const uint8_t **rgb, ptrdiff_t *pitch,
-                                 tub_error *err);
+tub_status tub_frame_rgb_open(tub_frame_rgb **out, tub_error *err);
+// Frames of another size than `width` x `height` are scaled (bicubic). *rgb (rows *pitch bytes apart) stays valid until
+// the next call. Errors: TUB_ERROR_VIDEO, TUB_ERROR_MEMORY.
+tub_status tub_frame_rgb_convert(tub_frame_rgb *c, const AVFrame *frame, int width, int height, const uint8_t **rgb,
+                                 ptrdiff_t *pitch, tub_error *err);
 void tub_frame_rgb_close(tub_frame_rgb **c); // accepts NULL
+
+// A picture with rows padded as libav pads its own: with less, its vector code leaves the last columns to other code.
+uint8_t *tub_rgb_alloc(int width, int height, ptrdiff_t *pitch);
+// The coefficients of a colour space as libavfilter's scale filter takes them: BT.601's where it isn't flagged or has
+// none.
+const int *tub_colour_coefficients(int space);
 
 #endif

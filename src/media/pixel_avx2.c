@@ -4,6 +4,8 @@
 #include <immintrin.h>
 #include <string.h>
 
+#include "pixel_finish.h"
+
 // Four taps at a time: the low half holds taps 0 and 1 as pairs of 16-bit (r r g g b b 0 0), the high half 2 and 3.
 static void across_u8(const tub_axis *axis, const uint8_t *row, uint8_t *out)
 {
@@ -55,30 +57,22 @@ static void down_u8(const uint8_t *const *rows, const int16_t *weights, int taps
         out[i] = tub_down_u8_one(rows, weights, taps, precision, i);
 }
 
-typedef struct constants {
-    __m256 scale, divisor, offset;
-} constants;
-
-static inline __m256 channel(__m256i pixels, int shift, constants c)
+static inline __m256 channel(__m256i pixels, int shift, const tub_scaling *s)
 {
-    __m256i byte = _mm256_and_si256(_mm256_srli_epi32(pixels, shift), _mm256_set1_epi32(255));
-    __m256 v = _mm256_mul_ps(_mm256_cvtepi32_ps(byte), c.scale);
-    return _mm256_add_ps(_mm256_div_ps(v, c.divisor), c.offset);
+    return tub_scale_avx2(_mm256_and_si256(_mm256_srli_epi32(pixels, shift), _mm256_set1_epi32(255)), s);
 }
 
 static void across_float(const tub_axis *axis, const tub_scaling *scaling, const uint8_t *row, float *out)
 {
-    const constants c = {_mm256_set1_ps(scaling->scale), _mm256_set1_ps(scaling->divisor),
-                         _mm256_set1_ps(scaling->offset)};
     for (int x = 0; x < axis->kept; x += 8) {
         __m256i at = _mm256_loadu_si256((const __m256i *)(axis->first_byte + x));
         __m256 r = _mm256_setzero_ps(), g = r, b = r;
         for (int k = 0; k < axis->taps; k++) {
             __m256i pixels = _mm256_i32gather_epi32((const int *)(const void *)(row + 3 * k), at, 1);
             __m256 w = _mm256_loadu_ps(axis->weights_by_tap + (size_t)k * (size_t)axis->padded + x);
-            r = _mm256_add_ps(r, _mm256_mul_ps(w, channel(pixels, 0, c)));
-            g = _mm256_add_ps(g, _mm256_mul_ps(w, channel(pixels, 8, c)));
-            b = _mm256_add_ps(b, _mm256_mul_ps(w, channel(pixels, 16, c)));
+            r = _mm256_add_ps(r, _mm256_mul_ps(w, channel(pixels, 0, scaling)));
+            g = _mm256_add_ps(g, _mm256_mul_ps(w, channel(pixels, 8, scaling)));
+            b = _mm256_add_ps(b, _mm256_mul_ps(w, channel(pixels, 16, scaling)));
         }
         _mm256_storeu_ps(out + x, r);
         _mm256_storeu_ps(out + axis->padded + x, g);
@@ -88,19 +82,27 @@ static void across_float(const tub_axis *axis, const tub_scaling *scaling, const
 
 static void down_float(const float *const *rows, const float *weights, int taps, tub_finish finish, int n, float *out)
 {
-    const __m256 mean = _mm256_set1_ps(finish.mean), std = _mm256_set1_ps(finish.std);
     int i = 0;
     for (; i + 8 <= n; i += 8) {
         __m256 sum = _mm256_mul_ps(_mm256_set1_ps(weights[0]), _mm256_loadu_ps(rows[0] + i));
         for (int k = 1; k < taps; k++)
             sum = _mm256_add_ps(sum, _mm256_mul_ps(_mm256_set1_ps(weights[k]), _mm256_loadu_ps(rows[k] + i)));
-        _mm256_storeu_ps(out + i, _mm256_div_ps(_mm256_sub_ps(sum, mean), std));
+        _mm256_storeu_ps(out + i, tub_finish_avx2(sum, &finish));
     }
     for (; i < n; i++)
         out[i] = tub_down_float_one(rows, weights, taps, finish, i);
 }
 
-const tub_pixel_kernels tub_pixel_kernels_avx2 = {across_u8,    down_u8,   tub_across_pillow_avx2, tub_down_pillow_avx2,
-                                                  across_float, down_float};
+const tub_pixel_kernels tub_pixel_kernels_avx2 = {
+    .rgb_half = tub_rgb_half_avx2,
+    .rgb_full = tub_rgb_full_avx2,
+    .blend_half = tub_blend_half_avx2,
+    .across_u8 = across_u8,
+    .down_u8 = down_u8,
+    .across_pillow = tub_across_pillow_avx2,
+    .down_pillow = tub_down_pillow_avx2,
+    .across_float = across_float,
+    .down_float = down_float,
+};
 
 #endif

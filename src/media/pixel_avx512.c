@@ -4,6 +4,8 @@
 #include <immintrin.h>
 #include <string.h>
 
+#include "pixel_finish.h"
+
 static inline __m512i join(__m256i low, __m256i high)
 {
     return _mm512_inserti64x4(_mm512_castsi256_si512(low), high, 1);
@@ -80,30 +82,22 @@ static void down_u8(const uint8_t *const *rows, const int16_t *weights, int taps
         down_u8_block(rows, weights, taps, precision, i, ((__mmask64)1 << (n - i)) - 1, out);
 }
 
-typedef struct constants {
-    __m512 scale, divisor, offset;
-} constants;
-
-static inline __m512 channel(__m512i pixels, unsigned shift, constants c)
+static inline __m512 channel(__m512i pixels, unsigned shift, const tub_scaling *s)
 {
-    __m512i byte = _mm512_and_si512(_mm512_srli_epi32(pixels, shift), _mm512_set1_epi32(255));
-    __m512 v = _mm512_mul_ps(_mm512_cvtepi32_ps(byte), c.scale);
-    return _mm512_add_ps(_mm512_div_ps(v, c.divisor), c.offset);
+    return tub_scale_avx512(_mm512_and_si512(_mm512_srli_epi32(pixels, shift), _mm512_set1_epi32(255)), s);
 }
 
 static void across_float(const tub_axis *axis, const tub_scaling *scaling, const uint8_t *row, float *out)
 {
-    const constants c = {_mm512_set1_ps(scaling->scale), _mm512_set1_ps(scaling->divisor),
-                         _mm512_set1_ps(scaling->offset)};
     for (int x = 0; x < axis->kept; x += 16) {
         __m512i at = _mm512_loadu_si512(axis->first_byte + x);
         __m512 r = _mm512_setzero_ps(), g = r, b = r;
         for (int k = 0; k < axis->taps; k++) {
             __m512i pixels = _mm512_i32gather_epi32(at, row + 3 * k, 1);
             __m512 w = _mm512_loadu_ps(axis->weights_by_tap + (size_t)k * (size_t)axis->padded + x);
-            r = _mm512_add_ps(r, _mm512_mul_ps(w, channel(pixels, 0, c)));
-            g = _mm512_add_ps(g, _mm512_mul_ps(w, channel(pixels, 8, c)));
-            b = _mm512_add_ps(b, _mm512_mul_ps(w, channel(pixels, 16, c)));
+            r = _mm512_add_ps(r, _mm512_mul_ps(w, channel(pixels, 0, scaling)));
+            g = _mm512_add_ps(g, _mm512_mul_ps(w, channel(pixels, 8, scaling)));
+            b = _mm512_add_ps(b, _mm512_mul_ps(w, channel(pixels, 16, scaling)));
         }
         _mm512_storeu_ps(out + x, r);
         _mm512_storeu_ps(out + axis->padded + x, g);
@@ -113,18 +107,26 @@ static void across_float(const tub_axis *axis, const tub_scaling *scaling, const
 
 static void down_float(const float *const *rows, const float *weights, int taps, tub_finish finish, int n, float *out)
 {
-    const __m512 mean = _mm512_set1_ps(finish.mean), std = _mm512_set1_ps(finish.std);
     for (int i = 0; i < n; i += 16) {
         __mmask16 mask = n - i >= 16 ? (__mmask16)0xffff : (__mmask16)((1u << (n - i)) - 1);
         __m512 sum = _mm512_mul_ps(_mm512_set1_ps(weights[0]), _mm512_maskz_loadu_ps(mask, rows[0] + i));
         for (int k = 1; k < taps; k++)
             sum =
                 _mm512_add_ps(sum, _mm512_mul_ps(_mm512_set1_ps(weights[k]), _mm512_maskz_loadu_ps(mask, rows[k] + i)));
-        _mm512_mask_storeu_ps(out + i, mask, _mm512_div_ps(_mm512_sub_ps(sum, mean), std));
+        _mm512_mask_storeu_ps(out + i, mask, tub_finish_avx512(sum, &finish));
     }
 }
 
 const tub_pixel_kernels tub_pixel_kernels_avx512 = {
-    across_u8, down_u8, tub_across_pillow_avx2, tub_down_pillow_avx2, across_float, down_float};
+    .rgb_half = tub_rgb_half_avx512,
+    .rgb_full = tub_rgb_full_avx512,
+    .blend_half = tub_blend_half_avx512,
+    .across_u8 = across_u8,
+    .down_u8 = down_u8,
+    .across_pillow = tub_across_pillow_avx2,
+    .down_pillow = tub_down_pillow_avx2,
+    .across_float = across_float,
+    .down_float = down_float,
+};
 
 #endif

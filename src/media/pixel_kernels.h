@@ -1,25 +1,47 @@
-// The inner loops of the resize, one table for each level of instructions. All levels give the same bytes.
+// The inner loops of conversion and resize, one table for each level of instructions. All levels give the same bytes.
 //
-// Rows are packed RGB. A kernel may read up to TUB_AXIS_SLACK bytes past the end of an input row of `across_*`, and
-// write as many past the end of its output row; `down_*` read and write exactly `n` elements.
+// Rows are packed RGB, or rows of YUV planes. A kernel may read up to TUB_AXIS_SLACK bytes past the end of an input row
+// of `across_*`, and write as many past the end of its output row; all others read and write exactly what they say.
 #ifndef TUB_PIXEL_KERNELS_H
 #define TUB_PIXEL_KERNELS_H
 
 #include <stdint.h>
 
 #include "cpu.h"
+#include "picture.h"
 #include "pixel_axis.h"
+#include "pixel_pairs.h"
 
-// A pixel x enters the float domain as x * scale / divisor + offset, and leaves it as (v - mean) / std.
+// How a pixel enters the float domain. table[x] is the definition; high * x + low * x, the second product and the sum
+// rounded once each, plus offset, equals it: that is how a division by 255 is done without one.
 typedef struct tub_scaling {
-    float scale, divisor, offset;
+    float high, low, offset;
+    float table[256];
 } tub_scaling;
 
+// How a value leaves it: as (v - mean) / std. Where `inverse` isn't 0 it is 1 / std, and the quotient may be had from
+// it with corrections: see tub_finish_one().
 typedef struct tub_finish {
-    float mean, std; // 0 and 1 leave every value as it is
+    float mean, std, inverse;
+    bool none; // mean 0, std 1
 } tub_finish;
 
+// One output row from two rows of a picture with half the chroma columns.
+typedef struct tub_blend {
+    const uint8_t *rows[2][3]; // luma, U, V
+    float weights[2];
+    const tub_matrix *matrix;
+    const tub_scaling *scaling;
+    const tub_finish *finish; // [3]
+    float *out[3];            // pairs->kept values each
+} tub_blend;
+
 typedef struct tub_pixel_kernels {
+    // A row of luma, U and V to `width` packed RGB pixels, of either kind of picture.
+    void (*rgb_half)(const tub_matrix *m, const uint8_t *const row[3], int width, uint8_t *out);
+    void (*rgb_full)(const tub_matrix *m, const uint8_t *const row[3], int width, uint8_t *out);
+    // Conversion, resize and normalisation at once.
+    void (*blend_half)(const tub_pairs *pairs, const tub_blend *blend);
     // One row of axis->kept RGB pixels.
     void (*across_u8)(const tub_axis *axis, const uint8_t *row, uint8_t *out);
     // Blends `taps` rows of `n` bytes.
@@ -37,6 +59,14 @@ typedef struct tub_pixel_kernels {
 extern const tub_pixel_kernels tub_pixel_kernels_scalar;
 #if defined(__x86_64__)
 extern const tub_pixel_kernels tub_pixel_kernels_avx2, tub_pixel_kernels_avx512;
+extern const int8_t tub_rgb_spread[3][3]
+                                  [16]; // [third of 48 bytes][channel]: byte shuffles that interleave 3 x 16 bytes
+void tub_rgb_half_avx2(const tub_matrix *m, const uint8_t *const row[3], int width, uint8_t *out);
+void tub_rgb_full_avx2(const tub_matrix *m, const uint8_t *const row[3], int width, uint8_t *out);
+void tub_blend_half_avx2(const tub_pairs *pairs, const tub_blend *blend);
+void tub_rgb_half_avx512(const tub_matrix *m, const uint8_t *const row[3], int width, uint8_t *out);
+void tub_rgb_full_avx512(const tub_matrix *m, const uint8_t *const row[3], int width, uint8_t *out);
+void tub_blend_half_avx512(const tub_pairs *pairs, const tub_blend *blend);
 // In AVX2 for both tables.
 void tub_across_pillow_avx2(const tub_axis *axis, const uint8_t *row, uint8_t *out);
 void tub_down_pillow_avx2(const uint8_t *const *rows, const int32_t *weights, int taps, int precision, int n,
@@ -70,12 +100,37 @@ static inline uint8_t tub_down_pillow_one(const uint8_t *const *rows, const int3
     return tub_clip_u8(sum, precision);
 }
 
+// The vector code has the same quotient from the inverse: each correction adds the remainder's share, and after two of
+// them the last bit is right, as long as nothing overflows or vanishes on the way.
+static inline float tub_finish_one(const tub_finish *f, float value)
+{
+    return (value - f->mean) / f->std;
+}
+
+static inline void tub_rgb_half_one(const tub_matrix *m, int y, int u, int v, uint8_t *rgb)
+{
+    int luma = ((8 * y - m->luma_offset) * m->luma) >> 16, blue = 8 * u - 1024, red = 8 * v - 1024;
+    rgb[0] = tub_clip_u8(luma + ((red * m->v_red) >> 16), 0);
+    rgb[1] = tub_clip_u8(luma + ((blue * m->u_green) >> 16) + ((red * m->v_green) >> 16), 0);
+    rgb[2] = tub_clip_u8(luma + ((blue * m->u_blue) >> 16), 0);
+}
+
+// The sums wrap around where bright pixels are strongly coloured: libswscale's do.
+static inline void tub_rgb_full_one(const tub_matrix *m, int y, int u, int v, uint8_t *rgb)
+{
+    uint32_t luma = (uint32_t)(64 * (8 * y - m->luma_offset) * m->luma + (1 << 21));
+    uint32_t blue = (uint32_t)(512 * (u - 128)), red = (uint32_t)(512 * (v - 128));
+    rgb[0] = tub_clip_u8((int32_t)(luma + red * (uint32_t)m->v_red), 22);
+    rgb[1] = tub_clip_u8((int32_t)(luma + blue * (uint32_t)m->u_green + red * (uint32_t)m->v_green), 22);
+    rgb[2] = tub_clip_u8((int32_t)(luma + blue * (uint32_t)m->u_blue), 22);
+}
+
 static inline float tub_down_float_one(const float *const *rows, const float *weights, int taps, tub_finish f, int i)
 {
     float sum = weights[0] * rows[0][i];
     for (int k = 1; k < taps; k++)
         sum += weights[k] * rows[k][i];
-    return (sum - f.mean) / f.std;
+    return tub_finish_one(&f, sum);
 }
 
 #endif

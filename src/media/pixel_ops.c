@@ -1,5 +1,6 @@
 #include "pixel_ops.h"
 
+#include <math.h>
 #include <stdbool.h>
 #include <string.h>
 
@@ -20,18 +21,42 @@ struct tub_pixels {
     size_t slot_bytes;
     const void **rows; // [down.taps], the rows of one output
     int ready;         // rows below this one have been through the horizontal pass
-    uint8_t *tail;     // copy of a row that a kernel would read past the end of
+    uint8_t *tail;     // a row of RGB: converted, or copied because a kernel would read past its end
+    uint8_t *line;     // an output row in 8 bits, where the vertical pass is the first
     tub_scaling scaling;
+    tub_finish finish[3];
+    tub_pairs pairs; // where both axes have two taps, in the float domain; else empty
 };
 
 static tub_scaling make_scaling(const tub_transform *t)
 {
-    if (!t->rescale)
-        return (tub_scaling){1, 1, 0};
+    tub_scaling s = {.high = 1};
     // The plain resize follows a script that divides by 255, the antialiased one a processor that multiplies by 1/255.
-    if (!t->antialias && t->offset == 0 && t->scale == 1.0f / 255.0f)
-        return (tub_scaling){1, 255, 0};
-    return (tub_scaling){t->scale, 1, t->offset};
+    bool divides = t->rescale && !t->antialias && t->offset == 0 && t->scale == 1.0f / 255.0f;
+    if (divides) {
+        s.high = 1.0f / 255.0f;
+        s.low = (float)(1.0 / 255.0 - (double)s.high);
+    } else if (t->rescale) {
+        s.high = t->scale;
+        s.offset = t->offset;
+    }
+    for (int x = 0; x < 256; x++)
+        s.table[x] = divides ? (float)x / 255 : (float)x * s.high + s.offset;
+    return s;
+}
+
+static tub_finish make_finish(const tub_transform *t, const tub_scaling *s, int c)
+{
+    const float least = 1e-6f, most = 1e6f;
+    tub_finish f = {.std = 1, .none = true};
+    if (t->normalize)
+        f = (tub_finish){.mean = t->mean[c], .std = t->std[c]};
+    f.none = f.mean == 0 && f.std == 1;
+    // Only far from where a float overflows or loses bits.
+    bool tame = fabsf(s->high) < most / 256 && fabsf(s->offset) < most && fabsf(f.mean) < most;
+    if (tame && fabsf(f.std) > least && fabsf(f.std) < most)
+        f.inverse = 1 / f.std;
+    return f;
 }
 
 // Pillow since version 13: the vertical pass comes first where it takes away more than twice as many rows as the
@@ -62,13 +87,16 @@ static tub_status open_tables(tub_pixels *p, tub_error *err)
         open_axis(&p->down, t, plan->in_height, plan->resized_height, plan->top, plan->out_height, &p->pad_top, err));
     p->down_first = passes_swapped(t, plan);
     size_t pixel = t->domain == TUB_DOMAIN_FLOAT ? sizeof(float) : 1;
-    p->slot_bytes = ((size_t)p->across.padded * 3 * pixel + TUB_AXIS_SLACK + 63) / 64 * 64;
+    size_t columns = p->down_first ? (size_t)plan->in_width : (size_t)p->across.padded;
+    p->slot_bytes = (columns * 3 * pixel + TUB_AXIS_SLACK + 63) / 64 * 64;
     p->ring = tub_alloc_aligned((size_t)p->down.taps, p->slot_bytes);
     p->rows = tub_calloc((size_t)p->down.taps, sizeof *p->rows);
     p->tail = tub_calloc((size_t)plan->in_width * 3 + TUB_AXIS_SLACK, 1);
-    if (!p->ring || !p->rows || !p->tail)
+    p->line = tub_calloc((size_t)p->across.padded * 3 + TUB_AXIS_SLACK, 1);
+    if (!p->ring || !p->rows || !p->tail || !p->line)
         return tub_fail_memory(err, "the rows of the resize");
-    return TUB_OK;
+    bool pairs = t->domain == TUB_DOMAIN_FLOAT && p->across.taps == 2 && p->down.taps == 2;
+    return pairs && plan->in_width >= TUB_PAIRS_COLUMNS ? tub_pairs_init(&p->pairs, &p->across, err) : TUB_OK;
 }
 
 tub_status tub_pixels_open_isa(const tub_transform *t, int in_height, int in_width, tub_isa isa, tub_pixels **out,
@@ -80,6 +108,8 @@ tub_status tub_pixels_open_isa(const tub_transform *t, int in_height, int in_wid
     p->transform = *t;
     p->kernels = tub_pixel_kernels_for(isa);
     p->scaling = make_scaling(t);
+    for (int c = 0; c < 3; c++)
+        p->finish[c] = make_finish(t, &p->scaling, c);
     tub_status status = tub_pixel_plan_make(t, in_height, in_width, &p->plan, err);
     if (status == TUB_OK)
         status = open_tables(p, err);
@@ -99,11 +129,25 @@ const tub_pixel_plan *tub_pixels_plan(const tub_pixels *p)
     return &p->plan;
 }
 
-// Row `y` of the frame, readable for TUB_AXIS_SLACK bytes past its end.
-static const uint8_t *slack_row(tub_pixels *p, const uint8_t *rgb, ptrdiff_t pitch, int y)
+static void convert_row(const tub_pixels *p, const tub_picture *picture, int y, uint8_t *rgb)
 {
-    ptrdiff_t width = (ptrdiff_t)p->plan.in_width * 3, below = p->plan.in_height - 1 - y;
-    const uint8_t *row = rgb + y * pitch;
+    const uint8_t *planes[3];
+    tub_picture_row(picture, y, planes);
+    if (picture->kind == TUB_PICTURE_HALF)
+        p->kernels->rgb_half(&picture->matrix, planes, p->plan.in_width, rgb);
+    else
+        p->kernels->rgb_full(&picture->matrix, planes, p->plan.in_width, rgb);
+}
+
+// Row `y` as packed RGB, readable for TUB_AXIS_SLACK bytes past its end.
+static const uint8_t *rgb_row(const tub_pixels *p, const tub_picture *picture, int y)
+{
+    if (picture->kind != TUB_PICTURE_RGB) {
+        convert_row(p, picture, y, p->tail);
+        return p->tail;
+    }
+    ptrdiff_t width = (ptrdiff_t)p->plan.in_width * 3, pitch = picture->pitches[0], below = p->plan.in_height - 1 - y;
+    const uint8_t *row = picture->planes[0] + y * pitch;
     if (pitch >= width && below * pitch >= TUB_AXIS_SLACK)
         return row;
     return memcpy(p->tail, row, (size_t)width);
@@ -128,69 +172,92 @@ static void down_u8(const tub_pixels *p, int k, int bytes, uint8_t *out)
         p->kernels->down_u8(rows, d->weights16 + (size_t)k * (size_t)d->quads, d->taps, d->precision, bytes, out);
 }
 
-// The rows that output `k` is made of, passed through `across` (rows[] then lie in the ring).
-static void fetch_rows(tub_pixels *p, const uint8_t *rgb, ptrdiff_t pitch, int k)
+// A row on its way into the ring: the horizontal pass, unless there is none or it comes later.
+static void put_row(const tub_pixels *p, const uint8_t *row, void *slot)
+{
+    const tub_axis *across = &p->across;
+    if (p->transform.domain == TUB_DOMAIN_FLOAT)
+        p->kernels->across_float(across, &p->scaling, row, slot);
+    else if (p->down_first)
+        memcpy(slot, row, (size_t)p->plan.in_width * 3);
+    else if (across->same)
+        memcpy(slot, row + (ptrdiff_t)across->begin * 3, (size_t)across->kept * 3);
+    else
+        across_u8(p, row, slot);
+}
+
+// The rows that output `k` is made of, as they lie in the ring, into p->rows.
+static void fetch_rows(tub_pixels *p, const tub_picture *picture, int k)
 {
     const tub_axis *down = &p->down;
-    bool is_float = p->transform.domain == TUB_DOMAIN_FLOAT;
     int first = down->first[k];
     for (int y = p->ready > first ? p->ready : first; y < first + down->taps; y++) {
-        void *slot = p->ring + (size_t)(y % down->taps) * p->slot_bytes;
-        const uint8_t *row = slack_row(p, rgb, pitch, y);
-        if (is_float)
-            p->kernels->across_float(&p->across, &p->scaling, row, slot);
-        else
-            across_u8(p, row, slot);
+        put_row(p, rgb_row(p, picture, y), p->ring + (size_t)(y % down->taps) * p->slot_bytes);
         p->ready = y + 1;
     }
     for (int j = 0; j < down->taps; j++)
         p->rows[j] = p->ring + (size_t)((first + j) % down->taps) * p->slot_bytes;
 }
 
-static void run_u8(tub_pixels *p, const uint8_t *rgb, ptrdiff_t pitch, uint8_t *out)
+static void run_u8(tub_pixels *p, const tub_picture *picture, uint8_t *out)
 {
     const tub_axis *across = &p->across, *down = &p->down;
     int bytes = across->kept * 3;
     for (int k = 0; k < down->kept; k++) {
         uint8_t *to = out + ((size_t)(p->pad_top + k) * (size_t)p->plan.out_width + (size_t)p->pad_left) * 3;
-        if (p->down_first) {
-            for (int j = 0; j < down->taps; j++)
-                p->rows[j] = rgb + (down->first[k] + j) * pitch;
-            down_u8(p, k, p->plan.in_width * 3, p->tail);
-            across_u8(p, p->tail, p->ring);
-            memcpy(to, p->ring, (size_t)bytes);
+        if (across->same && down->same && !p->down_first) {
+            const uint8_t *row = rgb_row(p, picture, down->first[k]);
+            memcpy(to, row + (ptrdiff_t)across->begin * 3, (size_t)bytes);
             continue;
         }
-        if (across->same)
-            for (int j = 0; j < down->taps; j++)
-                p->rows[j] = rgb + (down->first[k] + j) * pitch + (ptrdiff_t)across->begin * 3;
-        else
-            fetch_rows(p, rgb, pitch, k);
-        if (down->same)
+        fetch_rows(p, picture, k);
+        if (p->down_first) {
+            down_u8(p, k, p->plan.in_width * 3, p->tail);
+            across_u8(p, p->tail, p->line);
+            memcpy(to, p->line, (size_t)bytes);
+        } else if (down->same) {
             memcpy(to, p->rows[0], (size_t)bytes);
-        else
+        } else {
             down_u8(p, k, bytes, to);
+        }
     }
 }
 
-static tub_finish finish_of(const tub_transform *t, int c)
+// Where in `out` the kept pixels of output row `k` begin, in the first channel's plane.
+static float *float_row(const tub_pixels *p, int k, float *out)
 {
-    return t->normalize ? (tub_finish){t->mean[c], t->std[c]} : (tub_finish){0, 1};
+    return out + (size_t)(p->pad_top + k) * (size_t)p->plan.out_width + (size_t)p->pad_left;
 }
 
-static void run_float(tub_pixels *p, const uint8_t *rgb, ptrdiff_t pitch, float *out)
+static void run_float(tub_pixels *p, const tub_picture *picture, float *out)
 {
     const tub_axis *across = &p->across, *down = &p->down;
-    size_t width = (size_t)p->plan.out_width, plane = width * (size_t)p->plan.out_height;
+    size_t plane = (size_t)p->plan.out_width * (size_t)p->plan.out_height;
     for (int k = 0; k < down->kept; k++) {
-        fetch_rows(p, rgb, pitch, k);
-        float *to = out + (size_t)(p->pad_top + k) * width + (size_t)p->pad_left;
+        float *to = float_row(p, k, out);
+        fetch_rows(p, picture, k);
         for (int c = 0; c < 3; c++) {
             p->kernels->down_float((const float *const *)p->rows, down->weights + (size_t)k * (size_t)down->taps,
-                                   down->taps, finish_of(&p->transform, c), across->kept, to + (size_t)c * plane);
+                                   down->taps, p->finish[c], across->kept, to + (size_t)c * plane);
             for (int j = 0; j < down->taps; j++)
                 p->rows[j] = (const float *)p->rows[j] + across->padded;
         }
+    }
+}
+
+static void run_pairs(tub_pixels *p, const tub_picture *picture, float *out)
+{
+    const tub_axis *down = &p->down;
+    size_t plane = (size_t)p->plan.out_width * (size_t)p->plan.out_height;
+    tub_blend blend = {.matrix = &picture->matrix, .scaling = &p->scaling, .finish = p->finish};
+    for (int k = 0; k < down->kept; k++) {
+        for (int j = 0; j < 2; j++) {
+            tub_picture_row(picture, down->first[k] + j, blend.rows[j]);
+            blend.weights[j] = down->weights[2 * k + j];
+        }
+        for (int c = 0; c < 3; c++)
+            blend.out[c] = float_row(p, k, out) + (size_t)c * plane;
+        p->kernels->blend_half(&p->pairs, &blend);
     }
 }
 
@@ -209,14 +276,22 @@ static void fill_padding(const tub_pixels *p, void *out)
     }
 }
 
-void tub_pixels_run(tub_pixels *p, const uint8_t *rgb, ptrdiff_t pitch, void *out)
+void tub_pixels_run_picture(tub_pixels *p, const tub_picture *picture, void *out)
 {
     p->ready = 0;
     fill_padding(p, out);
-    if (p->transform.domain == TUB_DOMAIN_FLOAT)
-        run_float(p, rgb, pitch, out);
+    if (p->transform.domain == TUB_DOMAIN_U8)
+        run_u8(p, picture, out);
+    else if (p->pairs.kept && picture->kind == TUB_PICTURE_HALF)
+        run_pairs(p, picture, out);
     else
-        run_u8(p, rgb, pitch, out);
+        run_float(p, picture, out);
+}
+
+void tub_pixels_run(tub_pixels *p, const uint8_t *rgb, ptrdiff_t pitch, void *out)
+{
+    tub_picture picture = {.kind = TUB_PICTURE_RGB, .planes = {rgb}, .pitches = {pitch}};
+    tub_pixels_run_picture(p, &picture, out);
 }
 
 void tub_pixels_close(tub_pixels **p)
@@ -228,6 +303,8 @@ void tub_pixels_close(tub_pixels **p)
     tub_free((*p)->ring);
     tub_free((void *)(*p)->rows);
     tub_free((*p)->tail);
+    tub_free((*p)->line);
+    tub_pairs_finish(&(*p)->pairs);
     tub_free(*p);
     *p = NULL;
 }

@@ -1,8 +1,10 @@
 // Resizing and converting pixels: exact to the reference functions, whatever the instruction set.
 //
-// Inputs are uint8 RGB [h, w, 3] with a row pitch. The uint8 kernels reproduce torchvision's integer arithmetic to the
-// bit; the float ones stay within the bounds of models.md section 9. Every level of instructions gives the same bytes
-// in the uint8 domain; the float domain avoids fused multiply-add so that it does too.
+// Inputs are uint8 RGB [h, w, 3] with a row pitch, or pictures in YUV: of these, only the rows that the resize reads
+// are converted, and where it reads just two pixels each way, only those pixels. The uint8 kernels reproduce
+// torchvision's integer arithmetic to the bit; the float ones stay within the bounds of models.md section 9. Every
+// level of instructions gives the same bytes in the uint8 domain; the float domain avoids fused multiply-add so that it
+// does too.
 #ifndef TUB_PIXEL_OPS_H
 #define TUB_PIXEL_OPS_H
 
@@ -10,6 +12,7 @@
 #include <stdint.h>
 
 #include "cpu.h"
+#include "picture.h"
 #include "pixel_plan.h"
 
 // A transform made ready for one frame size: filter tables and scratch memory.
@@ -21,7 +24,9 @@ tub_status tub_pixels_open(const tub_transform *t, int in_height, int in_width, 
 tub_status tub_pixels_open_isa(const tub_transform *t, int in_height, int in_width, tub_isa isa, tub_pixels **out,
                                tub_error *err);
 const tub_pixel_plan *tub_pixels_plan(const tub_pixels *p);
-// `rgb`: in_height rows of in_width*3 bytes, `pitch` bytes apart. `out`: plan.bytes bytes.
+// `picture`: in_height rows of in_width pixels. `out`: plan.bytes bytes.
+void tub_pixels_run_picture(tub_pixels *p, const tub_picture *picture, void *out);
+// The same for packed RGB: in_height rows of in_width*3 bytes, `pitch` bytes apart.
 void tub_pixels_run(tub_pixels *p, const uint8_t *rgb, ptrdiff_t pitch, void *out);
 void tub_pixels_close(tub_pixels **p); // accepts NULL
 

@@ -1,5 +1,40 @@
 #include "pixel_kernels.h"
 
+static void rgb_half(const tub_matrix *m, const uint8_t *const row[3], int width, uint8_t *out)
+{
+    for (int x = 0; x < width; x++)
+        tub_rgb_half_one(m, row[0][x], row[1][x / 2], row[2][x / 2], out + 3 * x);
+}
+
+static void rgb_full(const tub_matrix *m, const uint8_t *const row[3], int width, uint8_t *out)
+{
+    for (int x = 0; x < width; x++)
+        tub_rgb_full_one(m, row[0][x], row[1][x], row[2][x], out + 3 * x);
+}
+
+// Output `k` of one row, its three channels.
+static void blend_row(const tub_pairs *pairs, const tub_blend *b, const uint8_t *const row[3], int k, float out[3])
+{
+    int x = pairs->first[k];
+    uint8_t left[3], right[3];
+    tub_rgb_half_one(b->matrix, row[0][x], row[1][x / 2], row[2][x / 2], left);
+    tub_rgb_half_one(b->matrix, row[0][x + 1], row[1][(x + 1) / 2], row[2][(x + 1) / 2], right);
+    for (int c = 0; c < 3; c++)
+        out[c] = pairs->weights[k] * b->scaling->table[left[c]] +
+                 pairs->weights[pairs->padded + k] * b->scaling->table[right[c]];
+}
+
+static void blend_half(const tub_pairs *pairs, const tub_blend *b)
+{
+    for (int k = 0; k < pairs->kept; k++) {
+        float upper[3], lower[3];
+        blend_row(pairs, b, b->rows[0], k, upper);
+        blend_row(pairs, b, b->rows[1], k, lower);
+        for (int c = 0; c < 3; c++)
+            b->out[c][k] = tub_finish_one(&b->finish[c], b->weights[0] * upper[c] + b->weights[1] * lower[c]);
+    }
+}
+
 static void across_u8(const tub_axis *axis, const uint8_t *row, uint8_t *out)
 {
     for (int x = 0; x < axis->kept; x++) {
@@ -44,16 +79,9 @@ static void down_pillow(const uint8_t *const *rows, const int32_t *weights, int 
         out[i] = tub_down_pillow_one(rows, weights, taps, precision, i);
 }
 
-static float scaled(const tub_scaling *s, uint8_t x)
-{
-    return (float)x * s->scale / s->divisor + s->offset;
-}
-
 static void across_float(const tub_axis *axis, const tub_scaling *scaling, const uint8_t *row, float *out)
 {
-    float table[256];
-    for (int i = 0; i < 256; i++)
-        table[i] = scaled(scaling, (uint8_t)i);
+    const float *table = scaling->table;
     for (int x = 0; x < axis->kept; x++) {
         const uint8_t *in = row + axis->first_byte[x];
         const float *weights = axis->weights + (size_t)x * (size_t)axis->taps;
@@ -75,8 +103,17 @@ static void down_float(const float *const *rows, const float *weights, int taps,
         out[i] = tub_down_float_one(rows, weights, taps, finish, i);
 }
 
-const tub_pixel_kernels tub_pixel_kernels_scalar = {across_u8,   down_u8,      across_pillow,
-                                                    down_pillow, across_float, down_float};
+const tub_pixel_kernels tub_pixel_kernels_scalar = {
+    .rgb_half = rgb_half,
+    .rgb_full = rgb_full,
+    .blend_half = blend_half,
+    .across_u8 = across_u8,
+    .down_u8 = down_u8,
+    .across_pillow = across_pillow,
+    .down_pillow = down_pillow,
+    .across_float = across_float,
+    .down_float = down_float,
+};
 
 const tub_pixel_kernels *tub_pixel_kernels_for(tub_isa isa)
 {

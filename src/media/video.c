@@ -6,7 +6,7 @@
 
 #include "clock.h"
 #include "fail.h"
-#include "frame_rgb.h"
+#include "frame_picture.h"
 #include "libav_compat.h"
 #include "memory.h"
 #include "pixel_ops.h"
@@ -28,7 +28,7 @@ struct tub_video {
     tub_video_info info;
     tub_video_clock clock;
     tub_video_damage damage;
-    tub_frame_rgb *rgb;
+    tub_frame_picture *picture;
     tub_pixels *pixels;
     double open_seconds, decode_seconds, convert_seconds;
 };
@@ -175,7 +175,7 @@ static tub_status open_video(tub_video *v, const char *path, const tub_video_par
     tub_turn turn = turn_of_video(v);
     describe_stream(v);
     describe_frame(v, turn);
-    TUB_TRY(tub_frame_rgb_open(turn, v->info.width, v->info.height, &v->rgb, err));
+    TUB_TRY(tub_frame_picture_open(turn, v->info.width, v->info.height, &v->picture, err));
     return tub_pixels_open(params->transform ? params->transform : &untouched, v->info.height, v->info.width,
                            &v->pixels, err);
 }
@@ -232,12 +232,11 @@ void tub_video_pixels(const tub_video *v, int *height, int *width, bool *is_floa
 
 tub_status tub_video_convert(tub_video *v, void *out, tub_error *err)
 {
-    const uint8_t *rgb;
-    ptrdiff_t pitch;
+    tub_picture picture;
     double start = tub_now();
-    tub_status status = tub_frame_rgb_convert(v->rgb, v->current, &rgb, &pitch, err);
+    tub_status status = tub_frame_picture_get(v->picture, v->current, &picture, err);
     if (status == TUB_OK)
-        tub_pixels_run(v->pixels, rgb, pitch, out);
+        tub_pixels_run_picture(v->pixels, &picture, out);
     v->convert_seconds += tub_now() - start;
     return status == TUB_OK ? status : tub_fail_within(err, status, "%s", v->path);
 }
@@ -264,7 +263,7 @@ void tub_video_close(tub_video **video)
         return;
     tub_video *v = *video;
     tub_pixels_close(&v->pixels);
-    tub_frame_rgb_close(&v->rgb);
+    tub_frame_picture_close(&v->picture);
     avcodec_free_context(&v->decoder);
     av_packet_free(&v->packet);
     av_frame_free(&v->incoming);

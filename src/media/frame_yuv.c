@@ -1,0 +1,111 @@
+#include "frame_yuv.h"
+
+#include <string.h>
+
+#include "cpu.h"
+#include "frame_rgb.h"
+#include "memory.h"
+#include "pixel_kernels.h"
+
+enum { NOISE_ROWS = 4 };
+
+static bool shape_of(const AVFrame *frame, tub_picture *out)
+{
+    int format = frame->format;
+    bool jpeg = format == AV_PIX_FMT_YUVJ420P || format == AV_PIX_FMT_YUVJ422P || format == AV_PIX_FMT_YUVJ444P;
+    bool full = frame->color_range == AVCOL_RANGE_UNSPECIFIED ? jpeg : frame->color_range == AVCOL_RANGE_JPEG;
+    *out = (tub_picture){.matrix = tub_matrix_make(tub_colour_coefficients(frame->colorspace), full)};
+    out->kind = TUB_PICTURE_HALF;
+    if (format == AV_PIX_FMT_YUV420P || format == AV_PIX_FMT_YUVJ420P)
+        out->chroma_shift = 1;
+    else if (format == AV_PIX_FMT_YUV444P || format == AV_PIX_FMT_YUVJ444P)
+        out->kind = TUB_PICTURE_FULL;
+    else
+        return format == AV_PIX_FMT_YUV422P || format == AV_PIX_FMT_YUVJ422P;
+    return true;
+}
+
+static void point_at(tub_picture *picture, const AVFrame *frame)
+{
+    for (int i = 0; i < 3; i++) {
+        picture->planes[i] = frame->data[i];
+        picture->pitches[i] = frame->linesize[i];
+    }
+}
+
+static void fill_noise(const AVFrame *frame, int chroma_shift)
+{
+    uint32_t state = 1;
+    for (int i = 0; i < 3; i++)
+        for (int at = 0; at < frame->linesize[i] * (i ? NOISE_ROWS >> chroma_shift : NOISE_ROWS); at++) {
+            state = state * 1664525u + 1013904223u;
+            frame->data[i][at] = (uint8_t)(state >> 24);
+        }
+}
+
+static bool rows_agree(const AVFrame *noise, tub_picture picture, const uint8_t *rgb, ptrdiff_t pitch, uint8_t *row)
+{
+    const tub_pixel_kernels *kernels = tub_pixel_kernels_for(tub_cpu_isa());
+    point_at(&picture, noise);
+    for (int y = 0; y < NOISE_ROWS; y++) {
+        const uint8_t *planes[3];
+        tub_picture_row(&picture, y, planes);
+        if (picture.kind == TUB_PICTURE_HALF)
+            kernels->rgb_half(&picture.matrix, planes, noise->width, row);
+        else
+            kernels->rgb_full(&picture.matrix, planes, noise->width, row);
+        if (memcmp(row, rgb + y * pitch, (size_t)noise->width * 3) != 0)
+            return false;
+    }
+    return true;
+}
+
+static bool agrees(AVFrame *noise, const tub_picture *shape, tub_frame_rgb *converter)
+{
+    const uint8_t *rgb;
+    ptrdiff_t pitch;
+    if (av_frame_get_buffer(noise, 0) < 0)
+        return false;
+    fill_noise(noise, shape->chroma_shift);
+    if (tub_frame_rgb_convert(converter, noise, noise->width, noise->height, &rgb, &pitch, NULL) != TUB_OK)
+        return false;
+    uint8_t *row = tub_calloc((size_t)noise->width, 3);
+    bool same = row && rows_agree(noise, *shape, rgb, pitch, row);
+    tub_free(row);
+    return same;
+}
+
+// Asks libswscale itself: its arithmetic differs between processors and could between versions. The columns are as many
+// as leave the same remainder to any vector.
+static bool swscale_agrees(const AVFrame *frame, const tub_picture *shape)
+{
+    tub_frame_rgb *converter = NULL;
+    AVFrame *noise = av_frame_alloc();
+    bool same = false;
+    if (noise && tub_frame_rgb_open(&converter, NULL) == TUB_OK) {
+        noise->format = frame->format;
+        noise->width = frame->width < 128 ? frame->width : 64 + frame->width % 64;
+        noise->height = NOISE_ROWS;
+        noise->colorspace = frame->colorspace;
+        noise->color_range = frame->color_range;
+        same = agrees(noise, shape, converter);
+    }
+    tub_frame_rgb_close(&converter);
+    av_frame_free(&noise);
+    return same;
+}
+
+bool tub_frame_yuv_take(tub_frame_yuv *y, const AVFrame *frame, tub_picture *out)
+{
+    if (!y->asked || y->format != frame->format || y->width != frame->width || y->space != frame->colorspace ||
+        y->range != frame->color_range) {
+        *y = (tub_frame_yuv){true, frame->format, frame->width, frame->colorspace, frame->color_range, false, {0}};
+        y->ours = shape_of(frame, &y->shape) && swscale_agrees(frame, &y->shape);
+    }
+    // Of an odd number of rows libswscale makes something else: it blends rows of chroma.
+    if (!y->ours || (y->shape.kind == TUB_PICTURE_HALF && frame->height % 2))
+        return false;
+    *out = y->shape;
+    point_at(out, frame);
+    return true;
+}

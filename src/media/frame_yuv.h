@@ -1,0 +1,25 @@
+// Which decoded frames become RGB by our own arithmetic: 8-bit planar YUV whose conversion by the libswscale that is
+// installed gives the bytes that ours gives, as far as a picture of noise can tell.
+//
+// Thread-safety: one thread at a time per object.
+#ifndef TUB_FRAME_YUV_H
+#define TUB_FRAME_YUV_H
+
+#include <libavutil/frame.h>
+#include <stdbool.h>
+
+#include "picture.h"
+
+typedef struct tub_frame_yuv {
+    bool asked; // the rest is the answer for such frames
+    int format, width;
+    enum AVColorSpace space;
+    enum AVColorRange range;
+    bool ours;
+    tub_picture shape; // without planes
+} tub_frame_yuv;
+
+// All zero to begin with. True: *out is the frame's own planes. False: libswscale has to convert it.
+bool tub_frame_yuv_take(tub_frame_yuv *y, const AVFrame *frame, tub_picture *out);
+
+#endif

@@ -1,0 +1,27 @@
+#include "picture.h"
+
+// libswscale's own rounding, of a number in units of 2^-16 to 16 bits in units of 2^-13 or, for offsets, of 1/8.
+static int rounded(int64_t units, int factor)
+{
+    int64_t value = (units * factor + (1 << 15)) >> 16;
+    return (int)(value < INT16_MIN ? INT16_MIN : value > INT16_MAX ? INT16_MAX : value);
+}
+
+// Chroma of full range spans 255 levels instead of 224, limited luma 219 instead of 255.
+static int chroma(int64_t coefficient, bool full)
+{
+    return rounded(full ? coefficient * 224 / 255 : coefficient, 1 << 13);
+}
+
+tub_matrix tub_matrix_make(const int coefficients[4], bool full)
+{
+    const int64_t one = 1 << 16;
+    return (tub_matrix){
+        .luma_offset = full ? 0 : rounded(16 * one, 8),
+        .luma = rounded(full ? one : one * 255 / 219, 1 << 13),
+        .v_red = chroma(coefficients[0], full),
+        .u_blue = chroma(coefficients[1], full),
+        .u_green = chroma(-(int64_t)coefficients[2], full),
+        .v_green = chroma(-(int64_t)coefficients[3], full),
+    };
+}
