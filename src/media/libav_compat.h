@@ -20,6 +20,19 @@ static inline const int32_t *tub_stream_display_matrix(const AVStream *stream)
 #endif
 }
 
+// That get_buffer2 may be called from the decoder's own threads; later versions take it for granted.
+static inline void tub_callbacks_are_thread_safe(AVCodecContext *decoder)
+{
+#if LIBAVCODEC_VERSION_MAJOR < 60
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wdeprecated-declarations"
+    decoder->thread_safe_callbacks = 1;
+#pragma GCC diagnostic pop
+#else
+    (void)decoder;
+#endif
+}
+
 // In the stream's time base, 0 = unknown.
 static inline int64_t tub_frame_ticks(const AVFrame *frame)
 {

@@ -5,29 +5,23 @@
 #include <tubelet/video.h>
 
 #include "clock.h"
+#include "decoding.h"
 #include "fail.h"
 #include "frame_picture.h"
 #include "libav_compat.h"
 #include "memory.h"
 #include "pixel_ops.h"
 #include "video_clock.h"
-#include "video_damage.h"
-#include "video_file.h"
-
-enum { STUCK_MOST = 1000 }; // errors in a row from a decoder that is only being emptied
 
 struct tub_video {
     char *path;
-    tub_video_file file;
-    AVCodecContext *decoder;
-    AVPacket *packet;
-    AVFrame *incoming, *current;   // current: the frame that next() gave last
-    bool draining, ended, waiting; // waiting: `current` is the first frame, not given yet
-    int stuck;
-    tub_frame frame; // of `current`
+    int stream; // as asked for
+    tub_decoding decoding;
+    AVFrame *incoming, *current; // current: the frame that next() gave last
+    bool ended, waiting;         // waiting: `current` is the first frame, not given yet
+    tub_frame frame;             // of `current`
     tub_video_info info;
     tub_video_clock clock;
-    tub_video_damage damage;
     tub_frame_picture *picture;
     tub_pixels *pixels;
     double open_seconds, decode_seconds, convert_seconds;
@@ -35,60 +29,10 @@ struct tub_video {
 
 static const tub_transform untouched = {.resize = TUB_RESIZE_NONE, .std = {1, 1, 1}};
 
-// Feeds the decoder one packet, or tells it that there are no more.
-static tub_status feed(tub_video *v, tub_error *err)
-{
-    int64_t frames = v->info.frames;
-    int r = av_read_frame(v->file.format, v->packet);
-    if (r == AVERROR(ENOMEM))
-        return tub_fail_memory(err, "a packet");
-    if (r < 0) {
-        if (r != AVERROR_EOF)
-            tub_damage_error(&v->damage, "reading failed", r, frames);
-        tub_damage_end(&v->damage, &v->file);
-        v->draining = true;
-        avcodec_send_packet(v->decoder, NULL);
-        return TUB_OK;
-    }
-    if (v->packet->stream_index == v->file.stream->index) {
-        tub_damage_packet(&v->damage, v->packet, frames);
-        // An empty packet is a repeated frame (AVI), and would end the decoding.
-        r = v->packet->size ? avcodec_send_packet(v->decoder, v->packet) : 0;
-        if (r < 0 && r != AVERROR(ENOMEM))
-            tub_damage_error(&v->damage, "damaged data", r, frames);
-    }
-    av_packet_unref(v->packet);
-    return r == AVERROR(ENOMEM) ? tub_fail_memory(err, "a frame") : TUB_OK;
-}
-
-static tub_status decode(tub_video *v, tub_error *err)
-{
-    for (;;) {
-        int r = avcodec_receive_frame(v->decoder, v->incoming);
-        if (r == 0)
-            return TUB_OK;
-        if (r == AVERROR_EOF)
-            return TUB_END;
-        if (r == AVERROR(ENOMEM))
-            return tub_fail_memory(err, "a frame");
-        if (r != AVERROR(EAGAIN))
-            tub_damage_error(&v->damage, "damaged data", r, v->info.frames);
-        if (v->draining && ++v->stuck > STUCK_MOST)
-            return TUB_END;
-        if (!v->draining)
-            TUB_TRY(feed(v, err));
-    }
-}
-
 // Decodes the next frame into `current`.
 static tub_status advance(tub_video *v, tub_error *err)
 {
-    double start = tub_now();
-    tub_status status = decode(v, err);
-    v->decode_seconds += tub_now() - start;
-    if (status != TUB_OK)
-        return status;
-    tub_damage_frame(&v->damage, v->incoming, v->info.frames);
+    TUB_TRY(tub_decoding_next(&v->decoding, v->info.frames, v->incoming, err));
     av_frame_unref(v->current);
     av_frame_move_ref(v->current, v->incoming);
     v->frame.index = v->info.frames;
@@ -100,6 +44,38 @@ static tub_status advance(tub_video *v, tub_error *err)
     return TUB_OK;
 }
 
+// Comes back to where decoding with several threads had to give up, with one.
+static tub_status start_over(tub_video *v, tub_error *err)
+{
+    int64_t frames = v->info.frames;
+    tub_decoding_close(&v->decoding);
+    av_frame_unref(v->incoming);
+    TUB_TRY(tub_decoding_open(&v->decoding, v->path, v->stream, 1, err));
+    tub_clock_init(&v->clock, v->decoding.file.stream);
+    v->info.frames = 0;
+    while (v->info.frames < frames) {
+        tub_status status = advance(v, err);
+        if (status == TUB_END)
+            return tub_fail(err, TUB_ERROR_VIDEO, "changed while it was being decoded");
+        if (status != TUB_OK)
+            return status;
+    }
+    return TUB_OK;
+}
+
+static tub_status next_frame(tub_video *v, tub_error *err)
+{
+    double start = tub_now();
+    tub_status status = advance(v, err);
+    if (status == TUB_AGAIN) {
+        status = start_over(v, err);
+        if (status == TUB_OK)
+            status = advance(v, err);
+    }
+    v->decode_seconds += tub_now() - start;
+    return status;
+}
+
 static void copy_text(char *out, size_t bytes, const char *text)
 {
     snprintf(out, bytes, "%s", text ? text : "");
@@ -108,13 +84,14 @@ static void copy_text(char *out, size_t bytes, const char *text)
 static void describe_stream(tub_video *v)
 {
     tub_video_info *info = &v->info;
-    const AVStream *stream = v->file.stream;
-    const AVFormatContext *format = v->file.format;
+    const AVStream *stream = v->decoding.file.stream;
+    const AVFormatContext *format = v->decoding.file.format;
     copy_text(info->format, sizeof info->format, format->iformat->name);
-    copy_text(info->codec, sizeof info->codec, avcodec_get_name(v->decoder->codec_id));
-    copy_text(info->profile, sizeof info->profile, avcodec_profile_name(v->decoder->codec_id, v->decoder->profile));
-    info->stream = v->file.stream_number;
-    info->video_streams = v->file.video_streams;
+    copy_text(info->codec, sizeof info->codec, avcodec_get_name(v->decoding.decoder->codec_id));
+    copy_text(info->profile, sizeof info->profile,
+              avcodec_profile_name(v->decoding.decoder->codec_id, v->decoding.decoder->profile));
+    info->stream = v->decoding.file.stream_number;
+    info->video_streams = v->decoding.file.video_streams;
     info->fps = tub_stream_fps(stream);
     info->container_frames = stream->nb_frames > 0 ? stream->nb_frames : 0;
     if (stream->duration != AV_NOPTS_VALUE && stream->duration > 0)
@@ -141,35 +118,33 @@ static tub_turn turn_of_video(const tub_video *v)
     const AVFrameSideData *data = av_frame_get_side_data(v->current, AV_FRAME_DATA_DISPLAYMATRIX);
     if (data && data->size >= 9 * sizeof(int32_t))
         return tub_turn_of((const int32_t *)(const void *)data->data);
-    return tub_turn_of(tub_stream_display_matrix(v->file.stream));
+    return tub_turn_of(tub_stream_display_matrix(v->decoding.file.stream));
 }
 
 static tub_status allocate(tub_video *v, const char *path, tub_error *err)
 {
     v->path = tub_strdup(path);
-    v->packet = av_packet_alloc();
     v->incoming = av_frame_alloc();
     v->current = av_frame_alloc();
-    return v->path && v->packet && v->incoming && v->current ? TUB_OK : tub_fail_memory(err, "a video");
+    return v->path && v->incoming && v->current ? TUB_OK : tub_fail_memory(err, "a video");
 }
 
 static tub_status first_frame(tub_video *v, tub_error *err)
 {
-    tub_status status = advance(v, err);
+    tub_status status = next_frame(v, err);
     if (status != TUB_END)
         return status;
     char reason[sizeof v->info.reason];
-    tub_damage_text(&v->damage, reason, sizeof reason);
+    tub_damage_text(&v->decoding.damage, reason, sizeof reason);
     return tub_fail(err, TUB_ERROR_VIDEO, "no frame can be decoded%s%s", reason[0] ? ": " : "", reason);
 }
 
 static tub_status open_video(tub_video *v, const char *path, const tub_video_params *params, tub_error *err)
 {
-    TUB_TRY(tub_video_file_open(&v->file, path, params->stream, err));
+    v->stream = params->stream;
     TUB_TRY(allocate(v, path, err));
-    TUB_TRY(tub_video_file_decoder(&v->file, &v->decoder, err));
-    tub_damage_init(&v->damage);
-    tub_clock_init(&v->clock, v->file.stream);
+    TUB_TRY(tub_decoding_open(&v->decoding, path, v->stream, params->threads, err));
+    tub_clock_init(&v->clock, v->decoding.file.stream);
     TUB_TRY(first_frame(v, err));
     v->waiting = true;
     tub_turn turn = turn_of_video(v);
@@ -192,7 +167,6 @@ tub_status tub_video_open(const char *path, const tub_video_params *params, tub_
     tub_video *v = tub_calloc(1, sizeof *v);
     if (!v)
         return tub_fail_memory(err, "a video");
-    v->file.fd = -1;
     tub_status status = open_video(v, path, p, err);
     if (status != TUB_OK) {
         tub_video_close(&v);
@@ -210,7 +184,7 @@ tub_status tub_video_next(tub_video *v, tub_frame *out, tub_error *err)
     if (v->waiting) {
         v->waiting = false;
     } else {
-        tub_status status = advance(v, err);
+        tub_status status = next_frame(v, err);
         if (status == TUB_END)
             v->ended = true;
         if (status != TUB_OK)
@@ -246,8 +220,8 @@ void tub_video_get_info(const tub_video *v, tub_video_info *out)
     *out = v->info;
     out->frames = v->info.frames - v->waiting;
     out->complete = v->ended;
-    out->partial = v->damage.count > 0;
-    tub_damage_text(&v->damage, out->reason, sizeof out->reason);
+    out->partial = v->decoding.damage.count > 0;
+    tub_damage_text(&v->decoding.damage, out->reason, sizeof out->reason);
 }
 
 void tub_video_seconds(const tub_video *v, double *open, double *decode, double *convert)
@@ -264,11 +238,9 @@ void tub_video_close(tub_video **video)
     tub_video *v = *video;
     tub_pixels_close(&v->pixels);
     tub_frame_picture_close(&v->picture);
-    avcodec_free_context(&v->decoder);
-    av_packet_free(&v->packet);
+    tub_decoding_close(&v->decoding);
     av_frame_free(&v->incoming);
     av_frame_free(&v->current);
-    tub_video_file_close(&v->file);
     tub_free(v->path);
     tub_free(v);
     *video = NULL;

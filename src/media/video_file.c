@@ -11,6 +11,7 @@
 
 #include "fail.h"
 #include "memory.h"
+#include "unwritten.h"
 
 enum { IO_BYTES = 64 << 10, STREAMS_MOST = 64 };
 
@@ -185,7 +186,20 @@ tub_status tub_video_file_open(tub_video_file *file, const char *path, int numbe
     return status;
 }
 
-tub_status tub_video_file_decoder(const tub_video_file *file, AVCodecContext **out, tub_error *err)
+// Decoders of which it was tried (tests/unit/test_decoding.c) that frames don't depend on the threads. An error in a
+// frame is an error of the call then, and never concealed.
+static void set_threads(AVCodecContext *decoder, const AVCodec *codec, int threads)
+{
+    decoder->thread_count = 1;
+    if (threads > 1 && av_match_list(codec->name, "h264,hevc,vp9,libdav1d", ',') > 0) {
+        decoder->thread_count = threads;
+        decoder->thread_type = FF_THREAD_FRAME;
+        decoder->err_recognition |= AV_EF_EXPLODE;
+        tub_unwritten_watch(decoder);
+    }
+}
+
+tub_status tub_video_file_decoder(const tub_video_file *file, int threads, AVCodecContext **out, tub_error *err)
 {
     const AVCodecParameters *parameters = file->stream->codecpar;
     const AVCodec *codec = avcodec_find_decoder(parameters->codec_id);
@@ -198,7 +212,7 @@ tub_status tub_video_file_decoder(const tub_video_file *file, AVCodecContext **o
         return tub_fail_memory(err, "a decoder");
     }
     decoder->pkt_timebase = file->stream->time_base;
-    decoder->thread_count = 1;
+    set_threads(decoder, codec, threads);
     av_opt_set(decoder, "max_pixels", PIXELS_MOST, 0);
     int r = avcodec_open2(decoder, codec, NULL);
     if (r < 0) {

@@ -1,0 +1,157 @@
+#include "decoding.h"
+
+#include <string.h>
+
+#include "fail.h"
+#include "slice_count.h"
+#include "unwritten.h"
+
+enum { STUCK_MOST = 1000 }; // errors in a row from a decoder that is only being emptied
+
+tub_status tub_decoding_open(tub_decoding *d, const char *path, int stream, int threads, tub_error *err)
+{
+    memset(d, 0, sizeof *d);
+    tub_damage_init(&d->damage);
+    tub_order_init(&d->order);
+    TUB_TRY(tub_video_file_open(&d->file, path, stream, err));
+    d->packet = av_packet_alloc();
+    tub_status status =
+        d->packet ? tub_video_file_decoder(&d->file, threads, &d->decoder, err) : tub_fail_memory(err, "a video");
+    if (status != TUB_OK)
+        tub_decoding_close(d);
+    else
+        d->parallel = d->decoder->thread_count > 1;
+    return status;
+}
+
+// What a packet says before it is decoded.
+static void suspect_packet(tub_decoding *d)
+{
+    bool fine = d->damage.saw_key && !d->damage.suspect && tub_order_packet(&d->order, d->packet) &&
+                tub_slices_are_whole(d->decoder, d->packet);
+    d->parallel = d->parallel && fine;
+}
+
+static bool watched(const tub_decoding *d)
+{
+    return d->decoder->codec_id == AV_CODEC_ID_H264 || d->decoder->codec_id == AV_CODEC_ID_HEVC;
+}
+
+// Whether the frame is beyond suspicion.
+static bool trust_frame(tub_decoding *d, const AVFrame *frame, int64_t *number)
+{
+    if (!d->width) {
+        d->width = frame->width;
+        d->height = frame->height;
+    }
+    return !d->damage.count && !frame->decode_error_flags && !(frame->flags & AV_FRAME_FLAG_CORRUPT) &&
+           (!watched(d) || tub_unwritten_is_none(d->decoder, frame)) && frame->width == d->width &&
+           frame->height == d->height && tub_order_frame(&d->order, frame, number);
+}
+
+// Feeds the decoder one packet, or tells it that there are no more.
+static tub_status feed(tub_decoding *d, int64_t frames, tub_error *err)
+{
+    int r = av_read_frame(d->file.format, d->packet);
+    if (r == AVERROR(ENOMEM))
+        return tub_fail_memory(err, "a packet");
+    if (r < 0) {
+        if (r != AVERROR_EOF)
+            tub_damage_error(&d->damage, "reading failed", r, frames);
+        tub_damage_end(&d->damage, &d->file);
+        d->draining = true;
+        avcodec_send_packet(d->decoder, NULL);
+        return TUB_OK;
+    }
+    if (d->packet->stream_index == d->file.stream->index) {
+        tub_damage_packet(&d->damage, d->packet, frames);
+        if (d->parallel)
+            suspect_packet(d);
+        // An empty packet is a repeated frame (AVI), and would end the decoding.
+        r = d->packet->size ? avcodec_send_packet(d->decoder, d->packet) : 0;
+        if (r < 0 && r != AVERROR(ENOMEM))
+            tub_damage_error(&d->damage, "damaged data", r, frames);
+    }
+    av_packet_unref(d->packet);
+    return r == AVERROR(ENOMEM) ? tub_fail_memory(err, "a frame") : TUB_OK;
+}
+
+static tub_status decode(tub_decoding *d, int64_t frames, AVFrame *out, tub_error *err)
+{
+    bool parallel = d->parallel;
+    for (;;) {
+        int r = avcodec_receive_frame(d->decoder, out);
+        if (r == 0)
+            return TUB_OK;
+        if (r == AVERROR_EOF)
+            return TUB_END;
+        if (r == AVERROR(ENOMEM))
+            return tub_fail_memory(err, "a frame");
+        if (r != AVERROR(EAGAIN))
+            tub_damage_error(&d->damage, "damaged data", r, frames);
+        if (d->draining && ++d->stuck > STUCK_MOST)
+            return TUB_END;
+        if (!d->draining)
+            TUB_TRY(feed(d, frames, err));
+        if (parallel && (!d->parallel || d->damage.count))
+            return TUB_AGAIN;
+    }
+}
+
+static bool hold(tub_decoding *d, AVFrame *frame, int64_t number)
+{
+    int at = (d->first_held + d->held_count) % TUB_HELD_MOST;
+    if (d->held_count == TUB_HELD_MOST)
+        return false;
+    if (!d->held[at])
+        d->held[at] = av_frame_alloc();
+    if (!d->held[at])
+        return false;
+    av_frame_move_ref(d->held[at], frame);
+    d->numbers[at] = number;
+    d->held_count++;
+    return true;
+}
+
+static void let_go(tub_decoding *d, AVFrame *out)
+{
+    av_frame_move_ref(out, d->held[d->first_held]);
+    d->first_held = (d->first_held + 1) % TUB_HELD_MOST;
+    d->held_count--;
+}
+
+static tub_status next_of_several(tub_decoding *d, int64_t frames, AVFrame *out, tub_error *err)
+{
+    while (!d->held_count || !tub_order_is_settled(&d->order, d->numbers[d->first_held])) {
+        int64_t number = 0;
+        tub_status status = decode(d, frames, out, err);
+        if (status == TUB_END)
+            return d->order.count ? TUB_AGAIN : TUB_END;
+        if (status != TUB_OK)
+            return status;
+        if (!trust_frame(d, out, &number) || !hold(d, out, number))
+            return TUB_AGAIN;
+    }
+    let_go(d, out);
+    return TUB_OK;
+}
+
+tub_status tub_decoding_next(tub_decoding *d, int64_t frames, AVFrame *out, tub_error *err)
+{
+    if (!d->decoder) // it couldn't be opened again
+        return tub_fail(err, TUB_ERROR_VIDEO, "can't be decoded any further");
+    tub_status status = d->parallel ? next_of_several(d, frames, out, err) : decode(d, frames, out, err);
+    if (status == TUB_OK)
+        tub_damage_frame(&d->damage, out, frames);
+    return status;
+}
+
+void tub_decoding_close(tub_decoding *d)
+{
+    avcodec_free_context(&d->decoder);
+    av_packet_free(&d->packet);
+    for (int i = 0; i < TUB_HELD_MOST; i++)
+        av_frame_free(&d->held[i]);
+    if (d->file.format || d->file.io)
+        tub_video_file_close(&d->file);
+}

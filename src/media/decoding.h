@@ -1,0 +1,42 @@
+// A video stream being decoded: packets in, frames in display order out, damage noted.
+//
+// With several threads a decoder works at several frames at once, and conceals damage differently than with one. So
+// that frames don't depend on the number of threads, it does so only while the stream is beyond suspicion: at the first
+// sign of anything else (an error, a mark, a frame that is missing or out of order, slices that could be lost one by
+// one) next() says so before it gives a frame that might differ, and the caller starts over with one thread. A frame is
+// held until all those that it may refer to have come out without a mark.
+//
+// Thread-safety: one thread at a time per object.
+#ifndef TUB_DECODING_H
+#define TUB_DECODING_H
+
+#include "packet_order.h"
+#include "video_damage.h"
+#include "video_file.h"
+
+enum { TUB_HELD_MOST = 32 };
+
+typedef struct tub_decoding {
+    tub_video_file file;
+    AVCodecContext *decoder;
+    AVPacket *packet;
+    tub_video_damage damage;
+    tub_packet_order order;
+    bool parallel;                // several threads, and nothing suspicious so far
+    AVFrame *held[TUB_HELD_MOST]; // a ring
+    int64_t numbers[TUB_HELD_MOST];
+    int first_held, held_count;
+    bool draining;
+    int stuck;
+    int width, height; // of the first frame
+} tub_decoding;
+
+// `stream` as of tub_video_file_open(). `threads`: for decoders that give the same frames with any number; else 1.
+// A failed open needs no close. Errors: as of tub_video_file_open().
+tub_status tub_decoding_open(tub_decoding *d, const char *path, int stream, int threads, tub_error *err);
+// The next frame; `frames`: how many there were. TUB_END: none. TUB_AGAIN: start over, see above.
+// Errors: TUB_ERROR_MEMORY.
+tub_status tub_decoding_next(tub_decoding *d, int64_t frames, AVFrame *out, tub_error *err);
+void tub_decoding_close(tub_decoding *d); // also of an object that is all zero
+
+#endif

@@ -1,0 +1,216 @@
+// Decoding with several threads gives the frames, and says the damage, that one thread gives and says.
+// clang-format off
+#include <stdarg.h>
+#include <stddef.h>
+#include <setjmp.h>
+#include <stdint.h>
+#include <cmocka.h>
+// clang-format on
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <tubelet/video.h>
+
+#include "decoding.h"
+#include "hash.h"
+#include "temp_folder.h"
+
+enum { MUTANTS = 12 };
+
+static char *folder;
+
+typedef struct outcome {
+    tub_status status;
+    tub_video_info info;
+    char hash[TUB_HASH_TEXT]; // of every frame and its times
+} outcome;
+
+static void make(const char *name, const char *options)
+{
+    char command[2048];
+    snprintf(command, sizeof command,
+             "cd '%s' && ffmpeg -v error -nostdin -y -f lavfi -i testsrc2=size=144x96:rate=25:duration=2,noise=alls=20 "
+             "-pix_fmt yuv420p %s %s",
+             folder, options, name);
+    assert_int_equal(system(command), 0);
+}
+
+static outcome decode(const char *path, int threads)
+{
+    outcome o = {0};
+    tub_video_params params = {.size = sizeof params, .threads = threads};
+    tub_video *video = NULL;
+    tub_frame frame;
+    int height, width;
+    bool is_float;
+    size_t bytes;
+    o.status = tub_video_open(path, &params, &video, NULL);
+    if (o.status != TUB_OK)
+        return o;
+    tub_video_pixels(video, &height, &width, &is_float, &bytes);
+    uint8_t *rgb = malloc(bytes);
+    tub_hash *hash = tub_hash_create();
+    assert_true(rgb && hash);
+    while ((o.status = tub_video_next(video, &frame, NULL)) == TUB_OK) {
+        assert_int_equal(tub_video_convert(video, rgb, NULL), TUB_OK);
+        tub_hash_update(hash, rgb, bytes);
+        tub_hash_update(hash, &frame.index, sizeof frame.index);
+        tub_hash_update(hash, &frame.pts, sizeof frame.pts);
+        tub_hash_update(hash, &frame.duration, sizeof frame.duration);
+    }
+    tub_video_get_info(video, &o.info);
+    tub_hash_text(hash, o.hash);
+    tub_hash_destroy(&hash);
+    free(rgb);
+    tub_video_close(&video);
+    return o;
+}
+
+static void same_with_threads(const char *path, const char *what)
+{
+    outcome want = decode(path, 1);
+    for (int threads = 2; threads <= 4; threads++) {
+        outcome have = decode(path, threads);
+        if (have.status != want.status || strcmp(have.hash, want.hash) != 0 || have.info.frames != want.info.frames ||
+            have.info.partial != want.info.partial || strcmp(have.info.reason, want.info.reason) != 0)
+            fail_msg("%s: %lld frames (%s) with one thread, %lld (%s) with %d", what, (long long)want.info.frames,
+                     want.info.reason, (long long)have.info.frames, have.info.reason, threads);
+    }
+}
+
+// Whether several threads stay until the end.
+static bool stays_parallel(const char *path)
+{
+    tub_decoding d;
+    tub_status status = TUB_OK;
+    AVFrame *frame = av_frame_alloc();
+    assert_non_null(frame);
+    assert_int_equal(tub_decoding_open(&d, path, 0, 3, NULL), TUB_OK);
+    for (int64_t n = 0; status == TUB_OK; n++) {
+        av_frame_unref(frame);
+        status = tub_decoding_next(&d, n, frame, NULL);
+    }
+    bool parallel = d.parallel && status == TUB_END;
+    assert_true(status == TUB_END || status == TUB_AGAIN);
+    tub_decoding_close(&d);
+    av_frame_free(&frame);
+    return parallel;
+}
+
+static uint32_t random_bits(uint32_t *seed)
+{
+    *seed = *seed * 1664525u + 1013904223u;
+    return *seed >> 8;
+}
+
+// Flipped bits, stretches of garbage, and now and then a file that ends early.
+static void mutate(const char *name, uint32_t seed, const char *to)
+{
+    size_t bytes = 0;
+    char *data = test_read_file(test_path(folder, name), &bytes);
+    assert_non_null(data);
+    for (uint32_t left = 1u << random_bits(&seed) % 5; left; left--) {
+        size_t at = bytes / 20 + random_bits(&seed) % (bytes * 9 / 10);
+        size_t length = random_bits(&seed) & 1 ? 1 : random_bits(&seed) % 150;
+        for (size_t i = at; i < at + length && i < bytes; i++)
+            data[i] = length == 1 ? (char)(data[i] ^ (1 << random_bits(&seed) % 8)) : (char)random_bits(&seed);
+    }
+    test_write_file(test_path(folder, to), data, seed % 5 ? bytes : bytes * 2 / 3);
+    free(data);
+}
+
+static void try_codec(const char *name, const char *options, bool parallel)
+{
+    make(name, options);
+    same_with_threads(test_path(folder, name), name);
+    assert_int_equal(stays_parallel(test_path(folder, name)), parallel);
+    assert_false(decode(test_path(folder, name), 2).info.partial);
+    for (uint32_t seed = 1; seed <= MUTANTS; seed++) {
+        char mutant[64], what[64];
+        snprintf(mutant, sizeof mutant, "mutant_%s", name);
+        snprintf(what, sizeof what, "%s, damage %u", name, seed);
+        mutate(name, seed, mutant);
+        same_with_threads(test_path(folder, mutant), what);
+    }
+}
+
+static void h264(void **state)
+{
+    (void)state;
+    try_codec("pyramid.mp4", "-c:v libx264 -bf 3 -x264-params b-pyramid=normal:ref=4:keyint=250", true);
+    try_codec("groups.ts", "-c:v libx264 -preset veryfast -g 12", true);
+}
+
+// Slices are lost one by one.
+static void slices_are_left_to_one_thread(void **state)
+{
+    (void)state;
+    try_codec("slices.mkv", "-c:v libx264 -preset veryfast -g 12 -x264-params slices=4", false);
+}
+
+static void hevc(void **state)
+{
+    (void)state;
+    try_codec("hevc.mp4", "-c:v libx265 -preset veryfast -x265-params log-level=none:keyint=20", true);
+}
+
+static void vp9(void **state)
+{
+    (void)state;
+    try_codec("vp9.webm", "-c:v libvpx-vp9 -deadline realtime -cpu-used 8 -g 20", true);
+}
+
+static void av1(void **state)
+{
+    (void)state;
+    try_codec("av1.mkv", "-c:v libaom-av1 -usage realtime -cpu-used 8 -g 20", true);
+}
+
+// Without times there is no order to look at, and other decoders weren't tried.
+static void others_have_one_thread(void **state)
+{
+    (void)state;
+    try_codec("old.avi", "-c:v libx264 -preset veryfast -bf 2", false);
+    try_codec("mpeg4.mkv", "-c:v mpeg4 -bf 2", false);
+}
+
+static void edit_lists_keep_threads(void **state)
+{
+    (void)state;
+    char command[1024];
+    make("whole.mp4", "-c:v libx264 -preset veryfast -g 25");
+    snprintf(command, sizeof command, "cd '%s' && ffmpeg -v error -y -ss 0.9 -i whole.mp4 -c copy cut.mp4", folder);
+    assert_int_equal(system(command), 0);
+    same_with_threads(test_path(folder, "cut.mp4"), "cut.mp4");
+    assert_true(decode(test_path(folder, "cut.mp4"), 3).info.frames < 50);
+}
+
+static int set_up(void **state)
+{
+    (void)state;
+    tub_video_silence_decoders();
+    folder = test_folder_make();
+    return folder ? 0 : -1;
+}
+
+static int tear_down(void **state)
+{
+    (void)state;
+    test_folder_remove(folder);
+    return 0;
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(h264),
+        cmocka_unit_test(slices_are_left_to_one_thread),
+        cmocka_unit_test(hevc),
+        cmocka_unit_test(vp9),
+        cmocka_unit_test(av1),
+        cmocka_unit_test(others_have_one_thread),
+        cmocka_unit_test(edit_lists_keep_threads),
+    };
+    return cmocka_run_group_tests(tests, set_up, tear_down);
+}
