@@ -15,6 +15,8 @@ typedef struct extraction {
     const char *shard_source;
     tub_dataset *dataset;
     tub_encoder *encoder;
+    tub_description *description; // of one that isn't needed
+    const tub_encoder_info *info; // of either
     cli_report report;
     cli_watch watch;
 } extraction;
@@ -66,14 +68,21 @@ static void take_pins(extraction *x)
         encoder->backend = backend;
 }
 
+// Where nothing is to do, what the model would be is enough to tell whether it is the same.
 static int open_encoder(extraction *x)
 {
+    tub_encoder_params *encoder = &x->settings.encoder;
     tub_error err;
-    take_pins(x);
-    if (tub_encoder_open(&x->settings.encoder, &x->encoder, &err) != TUB_OK)
-        return cli_fail(&err);
-    const tub_encoder_info *info = tub_encoder_get_info(x->encoder);
     tub_sampling resolved;
+    take_pins(x);
+    if (!tub_dataset_known_model(x->dataset, &encoder->known_stamp, &encoder->known_hash))
+        encoder->known_stamp = encoder->known_hash = NULL;
+    tub_status s =
+        x->report.todo ? tub_encoder_open(encoder, &x->encoder, &err) : tub_describe(encoder, &x->description, &err);
+    if (s != TUB_OK)
+        return cli_fail(&err);
+    x->info = x->encoder ? tub_encoder_get_info(x->encoder) : &tub_description_get_info(x->description)->encoder;
+    const tub_encoder_info *info = x->info;
     if (tub_sampling_resolve(&x->settings.sampling, info->clip_length, &resolved, &err) != TUB_OK)
         return cli_fail(&err);
     cli_report_start(&x->report, info, &resolved);
@@ -101,7 +110,8 @@ static int run_dataset(extraction *x)
     };
     tub_run_totals totals = {0};
     tub_error err;
-    tub_status s = tub_dataset_run(x->dataset, x->encoder, &params, &totals, &err);
+    tub_status s = x->encoder ? tub_dataset_run(x->dataset, x->encoder, &params, &totals, &err)
+                              : tub_dataset_settle(x->dataset, x->info, &params, &totals, &err);
     cli_status_line("");
     if (s == TUB_ERROR_ARGUMENT) // mixed settings: nothing was run
         return cli_fail(&err);
@@ -139,6 +149,7 @@ int cli_extract(const cli_arguments *args)
             code = run_dataset(&x);
     }
     tub_encoder_close(&x.encoder);
+    tub_description_close(&x.description);
     tub_dataset_close(&x.dataset);
     cli_watch_finish(&x.watch);
     cli_report_finish(&x.report);

@@ -66,6 +66,10 @@ TUB_API void tub_dataset_item(const tub_dataset *d, size_t i, tub_item *out);
 // of the data set) where a features.json is there; false where the folder is new.
 TUB_API bool tub_dataset_pinned(const tub_dataset *d, tub_dtype *dtype, const char **backend);
 
+// The model that made what the folder holds: for known_stamp and known_hash of an encoder's params, so that the same
+// checkpoint isn't read for its hash again. Strings of the data set; false where they aren't known.
+TUB_API bool tub_dataset_known_model(const tub_dataset *d, const char **stamp, const char **hash);
+
 typedef enum tub_event_kind {
     TUB_EVENT_VIDEO = 0,            // a video ended: `result`, `item`, `save_seconds`, `done`
     TUB_EVENT_TICK = 1,             // about four times a second: `progress`, `done`
@@ -107,6 +111,11 @@ typedef struct tub_run_params {
 // *totals is filled in also when it fails.
 TUB_API tub_status tub_dataset_run(tub_dataset *d, tub_encoder *encoder, const tub_run_params *params,
                                    tub_run_totals *totals, tub_error *err);
+
+// tub_dataset_run() where no video is TODO: settings and model are compared and the folder's files put in order, for
+// which a description's info is enough (tub_describe()). Errors: also TUB_ERROR_ARGUMENT where a video is to do.
+TUB_API tub_status tub_dataset_settle(tub_dataset *d, const tub_encoder_info *info, const tub_run_params *params,
+                                      tub_run_totals *totals, tub_error *err);
 
 // Accepts NULL and a pointer to NULL.
 TUB_API void tub_dataset_close(tub_dataset **d);

@@ -70,6 +70,9 @@ typedef struct tub_encoder_params {
     // Any model:
     bool l2_normalize;                  // rows of length 1; frame models: the means over the frames
     size_t device_memory;               // most bytes of each GPU's memory (0 = what is free)
+    // info.model_stamp and info.model_hash of an earlier time: where the stamp is still the same the weights aren't
+    // read for the hash (NULL = not known)
+    const char *known_stamp, *known_hash;
 } tub_encoder_params;
 
 typedef struct tub_encoder_info {
@@ -90,6 +93,7 @@ typedef struct tub_encoder_info {
     size_t pixel_bytes;                 // bytes of one frame's pixels
     tub_transform transform;            // resolved
     char model_hash[40];                // XXH3-128 over the checkpoint's config and weights, hex
+    char model_stamp[40];               // over its files' sizes, inodes and times, hex; "" where that is no use
     double flops;                       // of one item
     tub_positions positions;            // these four as asked for
     int heads, layer;

@@ -4,11 +4,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 
 enum {
     ALIGNMENT = 64,
-    LARGE = 1 << 18, // zeroed pages come from the system from here on
-    TEXTS = 1 << 14, // texts share blocks of so many bytes
+    HUGE_FROM = 4 << 20, // where large pages save time
+    LARGE = 1 << 18,     // zeroed pages come from the system from here on
+    TEXTS = 1 << 14,     // texts share blocks of so many bytes
 };
 
 bool tub_size_mul(size_t a, size_t b, size_t *out)
@@ -89,6 +91,14 @@ void tub_arena_init(tub_arena *arena)
     *arena = (tub_arena){0};
 }
 
+void tub_huge_pages(void *memory, size_t bytes)
+{
+    enum { PAGE = 4096 };
+    const uintptr_t from = ((uintptr_t)memory + PAGE - 1) / PAGE * PAGE, to = ((uintptr_t)memory + bytes) / PAGE * PAGE;
+    if (bytes >= HUGE_FROM && to > from)
+        madvise((char *)memory + (from - (uintptr_t)memory), to - from, MADV_HUGEPAGE);
+}
+
 // Room for one more block.
 static bool make_room(tub_arena *arena)
 {
@@ -106,7 +116,11 @@ static void *zeroed(size_t bytes, void **block)
         return *block ? memset(*block, 0, bytes) : NULL;
     }
     char *memory = *block = tub_calloc(bytes + ALIGNMENT, 1);
-    return memory ? memory + (ALIGNMENT - (uintptr_t)memory % ALIGNMENT) % ALIGNMENT : NULL;
+    if (!memory)
+        return NULL;
+    memory += (ALIGNMENT - (uintptr_t)memory % ALIGNMENT) % ALIGNMENT;
+    tub_huge_pages(memory, bytes);
+    return memory;
 }
 
 void *tub_arena_alloc(tub_arena *arena, size_t count, size_t size)
@@ -157,8 +171,23 @@ char *tub_arena_format(tub_arena *arena, const char *format, ...)
     return copy;
 }
 
+bool tub_arena_keep(tub_arena *arena, void *object, void (*release)(void *object))
+{
+    void *kept = arena->kept;
+    bool grown = tub_grow(&kept, &arena->kept_capacity, arena->kept_count + 1, sizeof *arena->kept);
+    arena->kept = kept;
+    if (grown)
+        arena->kept[arena->kept_count++] = (struct tub_arena_kept){.object = object, .release = release};
+    else
+        release(object);
+    return grown;
+}
+
 void tub_arena_finish(tub_arena *arena)
 {
+    for (size_t i = 0; i < arena->kept_count; i++)
+        arena->kept[i].release(arena->kept[i].object);
+    tub_free(arena->kept);
     for (size_t i = 0; i < arena->count; i++)
         tub_free(arena->blocks[i]);
     tub_free(arena->blocks);

@@ -18,6 +18,8 @@ void *tub_alloc_aligned(size_t count, size_t size);
 bool tub_grow(void **array, size_t *capacity, size_t need, size_t size);
 char *tub_strdup(const char *text);     // NULL gives NULL
 char *tub_format(const char *format, ...) __attribute__((format(printf, 1, 2)));   // malloc'ed, NULL on failure
+// Asks for large pages where they are worth it: a hint, for memory that nothing was written to yet.
+void tub_huge_pages(void *memory, size_t bytes);
 void tub_free(void *memory);            // any of the above; accepts NULL
 
 // An arena: many allocations of one life, freed at once. Zeroed, 64-byte aligned, but for text, which lies close
@@ -28,6 +30,11 @@ typedef struct tub_arena {
     size_t bytes;               // handed out so far
     char *text;                 // room for texts, in the last block that was made for them
     size_t text_bytes;
+    struct tub_arena_kept {
+        void *object;
+        void (*release)(void *object);
+    } *kept;
+    size_t kept_count, kept_capacity;
 } tub_arena;
 
 void tub_arena_init(tub_arena *arena);
@@ -35,6 +42,8 @@ void *tub_arena_alloc(tub_arena *arena, size_t count, size_t size);    // NULL o
 char *tub_arena_strdup(tub_arena *arena, const char *text);
 char *tub_arena_text(tub_arena *arena, const char *text, size_t bytes);     // a copy of so many bytes, NUL-terminated
 char *tub_arena_format(tub_arena *arena, const char *format, ...) __attribute__((format(printf, 2, 3)));
+// The object is the arena's from now on, to be released with it. False on failure: it was released.
+bool tub_arena_keep(tub_arena *arena, void *object, void (*release)(void *object));
 void tub_arena_finish(tub_arena *arena);
 
 #endif

@@ -8,6 +8,7 @@
 #include "dataset_impl.h"
 #include "fail.h"
 #include "feature_file.h"
+#include "in_parallel.h"
 #include "shard_pick.h"
 #include "stems.h"
 
@@ -81,11 +82,11 @@ static tub_status open_pins(tub_dataset *d, tub_error *err)
 }
 
 // Whether the file is there as the record says, made with what the folder holds, of the video as it is now.
-static bool is_valid(const tub_dataset *d, int folder, const tub_entry *entry, const tub_record *record)
+static bool is_valid(const tub_dataset *d, const tub_entry *entry, const tub_record *record)
 {
     if (d->there.root && (strcmp(record->settings, d->there.settings) || strcmp(record->model, d->there.model)))
         return false;
-    if (!tub_feature_file_matches(folder, d->out, entry->stem, record))
+    if (!entry->untouched && !tub_feature_file_matches(d->out, entry->stem, record))
         return false;
     if (record->video_bytes < 0 || entry->bytes < 0 || record->video_bytes == entry->bytes)
         return true;
@@ -94,11 +95,11 @@ static bool is_valid(const tub_dataset *d, int folder, const tub_entry *entry, c
     return false;
 }
 
-static void judge(tub_dataset *d, int folder, tub_entry *entry, const tub_records *failed, bool retry)
+static void judge(tub_dataset *d, tub_entry *entry, bool retry)
 {
-    const tub_record *record = tub_records_find(&d->manifests, entry->key);
-    const tub_record *failure = tub_records_find(failed, entry->key);
-    if (record && is_valid(d, folder, entry, record)) {
+    const tub_record *record = tub_records_find(&d->found.manifests, entry->key);
+    const tub_record *failure = tub_records_find(&d->found.failures, entry->key);
+    if (record && is_valid(d, entry, record)) {
         entry->state = record->partial ? TUB_ITEM_DONE_PARTIAL : TUB_ITEM_DONE;
         entry->reason = record->partial ? record->reason : NULL;
         d->untidy |= failure != NULL;
@@ -107,24 +108,40 @@ static void judge(tub_dataset *d, int folder, tub_entry *entry, const tub_record
     // A video that was replaced since is another video.
     if (failure && !retry && (failure->video_bytes == entry->bytes || failure->video_bytes < 0)) {
         entry->state = TUB_ITEM_FAILED;
-        entry->reason = tub_arena_strdup(&d->arena, failure->reason);
+        entry->reason = failure->reason;
     }
+}
+
+typedef struct tub_asking {
+    tub_dataset *d;
+    int folder;
+} tub_asking;
+
+static void ask_file(void *context, size_t i)
+{
+    const tub_asking *asking = context;
+    tub_entry *entry = &asking->d->list.items[i];
+    const tub_record *record = tub_records_find(&asking->d->found.manifests, entry->key);
+    entry->untouched = record && tub_feature_file_untouched(asking->folder, entry->stem, record);
+}
+
+static void ask_files(tub_dataset *d)
+{
+    tub_asking asking = {.d = d, .folder = open(d->out, O_RDONLY | O_DIRECTORY | O_CLOEXEC)};
+    tub_in_parallel(d->list.count, ask_file, &asking);
+    if (asking.folder >= 0)
+        close(asking.folder);
 }
 
 static tub_status open_states(tub_dataset *d, bool retry, tub_error *err)
 {
-    tub_records failed = {0};
-    TUB_TRY(tub_out_listing_read(d->out, &d->listing, err));
-    TUB_TRY(tub_records_read_manifests(&d->listing.manifests, &d->manifests, err));
-    tub_status status = tub_records_read_failures(&d->listing.failures, &failed, err);
-    d->untidy = failed.replaced;
-    int folder = open(d->out, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    for (size_t i = 0; status == TUB_OK && i < d->list.count; i++)
-        judge(d, folder, &d->list.items[i], &failed, retry);
-    if (folder >= 0)
-        close(folder);
-    tub_records_finish(&failed);
-    return status;
+    TUB_TRY(tub_found_end(&d->found, err));
+    d->untidy = d->found.failures.replaced;
+    if (d->found.manifests.count)
+        ask_files(d);
+    for (size_t i = 0; i < d->list.count; i++)
+        judge(d, &d->list.items[i], retry);
+    return TUB_OK;
 }
 
 static tub_status fill(tub_dataset *d, const tub_dataset_params *p, tub_error *err)
@@ -132,6 +149,7 @@ static tub_status fill(tub_dataset *d, const tub_dataset_params *p, tub_error *e
     d->log = p->log;
     d->dry_run = p->dry_run;
     TUB_TRY(open_names(d, p, err));
+    tub_found_start(&d->found, d->out);
     TUB_TRY(open_list(d, p, err));
     TUB_TRY(check_folder(d->out, p->dry_run, err));
     TUB_TRY(open_pins(d, err));
@@ -174,12 +192,18 @@ bool tub_dataset_pinned(const tub_dataset *d, tub_dtype *dtype, const char **bac
     return true;
 }
 
+bool tub_dataset_known_model(const tub_dataset *d, const char **stamp, const char **hash)
+{
+    *stamp = tub_settings_stamp(&d->there);
+    *hash = d->there.model;
+    return d->there.root && **stamp && **hash;
+}
+
 void tub_dataset_close(tub_dataset **d)
 {
     if (!d || !*d)
         return;
-    tub_records_finish(&(*d)->manifests);
-    tub_out_listing_finish(&(*d)->listing);
+    tub_found_finish(&(*d)->found);
     tub_settings_finish(&(*d)->there);
     tub_annotations_finish(&(*d)->annotations);
     tub_stem_map_finish(&(*d)->by_key);

@@ -5,10 +5,9 @@
 #include <tubelet/dataset.h>
 
 #include "annotations.h"
+#include "found.h"
 #include "inputs.h"
 #include "memory.h"
-#include "out_listing.h"
-#include "records.h"
 #include "settings.h"
 #include "source.h"
 #include "stem_map.h"
@@ -23,8 +22,7 @@ struct tub_dataset {
     bool dry_run, annotated;
     tub_annotations annotations;
     tub_settings there;             // features.json as it was at open
-    tub_out_listing listing;        // of the output folder, at open
-    tub_records manifests;
+    tub_found found;                // in the output folder, at open
     bool untidy;                    // there are lines of failures that don't count any more
     tub_dtype dtype;                // pinned
     const char *backend;

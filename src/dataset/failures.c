@@ -98,7 +98,7 @@ static tub_status tidy_file(const tub_dataset *d, const char *path, tub_error *e
 // The files that were there at the start, and this shard's own.
 static tub_status tidy_all(const tub_dataset *d, tub_error *err)
 {
-    const tub_paths *files = &d->listing.failures;
+    const tub_paths *files = &d->found.listing.failures;
     bool own = false;
     for (size_t i = 0; i < files->count; i++) {
         own |= strcmp(files->items[i], d->failures) == 0;

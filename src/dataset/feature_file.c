@@ -45,7 +45,7 @@ static int64_t nanoseconds(struct timespec t)
     return (int64_t)t.tv_sec * 1000000000 + t.tv_nsec;
 }
 
-static bool is_untouched(int fd, const char *stem, const tub_record *record)
+bool tub_feature_file_untouched(int fd, const char *stem, const tub_record *record)
 {
     char name[NAME_MAX + 1];
     struct stat info;
@@ -54,11 +54,9 @@ static bool is_untouched(int fd, const char *stem, const tub_record *record)
            S_ISREG(info.st_mode) && info.st_size == record->bytes && nanoseconds(info.st_mtim) == record->mtime;
 }
 
-bool tub_feature_file_matches(int fd, const char *folder, const char *stem, const tub_record *record)
+bool tub_feature_file_matches(const char *folder, const char *stem, const tub_record *record)
 {
     tub_feature_file file;
-    if (is_untouched(fd, stem, record))
-        return true;
     return tub_feature_file_stat(folder, stem, &file) && file.rows == record->rows && file.dim == record->dim &&
            file.bytes == record->bytes;
 }

@@ -18,9 +18,12 @@ char *tub_feature_path(const char *folder, const char *stem);
 bool tub_feature_file_stat(const char *folder, const char *stem, tub_feature_file *out);
 bool tub_feature_file_whole(const char *folder, const char *stem);
 
-// Whether the file is as `record` says. The header isn't read where the file is as old as the record says that it is,
-// which it isn't if anyone has written to it since. `fd`: the folder, open; -1 where it can't be.
-bool tub_feature_file_matches(int fd, const char *folder, const char *stem, const tub_record *record);
+// Whether the file has the size and the time that the record tells: nobody has written to it since, and it needn't be
+// read. `fd`: the folder, open; -1 where it can't be. Thread-safety: safe.
+bool tub_feature_file_untouched(int fd, const char *stem, const tub_record *record);
+
+// Whether the file is as the record says, by its header.
+bool tub_feature_file_matches(const char *folder, const char *stem, const tub_record *record);
 
 // When it was last written to, in nanoseconds since 1970; -1 where it isn't there.
 int64_t tub_feature_file_mtime(const char *folder, const char *stem);

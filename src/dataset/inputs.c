@@ -11,6 +11,7 @@
 
 #include "atomic_file.h"
 #include "fail.h"
+#include "in_parallel.h"
 #include "name_text.h"
 
 enum { LIST_BYTES = 256 << 20 };
@@ -29,6 +30,13 @@ typedef struct tub_above {
     ino_t inode;
 } tub_above;
 
+static void know(tub_entry *entry, const struct stat *info)
+{
+    entry->bytes = info->st_size;
+    entry->device = info->st_dev;
+    entry->inode = info->st_ino;
+}
+
 // `path` is the arena's.
 static tub_status add_file(tub_scan *scan, const char *path, const struct stat *info, tub_error *err)
 {
@@ -44,17 +52,31 @@ static tub_status add_file(tub_scan *scan, const char *path, const struct stat *
     if (!key)
         return tub_fail_memory(err, "the list of videos");
     tub_entry entry = {.path = path, .stem = stem, .key = key, .bytes = -1};
-    if (info) {
-        entry.bytes = info->st_size;
-        entry.device = info->st_dev;
-        entry.inode = info->st_ino;
-    }
+    if (info)
+        know(&entry, info);
     list->items[list->count++] = entry;
     return TUB_OK;
 }
 
 static tub_status scan_folder(tub_scan *scan, const char *path, const struct stat *info, const tub_above *above,
                               tub_error *err);
+
+// A file by its folder's word; what it is like is asked for all of them at once.
+static tub_status add_unasked(tub_scan *scan, const char *path, tub_error *err)
+{
+    TUB_TRY(add_file(scan, path, NULL, err));
+    scan->out->items[scan->out->count - 1].unasked = true;
+    return TUB_OK;
+}
+
+static void ask(void *context, size_t i)
+{
+    tub_entry *entry = &((tub_entries *)context)->items[i];
+    struct stat info;
+    if (entry->unasked && stat(entry->path, &info) == 0)
+        know(entry, &info);
+    entry->unasked = false;
+}
 
 static char *join(tub_scan *scan, const char *folder, const char *name)
 {
@@ -83,6 +105,8 @@ static tub_status scan_name(tub_scan *scan, DIR *in, const char *folder, const s
     const char *path = join(scan, folder, found->d_name);
     if (!path)
         return tub_fail_memory(err, "the list of videos");
+    if (found->d_type == DT_REG)
+        return add_unasked(scan, path, err);
     struct stat info;
     bool there = fstatat(dirfd(in), found->d_name, &info, 0) == 0;
     if (there && S_ISDIR(info.st_mode)) {
@@ -206,6 +230,7 @@ tub_status tub_inputs_list(tub_arena *arena, const char *const *inputs, size_t c
             return tub_fail(err, inputs[i] ? TUB_ERROR_MEMORY : TUB_ERROR_ARGUMENT, "input %zu can't be read", i + 1);
         TUB_TRY(path[0] == '@' ? add_list(&scan, path + 1, err) : add_path(&scan, path, false, err));
     }
+    tub_in_parallel(out->count, ask, out);
     qsort(out->items, out->count, sizeof *out->items, by_path);
     return TUB_OK;
 }

@@ -19,10 +19,12 @@ typedef struct tub_entry {
     const char *key;            // the stem as JSON text (name_text.h)
     int64_t bytes;              // of the video, -1: not there
     uint64_t device, inode;
+    bool unasked;               // the three above aren't known yet
     // What is known of its features; see dataset.c
     tub_item_state state;
     const char *reason;
     bool failed_now;            // by this run
+    bool untouched;             // its features' file is as it was written
 } tub_entry;
 
 typedef struct tub_entries {

@@ -12,7 +12,7 @@
 // Manifest lines of other settings, where features.json doesn't tell (it was removed, say).
 static tub_status refuse_mixture(const tub_run *run, tub_error *err)
 {
-    const tub_records *manifests = &run->d->manifests;
+    const tub_records *manifests = &run->d->found.manifests;
     for (size_t i = 0; i < manifests->count; i++) {
         const tub_record *r = &manifests->items[i];
         bool other_model = r->model[0] && strcmp(r->model, run->asked.model);
@@ -20,7 +20,7 @@ static tub_status refuse_mixture(const tub_run *run, tub_error *err)
             continue;
         return tub_fail(err, TUB_ERROR_ARGUMENT,
                         "%s: the features of %s in this folder were made with %s: choose another output folder",
-                        run->d->listing.manifests.items[r->file], r->video,
+                        run->d->found.listing.manifests.items[r->file], r->video,
                         other_model ? "another model" : "other settings");
     }
     return TUB_OK;
@@ -161,7 +161,7 @@ static tub_status run_all(tub_run *run, tub_encoder *encoder, const tub_source_o
     TUB_TRY(list_work(run, err));
     if (d->dry_run)
         return TUB_OK;
-    if (d->listing.temporaries)
+    if (d->found.listing.temporaries)
         tub_atomic_sweep(d->out);
     TUB_TRY(tub_settings_agree(d->out, &run->asked, true, err));
     bool tidy = run->count || d->untidy;
@@ -172,25 +172,39 @@ static tub_status run_all(tub_run *run, tub_encoder *encoder, const tub_source_o
     return status == TUB_OK ? order : status;
 }
 
+static tub_status run_whole(tub_run *run, tub_encoder *encoder, const tub_source_ops *source, tub_error *err)
+{
+    run->started = tub_now();
+    *run->totals = (tub_run_totals){0};
+    tub_status status = run_all(run, encoder, source, err);
+    tub_settings_finish(&run->asked);
+    tub_free(run->work);
+    run->totals->seconds = tub_now() - run->started;
+    return status;
+}
+
 tub_status tub_dataset_run_source(tub_dataset *d, tub_encoder *encoder, const tub_run_params *params,
                                   const tub_source_ops *source, tub_run_totals *totals, tub_error *err)
 {
     tub_run_totals unwanted;
-    tub_run run = {.d = d,
-                   .params = params,
-                   .info = tub_encoder_get_info(encoder),
-                   .totals = totals ? totals : &unwanted,
-                   .started = tub_now()};
-    *run.totals = (tub_run_totals){0};
-    tub_status status = run_all(&run, encoder, source, err);
-    tub_settings_finish(&run.asked);
-    tub_free(run.work);
-    run.totals->seconds = tub_now() - run.started;
-    return status;
+    tub_run run = {
+        .d = d, .params = params, .info = tub_encoder_get_info(encoder), .totals = totals ? totals : &unwanted};
+    return run_whole(&run, encoder, source, err);
 }
 
 tub_status tub_dataset_run(tub_dataset *d, tub_encoder *encoder, const tub_run_params *params, tub_run_totals *totals,
                            tub_error *err)
 {
     return tub_dataset_run_source(d, encoder, params, &tub_source_video, totals, err);
+}
+
+tub_status tub_dataset_settle(tub_dataset *d, const tub_encoder_info *info, const tub_run_params *params,
+                              tub_run_totals *totals, tub_error *err)
+{
+    tub_run_totals unwanted;
+    tub_run run = {.d = d, .params = params, .info = info, .totals = totals ? totals : &unwanted};
+    for (size_t i = 0; i < d->list.count; i++)
+        if (d->list.items[i].state == TUB_ITEM_TODO)
+            return tub_fail(err, TUB_ERROR_ARGUMENT, "%s: is to do yet: that takes an encoder", d->list.items[i].path);
+    return run_whole(&run, NULL, NULL, err);
 }

@@ -141,6 +141,24 @@ static tub_status save(const char *path, const tub_settings *asked, tub_error *e
     return status;
 }
 
+const char *tub_settings_stamp(const tub_settings *s)
+{
+    const char *stamp = json_string_value(json_object_get(json_object_get(s->root, "about"), "model_stamp"));
+    return stamp ? stamp : "";
+}
+
+// It is the same model, at another place or copied there again.
+static tub_status keep_stamp(const char *path, const tub_settings *there, const tub_settings *asked, tub_error *err)
+{
+    const char *stamp = tub_settings_stamp(asked);
+    json_t *about = json_object_get(there->root, "about");
+    if (!stamp[0] || !about || !strcmp(stamp, tub_settings_stamp(there)))
+        return TUB_OK;
+    if (json_object_set_new(about, "model_stamp", json_string(stamp)) != 0)
+        return tub_fail_memory(err, path);
+    return save(path, there, err);
+}
+
 static tub_status agree(const char *folder, const char *path, const tub_settings *asked, bool write, tub_error *err)
 {
     tub_settings there = {0};
@@ -156,6 +174,8 @@ static tub_status agree(const char *folder, const char *path, const tub_settings
                           "%s holds features of another model or other settings (%s): ask for the same, or choose "
                           "another output folder",
                           folder, text);
+    else if (status == TUB_OK && write)
+        status = keep_stamp(path, &there, asked, err);
     tub_settings_finish(&there);
     return status;
 }

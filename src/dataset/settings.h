@@ -3,9 +3,9 @@
 //   settings    what the rows depend on: sampling, transform, pooling, stream, precision, backend. Compared
 //   model       the checkpoint's hash and shape. Compared
 //   consumers   what trainers' configs need: feat_stride, num_frames, offset_frames, input_dim. For people
-//   about       what made it. For people
+//   about       what made it. For people; and the model's stamp, which saves reading it for its hash next time
 //
-// Nothing here depends on batch, threads or shard: every shard writes the same.
+// Nothing here depends on batch, threads or shard: every shard writes the same (but for the stamp, of its own copy).
 #ifndef TUB_SETTINGS_H
 #define TUB_SETTINGS_H
 
@@ -29,7 +29,10 @@ tub_status tub_settings_hash(tub_settings *s, const char *path, tub_error *err);
 // What `folder` holds; root NULL where there is no features.json. Errors: TUB_ERROR_ARGUMENT (it can't be read).
 tub_status tub_settings_load(const char *folder, tub_settings *out, tub_error *err);
 
-// Writes `asked` where there is no features.json, and compares with what is there.
+// The stamp of the model whose hash is s->model; "" where it isn't known.
+const char *tub_settings_stamp(const tub_settings *s);
+
+// Writes `asked` where there is no features.json, and compares with what is there, whose stamp is brought up to date.
 // Errors: TUB_ERROR_ARGUMENT listing the differences, TUB_ERROR_OUTPUT.
 tub_status tub_settings_agree(const char *folder, const tub_settings *asked, bool write, tub_error *err);
 

@@ -103,8 +103,9 @@ tub_status tub_settings_make(const tub_encoder_info *info, const tub_run_params 
     TUB_TRY(tub_sampling_resolve(&s, info->clip_length, &s, err));
     json_t *settings = settings_json(info, &s, params);
     json_t *model = json_pack("{s:s, s:s, s:i}", "family", info->family, "hash", info->model_hash, "dim", info->dim);
-    json_t *about = json_pack("{s:s, s:s?, s:s, s:s, s:s?}", "tubelet", tub_version(), "preset", params->preset, "isa",
-                              info->isa, "device", info->device, "feature", info->feature);
+    json_t *about =
+        json_pack("{s:s, s:s?, s:s, s:s, s:s?, s:s}", "tubelet", tub_version(), "preset", params->preset, "isa",
+                  info->isa, "device", info->device, "feature", info->feature, "model_stamp", info->model_stamp);
     out->root = json_pack("{s:i, s:o, s:o, s:o, s:o}", "format", 1, "settings", settings, "model", model, "consumers",
                           consumers_json(info, &s), "about", about);
     if (!out->root)

@@ -178,8 +178,10 @@ static tub_status describe_native(tub_description *d, const tub_native_opening *
 
 static tub_status open_native(tub_description *d, const tub_encoder_params *params, tub_error *err)
 {
-    tub_native_opening o = {.params = params};
+    tub_native_opening o = {.params = params, .describe = true};
     tub_status status = tub_native_prepare(&o, &d->info.encoder, err);
+    if (status == TUB_OK)
+        status = tub_native_hash(&o, &d->info.encoder, err);
     if (status == TUB_OK)
         status = describe_native(d, &o, err);
     tub_native_opening_finish(&o);

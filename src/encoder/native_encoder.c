@@ -245,14 +245,34 @@ static tub_status compile(const opening *o, native *n, tub_error *err)
 
 static tub_status open_model(opening *o, tub_error *err)
 {
-    TUB_TRY(tub_model_open(o->checkpoint, &o->model, err));
+    TUB_TRY(o->describe ? tub_model_survey(o->checkpoint, &o->model, err)
+                        : tub_model_open(o->checkpoint, &o->model, err));
     tub_status status = o->params->heads ? tub_model_set_heads(o->model, o->params->heads, err) : TUB_OK;
     return status == TUB_OK ? TUB_OK : tub_fail_within(err, status, "%s", o->params->model);
 }
 
+// What it was at the same stamp it is still.
+static void start_hash(opening *o, tub_encoder_info *info)
+{
+    const char *stamp = o->params->known_stamp, *hash = o->params->known_hash;
+    char text[TUB_HASH_TEXT];
+    tub_checkpoint_stamp(o->checkpoint, text);
+    snprintf(info->model_stamp, sizeof info->model_stamp, "%s", text);
+    if (hash && stamp && text[0] && !strcmp(text, stamp) && strlen(hash) == TUB_HASH_TEXT - 1)
+        memcpy(o->hash.text, hash, TUB_HASH_TEXT);
+    else
+        tub_hash_job_start(&o->hash, o->checkpoint);
+}
+
+tub_status tub_native_hash(opening *o, tub_encoder_info *info, tub_error *err)
+{
+    TUB_TRY(tub_hash_job_end(&o->hash, err));
+    snprintf(info->model_hash, sizeof info->model_hash, "%s", o->hash.text);
+    return TUB_OK;
+}
+
 tub_status tub_native_prepare(opening *o, tub_encoder_info *info, tub_error *err)
 {
-    char hash[TUB_HASH_TEXT];
     TUB_TRY(tub_choose_backend(o->params, &o->backend, &info->dtype, &o->devices, err));
     info->backend = o->backend->name;
     info->device = o->backend->device;
@@ -260,9 +280,8 @@ tub_status tub_native_prepare(opening *o, tub_encoder_info *info, tub_error *err
     if (o->backend->name_device)
         TUB_TRY(o->backend->name_device(o->devices.index[0], info->isa, sizeof info->isa, err));
     TUB_TRY(tub_checkpoint_open(o->params->model, &o->checkpoint, err));
+    start_hash(o, info);
     TUB_TRY(open_model(o, err));
-    TUB_TRY(tub_checkpoint_hash(o->checkpoint, hash, err));
-    snprintf(info->model_hash, sizeof info->model_hash, "%s", hash);
     describe_model(o, info);
     TUB_TRY(resolve_transform(o, info, err));
     describe_pixels(info, &o->input);
@@ -275,6 +294,7 @@ tub_status tub_native_prepare(opening *o, tub_encoder_info *info, tub_error *err
 
 void tub_native_opening_finish(opening *o)
 {
+    tub_hash_job_end(&o->hash, NULL);
     tub_program_free(&o->program);
     tub_model_close(&o->model);
     tub_checkpoint_close(&o->checkpoint);
@@ -293,7 +313,12 @@ tub_status tub_native_encoder_open(const tub_encoder_params *params, tub_encoder
         status = make_positions(&o, n, err);
     if (status == TUB_OK)
         status = compile(&o, n, err);
-    o.params = NULL; // the caller's
+    if (status == TUB_OK)
+        status = tub_native_hash(&o, &n->base.info, err);
+    if (status == TUB_OK)
+        status = tub_checkpoint_unchanged(o.checkpoint, err);
+    tub_hash_job_end(&o.hash, NULL); // before it moves
+    o.params = NULL;                 // the caller's
     if (n->ops && n->ops->keeps_program)
         n->opening = o;
     else

@@ -5,6 +5,7 @@
 #define TUB_NATIVE_ENCODER_H
 
 #include "backend.h"
+#include "checkpoint_hash.h"
 #include "device_list.h"
 #include "encoder_impl.h"
 #include "model.h"
@@ -12,16 +13,20 @@
 // What is there before anything is compiled.
 typedef struct tub_native_opening {
     const tub_encoder_params *params;
+    bool describe;          // nothing is to be compiled from it: the tensors' values aren't read
     const tub_backend_ops *backend;
     tub_device_list devices;        // of the backend's kind
     tub_checkpoint *checkpoint;
     tub_model *model;
     tub_program *program;
     tub_input input;
+    tub_hash_job hash;      // of the checkpoint, under way
 } tub_native_opening;
 
-// Everything but compiling. `o`: zeroed but for its params, which are checked; to be finished in every case.
+// Everything but compiling and the model's hash. `o`: zeroed but for the first two, the params are checked; to be finished in every case.
 tub_status tub_native_prepare(tub_native_opening *o, tub_encoder_info *info, tub_error *err);
+// The model's hash, which was made meanwhile. Errors: TUB_ERROR_MODEL.
+tub_status tub_native_hash(tub_native_opening *o, tub_encoder_info *info, tub_error *err);
 void tub_native_opening_finish(tub_native_opening *o);
 
 // `params`: checked. Ownership and errors: as tub_encoder_open().

@@ -60,10 +60,10 @@ static void name_other_family(const tub_architecture *a, const tub_checkpoint *c
              guess->name, a->name);
 }
 
-static tub_status bind(tub_model *m, const tub_checkpoint *c, tub_error *err)
+static tub_status bind(tub_model *m, const tub_checkpoint *c, bool values, tub_error *err)
 {
     tub_binder *b = NULL;
-    TUB_TRY(tub_binder_load(c, &m->arena, &b, err));
+    TUB_TRY(values ? tub_binder_load(c, &m->arena, &b, err) : tub_binder_survey(c, &m->arena, &b, err));
     m->architecture->bind(b, &m->config, m->weights);
     tub_status status = tub_binder_end(b, err);
     m->parameters = tub_binder_parameters(b);
@@ -89,7 +89,7 @@ static const tub_architecture *guess_without_config(const tub_checkpoint *c)
     return a && a->sizes_in_file ? a : NULL;
 }
 
-static tub_status load(tub_model *m, const tub_checkpoint *c, tub_error *err)
+static tub_status load(tub_model *m, const tub_checkpoint *c, bool values, tub_error *err)
 {
     const char *path = tub_checkpoint_path(c), *type = NULL;
     const json_t *config = tub_checkpoint_config(c);
@@ -113,22 +113,32 @@ static tub_status load(tub_model *m, const tub_checkpoint *c, tub_error *err)
     m->weights = tub_calloc(1, m->architecture->weights_bytes);
     if (!m->weights)
         return tub_fail_memory(err, "a model");
-    return bind(m, c, err);
+    return bind(m, c, values, err);
 }
 
-tub_status tub_model_open(const tub_checkpoint *c, tub_model **out, tub_error *err)
+static tub_status open_model(const tub_checkpoint *c, bool values, tub_model **out, tub_error *err)
 {
     *out = NULL;
     tub_model *m = tub_calloc(1, sizeof *m);
     if (!m)
         return tub_fail_memory(err, "a model");
     tub_arena_init(&m->arena);
-    tub_status status = load(m, c, err);
+    tub_status status = load(m, c, values, err);
     if (status == TUB_OK)
         *out = m;
     else
         tub_model_close(&m);
     return status;
+}
+
+tub_status tub_model_open(const tub_checkpoint *c, tub_model **out, tub_error *err)
+{
+    return open_model(c, true, out, err);
+}
+
+tub_status tub_model_survey(const tub_checkpoint *c, tub_model **out, tub_error *err)
+{
+    return open_model(c, false, out, err);
 }
 
 void tub_model_close(tub_model **m)

@@ -116,6 +116,8 @@ const tub_architecture *tub_architecture_guess(const tub_checkpoint *c);
 // Loads a checkpoint: family by model_type (without a config.json: by its tensors), config, tensors, transform. Errors: TUB_ERROR_MODEL (an unknown model_type
 // lists the known ones; a tensor missing, unexpected or of another shape by name).
 tub_status tub_model_open(const tub_checkpoint *c, tub_model **out, tub_error *err);
+// Likewise, but without the values of its tensors: to be described, not to be run.
+tub_status tub_model_survey(const tub_checkpoint *c, tub_model **out, tub_error *err);
 void tub_model_close(tub_model **m);        // accepts NULL
 
 // Where the checkpoint doesn't tell the number of heads. Errors: TUB_ERROR_MODEL (it does, or that many don't divide).

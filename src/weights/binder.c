@@ -20,7 +20,7 @@ struct tub_binder {
     size_t ignored_count;
     tub_tensor *created; // CREATE
     size_t created_count, created_capacity;
-    bool measuring;
+    bool measuring, surveying;
     void **zeros; // of measuring, each larger than the one before
     size_t zeros_count, zeros_capacity, zeros_bytes;
     tub_status status;
@@ -47,6 +47,13 @@ static tub_status open_binder(const tub_checkpoint *c, uint64_t seed, tub_arena 
 tub_status tub_binder_load(const tub_checkpoint *c, tub_arena *arena, tub_binder **out, tub_error *err)
 {
     return open_binder(c, 0, arena, out, err);
+}
+
+tub_status tub_binder_survey(const tub_checkpoint *c, tub_arena *arena, tub_binder **out, tub_error *err)
+{
+    TUB_TRY(open_binder(c, 0, arena, out, err));
+    (*out)->surveying = true;
+    return TUB_OK;
 }
 
 tub_status tub_binder_create(uint64_t seed, tub_arena *arena, tub_binder **out, tub_error *err)
@@ -168,6 +175,18 @@ static bool check_found(tub_binder *b, const tub_tensor *found, int rank, const 
     return true;
 }
 
+// Memory that nobody writes to stays the system's.
+static tub_tensor zeros_like(tub_binder *b, const tub_tensor *found)
+{
+    tub_tensor t = *found;
+    t.name = tub_arena_strdup(b->arena, found->name);
+    t.data = tub_arena_alloc(b->arena, (size_t)tub_tensor_count(found), tub_dtype_bytes(found->dtype));
+    if (t.name && t.data)
+        return t;
+    out_of_memory(b);
+    return tub_no_tensor();
+}
+
 static tub_tensor load(tub_binder *b, const char *name, int rank, const int64_t *dims)
 {
     tub_tensor t = {0};
@@ -180,6 +199,8 @@ static tub_tensor load(tub_binder *b, const char *name, int rank, const int64_t 
     tub_checkpoint_tensor(b->checkpoint, (size_t)i, &t);
     if (!check_found(b, &t, rank, dims))
         return tub_no_tensor();
+    if (b->surveying)
+        return zeros_like(b, &t);
     tub_error error;
     tub_status status = tub_checkpoint_read(b->checkpoint, (size_t)i, b->arena, &t, &error);
     if (status == TUB_OK)
@@ -335,7 +356,7 @@ tub_tensor tub_bind_stack(tub_binder *b, const tub_tensor *parts, const int64_t 
     size_t item = tub_dtype_bytes(t.dtype), row = item * (size_t)(tub_tensor_count(&t) / (t.dims[0] ? t.dims[0] : 1));
     char *to = tub_bind_alloc(b, (size_t)t.dims[0], row);
     t.data = to;
-    for (int i = 0; to && i < count; i++) {
+    for (int i = 0; to && !b->surveying && i < count; i++) {
         size_t values = parts[i].data ? (size_t)tub_tensor_count(&parts[i]) : 0;
         // Arena memory is zero already: a part that isn't there is only skipped.
         if (parts[i].data && parts[i].dtype == t.dtype)

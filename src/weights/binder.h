@@ -23,6 +23,8 @@ typedef enum tub_fill {
 
 // `arena` receives the tensors and must outlive the model.
 tub_status tub_binder_load(const tub_checkpoint *c, tub_arena *arena, tub_binder **out, tub_error *err);
+// LOAD without values: names, types and shapes are checked, tensors are zeros. For describing what can't be run.
+tub_status tub_binder_survey(const tub_checkpoint *c, tub_arena *arena, tub_binder **out, tub_error *err);
 tub_status tub_binder_create(uint64_t seed, tub_arena *arena, tub_binder **out, tub_error *err);
 // CREATE without values: tensors are zeros that share their memory and die with the binder. For counting.
 tub_status tub_binder_measure(tub_arena *arena, tub_binder **out, tub_error *err);

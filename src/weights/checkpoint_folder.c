@@ -1,7 +1,6 @@
 #include "checkpoint_folder.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -213,48 +212,21 @@ long tub_checkpoint_find(const tub_checkpoint *c, const char *name)
 tub_status tub_checkpoint_read(const tub_checkpoint *c, size_t i, tub_arena *arena, tub_tensor *out, tub_error *err)
 {
     const tub_tensor_source *it = &c->items[i];
-    const char *name = tub_arena_strdup(arena, it->entry->name);
-    void *data = tub_arena_alloc(arena, (size_t)it->entry->bytes, 1);
-    if (!name || !data)
-        return tub_fail_memory(err, "a tensor");
-    TUB_TRY(tub_tensor_file_values(it->file, it->entry, data, err));
     *out = it->entry->tensor;
-    out->name = name;
+    out->name = tub_arena_strdup(arena, it->entry->name);
+    out->data = tub_tensor_file_in_place(it->file, it->entry);
+    if (out->name && out->data && tub_arena_keep(arena, tub_file_map_hold(it->file->map), tub_file_map_release))
+        return TUB_OK;
+    void *data = tub_arena_alloc(arena, (size_t)it->entry->bytes, 1);
     out->data = data;
+    if (!out->name || !data)
+        return tub_fail_memory(err, "a tensor");
+    return tub_tensor_file_values(it->file, it->entry, data, err);
+}
+
+tub_status tub_checkpoint_unchanged(const tub_checkpoint *c, tub_error *err)
+{
+    for (size_t i = 0; i < c->file_count; i++)
+        TUB_TRY(tub_tensor_file_unchanged(&c->files[i], err));
     return TUB_OK;
-}
-
-static tub_status hash_file(tub_hash *hash, const char *path, tub_error *err)
-{
-    enum { CHUNK = 1 << 20 };
-    int fd = open(path, O_RDONLY | O_CLOEXEC);
-    char *chunk = tub_alloc_aligned(CHUNK, 1);
-    ssize_t got = fd >= 0 && chunk ? 1 : -1;
-    while (got > 0) {
-        do
-            got = read(fd, chunk, CHUNK);
-        while (got < 0 && errno == EINTR);
-        if (got > 0)
-            tub_hash_update(hash, chunk, (size_t)got);
-    }
-    tub_status status =
-        got < 0 ? tub_fail(err, TUB_ERROR_MODEL, "%s: can't be read: %s", path, strerror(errno)) : TUB_OK;
-    tub_free(chunk);
-    if (fd >= 0)
-        close(fd);
-    return status;
-}
-
-tub_status tub_checkpoint_hash(const tub_checkpoint *c, char out[TUB_HASH_TEXT], tub_error *err)
-{
-    tub_hash *hash = tub_hash_create();
-    tub_status status = hash ? TUB_OK : tub_fail_memory(err, "a checksum");
-    if (status == TUB_OK && c->config_path)
-        status = hash_file(hash, c->config_path, err);
-    for (size_t i = 0; i < c->file_count && status == TUB_OK; i++)
-        status = hash_file(hash, c->files[i].path, err);
-    if (status == TUB_OK)
-        tub_hash_text(hash, out);
-    tub_hash_destroy(&hash);
-    return status;
 }

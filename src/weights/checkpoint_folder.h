@@ -15,7 +15,6 @@
 
 #include <stdbool.h>
 
-#include "hash.h"
 #include "json.h"
 #include "memory.h"
 #include "program.h"
@@ -25,7 +24,7 @@ typedef struct tub_checkpoint tub_checkpoint;
 // Errors: TUB_ERROR_MODEL naming the file and what is wrong with it (no such folder, no config.json, truncated
 // weights, ...). Ownership: *out is the caller's.
 tub_status tub_checkpoint_open(const char *name, tub_checkpoint **out, tub_error *err);
-void tub_checkpoint_close(tub_checkpoint **c);      // accepts NULL; tensors read into arenas stay
+void tub_checkpoint_close(tub_checkpoint **c);      // accepts NULL; tensors that were read stay
 
 // The folder or the file.
 const char *tub_checkpoint_path(const tub_checkpoint *c);
@@ -41,9 +40,10 @@ size_t tub_checkpoint_count(const tub_checkpoint *c);
 void tub_checkpoint_tensor(const tub_checkpoint *c, size_t i, tub_tensor *out);
 // Index by name, or -1.
 long tub_checkpoint_find(const tub_checkpoint *c, const char *name);
-// Reads the i-th tensor into the arena. Errors: TUB_ERROR_MODEL, TUB_ERROR_MEMORY.
+// The i-th tensor, its values for as long as the arena lives: where they lie in the file, or read into the arena.
+// Errors: TUB_ERROR_MODEL, TUB_ERROR_MEMORY.
 tub_status tub_checkpoint_read(const tub_checkpoint *c, size_t i, tub_arena *arena, tub_tensor *out, tub_error *err);
-// XXH3-128 over config.json, if there is one, and every weight file, in name order. Reads the files once.
-tub_status tub_checkpoint_hash(const tub_checkpoint *c, char out[TUB_HASH_TEXT], tub_error *err);
+// Whether the weight files are as they were at open: to be asked when their values were used. Errors: TUB_ERROR_MODEL.
+tub_status tub_checkpoint_unchanged(const tub_checkpoint *c, tub_error *err);
 
 #endif

@@ -7,7 +7,13 @@
 #include <unistd.h>
 
 #include "fail.h"
+#include "half.h"
 #include "memory.h"
+
+static int64_t nanoseconds(struct timespec t)
+{
+    return (int64_t)t.tv_sec * 1000000000 + t.tv_nsec;
+}
 
 tub_status tub_tensor_file_open(const char *path, tub_tensor_file *out, tub_error *err)
 {
@@ -22,7 +28,17 @@ tub_status tub_tensor_file_open(const char *path, tub_tensor_file *out, tub_erro
     if (!S_ISREG(info.st_mode))
         return tub_fail(err, TUB_ERROR_MODEL, "%s: isn't a file", path);
     out->file_bytes = info.st_size;
+    out->changed = nanoseconds(info.st_mtim);
+    out->map = tub_file_map_open(out->fd, out->file_bytes);
     return TUB_OK;
+}
+
+tub_status tub_tensor_file_unchanged(const tub_tensor_file *f, tub_error *err)
+{
+    struct stat info;
+    if (fstat(f->fd, &info) == 0 && info.st_size == f->file_bytes && nanoseconds(info.st_mtim) == f->changed)
+        return TUB_OK;
+    return tub_fail(err, TUB_ERROR_MODEL, "%s: was written to while it was read: try again when it is whole", f->path);
 }
 
 void tub_tensor_file_finish(tub_tensor_file *f)
@@ -31,6 +47,7 @@ void tub_tensor_file_finish(tub_tensor_file *f)
         tub_free(f->entries[i].name);
     tub_free(f->entries);
     tub_free(f->path);
+    tub_file_map_release(f->map);
     if (f->fd >= 0)
         close(f->fd);
     *f = (tub_tensor_file){.fd = -1};
@@ -92,4 +109,12 @@ tub_status tub_tensor_file_values(const tub_tensor_file *f, const tub_tensor_ent
     if (e->strided && e->bytes)
         return read_strided(f, e, out, err);
     return tub_tensor_file_read(f, out, e->bytes, e->offset, err);
+}
+
+const void *tub_tensor_file_in_place(const tub_tensor_file *f, const tub_tensor_entry *e)
+{
+    const size_t width = tub_dtype_bytes(e->tensor.dtype);
+    if (!f->map || e->strided || !width || e->offset % (int64_t)width)
+        return NULL;
+    return (const char *)tub_file_map_data(f->map) + e->offset;
 }

@@ -6,6 +6,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "file_map.h"
 #include "program.h"
 
 typedef struct tub_tensor_entry {
@@ -25,6 +26,8 @@ typedef struct tub_tensor_file {
     tub_tensor_entry *entries;
     size_t count;
     int64_t file_bytes;
+    int64_t changed;        // when it was last written to, in nanoseconds since 1970
+    tub_file_map *map;      // NULL: its values are read
 } tub_tensor_file;
 
 // Opens a regular file (nothing that could block) and takes its size. Errors: TUB_ERROR_MODEL. To be finished in
@@ -37,5 +40,11 @@ tub_status tub_tensor_file_read(const tub_tensor_file *f, void *out, int64_t byt
 
 // One tensor's values, row-major: `entry->bytes` bytes. Errors: TUB_ERROR_MODEL, TUB_ERROR_MEMORY.
 tub_status tub_tensor_file_values(const tub_tensor_file *f, const tub_tensor_entry *entry, void *out, tub_error *err);
+
+// A tensor's values where they lie in the file, for as long as f->map lives; NULL: they are to be read.
+const void *tub_tensor_file_in_place(const tub_tensor_file *f, const tub_tensor_entry *entry);
+
+// Whether the file is still as it was when it was opened. Errors: TUB_ERROR_MODEL.
+tub_status tub_tensor_file_unchanged(const tub_tensor_file *f, tub_error *err);
 
 #endif

@@ -4,6 +4,7 @@
 #include <setjmp.h>
 #include <stdint.h>
 #include <cmocka.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -255,6 +256,71 @@ static void test_resume(void **state)
     expect(7, 1, 0, 0, 0);
 }
 
+static tub_status settle(int stride, const char *stamp)
+{
+    tub_encoder *encoder = toy_encoder(0);
+    tub_run_params params = {.size = sizeof params};
+    tub_dataset *d = NULL;
+    params.extractor.sampling.stride = stride;
+    snprintf(encoder->info.model_stamp, sizeof encoder->info.model_stamp, "%s", stamp);
+    totals = (tub_run_totals){0};
+    assert_int_equal(open_set(&d), TUB_OK);
+    tub_status status = tub_dataset_settle(d, &encoder->info, &params, &totals, &err);
+    tub_dataset_close(&d);
+    tub_encoder_close(&encoder);
+    return status;
+}
+
+// Where nothing is to do no encoder is needed, and other settings are refused all the same.
+static void test_settled(void **state)
+{
+    (void)state;
+    tub_dataset *d;
+    const char *stamp, *hash;
+    make_videos(3);
+    assert_int_equal(settle(2, ""), TUB_ERROR_ARGUMENT);
+    assert_non_null(strstr(err.text, "v00.mp4: is to do yet"));
+    assert_int_equal(run(), TUB_OK);
+    assert_int_equal(open_set(&d), TUB_OK);
+    assert_false(tub_dataset_known_model(d, &stamp, &hash));
+    tub_dataset_close(&d);
+    assert_int_equal(settle(2, "5555"), TUB_OK);
+    expect(3, 0, 0, 0, 0);
+    assert_int_equal(settle(16, "6666"), TUB_ERROR_ARGUMENT);
+    assert_non_null(strstr(err.text, "stride: 2 there, 16 asked"));
+    assert_int_equal(open_set(&d), TUB_OK);
+    assert_true(tub_dataset_known_model(d, &stamp, &hash));
+    assert_string_equal(stamp, "5555");
+    assert_string_equal(hash, "0123456789abcdef0123456789abcdef");
+    tub_dataset_close(&d);
+}
+
+static void overwrite(const char *name, long at, char byte)
+{
+    FILE *file = fopen(toy_path(out, name), "r+b");
+    assert_non_null(file);
+    assert_int_equal(fseek(file, at, SEEK_SET), 0);
+    fputc(byte, file);
+    fclose(file);
+}
+
+// A file as old as its line tells isn't opened; one that was written to is, and counts if its header is right.
+static void test_touched(void **state)
+{
+    (void)state;
+    make_videos(4);
+    assert_int_equal(run(), TUB_OK);
+    const struct timespec other[2] = {{.tv_sec = 1000000000}, {.tv_sec = 1000000000}};
+    assert_int_equal(utimensat(AT_FDCWD, toy_path(out, "v00.npy"), other, 0), 0);
+    assert_int_equal(run(), TUB_OK);
+    expect(4, 0, 0, 0, 0);
+    overwrite("v01.npy", 0, 'X');
+    assert_int_equal(truncate(toy_path(out, "v02.npy"), 130), 0);
+    unlink(toy_path(out, "v03.npy"));
+    assert_int_equal(run(), TUB_OK);
+    expect(1, 3, 0, 0, 0);
+}
+
 static void test_mixing_refused(void **state)
 {
     (void)state;
@@ -475,7 +541,7 @@ int main(void)
 {
 #define TEST(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
     const struct CMUnitTest tests[] = {
-        TEST(test_written), TEST(test_resume), TEST(test_mixing_refused), TEST(test_failures), TEST(test_shards),
+        TEST(test_written), TEST(test_resume), TEST(test_settled), TEST(test_touched), TEST(test_mixing_refused), TEST(test_failures), TEST(test_shards),
         TEST(test_annotations), TEST(test_stopped), TEST(test_ticks), TEST(test_dry_run), TEST(test_bad_output),
         TEST(test_names),
     };

@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "binder.h"
+#include "hash.h"
 #include "half.h"
 #include "safetensors.h"
 #include "temp_folder.h"

@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "checkpoint_folder.h"
+#include "checkpoint_hash.h"
 #include "safetensors.h"
 #include "temp_folder.h"
 
@@ -189,6 +190,55 @@ static void hashes_config_and_weights(void **state)
     }
 }
 
+static void stamp_of_folder(char out[TUB_HASH_TEXT])
+{
+    tub_checkpoint *c = NULL;
+    assert_int_equal(tub_checkpoint_open(folder, &c, NULL), TUB_OK);
+    tub_checkpoint_stamp(c, out);
+    tub_checkpoint_close(&c);
+}
+
+// What was written to within two seconds has no stamp: another change could leave its times as they are.
+static void stamps_files_that_rest(void **state)
+{
+    (void)state;
+    char first[TUB_HASH_TEXT], again[TUB_HASH_TEXT];
+    write_text("config.json", "{}");
+    write_tensors("model.safetensors", "a", "b");
+    stamp_of_folder(first);
+    assert_string_equal(first, "");
+    usleep(2100000);
+    stamp_of_folder(first);
+    stamp_of_folder(again);
+    assert_int_equal(strlen(first), 32);
+    assert_string_equal(first, again);
+    write_tensors("model.safetensors", "a", "b");
+    stamp_of_folder(again);
+    assert_string_equal(again, "");
+    usleep(2100000);
+    stamp_of_folder(again);
+    assert_int_equal(strlen(again), 32);
+    assert_string_not_equal(first, again);
+}
+
+static void notices_a_change_while_open(void **state)
+{
+    (void)state;
+    tub_checkpoint *c = NULL;
+    tub_error err;
+    write_text("config.json", "{}");
+    write_tensors("model.safetensors", "a", "b");
+    assert_int_equal(tub_checkpoint_open(folder, &c, NULL), TUB_OK);
+    assert_int_equal(tub_checkpoint_unchanged(c, &err), TUB_OK);
+    FILE *file = fopen(test_path(folder, "model.safetensors"), "a");
+    assert_non_null(file);
+    fputc('x', file);
+    fclose(file);
+    assert_int_equal(tub_checkpoint_unchanged(c, &err), TUB_ERROR_MODEL);
+    assert_non_null(strstr(err.text, "model.safetensors"));
+    tub_checkpoint_close(&c);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, make_folder, remove_folder)
 
 int main(void)
@@ -197,6 +247,7 @@ int main(void)
         TEST(names_what_is_wrong_with_a_folder), TEST(reads_tensors_by_name),
         TEST(prefers_the_right_preprocessor),    TEST(opens_shards),
         TEST(keeps_shards_inside_the_folder),    TEST(hashes_config_and_weights),
+        TEST(stamps_files_that_rest),            TEST(notices_a_change_while_open),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

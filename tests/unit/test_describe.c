@@ -141,6 +141,33 @@ static void sizes_without_checkpoints(void **state)
     tub_description_close(&d);
 }
 
+// A hash is believed where the stamp is the one that comes with it, and made where it isn't.
+static void known_hash(void **state)
+{
+    (void)state;
+    static const char known[] = "00112233445566778899aabbccddeeff";
+    tub_encoder_params params = params_of("");
+    params.model = TEST_DATA "/data/golden/videomae_finetuned";
+    tub_description *d = describe(&params);
+    tub_encoder_info is = tub_description_get_info(d)->encoder;
+    tub_description_close(&d);
+    assert_int_equal(strlen(is.model_stamp), 32);
+    assert_string_not_equal(is.model_hash, known);
+    params.known_stamp = is.model_stamp;
+    params.known_hash = known;
+    d = describe(&params);
+    assert_string_equal(tub_description_get_info(d)->encoder.model_hash, known);
+    tub_description_close(&d);
+    tub_encoder *e = NULL;
+    assert_int_equal(tub_encoder_open(&params, &e, NULL), TUB_OK);
+    assert_string_equal(tub_encoder_get_info(e)->model_hash, known);
+    tub_encoder_close(&e);
+    params.known_stamp = known;
+    d = describe(&params);
+    assert_string_equal(tub_description_get_info(d)->encoder.model_hash, is.model_hash);
+    tub_description_close(&d);
+}
+
 static void refusals(void **state)
 {
     (void)state;
@@ -166,6 +193,7 @@ int main(void)
         cmocka_unit_test(as_the_encoder),
         cmocka_unit_test(counts),
         cmocka_unit_test(sizes_without_checkpoints),
+        cmocka_unit_test(known_hash),
         cmocka_unit_test(refusals),
     };
     return cmocka_run_group_tests(tests, make_folder, remove_folder);

@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "checkpoint_folder.h"
+#include "checkpoint_hash.h"
 #include "safetensors.h"
 #include "temp_folder.h"
 

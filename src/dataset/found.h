@@ -1,0 +1,27 @@
+// What an output folder holds of earlier runs. It is read by a thread of its own, while the videos are listed.
+#ifndef TUB_FOUND_H
+#define TUB_FOUND_H
+
+#include <pthread.h>
+
+#include "out_listing.h"
+#include "records.h"
+
+typedef struct tub_found {
+    tub_out_listing listing;
+    tub_records manifests, failures;
+    // until the end
+    const char *folder;
+    pthread_t thread;
+    bool running;
+    tub_status status;
+    tub_error error;
+} tub_found;    // all zero: nothing was looked for
+
+// `found` stays where it is, `folder` as it is, until the end. No folder, nothing in it.
+void tub_found_start(tub_found *found, const char *folder);
+// Waits; once. Errors: TUB_ERROR_OUTPUT (a file can't be read), TUB_ERROR_MEMORY.
+tub_status tub_found_end(tub_found *found, tub_error *err);
+void tub_found_finish(tub_found *found);
+
+#endif
