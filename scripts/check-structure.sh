@@ -3,7 +3,7 @@
 #
 #   names      file names are unique in the tree (includes are by bare name)
 #   rooms      a room includes only what it may; the command only <tubelet/...>; the table below agrees with CMake
-#   libraries  libav in src/media only, oneDNN and OpenMP in src/backends/onednn only
+#   libraries  libav in src/media only, oneDNN and OpenMP in src/backends/onednn only, CUDA in src/backends/cuda/plugin only
 #   silence    the library never prints, exits, aborts or changes process state
 #   sizes      no file above 1000 lines, no function above 150
 set -eu
@@ -109,6 +109,8 @@ check_libraries() {
     for file in $(sources include src cli); do
         case $file in src/media/*) ;; *)
             grep -Hn '#[[:space:]]*include.*lib\(av\|sw\)[a-z]*/' "$file" || : ;; esac
+        case $file in src/backends/cuda/plugin/*) ;; *)
+            grep -Hn '#[[:space:]]*include.*\(cuda_runtime\|cublas\|cudnn\)[a-zA-Z_]*\.h' "$file" || : ;; esac
         case $file in src/backends/onednn/*) ;; *)
             grep -Hn '#[[:space:]]*include.*\(dnnl\|omp\.h\)' "$file" || : ;; esac
     done | say "library in the wrong room"

@@ -1,0 +1,369 @@
+// The device table on the CUDA runtime.
+#include "gpu_device.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct tub_gpu_graph {
+    cudaGraphExec_t executable;
+};
+
+tub_status tub_plugin_fail(tub_error *err, tub_status status, const char *format, ...)
+{
+    if (!err)
+        return status;
+    va_list arguments;
+    va_start(arguments, format);
+    vsnprintf(err->text, sizeof err->text, format, arguments);
+    va_end(arguments);
+    err->status = status;
+    return status;
+}
+
+tub_status tub_cuda_failed(tub_error *err, cudaError_t code, const char *what)
+{
+    if (code == cudaSuccess)
+        return TUB_OK;
+    (void)cudaGetLastError(); // an error that isn't sticky is forgotten
+    if (code == cudaErrorMemoryAllocation || code == cudaErrorLaunchOutOfResources)
+        return tub_plugin_fail(err, TUB_ERROR_MEMORY, "%s: the GPU has no memory left", what);
+    return tub_plugin_fail(err, TUB_ERROR_DEVICE, "%s: CUDA: %s (%s)", what, cudaGetErrorString(code),
+                           cudaGetErrorName(code));
+}
+
+#define TRY(call, what)                                                                                                \
+    do {                                                                                                               \
+        const tub_status try_ = tub_cuda_failed(err, (call), what);                                                    \
+        if (try_ != TUB_OK)                                                                                            \
+            return try_;                                                                                               \
+    } while (0)
+
+// ---- the machine ----
+
+static tub_status cuda_count(int *out, tub_error *err)
+{
+    *out = 0;
+    const cudaError_t code = cudaGetDeviceCount(out);
+    (void)cudaGetLastError();
+    if (code == cudaSuccess && *out > 0)
+        return TUB_OK;
+    int driver = 0;
+    if (code == cudaErrorInsufficientDriver && cudaDriverGetVersion(&driver) == cudaSuccess && driver > 0)
+        return tub_plugin_fail(
+            err, TUB_ERROR_DEVICE,
+            "CUDA: the driver is too old: it knows CUDA %d.%d, but %d.%d is needed: update it, or use "
+            "--device cpu",
+            driver / 1000, driver % 1000 / 10, CUDART_VERSION / 1000, CUDART_VERSION % 1000 / 10);
+    if (code == cudaErrorInsufficientDriver)
+        return tub_plugin_fail(err, TUB_ERROR_DEVICE, "CUDA: no driver: install NVIDIA's, or use --device cpu");
+    if (code == cudaErrorNoDevice || code == cudaSuccess)
+        return tub_plugin_fail(err, TUB_ERROR_DEVICE,
+                               "CUDA: no GPU is visible (CUDA_VISIBLE_DEVICES hides some): use --device cpu");
+    return tub_plugin_fail(err, TUB_ERROR_DEVICE, "CUDA: %s (%s): see what nvidia-smi says, or use --device cpu",
+                           cudaGetErrorString(code), cudaGetErrorName(code));
+}
+
+// The names of a file: letters, digits, dots and dashes.
+static void write_key(char *out, size_t bytes, const struct cudaDeviceProp *p, size_t cublaslt)
+{
+    snprintf(out, bytes, "%.30s-sm%d%d-%d-%zu", p->name, p->major, p->minor, p->multiProcessorCount, cublaslt);
+    for (char *c = out; *c; c++)
+        if (!strchr("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.-", *c))
+            *c = '-';
+}
+
+static size_t write_libraries(char *out, size_t bytes)
+{
+    int driver = 0;
+    tub_cublaslt lt = {0};
+    tub_cudnn dnn = {0};
+    tub_error why = {0};
+    size_t version = 0;
+    (void)cudaDriverGetVersion(&driver);
+    int used = snprintf(out, bytes, "driver for CUDA %d.%d", driver / 1000, driver % 1000 / 10);
+    if (tub_cublaslt_load(&lt, NULL) == TUB_OK) {
+        version = lt.cublasLtGetVersion();
+        used += snprintf(out + used, bytes - (size_t)used, ", cuBLASLt %zu", version);
+    } else {
+        used += snprintf(out + used, bytes - (size_t)used, ", no cuBLASLt");
+    }
+    if (tub_cudnn_load(&dnn, &why) == TUB_OK)
+        snprintf(out + used, bytes - (size_t)used, ", cuDNN %zu", dnn.cudnnGetVersion());
+    else
+        snprintf(out + used, bytes - (size_t)used, ", no cuDNN: %.80s", why.text);
+    return version;
+}
+
+static tub_status cuda_describe(int index, tub_gpu_facts *out, tub_error *err)
+{
+    struct cudaDeviceProp p;
+    int count = 0;
+    const tub_status status = cuda_count(&count, err);
+    if (status != TUB_OK)
+        return status;
+    if (index < 0 || index >= count)
+        return tub_plugin_fail(err, TUB_ERROR_DEVICE, "CUDA: device %d: there are %d, the first is 0", index, count);
+    TRY(cudaGetDeviceProperties(&p, index), "the GPU's properties");
+    memset(out, 0, sizeof *out);
+    snprintf(out->name, sizeof out->name, "%.90s", p.name);
+    write_key(out->key, sizeof out->key, &p, write_libraries(out->libraries, sizeof out->libraries));
+    out->major = p.major;
+    out->minor = p.minor;
+    out->processors = p.multiProcessorCount;
+    out->memory = p.totalGlobalMem;
+    return TUB_OK;
+}
+
+// ---- the device ----
+
+static tub_status use(const tub_gpu *gpu, tub_error *err)
+{
+    return tub_cuda_failed(err, cudaSetDevice(gpu->index), "the GPU");
+}
+
+#define USE(gpu)                                                                                                       \
+    do {                                                                                                               \
+        const tub_status use_ = use((gpu), err);                                                                       \
+        if (use_ != TUB_OK)                                                                                            \
+            return use_;                                                                                               \
+    } while (0)
+
+static void cuda_close(tub_gpu **gpu)
+{
+    if (!*gpu)
+        return;
+    tub_gpu *g = *gpu;
+    (void)cudaSetDevice(g->index);
+    if (g->attention)
+        g->cudnn.cudnnDestroy(g->attention);
+    if (g->products)
+        g->cublaslt.cublasLtDestroy(g->products);
+    for (int i = 0; i < TUB_GPU_EVENTS; i++)
+        if (g->events[i])
+            (void)cudaEventDestroy(g->events[i]);
+    for (int i = 0; i < 2; i++)
+        if (g->streams[i])
+            (void)cudaStreamDestroy(g->streams[i]);
+    free(g);
+    *gpu = NULL;
+}
+
+static void open_cudnn(tub_gpu *g)
+{
+    tub_error why = {0};
+    tub_status status = tub_cudnn_load(&g->cudnn, &why);
+    if (status == TUB_OK && g->cudnn.cudnnCreate(&g->attention) != CUDNN_STATUS_SUCCESS) {
+        g->attention = NULL;
+        status = tub_plugin_fail(&why, TUB_ERROR_DEVICE, "cuDNN can't be started on this GPU");
+    }
+    if (status == TUB_OK &&
+        g->cudnn.cudnnSetStream(g->attention, g->streams[TUB_GPU_COMPUTE]) != CUDNN_STATUS_SUCCESS) {
+        g->cudnn.cudnnDestroy(g->attention);
+        g->attention = NULL;
+        status = tub_plugin_fail(&why, TUB_ERROR_DEVICE, "cuDNN refuses the stream");
+    }
+    if (status != TUB_OK)
+        snprintf(g->cudnn_reason, sizeof g->cudnn_reason, "%.*s", (int)sizeof g->cudnn_reason - 1, why.text);
+}
+
+static tub_status start(tub_gpu *g, tub_error *err)
+{
+    USE(g);
+    for (int i = 0; i < 2; i++)
+        TRY(cudaStreamCreateWithFlags(&g->streams[i], cudaStreamNonBlocking), "a stream");
+    for (int i = 0; i < TUB_GPU_EVENTS; i++)
+        TRY(cudaEventCreateWithFlags(&g->events[i], cudaEventBlockingSync), "an event");
+    const tub_status status = tub_cublaslt_load(&g->cublaslt, err);
+    if (status != TUB_OK)
+        return status;
+    if (g->cublaslt.cublasLtCreate(&g->products) != CUBLAS_STATUS_SUCCESS) {
+        g->products = NULL;
+        return tub_plugin_fail(err, TUB_ERROR_DEVICE,
+                               "CUDA: cuBLASLt can't be started: it may be older than the driver");
+    }
+    open_cudnn(g);
+    return TUB_OK;
+}
+
+static tub_status cuda_open(int index, tub_gpu **out, tub_error *err)
+{
+    *out = calloc(1, sizeof **out);
+    if (!*out)
+        return tub_plugin_fail(err, TUB_ERROR_MEMORY, "out of memory for a GPU's description");
+    (*out)->index = index;
+    const tub_status status = start(*out, err);
+    if (status != TUB_OK)
+        cuda_close(out);
+    return status;
+}
+
+// ---- memory ----
+
+static tub_status cuda_memory_free(tub_gpu *gpu, size_t *out, tub_error *err)
+{
+    size_t whole = 0;
+    USE(gpu);
+    return tub_cuda_failed(err, cudaMemGetInfo(out, &whole), "the GPU's memory");
+}
+
+static tub_status cuda_allocate(tub_gpu *gpu, size_t bytes, void **out, tub_error *err)
+{
+    USE(gpu);
+    const tub_status status = tub_cuda_failed(err, cudaMalloc(out, bytes ? bytes : 1), "GPU memory");
+    if (status == TUB_ERROR_MEMORY)
+        return tub_plugin_fail(err, status, "the GPU has no %.0f MiB left", (double)bytes / (1 << 20));
+    return status;
+}
+
+static void cuda_release(tub_gpu *gpu, void *memory)
+{
+    if (memory && use(gpu, NULL) == TUB_OK)
+        (void)cudaFree(memory);
+}
+
+static tub_status cuda_allocate_host(tub_gpu *gpu, size_t bytes, void **out, tub_error *err)
+{
+    USE(gpu);
+    return tub_cuda_failed(err, cudaHostAlloc(out, bytes ? bytes : 1, cudaHostAllocPortable), "pinned memory");
+}
+
+static void cuda_release_host(tub_gpu *gpu, void *memory)
+{
+    if (memory && use(gpu, NULL) == TUB_OK)
+        (void)cudaFreeHost(memory);
+}
+
+// ---- work ----
+
+static tub_status cuda_upload(tub_gpu *gpu, tub_gpu_stream stream, void *to, const void *host, size_t bytes,
+                              tub_error *err)
+{
+    USE(gpu);
+    return tub_cuda_failed(err, cudaMemcpyAsync(to, host, bytes, cudaMemcpyHostToDevice, gpu->streams[stream]),
+                           "an upload");
+}
+
+static tub_status cuda_download(tub_gpu *gpu, tub_gpu_stream stream, void *host, const void *from, size_t bytes,
+                                tub_error *err)
+{
+    USE(gpu);
+    return tub_cuda_failed(err, cudaMemcpyAsync(host, from, bytes, cudaMemcpyDeviceToHost, gpu->streams[stream]),
+                           "a download");
+}
+
+tub_status tub_cuda_launch(tub_gpu *gpu, const tub_gpu_task *task, tub_error *err)
+{
+    USE(gpu);
+    return tub_cuda_failed(err, tub_cuda_launch_task(task, gpu->streams[TUB_GPU_COMPUTE]), "a kernel");
+}
+
+static tub_status cuda_record(tub_gpu *gpu, int event, tub_gpu_stream stream, tub_error *err)
+{
+    USE(gpu);
+    return tub_cuda_failed(err, cudaEventRecord(gpu->events[event], gpu->streams[stream]), "an event");
+}
+
+static tub_status cuda_wait(tub_gpu *gpu, tub_gpu_stream stream, int event, tub_error *err)
+{
+    USE(gpu);
+    return tub_cuda_failed(err, cudaStreamWaitEvent(gpu->streams[stream], gpu->events[event], 0), "waiting");
+}
+
+static tub_status cuda_settle(tub_gpu *gpu, int event, tub_error *err)
+{
+    USE(gpu);
+    return tub_cuda_failed(err, cudaEventSynchronize(gpu->events[event]), "the GPU's work");
+}
+
+static tub_status cuda_elapsed(tub_gpu *gpu, int from, int to, double *milliseconds, tub_error *err)
+{
+    float time = 0;
+    USE(gpu);
+    TRY(cudaEventElapsedTime(&time, gpu->events[from], gpu->events[to]), "a measurement");
+    *milliseconds = (double)time;
+    return TUB_OK;
+}
+
+// ---- graphs ----
+
+static tub_status cuda_capture(tub_gpu *gpu, tub_error *err)
+{
+    USE(gpu);
+    // Thread-local: other threads may allocate meanwhile, for other devices.
+    return tub_cuda_failed(err, cudaStreamBeginCapture(gpu->streams[TUB_GPU_COMPUTE], cudaStreamCaptureModeThreadLocal),
+                           "recording");
+}
+
+static tub_status cuda_captured(tub_gpu *gpu, tub_gpu_graph **out, tub_error *err)
+{
+    cudaGraph_t graph = NULL;
+    *out = NULL;
+    USE(gpu);
+    TRY(cudaStreamEndCapture(gpu->streams[TUB_GPU_COMPUTE], &graph), "recording");
+    tub_gpu_graph *g = calloc(1, sizeof *g);
+    if (!g) {
+        (void)cudaGraphDestroy(graph);
+        return tub_plugin_fail(err, TUB_ERROR_MEMORY, "out of memory for a graph");
+    }
+    const cudaError_t code = cudaGraphInstantiate(&g->executable, graph, 0);
+    (void)cudaGraphDestroy(graph);
+    if (code != cudaSuccess) {
+        free(g);
+        return tub_cuda_failed(err, code, "a graph");
+    }
+    *out = g;
+    return TUB_OK;
+}
+
+static tub_status cuda_replay(tub_gpu *gpu, tub_gpu_graph *graph, tub_error *err)
+{
+    USE(gpu);
+    return tub_cuda_failed(err, cudaGraphLaunch(graph->executable, gpu->streams[TUB_GPU_COMPUTE]), "a graph");
+}
+
+static void cuda_forget(tub_gpu *gpu, tub_gpu_graph *graph)
+{
+    if (!graph)
+        return;
+    if (use(gpu, NULL) == TUB_OK)
+        (void)cudaGraphExecDestroy(graph->executable);
+    free(graph);
+}
+
+static const tub_gpu_ops table = {
+    .version = TUB_GPU_VERSION,
+    .count = cuda_count,
+    .describe = cuda_describe,
+    .open = cuda_open,
+    .close = cuda_close,
+    .memory_free = cuda_memory_free,
+    .allocate = cuda_allocate,
+    .release = cuda_release,
+    .allocate_host = cuda_allocate_host,
+    .release_host = cuda_release_host,
+    .upload = cuda_upload,
+    .download = cuda_download,
+    .launch = tub_cuda_launch,
+    .record = cuda_record,
+    .wait = cuda_wait,
+    .settle = cuda_settle,
+    .elapsed = cuda_elapsed,
+    .algorithms = tub_cuda_algorithms,
+    .multiply = tub_cuda_multiply,
+    .plan_attention = tub_cuda_plan_attention,
+    .attend = tub_cuda_attend,
+    .release_plan = tub_cuda_release_plan,
+    .capture = cuda_capture,
+    .captured = cuda_captured,
+    .replay = cuda_replay,
+    .forget = cuda_forget,
+};
+
+__attribute__((visibility("default"))) const tub_gpu_ops *tub_gpu_plugin(void);
+
+const tub_gpu_ops *tub_gpu_plugin(void)
+{
+    return &table;
+}

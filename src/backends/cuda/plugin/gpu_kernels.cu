@@ -1,0 +1,210 @@
+// Our kernels on the device: how threads are numbered, and what they exchange. What each computes is in gpu_bodies.h.
+//
+// The type in memory is a template's parameter, so that loads and stores are plain instructions.
+#include "gpu_kernels.h"
+
+#include "gpu_bodies.h"
+
+namespace
+{
+
+enum { THREADS = 256, MOST_THREADS = INT32_MAX };
+
+unsigned blocks_for(int64_t threads)
+{
+    return (unsigned)((threads + THREADS - 1) / THREADS);
+}
+
+// ---- one thread, one body: the task's type is overwritten by the constant, which the compiler then knows ----
+
+#define PLAIN_KERNEL(kind)                                                              \
+    template <tub_gpu_type TYPE> __global__ void kind##_kernel(tub_gpu_##kind t, uint32_t threads) \
+    {                                                                                   \
+        const uint32_t thread = blockIdx.x * THREADS + threadIdx.x;                     \
+        t.type = TYPE;                                                                  \
+        if (thread < threads)                                                           \
+            tub_gpu_##kind##_body(&t, thread);                                          \
+    }                                                                                   \
+    cudaError_t launch(const tub_gpu_##kind *t, cudaStream_t stream)                    \
+    {                                                                                   \
+        const int64_t threads = tub_gpu_##kind##_threads(t);                            \
+        if (threads > MOST_THREADS)                                                     \
+            return cudaErrorInvalidValue;                                               \
+        if (threads == 0)                                                               \
+            return cudaSuccess;                                                         \
+        if (t->type == TUB_GPU_F32)                                                     \
+            kind##_kernel<TUB_GPU_F32><<<blocks_for(threads), THREADS, 0, stream>>>(*t, (uint32_t)threads); \
+        else if (t->type == TUB_GPU_F16)                                                \
+            kind##_kernel<TUB_GPU_F16><<<blocks_for(threads), THREADS, 0, stream>>>(*t, (uint32_t)threads); \
+        else                                                                            \
+            kind##_kernel<TUB_GPU_BF16><<<blocks_for(threads), THREADS, 0, stream>>>(*t, (uint32_t)threads); \
+        return cudaGetLastError();                                                      \
+    }
+
+PLAIN_KERNEL(patches)
+PLAIN_KERNEL(rotate)
+PLAIN_KERNEL(sum)
+PLAIN_KERNEL(gate)
+PLAIN_KERNEL(activate)
+PLAIN_KERNEL(mean)
+
+__global__ void copy_rows_kernel(tub_gpu_copy_rows t, uint32_t threads)
+{
+    const uint32_t thread = blockIdx.x * THREADS + threadIdx.x;
+    if (thread < threads)
+        tub_gpu_copy_rows_body(&t, thread);
+}
+
+cudaError_t launch(const tub_gpu_copy_rows *t, cudaStream_t stream)
+{
+    const int64_t threads = tub_gpu_copy_rows_threads(t);
+    if (threads > MOST_THREADS)
+        return cudaErrorInvalidValue;
+    if (threads > 0)
+        copy_rows_kernel<<<blocks_for(threads), THREADS, 0, stream>>>(*t, (uint32_t)threads);
+    return cudaGetLastError();
+}
+
+// ---- norms: a warp a slice; its lanes exchange by butterfly ----
+
+__device__ float sum_of_lanes(float x)
+{
+    for (int distance = TUB_GPU_LANES / 2; distance > 0; distance /= 2)
+        x += __shfl_xor_sync(0xffffffffu, x, distance);
+    return x;
+}
+
+template <tub_gpu_type TYPE, tub_gpu_type OUT> __global__ void norm_kernel(tub_gpu_norm t, int64_t slices)
+{
+    const int lane = threadIdx.x % TUB_GPU_LANES;
+    const int64_t slice = (int64_t)blockIdx.x * (THREADS / TUB_GPU_LANES) + threadIdx.x / TUB_GPU_LANES;
+    if (slice >= slices)
+        return;
+    t.type = TYPE;
+    t.out_type = OUT;
+    float mean = 0.0f;
+    if (t.kind == 0)
+        mean = sum_of_lanes(tub_gpu_norm_part(&t, slice, lane, false, 0.0f)) / (float)t.dim;
+    const float factor = tub_gpu_norm_factor(&t, sum_of_lanes(tub_gpu_norm_part(&t, slice, lane, true, mean)));
+    tub_gpu_norm_write(&t, slice, lane, mean, factor);
+    tub_gpu_norm_rest(&t, slice, lane);
+}
+
+template <tub_gpu_type TYPE> cudaError_t launch_norm(const tub_gpu_norm *t, cudaStream_t stream)
+{
+    const int64_t slices = (int64_t)t->rows * t->count, per_block = THREADS / TUB_GPU_LANES;
+    const unsigned blocks = (unsigned)((slices + per_block - 1) / per_block);
+    if (slices > MOST_THREADS)
+        return cudaErrorInvalidValue;
+    if (t->out_type == TUB_GPU_F32)
+        norm_kernel<TYPE, TUB_GPU_F32><<<blocks, THREADS, 0, stream>>>(*t, slices);
+    else if (t->out_type == TUB_GPU_F16)
+        norm_kernel<TYPE, TUB_GPU_F16><<<blocks, THREADS, 0, stream>>>(*t, slices);
+    else
+        norm_kernel<TYPE, TUB_GPU_BF16><<<blocks, THREADS, 0, stream>>>(*t, slices);
+    return cudaGetLastError();
+}
+
+cudaError_t launch(const tub_gpu_norm *t, cudaStream_t stream)
+{
+    return t->type == TUB_GPU_F32   ? launch_norm<TUB_GPU_F32>(t, stream)
+           : t->type == TUB_GPU_F16 ? launch_norm<TUB_GPU_F16>(t, stream)
+                                    : launch_norm<TUB_GPU_BF16>(t, stream);
+}
+
+// ---- attention: a thread a query, tiles of keys and values in shared memory ----
+
+enum { QUERIES = 128 };
+
+// All threads of a block reach every barrier, also those that have no query.
+template <tub_gpu_type TYPE, int MOST> __global__ void attention_kernel(tub_gpu_attention t)
+{
+    extern __shared__ float tile[];
+    float *keys = tile, *values = tile + TUB_GPU_KEYS * MOST;
+    const int query = blockIdx.x * blockDim.x + threadIdx.x, head = blockIdx.y;
+    t.type = TYPE;
+    for (int run = blockIdx.z; run < t.batch; run += gridDim.z) {
+        float q[MOST], sums[MOST], largest = -INFINITY, total = 0.0f;
+        for (int j = 0; j < MOST; j++)
+            q[j] = sums[j] = 0.0f;
+        if (query < t.queries)
+            tub_gpu_attention_query(&t, run, head, query, MOST, q);
+        for (int first = 0; first < t.keys; first += TUB_GPU_KEYS) {
+            const int count = t.keys - first < TUB_GPU_KEYS ? t.keys - first : TUB_GPU_KEYS;
+            __syncthreads();
+            for (int i = threadIdx.x; i < count * MOST; i += blockDim.x) {
+                const int key = i / MOST, j = i % MOST;
+                keys[i] = j < t.dim ? tub_gpu_attention_key(&t, run, head, first + key, j) : 0.0f;
+                values[i] = j < t.dim ? tub_gpu_attention_value(&t, run, head, first + key, j) : 0.0f;
+            }
+            __syncthreads();
+            tub_gpu_attention_tile(q, keys, values, count, MOST, sums, &largest, &total);
+        }
+        if (query < t.queries)
+            tub_gpu_attention_write(&t, run, head, query, sums, total);
+    }
+}
+
+template <tub_gpu_type TYPE, int MOST> cudaError_t launch_attention(const tub_gpu_attention *t, cudaStream_t stream)
+{
+    const int bytes = 2 * TUB_GPU_KEYS * MOST * (int)sizeof(float);
+    int threads = (t->queries + 31) / 32 * 32;
+    threads = threads < QUERIES ? threads : QUERIES;
+    const dim3 grid((unsigned)((t->queries + threads - 1) / threads), (unsigned)t->heads,
+                    (unsigned)(t->batch < 65535 ? t->batch : 65535));
+    const cudaError_t code = cudaFuncSetAttribute(attention_kernel<TYPE, MOST>,
+                                                  cudaFuncAttributeMaxDynamicSharedMemorySize, bytes);
+    if (code != cudaSuccess)
+        return code;
+    attention_kernel<TYPE, MOST><<<grid, threads, (size_t)bytes, stream>>>(*t);
+    return cudaGetLastError();
+}
+
+template <tub_gpu_type TYPE> cudaError_t launch_typed(const tub_gpu_attention *t, cudaStream_t stream)
+{
+    if (t->dim <= 32)
+        return launch_attention<TYPE, 32>(t, stream);
+    if (t->dim <= 64)
+        return launch_attention<TYPE, 64>(t, stream);
+    if (t->dim <= 96)
+        return launch_attention<TYPE, 96>(t, stream);
+    if (t->dim <= 128)
+        return launch_attention<TYPE, 128>(t, stream);
+    return t->dim <= TUB_GPU_MOST_HEAD ? launch_attention<TYPE, TUB_GPU_MOST_HEAD>(t, stream) : cudaErrorInvalidValue;
+}
+
+cudaError_t launch(const tub_gpu_attention *t, cudaStream_t stream)
+{
+    return t->type == TUB_GPU_F32   ? launch_typed<TUB_GPU_F32>(t, stream)
+           : t->type == TUB_GPU_F16 ? launch_typed<TUB_GPU_F16>(t, stream)
+                                    : launch_typed<TUB_GPU_BF16>(t, stream);
+}
+
+} // namespace
+
+extern "C" cudaError_t tub_cuda_launch_task(const tub_gpu_task *task, cudaStream_t stream)
+{
+    switch (task->kind) {
+    case TUB_GPU_PATCHES:
+        return launch(&task->patches, stream);
+    case TUB_GPU_NORM:
+        return launch(&task->norm, stream);
+    case TUB_GPU_ROTATE:
+        return launch(&task->rotate, stream);
+    case TUB_GPU_SUM:
+        return launch(&task->sum, stream);
+    case TUB_GPU_COPY_ROWS:
+        return launch(&task->copy_rows, stream);
+    case TUB_GPU_GATE:
+        return launch(&task->gate, stream);
+    case TUB_GPU_ACTIVATE:
+        return launch(&task->activate, stream);
+    case TUB_GPU_MEAN:
+        return launch(&task->mean, stream);
+    case TUB_GPU_ATTENTION:
+        return launch(&task->attention, stream);
+    case TUB_GPU_TASK_KINDS:
+        break;
+    }
+    return cudaErrorInvalidValue;
+}

@@ -1,0 +1,147 @@
+// The plug-in on a machine without a GPU: it loads, says what is missing, finds cuBLASLt and cuDNN, and cuDNN takes our
+// attention for one that it can compute, on the description of a GPU. Built where the CUDA toolkit is.
+//
+// cuDNN wants a driver's library to be there even then: CTest puts the toolkit's stub in its place.
+#include <stdarg.h>
+#include <stddef.h>
+#include <setjmp.h>
+#include <stdint.h>
+#include <cmocka.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "cuda_plugin.h"
+#include "gpu_attention.h"
+
+static void loads_and_says_what_is_missing(void **state)
+{
+    (void)state;
+    const tub_gpu_ops *ops = NULL;
+    void *library = NULL;
+    tub_error err = {0};
+    setenv("TUBELET_CUDA_PLUGIN", TEST_CUDA_PLUGIN, 1);
+    assert_int_equal(tub_cuda_plugin_load(&ops, &library, &err), TUB_OK);
+    assert_int_equal(ops->version, TUB_GPU_VERSION);
+    int count = -1;
+    const tub_status status = ops->count(&count, &err);
+    if (status == TUB_OK) { // a machine with a GPU
+        assert_true(count > 0);
+    } else {
+        assert_int_equal(status, TUB_ERROR_DEVICE);
+        assert_non_null(strstr(err.text, "--device cpu"));
+        assert_int_equal(ops->describe(0, &(tub_gpu_facts){0}, &err), TUB_ERROR_DEVICE);
+    }
+    tub_cuda_plugin_unload(library);
+    setenv("TUBELET_CUDA_PLUGIN", TEST_DATA, 1);
+    assert_int_equal(tub_cuda_plugin_load(&ops, &library, &err), TUB_ERROR_DEVICE);
+    unsetenv("TUBELET_CUDA_PLUGIN");
+}
+
+static void finds_the_libraries(void **state)
+{
+    (void)state;
+    tub_cublaslt lt = {0};
+    tub_cudnn dnn = {0};
+    tub_error err = {0};
+    if (tub_cublaslt_load(&lt, &err) != TUB_OK)
+        fail_msg("%s", err.text);
+    assert_true(lt.cublasLtGetVersion() / 10000 == CUBLAS_VER_MAJOR);
+    if (tub_cudnn_load(&dnn, &err) != TUB_OK)
+        fail_msg("%s", err.text);
+}
+
+// An H100 and an A100 as cuDNN describes GPUs; numbers from NVIDIA's data sheets.
+static const char *const descriptions[] = {
+    "{\"deviceVer\":900,\"driverVer\":13000,\"cudaDeviceId\":0,\"deviceName\":\"H100\",\"totalGlobalMem\":85024112640,"
+    "\"maxGridSize\":[2147483647,65535,65535],\"maxBlockSize\":[1024,1024,64],\"regsPerBlock\":65536,"
+    "\"multiProcessorCount\":132,\"smClockRateKHz\":1980000,\"memClockRateKHz\":2619000,\"l2CacheSize\":52428800,"
+    "\"warpSize\":32,\"maxSharedMemoryPerBlock\":49152,\"maxSharedMemoryPerBlockOptin\":232448,"
+    "\"reservedSharedMemoryPerBlock\":1024,\"maxRegistersPerSM\":65536,\"pciDeviceId\":0,\"maxCtasPerSM\":32,"
+    "\"maxThreadsPerBlock\":1024,\"maxThreadsPerSM\":2048,\"isTccDriver\":0,\"supportCoopLaunch\":1}",
+    "{\"deviceVer\":800,\"driverVer\":13000,\"cudaDeviceId\":0,\"deviceName\":\"A100\",\"totalGlobalMem\":42949672960,"
+    "\"maxGridSize\":[2147483647,65535,65535],\"maxBlockSize\":[1024,1024,64],\"regsPerBlock\":65536,"
+    "\"multiProcessorCount\":108,\"smClockRateKHz\":1410000,\"memClockRateKHz\":1215000,\"l2CacheSize\":41943040,"
+    "\"warpSize\":32,\"maxSharedMemoryPerBlock\":49152,\"maxSharedMemoryPerBlockOptin\":166912,"
+    "\"reservedSharedMemoryPerBlock\":1024,\"maxRegistersPerSM\":65536,\"pciDeviceId\":0,\"maxCtasPerSM\":32,"
+    "\"maxThreadsPerBlock\":1024,\"maxThreadsPerSM\":2048,\"isTccDriver\":0,\"supportCoopLaunch\":1}",
+};
+
+static cudnnBackendDescriptor_t describe(const tub_cudnn *dnn, const char *text)
+{
+    cudnnBackendDescriptor_t d = NULL;
+    assert_int_equal(dnn->cudnnBackendCreateDescriptor(CUDNN_BACKEND_DEVICEPROP_DESCRIPTOR, &d), CUDNN_STATUS_SUCCESS);
+    assert_int_equal(dnn->cudnnBackendSetAttribute(d, CUDNN_ATTR_DEVICEPROP_JSON_REPRESENTATION, CUDNN_TYPE_CHAR,
+                                                   (int64_t)strlen(text) + 1, text),
+                     CUDNN_STATUS_SUCCESS);
+    if (dnn->cudnnBackendFinalize(d) == CUDNN_STATUS_SUCCESS)
+        return d;
+    dnn->cudnnBackendDestroyDescriptor(d);
+    return NULL; // another version describes GPUs in other words
+}
+
+// Over a stacked qkv, as programs have it.
+static tub_gpu_attention stacked(tub_gpu_type type, int batch, int heads, int rows, int dim)
+{
+    const int cols = heads * dim;
+    return (tub_gpu_attention){.type = type, .batch = batch, .heads = heads, .dim = dim, .queries = rows, .keys = rows,
+                               .scale = 0.125f, .q_row = 3 * cols, .k_row = 3 * cols, .v_row = 3 * cols,
+                               .out_row = cols, .q_batch = (int64_t)rows * 3 * cols,
+                               .k_batch = (int64_t)rows * 3 * cols, .v_batch = (int64_t)rows * 3 * cols,
+                               .out_batch = (int64_t)rows * cols};
+}
+
+static void cudnn_has_engines_for_our_attention(void **state)
+{
+    (void)state;
+    static const struct {
+        int batch, heads, rows, dim;
+    } shapes[] = {{8, 16, 4096, 64}, {16, 12, 1568, 64}, {64, 16, 201, 64}, {4, 16, 257, 88}, {96, 12, 8, 64}};
+    tub_cudnn dnn = {0};
+    tub_error err = {0};
+    assert_int_equal(tub_cudnn_load(&dnn, &err), TUB_OK);
+    for (size_t g = 0; g < sizeof descriptions / sizeof *descriptions; g++) {
+        cudnnBackendDescriptor_t gpu = describe(&dnn, descriptions[g]);
+        if (!gpu)
+            skip();
+        for (size_t i = 0; i < sizeof shapes / sizeof *shapes; i++)
+            for (int type = TUB_GPU_F16; type <= TUB_GPU_BF16; type++) {
+                const tub_gpu_attention a = stacked((tub_gpu_type)type, shapes[i].batch, shapes[i].heads,
+                                                    shapes[i].rows, shapes[i].dim);
+                tub_gpu_plan *plan = NULL;
+                size_t workspace = 0;
+                const tub_status status = tub_attention_plan(&dnn, (tub_attention_target){.description = gpu}, &a,
+                                                             &plan, &workspace, &err);
+                // Without a driver no engine can be loaded, but cuDNN tells which there are.
+                if (status != TUB_OK && strstr(err.text, "(0 engines"))
+                    fail_msg("%s", err.text);
+                tub_attention_release(&dnn, plan);
+            }
+        dnn.cudnnBackendDestroyDescriptor(gpu);
+    }
+}
+
+static void cudnn_is_not_asked_for_what_it_has_not(void **state)
+{
+    (void)state;
+    const tub_cudnn none = {0};
+    const tub_gpu_attention odd = stacked(TUB_GPU_F16, 2, 2, 50, 20), wide = stacked(TUB_GPU_F32, 2, 2, 50, 64);
+    tub_gpu_plan *plan = NULL;
+    size_t workspace = 0;
+    tub_error err = {0};
+    assert_int_equal(tub_attention_plan(&none, (tub_attention_target){0}, &odd, &plan, &workspace, &err), TUB_END);
+    assert_non_null(strstr(err.text, "heads of 20 columns"));
+    assert_int_equal(tub_attention_plan(&none, (tub_attention_target){0}, &wide, &plan, &workspace, &err), TUB_END);
+    assert_non_null(strstr(err.text, "float32"));
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(loads_and_says_what_is_missing),
+        cmocka_unit_test(finds_the_libraries),
+        cmocka_unit_test(cudnn_has_engines_for_our_attention),
+        cmocka_unit_test(cudnn_is_not_asked_for_what_it_has_not),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
