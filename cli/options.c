@@ -22,7 +22,7 @@ enum { SIDE = 16384, ITEMS = 65536, THREADS = 1024 };
 
 // After "||": known, but not here; the help leaves them out.
 #define DTYPES "auto|f32|tf32|bf16|f16||int8|fp8"
-#define BACKENDS "auto|cuda|onednn|reference|openvino"
+#define BACKENDS "auto|cuda|native|onednn|reference|openvino"
 
 #define CASES "forward|decode|preprocess|windows|end-to-end|resume|ablation"
 

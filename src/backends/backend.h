@@ -65,6 +65,7 @@ typedef struct tub_backend_ops {
 } tub_backend_ops;
 
 extern const tub_backend_ops tub_backend_reference;
+extern const tub_backend_ops tub_backend_native;
 #ifdef TUB_WITH_ONEDNN
 extern const tub_backend_ops tub_backend_onednn;
 #endif

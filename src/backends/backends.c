@@ -2,6 +2,7 @@
 
 static const tub_backend_ops *const backends[] = {
     &tub_backend_cuda,
+    &tub_backend_native,
 #ifdef TUB_WITH_ONEDNN
     &tub_backend_onednn,
 #endif

@@ -1,13 +1,35 @@
 #include "cpu.h"
 
 #include <pthread.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
+#if defined(__x86_64__)
+#include <cpuid.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+#endif
 
-static const char *const names[] = {"scalar", "avx2", "avx512", "avx512_bf16"};
+static const char *const names[] = {"scalar", "avx2", "avx512", "avx512_bf16", "amx"};
 
 static pthread_once_t once = PTHREAD_ONCE_INIT;
 static tub_isa level;
+
+#if defined(__x86_64__)
+// Linux lends the tiles' registers to processes that ask; the compilers' names for the feature bits differ.
+static bool may_use_tiles(void)
+{
+#if defined(__linux__) && defined(SYS_arch_prctl)
+    enum { REQUEST = 0x1023, TILE_DATA = 18, AMX_BF16 = 1 << 22, AMX_TILE = 1 << 24, AMX_INT8 = 1 << 25 };
+    const unsigned needed = AMX_BF16 | AMX_TILE | AMX_INT8;
+    unsigned a = 0, b = 0, c = 0, d = 0;
+    return __get_cpuid_count(7, 0, &a, &b, &c, &d) && (d & needed) == needed &&
+           syscall(SYS_arch_prctl, REQUEST, TILE_DATA) == 0;
+#else
+    return false;
+#endif
+}
+#endif
 
 static tub_isa of_processor(void)
 {
@@ -18,7 +40,9 @@ static tub_isa of_processor(void)
     if (!__builtin_cpu_supports("avx512f") || !__builtin_cpu_supports("avx512bw") ||
         !__builtin_cpu_supports("avx512vl") || !__builtin_cpu_supports("avx512dq"))
         return TUB_ISA_AVX2;
-    return __builtin_cpu_supports("avx512bf16") ? TUB_ISA_AVX512_BF16 : TUB_ISA_AVX512;
+    if (!__builtin_cpu_supports("avx512bf16"))
+        return TUB_ISA_AVX512;
+    return may_use_tiles() ? TUB_ISA_AMX : TUB_ISA_AVX512_BF16;
 #else
     return TUB_ISA_SCALAR;
 #endif
@@ -41,5 +65,5 @@ tub_isa tub_cpu_isa(void)
 
 const char *tub_isa_name(tub_isa isa)
 {
-    return isa >= TUB_ISA_SCALAR && isa <= TUB_ISA_AVX512_BF16 ? names[isa] : "unknown";
+    return isa >= TUB_ISA_SCALAR && isa <= TUB_ISA_AMX ? names[isa] : "unknown";
 }

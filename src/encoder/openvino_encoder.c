@@ -209,7 +209,7 @@ static tub_status open_custom(custom *c, const tub_encoder_params *params, const
     info->backend = "openvino";
     info->device = "cpu";
     info->dtype = params->dtype != TUB_DTYPE_AUTO        ? params->dtype
-                  : tub_cpu_isa() == TUB_ISA_AVX512_BF16 ? TUB_BF16
+                  : tub_cpu_isa() >= TUB_ISA_AVX512_BF16 ? TUB_BF16
                                                          : TUB_F32;
     TUB_TRY(tub_custom_model_read(&c->files, params, &c->model, err));
     TUB_TRY(hash_model(c, err));

@@ -35,6 +35,8 @@ static const way ways[] = {
     {"cuda", TUB_F16},
     {"cuda", TUB_BF16},
 #ifdef TUB_WITH_ONEDNN
+    {"native", TUB_F32},
+    {"native", TUB_BF16},
     {"onednn", TUB_F32},
     {"onednn", TUB_BF16},
 #endif

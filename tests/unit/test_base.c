@@ -234,10 +234,10 @@ static int level_under(const char *limit)
 static void test_instruction_set(void **state)
 {
     (void)state;
-    static const char *const names[] = {"scalar", "avx2", "avx512", "avx512_bf16"};
+    static const char *const names[] = {"scalar", "avx2", "avx512", "avx512_bf16", "amx"};
     int top = level_under("");
-    assert_true(top >= TUB_ISA_SCALAR && top <= TUB_ISA_AVX512_BF16);
-    for (int i = 0; i < 4; i++) {
+    assert_true(top >= TUB_ISA_SCALAR && top <= TUB_ISA_AMX);
+    for (int i = 0; i < 5; i++) {
         assert_string_equal(tub_isa_name((tub_isa)i), names[i]);
         assert_int_equal(level_under(names[i]), i < top ? i : top);
     }

@@ -1,128 +1,54 @@
-#include <string.h>
-
 #include "fail.h"
 #include "onednn_plan.h"
 
 static tub_status supports(tub_dtype dtype, tub_error *err)
 {
-    if (dtype == TUB_F32)
-        return TUB_OK;
-    if (dtype != TUB_BF16)
-        return tub_fail(err, TUB_ERROR_DEVICE,
-                        "the onednn backend computes in float32 or bfloat16: take `--dtype f32` or `--dtype bf16`");
-    if (tub_cpu_isa() >= TUB_ISA_AVX512_BF16)
-        return TUB_OK;
-    return tub_fail(err, TUB_ERROR_DEVICE,
-                    "this processor has no bfloat16 instructions (AVX512_BF16) in use: take `--dtype f32`");
+    return tub_processor_supports("onednn", dtype, err);
 }
 
-static tub_dtype best_dtype(void)
+static tub_status open_executable(tub_executable *e, tub_error *err)
 {
-    return tub_cpu_isa() >= TUB_ISA_AVX512_BF16 ? TUB_BF16 : TUB_F32;
+    tub_onednn *o = tub_arena_alloc(&e->arena, 1, sizeof *o);
+    if (!o)
+        return tub_fail_memory(err, "the oneDNN engine");
+    e->engine_state = o;
+    return tub_dnnl_open(tub_team_size(e->team), &o->dnnl, err);
 }
 
-static const char *isa(void)
+static void close_executable(tub_executable *e)
 {
-    return tub_isa_name(tub_cpu_isa());
+    tub_onednn *o = e->engine_state;
+    if (!o)
+        return;
+    tub_shelf_clear(o);
+    tub_dnnl_close(&o->dnnl);
 }
+
+static const tub_engine engine = {
+    .open = open_executable,
+    .make_linear = tub_onednn_linear_make,
+    .make_attention = tub_onednn_attention_make,
+    .close = close_executable,
+    .enter = tub_dnnl_one_thread,
+    .leave = tub_dnnl_threads_back,
+};
 
 static tub_status open_backend(const tub_open_params *params, tub_backend **out, tub_error *err)
 {
-    *out = tub_calloc(1, sizeof **out);
-    if (!*out)
-        return tub_fail_memory(err, "the oneDNN backend");
-    (*out)->team = params->team;
     tub_dnnl_limit_isa();
-    return TUB_OK;
-}
-
-static void close_backend(tub_backend **backend)
-{
-    if (!backend)
-        return;
-    tub_free(*backend);
-    *backend = NULL;
-}
-
-// One step of one wave.
-typedef struct loop {
-    tub_run *run;
-    const tub_step *step;
-} loop;
-
-static void run_unit(void *context, int unit, int member)
-{
-    const loop *l = context;
-    tub_run *run = l->run;
-    if (atomic_load_explicit(&run->failed, memory_order_relaxed))
-        return;
-    tub_error error = {0};
-    (void)tub_dnnl_one_thread();
-    const tub_status status = l->step->unit(run, l->step, unit / l->step->units, unit % l->step->units, member, &error);
-    if (status != TUB_OK && atomic_exchange(&run->failed, 1) == 0)
-        run->error = error;
-}
-
-static void copy_out(const tub_run *run, tub_value value, int items, float *out)
-{
-    const tub_value_info *v = &run->executable->values[value];
-    const size_t count = (size_t)v->rows * (size_t)v->cols;
-    for (int item = 0; item < items; item++)
-        memcpy(out + (size_t)item * count, tub_row(run, value, item, 0), count * sizeof *out);
-}
-
-static bool run_wave(tub_run *run, const tub_batch *batch, int items)
-{
-    tub_executable *e = run->executable;
-    for (int i = 0; i < e->step_count; i++) {
-        if (tub_batch_stopped(batch)) {
-            atomic_store(&run->failed, 1);
-            tub_fail(&run->error, TUB_ERROR_CANCELLED, "interrupted");
-            return false;
-        }
-        loop l = {.run = run, .step = &e->steps[i]};
-        if (run->plan->need[i] && l.step->units > 0)
-            tub_team_run(e->team, items * l.step->units, run_unit, &l);
-    }
-    return atomic_load(&run->failed) == 0;
-}
-
-static tub_status run(tub_executable *e, const tub_batch *batch, tub_error *err)
-{
-    const size_t dim = (size_t)e->values[e->feature].cols;
-    const size_t tokens = (size_t)e->values[e->tokens].rows * (size_t)e->values[e->tokens].cols;
-    const int waves = (batch->items + e->wave - 1) / e->wave;
-    const int wave = waves ? (batch->items + waves - 1) / waves : 0;
-    tub_run r = {.executable = e, .plan = &e->plans[batch->tokens != NULL]};
-    const int threads = tub_dnnl_one_thread();
-    for (int first = 0; first < batch->items && !atomic_load(&r.failed); first += wave) {
-        const int items = batch->items - first < wave ? batch->items - first : wave;
-        r.frames = batch->frames + (size_t)first * (size_t)e->input.frames;
-        r.positions = batch->positions ? batch->positions + (size_t)first * (size_t)e->input.frames : NULL;
-        if (!run_wave(&r, batch, items))
-            break;
-        copy_out(&r, e->feature, items, batch->rows + (size_t)first * dim);
-        if (batch->tokens)
-            copy_out(&r, e->tokens, items, batch->tokens + (size_t)first * tokens);
-    }
-    tub_dnnl_threads_back(threads);
-    if (!atomic_load(&r.failed))
-        return TUB_OK;
-    if (err)
-        *err = r.error;
-    return r.error.status;
+    return tub_processor_open(params->team, &engine, out, err);
 }
 
 const tub_backend_ops tub_backend_onednn = {
     .name = "onednn",
     .device = "cpu",
     .supports = supports,
-    .best_dtype = best_dtype,
+    .best_dtype = tub_processor_best_dtype,
     .open = open_backend,
-    .compile = tub_onednn_compile,
-    .run = run,
-    .release = tub_onednn_release,
-    .close = close_backend,
-    .isa = isa,
+    .compile = tub_processor_compile,
+    .run = tub_processor_run,
+    .release = tub_processor_release,
+    .close = tub_processor_close,
+    .isa = tub_processor_isa,
     .library = tub_dnnl_name,
 };

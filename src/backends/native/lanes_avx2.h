@@ -1,4 +1,4 @@
-#if defined(__x86_64__)
+// The vocabulary of kernels_template.h in AVX2.
 #include <immintrin.h>
 
 typedef __m256 lanes;
@@ -81,13 +81,3 @@ V float v_greatest(lanes x)
     s = _mm_max_ps(s, _mm_movehl_ps(s, s));
     return _mm_cvtss_f32(_mm_max_ss(s, _mm_movehdup_ps(s)));
 }
-
-typedef float narrow;
-#define NARROW_IS_FLOAT 1
-#define n_load v_load
-#define n_store v_store
-#define n_load_part(p, n) v_load_part(p, n, 0)
-#define n_store_part v_store_part
-#define TABLE tub_kernels_avx2
-#include "kernels_template.h"
-#endif

@@ -2,7 +2,7 @@
 #include <string.h>
 
 #include "fail.h"
-#include "onednn_plan.h"
+#include "executable.h"
 
 enum {
     UNIT_ELEMENTS = 65536, // about how much a unit of a row-wise step does
@@ -289,8 +289,7 @@ tub_status tub_rows_make(tub_executable *e, tub_step *step, tub_error *err)
     if (step->op.kind == TUB_OP_ROWS)
         return TUB_OK;
     const size_t scratch = (size_t)(2 * cols) * sizeof(float) + (size_t)cols * sizeof(double);
-    if (scratch > e->tile_bytes)
-        e->tile_bytes = scratch;
+    tub_need_scratch(e, scratch);
     if (step->op.kind == TUB_OP_MEAN) {
         step->units = 1;
         step->unit = mean_unit;

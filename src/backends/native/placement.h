@@ -1,4 +1,4 @@
-// Where values live in the oneDNN backend's workspace.
+// Where values live in an executable's workspace.
 //
 // As tub_program_place(), and where an operand's last reader can write over it, the result takes its place: the
 // residual stream, rotated queries and keys, a norm of the same width. A range of rows is a view.

@@ -8,10 +8,19 @@ enum {
     PANEL_COLS = 1024, // most columns
 };
 
+// By (block of rows) x (panel of columns). Rows and columns that are left over have shapes of their own.
+typedef struct linear_step {
+    int block_rows, blocks;
+    int panel_cols, panels;
+    tub_matmul *matmuls[2][2]; // [last block][last panel]; the shelf's
+    void **packed;             // [panels]
+    tub_epilogue epilogue;     // residual filled in at run time
+} linear_step;
+
 static tub_status linear_unit(const tub_run *run, const tub_step *step, int item, int unit, int member, tub_error *err)
 {
     const tub_executable *e = run->executable;
-    const tub_linear_step *l = &step->linear;
+    const linear_step *l = step->made;
     const int block = unit / l->panels, panel = unit % l->panels;
     const int row = block * l->block_rows, col = panel * l->panel_cols;
     tub_matmul *matmul = l->matmuls[block == l->blocks - 1][panel == l->panels - 1];
@@ -47,18 +56,17 @@ static void split(int whole, int most, int step, int *part, int *parts)
         *part = whole;
 }
 
-static tub_status make_matmuls(tub_executable *e, tub_linear_step *l, int rows, int k, int n, tub_error *err)
+static tub_status make_matmuls(tub_executable *e, linear_step *l, int rows, int k, int n, tub_error *err)
 {
     for (int last_panel = 0; last_panel < 2; last_panel++)
         for (int last_block = 0; last_block < 2; last_block++) {
             const int m = last_block ? rows - (l->blocks - 1) * l->block_rows : l->block_rows;
             const int cols = last_panel ? n - (l->panels - 1) * l->panel_cols : l->panel_cols;
-            const tub_matmul_shape shape = {.m = m, .k = k, .n = cols, .bf16 = e->bf16};
+            const tub_matmul_shape shape = {.m = m, .k = k, .n = cols, .bf16 = e->dtype == TUB_BF16};
             const tub_matmul *like = last_block ? l->matmuls[0][last_panel] : NULL;
             TUB_TRY(tub_shelf_matmul(e, &shape, like, &l->matmuls[last_block][last_panel], err));
             const size_t tile = (size_t)m * (size_t)cols * sizeof(float);
-            if (tile > e->tile_bytes)
-                e->tile_bytes = tile;
+            tub_need_scratch(e, tile);
         }
     return TUB_OK;
 }
@@ -74,7 +82,7 @@ static float *panel_of(const tub_tensor *weight, int first, int n, int k)
     return floats;
 }
 
-static tub_status pack_panel(tub_executable *e, tub_linear_step *l, const tub_tensor *weight, int panel, tub_error *err)
+static tub_status pack_panel(tub_executable *e, linear_step *l, const tub_tensor *weight, int panel, tub_error *err)
 {
     tub_matmul *matmul = l->matmuls[0][panel == l->panels - 1];
     const tub_matmul_shape *shape = tub_matmul_shape_of(matmul);
@@ -85,7 +93,7 @@ static tub_status pack_panel(tub_executable *e, tub_linear_step *l, const tub_te
     if (!floats || !l->packed[panel])
         status = tub_fail_memory(err, "packed weights");
     if (status == TUB_OK)
-        status = tub_packer_create(e->dnnl, matmul, 1, shape->k, true, &packer, err);
+        status = tub_packer_create(((tub_onednn *)e->engine_state)->dnnl, matmul, 1, shape->k, true, &packer, err);
     char *scratch = packer ? tub_alloc_aligned(1, tub_packer_scratch_bytes(packer)) : NULL;
     if (status == TUB_OK)
         status = scratch ? tub_packer_run(packer, 0, floats, l->packed[panel], scratch, err)
@@ -96,10 +104,12 @@ static tub_status pack_panel(tub_executable *e, tub_linear_step *l, const tub_te
     return status;
 }
 
-tub_status tub_linear_make(tub_executable *e, tub_step *step, tub_error *err)
+tub_status tub_onednn_linear_make(tub_executable *e, tub_step *step, tub_error *err)
 {
     tub_op *op = &step->op;
-    tub_linear_step *l = &step->linear;
+    linear_step *l = step->made = tub_arena_alloc(&e->arena, 1, sizeof *l);
+    if (!l)
+        return tub_fail_memory(err, "a product");
     const int rows = e->values[op->out].rows, n = e->values[op->out].cols, k = e->values[op->in[0]].cols;
     split(rows, BLOCK_ROWS, 1, &l->block_rows, &l->blocks);
     split(n, PANEL_COLS, 64, &l->panel_cols, &l->panels);

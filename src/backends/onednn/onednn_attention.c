@@ -1,7 +1,6 @@
 // ATTENTION: for one head of one group, keys and values are packed; then for each block of queries the scores, their
 // softmax in place, and the mix of the values. The scores never leave the cache. oneDNN's fast kernels want rows that
-// follow each other, so the queries of the head are gathered, and the softmax closes up the narrow rows. Groups of few
-// keys are not worth the calls: our own kernel takes them as they lie.
+// follow each other, so the queries of the head are gathered, and the softmax closes up the narrow rows.
 #include <string.h>
 
 #include "fail.h"
@@ -12,9 +11,19 @@ enum {
     FEWEST_ROWS = 16,
     SCORE_BYTES = 704 * 1024, // what the scores of a block may take of the second-level cache
     SPAN_ROWS = 800,          // queries for which keys and values are packed again
-    FEW_KEYS = 32,            // most keys that our own kernel takes
-    RUN_ROWS = 64,            // queries of a unit then
 };
+
+// By (group of rows) x (head) x (span of query blocks). Keys and values are packed once a unit.
+typedef struct attention_step {
+    int dim, keys, heads, groups; // keys: of a group
+    int queries;                  // of a group
+    int block_rows, blocks;       // of queries
+    int span_blocks, spans;
+    tub_matmul *scores[2], *mixes[2]; // [last block]
+    tub_packer *pack_keys, *pack_values;
+    size_t score_bytes, mixed_bytes, key_bytes;
+    const void *query; // constant queries, narrow; NULL: of the program's value
+} attention_step;
 
 static size_t rounded(size_t bytes)
 {
@@ -30,7 +39,7 @@ typedef struct areas {
     char *dnnl;
 } areas;
 
-static areas areas_of(const tub_executable *e, const tub_attention_step *a, int member)
+static areas areas_of(const tub_executable *e, const attention_step *a, int member)
 {
     char *scratch = tub_scratch(e, member);
     areas s = {.scores = (float *)(void *)scratch, .dnnl = scratch + e->tile_bytes};
@@ -45,7 +54,7 @@ static areas areas_of(const tub_executable *e, const tub_attention_step *a, int 
 static tub_status attend(const tub_executable *e, const tub_step *step, int block, const char *q, size_t q_stride,
                          char *out, size_t out_stride, int member, tub_error *err)
 {
-    const tub_attention_step *a = &step->attention;
+    const attention_step *a = step->made;
     const areas s = areas_of(e, a, member);
     const size_t narrow = e->kernels->narrow_bytes, dim = (size_t)a->dim, keys = (size_t)a->keys;
     const float scale = (float)step->op.attention.scale;
@@ -63,40 +72,14 @@ static tub_status attend(const tub_executable *e, const tub_step *step, int bloc
     return TUB_OK;
 }
 
-// Where a group's queries, keys and values begin.
-typedef struct operands {
-    const char *q, *k, *v;
-    char *out;
-    size_t q_stride, out_stride; // bytes
-} operands;
-
-static operands operands_of(const tub_run *run, const tub_step *step, int item, int group)
-{
-    const tub_executable *e = run->executable;
-    const tub_attention_step *a = &step->attention;
-    const tub_op *op = &step->op;
-    const size_t narrow = e->kernels->narrow_bytes;
-    operands o = {.out = tub_row(run, op->out, item, group * a->queries),
-                  .out_stride = (size_t)e->values[op->out].cols * narrow};
-    o.k = (char *)tub_row(run, op->in[1], item, group * a->keys) + (size_t)op->attention.k_column * narrow;
-    o.v = (char *)tub_row(run, op->in[2], item, group * a->keys) + (size_t)op->attention.v_column * narrow;
-    o.q = a->query;
-    o.q_stride = o.out_stride;
-    if (!a->query) {
-        o.q = (char *)tub_row(run, op->in[0], item, group * a->queries) + (size_t)op->attention.q_column * narrow;
-        o.q_stride = (size_t)e->values[op->in[0]].cols * narrow;
-    }
-    return o;
-}
-
 static tub_status attention_unit(const tub_run *run, const tub_step *step, int item, int unit, int member,
                                  tub_error *err)
 {
     const tub_executable *e = run->executable;
-    const tub_attention_step *a = &step->attention;
+    const attention_step *a = step->made;
     const areas s = areas_of(e, a, member);
     const int span = unit % a->spans, head = unit / a->spans % a->heads;
-    const operands o = operands_of(run, step, item, unit / a->spans / a->heads);
+    const tub_operands o = tub_operands_of(run, step, a->query, item, unit / a->spans / a->heads);
     const size_t shift = (size_t)(head * a->dim) * e->kernels->narrow_bytes;
     TUB_TRY(tub_packer_run(a->pack_keys, member, o.k + shift, s.keys, s.dnnl, err));
     TUB_TRY(tub_packer_run(a->pack_values, member, o.v + shift, s.values, s.dnnl, err));
@@ -108,30 +91,7 @@ static tub_status attention_unit(const tub_run *run, const tub_step *step, int i
     return TUB_OK;
 }
 
-static tub_status few_unit(const tub_run *run, const tub_step *step, int item, int unit, int member, tub_error *err)
-{
-    (void)err;
-    const tub_executable *e = run->executable;
-    const tub_attention_step *a = &step->attention;
-    const tub_op *op = &step->op;
-    const size_t narrow = e->kernels->narrow_bytes;
-    float *scores = (float *)(void *)tub_scratch(e, member);
-    tub_attend few = {.queries = a->queries, .keys = a->keys, .dim = a->dim, .scale = (float)op->attention.scale};
-    few.k_stride = (size_t)e->values[op->in[1]].cols;
-    few.v_stride = (size_t)e->values[op->in[2]].cols;
-    for (int group = unit * a->run_groups; group < (unit + 1) * a->run_groups && group < a->groups; group++) {
-        const operands o = operands_of(run, step, item, group);
-        few.q_stride = o.q_stride / narrow;
-        few.out_stride = o.out_stride / narrow;
-        for (int head = 0; head < a->heads; head++) {
-            const size_t shift = (size_t)(head * a->dim) * narrow;
-            e->kernels->attend(&few, o.q + shift, o.k + shift, o.v + shift, o.out + shift, scores);
-        }
-    }
-    return TUB_OK;
-}
-
-static void choose_blocks(tub_attention_step *a)
+static void choose_blocks(attention_step *a)
 {
     const int queries = a->queries;
     int most = SCORE_BYTES / (a->keys * (int)sizeof(float));
@@ -144,47 +104,31 @@ static void choose_blocks(tub_attention_step *a)
     a->spans = (a->blocks + a->span_blocks - 1) / a->span_blocks;
 }
 
-static tub_status make_products(tub_executable *e, tub_attention_step *a, tub_error *err)
+static tub_status make_products(tub_executable *e, attention_step *a, tub_error *err)
 {
     for (int last = 0; last < 2; last++) {
         const int m = last ? a->queries - (a->blocks - 1) * a->block_rows : a->block_rows;
-        const tub_matmul_shape scores = {.m = m, .k = a->dim, .n = a->keys, .bf16 = e->bf16};
-        const tub_matmul_shape mix = {.m = m, .k = a->keys, .n = a->dim, .bf16 = e->bf16};
+        const tub_matmul_shape scores = {.m = m, .k = a->dim, .n = a->keys, .bf16 = e->dtype == TUB_BF16};
+        const tub_matmul_shape mix = {.m = m, .k = a->keys, .n = a->dim, .bf16 = e->dtype == TUB_BF16};
         TUB_TRY(tub_shelf_matmul(e, &scores, last ? a->scores[0] : NULL, &a->scores[last], err));
         TUB_TRY(tub_shelf_matmul(e, &mix, last ? a->mixes[0] : NULL, &a->mixes[last], err));
     }
     return TUB_OK;
 }
 
-static tub_status own_query(tub_executable *e, tub_step *step, tub_error *err)
+tub_status tub_onednn_attention_make(tub_executable *e, tub_step *step, tub_error *err)
 {
-    const tub_tensor *query = &step->op.attention.query;
-    if (!query->data)
-        return TUB_OK;
-    const int count = (int)tub_tensor_count(query);
-    float *floats = tub_own_floats(e, query);
-    void *owned = tub_arena_alloc(&e->arena, (size_t)count, e->kernels->narrow_bytes);
-    if (!floats || !owned)
-        return tub_fail_memory(err, "a query");
-    e->kernels->narrow(floats, owned, count);
-    step->attention.query = owned;
-    return TUB_OK;
-}
-
-static void make_few(tub_executable *e, tub_step *step)
-{
-    tub_attention_step *a = &step->attention;
-    a->run_groups = RUN_ROWS / a->queries > 0 ? RUN_ROWS / a->queries : 1;
-    step->units = (a->groups + a->run_groups - 1) / a->run_groups;
-    step->unit = few_unit;
-    if (FEW_KEYS * sizeof(float) > e->tile_bytes)
-        e->tile_bytes = FEW_KEYS * sizeof(float);
-}
-
-static tub_status make_many(tub_executable *e, tub_step *step, tub_error *err)
-{
-    tub_attention_step *a = &step->attention;
     const tub_op *op = &step->op;
+    attention_step *a = step->made = tub_arena_alloc(&e->arena, 1, sizeof *a);
+    if (!a)
+        return tub_fail_memory(err, "attention");
+    a->heads = op->attention.heads;
+    a->dim = op->attention.dim;
+    a->groups = op->attention.groups;
+    a->queries = e->values[op->out].rows / a->groups;
+    a->keys = e->values[op->in[1]].rows / a->groups;
+    if (op->attention.query.data && !(a->query = tub_own_narrow(e, &op->attention.query)))
+        return tub_fail_memory(err, "a query");
     choose_blocks(a);
     TUB_TRY(make_products(e, a, err));
     TUB_TRY(tub_shelf_packer(e, a->scores[0], 1, e->values[op->in[1]].cols, &a->pack_keys, err));
@@ -192,27 +136,9 @@ static tub_status make_many(tub_executable *e, tub_step *step, tub_error *err)
     a->score_bytes = rounded((size_t)a->block_rows * (size_t)a->keys * sizeof(float));
     a->mixed_bytes = rounded((size_t)a->block_rows * (size_t)a->dim * sizeof(float));
     a->key_bytes = rounded(tub_matmul_packed_bytes(a->scores[0]));
-    const size_t bytes =
-        a->score_bytes + 2 * a->mixed_bytes + a->key_bytes + rounded(tub_matmul_packed_bytes(a->mixes[0]));
-    if (bytes > e->tile_bytes)
-        e->tile_bytes = bytes;
+    tub_need_scratch(e, a->score_bytes + 2 * a->mixed_bytes + a->key_bytes +
+                            rounded(tub_matmul_packed_bytes(a->mixes[0])));
     step->units = a->groups * a->heads * a->spans;
     step->unit = attention_unit;
-    return TUB_OK;
-}
-
-tub_status tub_attention_make(tub_executable *e, tub_step *step, tub_error *err)
-{
-    tub_attention_step *a = &step->attention;
-    const tub_op *op = &step->op;
-    a->heads = op->attention.heads;
-    a->dim = op->attention.dim;
-    a->groups = op->attention.groups;
-    a->queries = e->values[op->out].rows / a->groups;
-    a->keys = e->values[op->in[1]].rows / a->groups;
-    TUB_TRY(own_query(e, step, err));
-    if (a->keys > FEW_KEYS)
-        return make_many(e, step, err);
-    make_few(e, step);
     return TUB_OK;
 }

@@ -14,6 +14,25 @@ typedef struct tub_epilogue {
     tub_activation activation;
 } tub_epilogue;
 
+typedef struct tub_finish_block {
+    const float *x;
+    size_t x_stride, residual_stride, out_stride;
+    int rows, cols;
+    tub_epilogue epilogue;
+    void *out;
+    bool wide;
+} tub_finish_block;
+
+// A part of a row's scores: the keys of a chunk. `greatest` and `sum` go on from the parts before.
+typedef struct tub_softmax_part {
+    const float *scores;
+    int count, padded;      // padded: so many weights are written, zeros behind the last
+    float factor;           // scale * log2(e)
+    float *greatest, *sum;
+    void *out;              // narrow; spans of 32 elements, `out_span` bytes apart
+    size_t out_span;
+} tub_softmax_part;
+
 typedef struct tub_norm_params {
     const float *weight, *bias; // bias may be NULL
     double eps;
@@ -38,15 +57,21 @@ typedef struct tub_kernels {
     // x: `count` sums. The residual may be `out`.
     void (*finish_wide)(const float *x, const tub_epilogue *epilogue, float *out, int count);
     void (*finish_narrow)(const float *x, const tub_epilogue *epilogue, void *out, int count);
+    // The same for a block of a product. Strides in elements; bias and scale of the block's columns.
+    void (*finish_block)(const tub_finish_block *block);
     void (*norm_wide)(const float *x, const tub_norm_params *params, float *out, int count);
     void (*norm_narrow)(const float *x, const tub_norm_params *params, void *out, int count);
     // out = exp(scale * (score - greatest)), narrow; returns 1 / their sum. `out` may begin at or before `scores`.
     float (*softmax)(const float *scores, float scale, void *out, int count);
+    // out = exp(scale * (score - greatest so far)). Returns what the results of the parts before are to be multiplied
+    // with, as the greatest may have grown: 1 mostly.
+    float (*softmax_part)(const tub_softmax_part *part);
     // softmax(q kT * scale) v, all narrow; `scores`: room for a row of them.
     void (*attend)(const tub_attend *a, const void *q, const void *k, const void *v, void *out, float *scores);
     void (*gate)(const void *x, tub_activation activation, void *out, int count);   // x: 2 * count narrow
     void (*rotate)(const void *x, const tub_angles *angles, void *out);             // narrow; out may be x
     void (*multiply)(const float *x, float factor, void *out, int count);           // narrow out
+    void (*scale)(float *x, float factor, int count);
     void (*add)(const float *a, const float *b, float *out, int count);             // out may be a
     void (*narrow)(const float *x, void *out, int count);
     void (*widen)(const void *x, float *out, int count);

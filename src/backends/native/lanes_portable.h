@@ -88,12 +88,3 @@ V float v_greatest(lanes x)
     const lanes y = v_max(x, (lanes){x[2], x[3], x[0], x[1]});
     return y[0] > y[1] ? y[0] : y[1];
 }
-
-typedef float narrow;
-#define NARROW_IS_FLOAT 1
-#define n_load v_load
-#define n_store v_store
-#define n_load_part(p, n) v_load_part(p, n, 0)
-#define n_store_part v_store_part
-#define TABLE tub_kernels_portable
-#include "kernels_template.h"

@@ -167,6 +167,37 @@ static void finish_narrow(const float *x, const tub_epilogue *e, void *out, int 
     finish_any(x, e, NULL, out, count);
 }
 
+// Columns of a block are a multiple of LANES but at the matrix's edge.
+INLINE void finish_rows(const tub_finish_block *b, tub_activation activation, bool wide)
+{
+    tub_epilogue e = b->epilogue;
+    for (int r = 0; r < b->rows; r++) {
+        const float *x = b->x + (size_t)r * b->x_stride;
+        const size_t at = (size_t)r * b->out_stride;
+        finish(x, &e, activation, wide ? (float *)b->out + at : NULL, wide ? NULL : (narrow *)b->out + at, b->cols);
+        e.residual = e.residual ? e.residual + b->residual_stride : NULL;
+    }
+}
+
+static void finish_block(const tub_finish_block *b)
+{
+    if (b->epilogue.activation == TUB_ACT_NONE && b->wide)
+        finish_rows(b, TUB_ACT_NONE, true);
+    else if (b->epilogue.activation == TUB_ACT_NONE)
+        finish_rows(b, TUB_ACT_NONE, false);
+    else if (b->epilogue.activation == TUB_ACT_GELU && !b->wide)
+        finish_rows(b, TUB_ACT_GELU, false);
+    else {
+        tub_epilogue e = b->epilogue;
+        for (int r = 0; r < b->rows; r++) {
+            const float *x = b->x + (size_t)r * b->x_stride;
+            const size_t at = (size_t)r * b->out_stride;
+            finish_any(x, &e, b->wide ? (float *)b->out + at : NULL, b->wide ? NULL : (narrow *)b->out + at, b->cols);
+            e.residual = e.residual ? e.residual + b->residual_stride : NULL;
+        }
+    }
+}
+
 static float row_mean(const float *x, int count)
 {
     lanes a = v_set(0), b = v_set(0);
@@ -278,6 +309,44 @@ static float softmax(const float *scores, float scale, void *weights, int count)
         a = a + v_load_part(kept, n, 0);
     }
     return 1.0f / v_sum(a + b);
+}
+
+INLINE float part_sum(const tub_softmax_part *p, lanes f, lanes shift)
+{
+    lanes sums[2] = {v_set(0), v_set(0)};
+    char *out = p->out;
+    for (int at = 0; at < p->padded; at += 32, out += p->out_span) {
+        narrow *to = (narrow *)(void *)out;
+        if (at + 32 <= p->count) {
+#pragma GCC unroll 8
+            for (int i = 0; i < 32; i += LANES) {
+                const lanes x = exp2_lanes(v_fma(v_load(p->scores + at + i), f, shift));
+                n_store(to + i, x);
+                sums[i / LANES % 2] = sums[i / LANES % 2] + x;
+            }
+            continue;
+        }
+        for (int i = 0; i < 32; i += LANES) {
+            const int left = p->count - at - i, n = left < 0 ? 0 : left < LANES ? left : LANES;
+            float kept[LANES];
+            v_store(kept, exp2_lanes(v_fma(v_load_part(p->scores + at + i, n, 0), f, shift)));
+            const lanes x = v_load_part(kept, n, 0);
+            n_store(to + i, x);
+            sums[0] = sums[0] + x;
+        }
+    }
+    return v_sum(sums[0] + sums[1]);
+}
+
+static float softmax_part(const tub_softmax_part *p)
+{
+    const float before = *p->greatest, here = greatest(p->scores, p->count);
+    const float top = here > before ? here : before;
+    const float again = before == top ? 1.0f : exp2f(p->factor * (before - top));
+    const float sum = part_sum(p, v_set(p->factor), v_set(-p->factor * top));
+    *p->greatest = top;
+    *p->sum = *p->sum * again + sum;
+    return again;
 }
 
 INLINE float dot(const narrow *a, const narrow *b, int count)
@@ -402,6 +471,16 @@ static void multiply(const float *x, float factor, void *out, int count)
         n_store_part((narrow *)out + i, count - i, v_load_part(x + i, count - i, 0) * f);
 }
 
+static void scale(float *x, float factor, int count)
+{
+    const lanes f = v_set(factor);
+    int i = 0;
+    for (; i + LANES <= count; i += LANES)
+        v_store(x + i, v_load(x + i) * f);
+    if (i < count)
+        v_store_part(x + i, count - i, v_load_part(x + i, count - i, 0) * f);
+}
+
 static void add(const float *a, const float *b, float *out, int count)
 {
     int i = 0;
@@ -439,13 +518,16 @@ const tub_kernels TABLE = {
     .narrow_bytes = sizeof(narrow),
     .finish_wide = finish_wide,
     .finish_narrow = finish_narrow,
+    .finish_block = finish_block,
     .norm_wide = norm_wide,
     .norm_narrow = norm_narrow,
     .softmax = softmax,
+    .softmax_part = softmax_part,
     .attend = attend,
     .gate = gate,
     .rotate = rotate,
     .multiply = multiply,
+    .scale = scale,
     .add = add,
     .narrow = to_narrow,
     .widen = to_wide,

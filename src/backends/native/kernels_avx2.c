@@ -1,0 +1,12 @@
+#if defined(__x86_64__)
+#include "lanes_avx2.h"
+
+typedef float narrow;
+#define NARROW_IS_FLOAT 1
+#define n_load v_load
+#define n_store v_store
+#define n_load_part(p, n) v_load_part(p, n, 0)
+#define n_store_part v_store_part
+#define TABLE tub_kernels_avx2
+#include "kernels_template.h"
+#endif

@@ -1,0 +1,56 @@
+#include "native_plan.h"
+
+#include <unistd.h>
+
+#include "fail.h"
+
+static tub_status supports(tub_dtype dtype, tub_error *err)
+{
+    return tub_processor_supports("native", dtype, err);
+}
+
+size_t tub_native_cache_bytes(void)
+{
+    enum { USUAL = 1 << 20, MOST = 2 << 20, LEAST = 256 << 10 };
+    long bytes = USUAL;
+#if defined(_SC_LEVEL2_CACHE_SIZE)
+    const long told = sysconf(_SC_LEVEL2_CACHE_SIZE);
+    bytes = told > 0 ? told : USUAL;
+#endif
+    return (size_t)(bytes > MOST ? MOST : bytes < LEAST ? LEAST : bytes) / 4 * 3;
+}
+
+static int enter(void)
+{
+    return 0;
+}
+
+static void leave(int before)
+{
+    (void)before;
+}
+
+static const tub_engine engine = {
+    .make_linear = tub_native_linear_make,
+    .make_attention = tub_native_attention_make,
+    .enter = enter,
+    .leave = leave,
+};
+
+static tub_status open_backend(const tub_open_params *params, tub_backend **out, tub_error *err)
+{
+    return tub_processor_open(params->team, &engine, out, err);
+}
+
+const tub_backend_ops tub_backend_native = {
+    .name = "native",
+    .device = "cpu",
+    .supports = supports,
+    .best_dtype = tub_processor_best_dtype,
+    .open = open_backend,
+    .compile = tub_processor_compile,
+    .run = tub_processor_run,
+    .release = tub_processor_release,
+    .close = tub_processor_close,
+    .isa = tub_processor_isa,
+};

@@ -1,0 +1,289 @@
+// LINEAR: a unit is a block of rows times some panels of columns. The unit packs its rows once, then goes over the
+// panels in groups; a group's sums are kept while k is done in parts, so that a part of a panel stays in the first-level
+// cache for all the rows. Where k is long and the columns are few, the parts of k are the outer loop instead, and rows
+// are packed a part at a time. What is finished goes through the epilogue while it is in the cache.
+#include "fail.h"
+#include "half.h"
+#include "native_plan.h"
+
+typedef struct linear_step {
+    const tub_product *product;
+    int rows, k, n;
+    int unit_rows, row_units;     // multiples of the product's block
+    int unit_panels, panel_units; // panels of `product->cols` columns
+    int group_panels;             // done together
+    int k_part, parts;
+    bool k_outer;
+    tub_product_packing packing;  // of a packed block of rows: all of k, or with k_outer a part
+    size_t rows_bytes;            // packed rows of a unit
+    char *packed;                 // the panels
+    size_t panel_bytes;
+    tub_epilogue epilogue;        // residual filled in at run time
+} linear_step;
+
+// One unit at work.
+typedef struct work {
+    const tub_run *run;
+    const tub_step *step;
+    const linear_step *l;
+    int item, row, rows;   // its rows
+    int panel, panels;     // its panels
+    char *packed_rows;
+    float *sums;           // of a group: [panel][block of rows][rows of a block][cols]
+} work;
+
+static int blocks_of(const linear_step *l, int rows)
+{
+    return (rows + l->product->rows - 1) / l->product->rows;
+}
+
+static int part_length(const linear_step *l, int part)
+{
+    const int whole = tub_product_depth(l->product, l->k), left = whole - part * l->k_part;
+    return left < l->k_part ? left : l->k_part;
+}
+
+// k elements [first, first + count) of the unit's rows.
+static void pack_rows(const work *w, int first, int count)
+{
+    const linear_step *l = w->l;
+    const size_t element = l->product->element, row_bytes = (size_t)l->k * element;
+    const int most = l->product->rows;
+    const char *from = tub_row(w->run, w->step->op.in[0], w->item, w->row);
+    for (int r = 0; r < w->rows; r += most)
+        tub_product_pack_a(l->product, from + (size_t)r * row_bytes + (size_t)first * element, row_bytes,
+                           w->rows - r < most ? w->rows - r : most, count,
+                           w->packed_rows + (size_t)(r / most) * l->packing.bytes);
+}
+
+static void finish(const work *w, int panel, int block, const float *sums)
+{
+    const linear_step *l = w->l;
+    const tub_executable *e = w->run->executable;
+    const tub_op *op = &w->step->op;
+    const int most = l->product->rows, cols = l->product->cols, col = panel * cols, row = w->row + block * most;
+    const int left = w->rows - block * most;
+    tub_finish_block f = {.x = sums,
+                          .x_stride = (size_t)cols,
+                          .out_stride = (size_t)l->n,
+                          .rows = left < most ? left : most,
+                          .cols = l->n - col < cols ? l->n - col : cols,
+                          .epilogue = l->epilogue,
+                          .wide = e->values[op->out].width == TUB_WIDE};
+    f.epilogue.bias = f.epilogue.bias ? f.epilogue.bias + col : NULL;
+    f.epilogue.scale = f.epilogue.scale ? f.epilogue.scale + col : NULL;
+    f.out = (char *)tub_row(w->run, op->out, w->item, row) + (size_t)col * tub_element_bytes(e, op->out);
+    if (op->in[1] != TUB_NONE) {
+        f.epilogue.residual = (const float *)tub_row(w->run, op->in[1], w->item, row) + col;
+        f.residual_stride = (size_t)l->n;
+    }
+    e->kernels->finish_block(&f);
+}
+
+// One part of k of one panel, for all the unit's rows. `next`: what will be read after it.
+static void multiply_panel(const work *w, int panel, int place, int part, const char *next)
+{
+    const linear_step *l = w->l;
+    const tub_product *p = l->product;
+    const int blocks = blocks_of(l, w->rows);
+    const size_t element = p->element, sums = (size_t)(p->rows * p->cols);
+    const int k = part_length(l, part), turns = blocks * ((k + TUB_PRODUCT_SPAN - 1) / TUB_PRODUCT_SPAN);
+    const size_t lines = (size_t)k * (size_t)p->cols * element / 64;
+    tub_product_block b = {.b = l->packed + (size_t)panel * l->panel_bytes +
+                                (size_t)(part * l->k_part) * (size_t)p->cols * element,
+                           .a_row = l->packing.row,
+                           .a_group = l->packing.group,
+                           .k = k,
+                           .c_row = (size_t)p->cols,
+                           .add = part > 0,
+                           .next = next,
+                           .next_lines = (int)((lines + (size_t)turns - 1) / (size_t)turns)};
+    const size_t into = l->k_outer ? 0 : (size_t)(part * l->k_part / TUB_PRODUCT_SPAN) * l->packing.group;
+    for (int i = 0; i < blocks; i++) {
+        b.a = w->packed_rows + (size_t)i * l->packing.bytes + into;
+        b.rows = w->rows - i * p->rows < p->rows ? w->rows - i * p->rows : p->rows;
+        b.c = w->sums + (l->parts > 1 ? (size_t)(place * blocks + i) * sums : 0);
+        p->multiply(&b);
+        b.next = b.next ? b.next + (size_t)(b.next_lines * 64) * (size_t)(turns / blocks) : NULL;
+        if (part == l->parts - 1)
+            finish(w, panel, i, b.c);
+    }
+}
+
+static const char *panel_part(const linear_step *l, int panel, int part)
+{
+    return l->packed + (size_t)panel * l->panel_bytes +
+           (size_t)(part * l->k_part) * (size_t)l->product->cols * l->product->element;
+}
+
+// A part of k of the panels [first, first + count) of the unit.
+static void multiply_part(const work *w, int first, int count, int part)
+{
+    const linear_step *l = w->l;
+    for (int i = 0; i < count; i++) {
+        const char *next = i + 1 < count          ? panel_part(l, first + i + 1, part)
+                           : part + 1 < l->parts  ? panel_part(l, first, part + 1)
+                           : first + count < w->panel + w->panels ? panel_part(l, first + count, 0)
+                                                  : NULL;
+        multiply_panel(w, first + i, i, part, next);
+    }
+}
+
+static void run_k_outer(const work *w)
+{
+    const linear_step *l = w->l;
+    for (int part = 0; part < l->parts; part++) {
+        const int left = l->k - part * l->k_part;
+        pack_rows(w, part * l->k_part, left < l->k_part ? left : l->k_part);
+        multiply_part(w, w->panel, w->panels, part);
+    }
+}
+
+static void run_k_inner(const work *w)
+{
+    const linear_step *l = w->l;
+    pack_rows(w, 0, l->k);
+    for (int at = 0; at < w->panels; at += l->group_panels) {
+        const int count = w->panels - at < l->group_panels ? w->panels - at : l->group_panels;
+        for (int part = 0; part < l->parts; part++)
+            multiply_part(w, w->panel + at, count, part);
+    }
+}
+
+static tub_status linear_unit(const tub_run *run, const tub_step *step, int item, int unit, int member, tub_error *err)
+{
+    (void)err;
+    const linear_step *l = step->made;
+    const int panels = (l->n + l->product->cols - 1) / l->product->cols;
+    work w = {.run = run, .step = step, .l = l, .item = item, .packed_rows = tub_scratch(run->executable, member)};
+    w.sums = (float *)(void *)(w.packed_rows + l->rows_bytes);
+    w.row = unit / l->panel_units * l->unit_rows;
+    w.rows = l->rows - w.row < l->unit_rows ? l->rows - w.row : l->unit_rows;
+    w.panel = unit % l->panel_units * l->unit_panels;
+    w.panels = panels - w.panel < l->unit_panels ? panels - w.panel : l->unit_panels;
+    l->product->enter();
+    if (l->k_outer)
+        run_k_outer(&w);
+    else
+        run_k_inner(&w);
+    l->product->leave();
+    return TUB_OK;
+}
+
+static int divide_up(int a, int b)
+{
+    return (a + b - 1) / b;
+}
+
+// Even parts of at most `most`, multiples of `step`; their number a multiple of `threads` where that costs little.
+static int even_part(int whole, int most, int step, int threads)
+{
+    int parts = divide_up(whole, most > step ? most : step);
+    if (parts > 1 && parts < 8 * threads && parts % threads)
+        parts += threads - parts % threads;
+    const int part = divide_up(divide_up(whole, parts), step) * step;
+    return part;
+}
+
+enum { GROUP_COLS = 256 };
+
+// How many rows of a unit the cache holds, beside the sums.
+static int most_rows(const linear_step *l)
+{
+    const size_t sums = l->parts == 1 ? 0 : sizeof(float) * (size_t)(l->k_outer ? l->n : GROUP_COLS);
+    const size_t row = (l->k_outer ? (size_t)l->k_part : (size_t)l->k) * l->product->element + sums;
+    const size_t rows = tub_native_cache_bytes() / row;
+    return rows > 100000 ? 100000 : (int)rows;
+}
+
+static void choose_sizes(const tub_executable *e, linear_step *l)
+{
+    const tub_product *p = l->product;
+    const int depth = tub_product_depth(p, l->k), panels = divide_up(l->n, p->cols);
+    const int threads = tub_team_size(e->team);
+    l->parts = divide_up(depth, p->k_block);
+    l->k_part = divide_up(divide_up(depth, l->parts), TUB_PRODUCT_SPAN) * TUB_PRODUCT_SPAN;
+    l->parts = divide_up(depth, l->k_part);
+    l->k_outer = l->parts > 1 && (size_t)l->k * p->element > (size_t)l->n * sizeof(float);
+    l->unit_rows = even_part(l->rows, most_rows(l), p->rows, threads);
+    l->row_units = divide_up(l->rows, l->unit_rows);
+    // Few rows: the columns are what threads share.
+    l->panel_units = l->row_units >= threads ? 1 : divide_up(2 * threads, l->row_units);
+    if (l->panel_units > panels)
+        l->panel_units = panels;
+    l->unit_panels = divide_up(panels, l->panel_units);
+    l->panel_units = divide_up(panels, l->unit_panels);
+    l->group_panels = GROUP_COLS / p->cols;
+    l->packing = tub_product_packing_of(p, l->k_outer ? l->k_part : l->k);
+}
+
+static void need_scratch(tub_executable *e, linear_step *l)
+{
+    const tub_product *p = l->product;
+    const size_t blocks = (size_t)blocks_of(l, l->unit_rows), block = (size_t)(p->rows * p->cols) * sizeof(float);
+    const size_t panels = (size_t)(l->k_outer ? l->unit_panels : l->group_panels);
+    l->rows_bytes = tub_round_line(blocks * l->packing.bytes);
+    tub_need_scratch(e, l->rows_bytes + block * (l->parts == 1 ? 1 : blocks * panels));
+}
+
+// Panels are packed by the team: of each, the weight's rows as narrow elements, then across.
+typedef struct packing {
+    const tub_executable *e;
+    linear_step *l;
+    const tub_tensor *weight;
+    char *scratch; // a member's: rows as float32, then as narrow elements
+    size_t member_bytes;
+} packing;
+
+static void pack_panel(void *context, int panel, int member)
+{
+    const packing *p = context;
+    const linear_step *l = p->l;
+    const int cols = l->product->cols, first = panel * cols, n = l->n - first < cols ? l->n - first : cols;
+    const size_t count = (size_t)n * (size_t)l->k, all = (size_t)cols * (size_t)l->k;
+    float *floats = (float *)(void *)(p->scratch + (size_t)member * p->member_bytes);
+    void *narrow = floats + all;
+    tub_to_float(floats,
+                 (const char *)p->weight->data + (size_t)first * (size_t)l->k * tub_dtype_bytes(p->weight->dtype),
+                 p->weight->dtype, count);
+    p->e->kernels->narrow(floats, narrow, (int)count);
+    tub_product_pack_across(l->product, narrow, (size_t)l->k, l->k, n, l->packed + (size_t)panel * l->panel_bytes);
+}
+
+static tub_status pack_weight(tub_executable *e, linear_step *l, const tub_tensor *weight, tub_error *err)
+{
+    const int panels = divide_up(l->n, l->product->cols);
+    packing p = {.e = e, .l = l, .weight = weight};
+    p.member_bytes = tub_round_line((size_t)l->product->cols * (size_t)l->k * 2 * sizeof(float));
+    l->panel_bytes = tub_product_panel_bytes(l->product, l->k);
+    l->packed = tub_arena_alloc(&e->arena, (size_t)panels, l->panel_bytes);
+    p.scratch = tub_alloc_aligned((size_t)tub_team_size(e->team), p.member_bytes);
+    const bool ok = l->packed && p.scratch;
+    if (ok)
+        tub_team_run(e->team, panels, pack_panel, &p);
+    tub_free(p.scratch);
+    return ok ? TUB_OK : tub_fail_memory(err, "packed weights");
+}
+
+tub_status tub_native_linear_make(tub_executable *e, tub_step *step, tub_error *err)
+{
+    const tub_op *op = &step->op;
+    linear_step *l = step->made = tub_arena_alloc(&e->arena, 1, sizeof *l);
+    if (!l)
+        return tub_fail_memory(err, "a product");
+    *l = (linear_step){.product = tub_product_for(e->dtype),
+                       .rows = e->values[op->out].rows,
+                       .k = e->values[op->in[0]].cols,
+                       .n = e->values[op->out].cols};
+    choose_sizes(e, l);
+    need_scratch(e, l);
+    TUB_TRY(pack_weight(e, l, &op->linear.weight, err));
+    l->epilogue.activation = op->linear.activation;
+    if (op->linear.bias.data && !(l->epilogue.bias = tub_own_floats(e, &op->linear.bias)))
+        return tub_fail_memory(err, "a bias");
+    if (op->linear.scale.data && !(l->epilogue.scale = tub_own_floats(e, &op->linear.scale)))
+        return tub_fail_memory(err, "a scale");
+    step->units = l->row_units * l->panel_units;
+    step->unit = linear_unit;
+    return TUB_OK;
+}

@@ -1,0 +1,149 @@
+#include "product.h"
+
+#include <stdint.h>
+#include <string.h>
+
+#include "cpu.h"
+
+enum { LINE = 64 };
+
+const tub_product *tub_product_for(tub_dtype dtype)
+{
+#if defined(__x86_64__)
+    const tub_isa isa = tub_cpu_isa();
+    if (dtype == TUB_BF16)
+        return isa >= TUB_ISA_AMX           ? &tub_product_amx
+               : isa >= TUB_ISA_AVX512_BF16 ? &tub_product_avx512bf16
+                                            : NULL;
+    if (isa >= TUB_ISA_AVX512)
+        return &tub_product_avx512;
+    if (isa >= TUB_ISA_AVX2)
+        return &tub_product_avx2;
+#endif
+    return dtype == TUB_F32 ? &tub_product_portable : NULL;
+}
+
+int tub_product_depth(const tub_product *p, int k)
+{
+    return (k + p->depth - 1) / p->depth * p->depth;
+}
+
+// Where rows are only copied, a cache line between them keeps rows of a power of two apart in the cache.
+tub_product_packing tub_product_packing_of(const tub_product *p, int k)
+{
+    const size_t bytes = (size_t)tub_product_depth(p, k) * p->element, span = TUB_PRODUCT_SPAN * p->element;
+    tub_product_packing g;
+    if (p->packs_a) {
+        g = (tub_product_packing){.row = span, .group = span * (size_t)p->rows};
+        g.bytes = bytes / span * g.group;
+    } else {
+        g = (tub_product_packing){.row = (bytes + LINE - 1) / LINE * LINE + LINE, .group = span};
+        g.bytes = g.row * (size_t)p->rows;
+    }
+    return g;
+}
+
+static void pack_row(const char *from, size_t bytes, size_t padded, const tub_product_packing *g, size_t span, char *to)
+{
+    for (size_t at = 0; at < padded; at += span, to += g->group) {
+        const size_t part = padded - at < span ? padded - at : span;
+        const size_t there = at >= bytes ? 0 : bytes - at < part ? bytes - at : part;
+        if (there == LINE) {
+            memcpy(to, from + at, LINE);
+            continue;
+        }
+        if (there)
+            memcpy(to, from + at, there);
+        memset(to + there, 0, part - there);
+    }
+}
+
+void tub_product_pack_a(const tub_product *p, const void *from, size_t row_bytes, int rows, int k, void *out)
+{
+    const tub_product_packing g = tub_product_packing_of(p, k);
+    const size_t bytes = (size_t)k * p->element, padded = (size_t)tub_product_depth(p, k) * p->element;
+    const size_t span = TUB_PRODUCT_SPAN * p->element;
+    const int all = p->packs_a ? p->rows : rows;
+    for (int r = 0; r < all; r++)
+        pack_row((const char *)from + (size_t)r * row_bytes, r < rows ? bytes : 0, padded, &g, span,
+                 (char *)out + (size_t)r * g.row);
+}
+
+size_t tub_product_panel_bytes(const tub_product *p, int k)
+{
+    return (size_t)tub_product_depth(p, k) * (size_t)p->cols * p->element;
+}
+
+// Words are `group` elements that lie together: one float32, two bfloat16.
+static uint32_t word_at(const tub_product *p, const char *from, size_t step, int left)
+{
+    uint32_t word = 0;
+    for (int i = 0; i < p->group && i < left; i++)
+        memcpy((char *)&word + (size_t)i * p->element, from + (size_t)i * step, p->element);
+    return word;
+}
+
+enum { CORNER = 8 };
+
+// A corner of CORNER x CORNER words, all there: read along the rows, written along the columns.
+static void across_corner(const char *from, size_t row_bytes, uint32_t *to, size_t columns)
+{
+    uint32_t words[CORNER][CORNER];
+    for (int j = 0; j < CORNER; j++)
+        memcpy(words[j], from + (size_t)j * row_bytes, sizeof words[j]);
+    for (int i = 0; i < CORNER; i++)
+        for (int j = 0; j < CORNER; j++)
+            to[(size_t)i * columns + (size_t)j] = words[j][i];
+}
+
+void tub_product_pack_across(const tub_product *p, const void *from, size_t stride, int k, int cols, void *out)
+{
+    const int words = tub_product_depth(p, k) / p->group, whole = k / p->group / CORNER * CORNER;
+    const size_t row_bytes = stride * p->element, columns = (size_t)p->cols;
+    uint32_t *to = out;
+    for (int j = 0; j < p->cols; j += CORNER) {
+        const bool inside = j + CORNER <= cols;
+        for (int i = 0; inside && i < whole; i += CORNER)
+            across_corner((const char *)from + (size_t)j * row_bytes + (size_t)i * sizeof *to, row_bytes,
+                          to + (size_t)i * columns + j, columns);
+        for (int c = j; c < j + CORNER && c < p->cols; c++)
+            for (int i = inside ? whole : 0; i < words; i++) {
+                const int left = c < cols ? k - i * p->group : 0;
+                const char *at = (const char *)from + (size_t)c * row_bytes + (size_t)i * sizeof *to;
+                to[(size_t)i * columns + (size_t)c] = left > 0 ? word_at(p, at, p->element, left) : 0;
+            }
+    }
+}
+
+// Rows of one element a word are copied; of two they are zipped.
+static void zip_rows(const uint16_t *a, const uint16_t *b, int cols, uint16_t *to)
+{
+    for (int j = 0; j < cols; j++) {
+        to[2 * j] = a[j];
+        to[2 * j + 1] = b[j];
+    }
+}
+
+void tub_product_pack_down(const tub_product *p, const void *from, size_t stride, int k, int cols, void *out)
+{
+    const int words = tub_product_depth(p, k) / p->group;
+    const size_t row_bytes = stride * p->element, line = (size_t)p->cols * sizeof(uint32_t);
+    for (int i = 0; i < words; i++) {
+        char *to = (char *)out + (size_t)i * line;
+        const char *at = (const char *)from + (size_t)(i * p->group) * row_bytes;
+        const int left = k - i * p->group;
+        int done = 0;
+        if (left >= p->group && p->group == 1) {
+            memcpy(to, at, (size_t)cols * sizeof(uint32_t));
+            done = cols;
+        } else if (left >= p->group && p->group == 2) {
+            zip_rows((const uint16_t *)(const void *)at, (const uint16_t *)(const void *)(at + row_bytes), cols,
+                     (uint16_t *)(void *)to);
+            done = cols;
+        }
+        for (int j = done; j < p->cols; j++) {
+            const uint32_t word = j < cols && left > 0 ? word_at(p, at + (size_t)j * p->element, row_bytes, left) : 0;
+            memcpy(to + (size_t)j * sizeof word, &word, sizeof word);
+        }
+    }
+}

@@ -1,0 +1,75 @@
+// Matrix products of our own: blocks of rows times packed panels of columns, at each instruction-set level.
+//
+// C [rows, cols] (+)= A [rows, k] B [k, cols], in float32. One element is the sum over k in order, from 0 on, whatever
+// the block that it is computed in: so the cutting into blocks, units and threads doesn't show in the result.
+//
+//   A   `rows` rows at most. Element (r, i) lies at r * a_row + i / 32 * a_group + i % 32 elements. Where the level
+//       wants it (`packs_a`), pack_a() brings rows into the form that it reads best.
+//   B   a panel of `cols` columns: [k / group][cols][group] elements, k filled with zeros to a multiple of `depth`,
+//       columns to `cols`. A panel from element k on begins k * cols elements further (k a multiple of 32).
+//   C   rows `c_row` floats apart, with room for `rows` rows even where fewer are asked for.
+//
+// Narrow elements are float32 or bfloat16. Errors: none. Thread-safety: all of it is safe; what stands between enter()
+// and leave() is run by one thread.
+#ifndef TUB_PRODUCT_H
+#define TUB_PRODUCT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <tubelet/encoder.h>
+
+enum { TUB_PRODUCT_SPAN = 32 };     // elements of a row that lie together in A
+
+typedef struct tub_product_block {
+    const void *a, *b;
+    size_t a_row, a_group;          // bytes
+    int rows, k;
+    float *c;
+    size_t c_row;                   // floats
+    bool add;                       // to what is in C
+    const char *next;               // what will be read after: brought nearer, `next_lines` lines of 64 bytes each
+    int next_lines;                 // TUB_PRODUCT_SPAN elements of k; NULL: nothing
+} tub_product_block;
+
+typedef struct tub_product {
+    const char *name;               // of the instructions
+    int rows, cols;                 // of a block
+    int group, depth;
+    int k_block;                    // how much of k is best done at once: B's part then stays in the first cache
+    size_t element;                 // bytes of a narrow element
+    bool packs_a;
+    // Instructions that have a state of their own are made ready, and put away.
+    void (*enter)(void);
+    void (*leave)(void);
+    void (*multiply)(const tub_product_block *block);
+    // `turns` times the densest loop that there is, on registers alone; returns the operations done.
+    double (*roof)(long turns);
+} tub_product;
+
+// The best table for a compute type at the level in use; NULL where there is none.
+const tub_product *tub_product_for(tub_dtype dtype);
+
+// A block of A as it is packed: its strides, and the bytes of a whole block.
+typedef struct tub_product_packing {
+    size_t row, group, bytes;
+} tub_product_packing;
+tub_product_packing tub_product_packing_of(const tub_product *p, int k);
+// `from`: `rows` rows of k narrow elements, row_bytes apart. All that the level may read is written, zeros included.
+void tub_product_pack_a(const tub_product *p, const void *from, size_t row_bytes, int rows, int k, void *out);
+
+int tub_product_depth(const tub_product *p, int k);                 // k filled up
+size_t tub_product_panel_bytes(const tub_product *p, int k);
+// B of a panel: B[i][j] = from[j * stride + i] (weights, keys), or from[i * stride + j] (values), `cols` columns at
+// most. `from`: narrow, strides in elements.
+void tub_product_pack_across(const tub_product *p, const void *from, size_t stride, int k, int cols, void *out);
+void tub_product_pack_down(const tub_product *p, const void *from, size_t stride, int k, int cols, void *out);
+
+extern const tub_product tub_product_portable;
+#if defined(__x86_64__)
+extern const tub_product tub_product_avx2;
+extern const tub_product tub_product_avx512;
+extern const tub_product tub_product_avx512bf16;
+extern const tub_product tub_product_amx;
+#endif
+
+#endif

@@ -1,0 +1,123 @@
+// The vector levels' matrix product, written once in terms of `lanes` (see kernels_template.h). The including file
+// defines, beside lanes, LANES and v_*:
+//   GROUP                    elements that a lane multiplies at once
+//   p_spread(p)              the GROUP elements at p in every lane
+//   p_load(p)                GROUP elements of each of LANES columns
+//   p_fma(a, b, c)           c + the products of a and b
+//   ROWS                     most rows of a block: 4, 6 or 14
+//   PRODUCT, PRODUCT_NAME, K_BLOCK
+// A block is ROWS x (2 * LANES), all of it in registers.
+#include "product.h"
+
+enum { WORD = 4, STEP = 4 }; // bytes of GROUP elements; how many groups a turn of the loop does
+
+// Rows in threes: two of three addresses are a base and a multiple of the stride, so that few registers hold them all.
+INLINE void product_group(const int rows, const char *const *bases, size_t stride, const float *b, long at,
+                          lanes (*c)[2])
+{
+    const lanes low = p_load(b), high = p_load(b + LANES);
+#pragma GCC unroll 16
+    for (int r = 0; r < rows; r++) {
+        const lanes x = p_spread(bases[r / 3] + (size_t)(r % 3) * stride + at);
+        c[r][0] = p_fma(x, low, c[r][0]);
+        c[r][1] = p_fma(x, high, c[r][1]);
+    }
+}
+
+INLINE void product_rows(const int rows, const tub_product_block *p)
+{
+    const char *bases[(ROWS + 2) / 3];
+    lanes c[ROWS][2];
+    const float *b = p->b;
+    const long groups = (p->k + GROUP - 1) / GROUP;
+#pragma GCC unroll 16
+    for (int i = 0; i < (rows + 2) / 3; i++)
+        bases[i] = (const char *)p->a + (size_t)(3 * i) * p->a_row;
+#pragma GCC unroll 16
+    for (int r = 0; r < rows; r++) {
+        c[r][0] = p->add ? v_load(p->c + (size_t)r * p->c_row) : v_set(0);
+        c[r][1] = p->add ? v_load(p->c + (size_t)r * p->c_row + LANES) : v_set(0);
+    }
+    long i = 0;
+    for (; i + STEP <= groups; i += STEP)
+#pragma GCC unroll 4
+        for (int u = 0; u < STEP; u++, b += 2 * LANES)
+            product_group(rows, bases, p->a_row, b, (i + u) * WORD, c);
+    for (; i < groups; i++, b += 2 * LANES)
+        product_group(rows, bases, p->a_row, b, i * WORD, c);
+#pragma GCC unroll 16
+    for (int r = 0; r < rows; r++) {
+        v_store(p->c + (size_t)r * p->c_row, c[r][0]);
+        v_store(p->c + (size_t)r * p->c_row + LANES, c[r][1]);
+    }
+}
+
+#define PRODUCT_CASE(n)                                                                                                \
+    case n:                                                                                                            \
+        product_rows(n < ROWS ? n : ROWS, p);                                                                          \
+        break;
+
+static void multiply_block(const tub_product_block *p)
+{
+    switch (p->rows) {
+        PRODUCT_CASE(1)
+        PRODUCT_CASE(2)
+        PRODUCT_CASE(3)
+        PRODUCT_CASE(4)
+        PRODUCT_CASE(5)
+        PRODUCT_CASE(6)
+#if ROWS > 6
+        PRODUCT_CASE(7)
+        PRODUCT_CASE(8)
+        PRODUCT_CASE(9)
+        PRODUCT_CASE(10)
+        PRODUCT_CASE(11)
+        PRODUCT_CASE(12)
+        PRODUCT_CASE(13)
+#endif
+    default:
+        product_rows(ROWS, p);
+    }
+}
+
+static double product_roof(long turns)
+{
+    enum { CHAINS = 12 };
+    lanes c[CHAINS];
+    float seed[2 * LANES];
+    for (int i = 0; i < 2 * LANES; i++)
+        seed[i] = 1.0f / (float)(i + 3);
+    const lanes a = p_load(seed), b = p_load(seed + LANES);
+#pragma GCC unroll 12
+    for (int i = 0; i < CHAINS; i++)
+        c[i] = v_set((float)i);
+    for (long t = 0; t < turns; t++) {
+#pragma GCC unroll 12
+        for (int i = 0; i < CHAINS; i++)
+            c[i] = p_fma(a, b, c[i]);
+    }
+    lanes sum = c[0];
+    for (int i = 1; i < CHAINS; i++)
+        sum = sum + c[i];
+    volatile float kept = v_sum(sum);
+    (void)kept;
+    return 2.0 * CHAINS * LANES * GROUP * (double)turns;
+}
+
+static void product_nothing(void)
+{
+}
+
+const tub_product PRODUCT = {
+    .name = PRODUCT_NAME,
+    .rows = ROWS,
+    .cols = 2 * LANES,
+    .group = GROUP,
+    .depth = GROUP,
+    .k_block = K_BLOCK,
+    .element = WORD / GROUP,
+    .enter = product_nothing,
+    .leave = product_nothing,
+    .multiply = multiply_block,
+    .roof = product_roof,
+};
