@@ -50,7 +50,7 @@ enum { TUB_POSITIONS_COUNT = 64 };
 typedef struct tub_encoder_params {
     size_t size;                        // sizeof(tub_encoder_params)
     const char *model;                  // checkpoint folder; or a custom model: .onnx, .xml (OpenVINO IR), its folder
-    const char *backend;                // "auto" (NULL), "cuda", "reference", "onednn"; "openvino" for custom models
+    const char *backend;                // "auto" (NULL), "cuda", "native", "onednn", "reference"; custom models: "openvino"
     const char *device;                 // "auto" (NULL), "cpu", "cuda" (all GPUs), "cuda:0,2" (these)
     tub_dtype dtype;
     tub_pool pool;
@@ -77,7 +77,7 @@ typedef struct tub_encoder_params {
 
 typedef struct tub_encoder_info {
     const char *family;                 // "videomae", "dinov3", ... static
-    const char *backend, *device;       // "onednn", "cpu", static
+    const char *backend, *device;       // "native", "cpu", static
     const char *feature;                // the row in words, static
     char isa[24];                       // instruction set in use
     bool per_frame;                     // frame model: items are single frames
@@ -137,6 +137,14 @@ TUB_API void tub_encoder_close(tub_encoder **encoder);
 TUB_API tub_status tub_encoder_embed(tub_encoder *encoder, const uint8_t *frames, int64_t clips, int frames_per_clip,
                                      int height, int width, float *feature, float *tokens, float *pixels,
                                      tub_error *err);
+
+// The processor's limit for a type, measured now: operations a second (a multiply-add counts as two) of `threads` threads
+// (0 = the processors this process may use) that do nothing but multiply what is in their registers, the best of several
+// turns that take `seconds` together (0 = 0.1). What a forward pass reaches is to be seen against this, as machines and
+// their load differ. Not to be called while an encoder runs. Thread-safety: safe.
+// Errors: TUB_ERROR_ARGUMENT, TUB_ERROR_DEVICE where the processor doesn't compute in this type, TUB_ERROR_MEMORY.
+TUB_API tub_status tub_roof_measure(tub_dtype dtype, int threads, double seconds, double *flops_per_second,
+                                    tub_error *err);
 
 // "f32", "tf32", "bf16", "f16", "auto" and back.
 TUB_API tub_status tub_dtype_parse(const char *name, tub_dtype *out, tub_error *err);

@@ -8,6 +8,7 @@
 
 enum {
     ALIGNMENT = 64,
+    HUGE_PAGE = 2 << 20,
     HUGE_FROM = 4 << 20, // where large pages save time
     LARGE = 1 << 18,     // zeroed pages come from the system from here on
     TEXTS = 1 << 14,     // texts share blocks of so many bytes
@@ -31,14 +32,23 @@ void *tub_calloc(size_t count, size_t size)
     return calloc(bytes ? bytes : 1, 1);
 }
 
+void tub_huge_pages(void *memory, size_t bytes)
+{
+    enum { PAGE = 4096 };
+    const uintptr_t from = ((uintptr_t)memory + PAGE - 1) / PAGE * PAGE, to = ((uintptr_t)memory + bytes) / PAGE * PAGE;
+    if (bytes >= HUGE_FROM && to > from)
+        madvise((char *)memory + (from - (uintptr_t)memory), to - from, MADV_HUGEPAGE);
+}
+
 void *tub_alloc_aligned(size_t count, size_t size)
 {
     size_t bytes;
     void *memory = NULL;
     if (!tub_size_mul(count, size, &bytes) || bytes > SIZE_MAX / 2)
         return NULL;
-    if (posix_memalign(&memory, ALIGNMENT, bytes ? bytes : 1))
+    if (posix_memalign(&memory, bytes >= HUGE_FROM ? HUGE_PAGE : ALIGNMENT, bytes ? bytes : 1))
         return NULL;
+    tub_huge_pages(memory, bytes);
     return memory;
 }
 
@@ -91,14 +101,6 @@ void tub_arena_init(tub_arena *arena)
     *arena = (tub_arena){0};
 }
 
-void tub_huge_pages(void *memory, size_t bytes)
-{
-    enum { PAGE = 4096 };
-    const uintptr_t from = ((uintptr_t)memory + PAGE - 1) / PAGE * PAGE, to = ((uintptr_t)memory + bytes) / PAGE * PAGE;
-    if (bytes >= HUGE_FROM && to > from)
-        madvise((char *)memory + (from - (uintptr_t)memory), to - from, MADV_HUGEPAGE);
-}
-
 // Room for one more block.
 static bool make_room(tub_arena *arena)
 {
@@ -120,6 +122,16 @@ static void *zeroed(size_t bytes, void **block)
         return NULL;
     memory += (ALIGNMENT - (uintptr_t)memory % ALIGNMENT) % ALIGNMENT;
     tub_huge_pages(memory, bytes);
+    return memory;
+}
+
+void *tub_arena_alloc_raw(tub_arena *arena, size_t count, size_t size)
+{
+    void *memory = make_room(arena) ? tub_alloc_aligned(count, size) : NULL;
+    if (!memory)
+        return NULL;
+    arena->blocks[arena->count++] = memory;
+    arena->bytes += count * size;
     return memory;
 }
 

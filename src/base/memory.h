@@ -12,7 +12,7 @@ bool tub_size_add(size_t a, size_t b, size_t *out);
 
 // count * size bytes, zeroed. NULL on overflow or failure; count or size 0 gives a valid pointer.
 void *tub_calloc(size_t count, size_t size);
-// count * size bytes, 64-byte aligned, not zeroed.
+// count * size bytes, 64-byte aligned, not zeroed. Much of it in huge pages where the system lends them.
 void *tub_alloc_aligned(size_t count, size_t size);
 // Grows an array to at least `need` elements of `size` bytes (doubling); *capacity follows. False on failure, *array kept.
 bool tub_grow(void **array, size_t *capacity, size_t need, size_t size);
@@ -39,6 +39,7 @@ typedef struct tub_arena {
 
 void tub_arena_init(tub_arena *arena);
 void *tub_arena_alloc(tub_arena *arena, size_t count, size_t size);    // NULL on failure
+void *tub_arena_alloc_raw(tub_arena *arena, size_t count, size_t size);    // not zeroed
 char *tub_arena_strdup(tub_arena *arena, const char *text);
 char *tub_arena_text(tub_arena *arena, const char *text, size_t bytes);     // a copy of so many bytes, NUL-terminated
 char *tub_arena_format(tub_arena *arena, const char *format, ...) __attribute__((format(printf, 2, 3)));

@@ -1,8 +1,8 @@
 #include <string.h>
 
+#include "executable.h"
 #include "fail.h"
 #include "half.h"
-#include "executable.h"
 
 // Rows of the widest value that a wave should have for each thread, so that all have work.
 enum { ROWS_PER_THREAD = 768 };
@@ -82,8 +82,8 @@ static tub_status allocate(tub_executable *e, tub_error *err)
     const size_t bytes = e->plans[1].bytes > e->plans[0].bytes ? e->plans[1].bytes : e->plans[0].bytes;
     e->tile_bytes = (e->tile_bytes + 63) & ~(size_t)63;
     e->member_bytes = e->tile_bytes + ((e->engine_bytes + 63) & ~(size_t)63);
-    e->workspace = tub_arena_alloc(&e->arena, (size_t)e->wave, bytes);
-    e->scratch = tub_arena_alloc(&e->arena, (size_t)threads, e->member_bytes);
+    e->workspace = tub_arena_alloc_raw(&e->arena, (size_t)e->wave, bytes);
+    e->scratch = tub_arena_alloc_raw(&e->arena, (size_t)threads, e->member_bytes);
     return e->workspace && e->scratch ? TUB_OK : tub_fail_memory(err, "the workspace");
 }
 

@@ -37,6 +37,15 @@ static const tub_engine engine = {
     .leave = leave,
 };
 
+static double roof(tub_dtype dtype, long turns)
+{
+    const tub_product *p = tub_product_for(dtype);
+    p->enter();
+    const double done = p->roof(turns);
+    p->leave();
+    return done;
+}
+
 static tub_status open_backend(const tub_open_params *params, tub_backend **out, tub_error *err)
 {
     return tub_processor_open(params->team, &engine, out, err);
@@ -53,4 +62,5 @@ const tub_backend_ops tub_backend_native = {
     .release = tub_processor_release,
     .close = tub_processor_close,
     .isa = tub_processor_isa,
+    .roof = roof,
 };

@@ -8,7 +8,7 @@
 #include "native_plan.h"
 
 enum {
-    CHUNK_KEYS = 256, // a multiple of TUB_PRODUCT_SPAN and of every product's columns
+    CHUNK_KEYS = 512, // a multiple of TUB_PRODUCT_SPAN and of every product's columns
     BLOCKS = 4,       // of queries that a chunk of keys meets
     SPARE = 16,       // floats between rows of scores, so that they don't all fall into the same sets of the cache
     LEAST_SPAN = 128, // queries that are worth packing keys and values for

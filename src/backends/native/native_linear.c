@@ -1,7 +1,7 @@
 // LINEAR: a unit is a block of rows times some panels of columns. The unit packs its rows once, then goes over the
-// panels in groups; a group's sums are kept while k is done in parts, so that a part of a panel stays in the first-level
-// cache for all the rows. Where k is long and the columns are few, the parts of k are the outer loop instead, and rows
-// are packed a part at a time. What is finished goes through the epilogue while it is in the cache.
+// panels in groups; a group's sums are kept while k is done in parts, so that a part of a panel stays in the
+// first-level cache for all the rows. Where k is long and the columns are few, the parts of k are the outer loop
+// instead, and rows are packed a part at a time. What is finished goes through the epilogue while it is in the cache.
 #include "fail.h"
 #include "half.h"
 #include "native_plan.h"
@@ -14,11 +14,11 @@ typedef struct linear_step {
     int group_panels;             // done together
     int k_part, parts;
     bool k_outer;
-    tub_product_packing packing;  // of a packed block of rows: all of k, or with k_outer a part
-    size_t rows_bytes;            // packed rows of a unit
-    char *packed;                 // the panels
+    tub_product_packing packing; // of a packed block of rows: all of k, or with k_outer a part
+    size_t rows_bytes;           // packed rows of a unit
+    char *packed;                // the panels
     size_t panel_bytes;
-    tub_epilogue epilogue;        // residual filled in at run time
+    tub_epilogue epilogue; // residual filled in at run time
 } linear_step;
 
 // One unit at work.
@@ -26,10 +26,10 @@ typedef struct work {
     const tub_run *run;
     const tub_step *step;
     const linear_step *l;
-    int item, row, rows;   // its rows
-    int panel, panels;     // its panels
+    int item, row, rows; // its rows
+    int panel, panels;   // its panels
     char *packed_rows;
-    float *sums;           // of a group: [panel][block of rows][rows of a block][cols]
+    float *sums; // of a group: [panel][block of rows][rows of a block][cols]
 } work;
 
 static int blocks_of(const linear_step *l, int rows)
@@ -121,10 +121,10 @@ static void multiply_part(const work *w, int first, int count, int part)
 {
     const linear_step *l = w->l;
     for (int i = 0; i < count; i++) {
-        const char *next = i + 1 < count          ? panel_part(l, first + i + 1, part)
-                           : part + 1 < l->parts  ? panel_part(l, first, part + 1)
+        const char *next = i + 1 < count                          ? panel_part(l, first + i + 1, part)
+                           : part + 1 < l->parts                  ? panel_part(l, first, part + 1)
                            : first + count < w->panel + w->panels ? panel_part(l, first + count, 0)
-                                                  : NULL;
+                                                                  : NULL;
         multiply_panel(w, first + i, i, part, next);
     }
 }
@@ -256,7 +256,7 @@ static tub_status pack_weight(tub_executable *e, linear_step *l, const tub_tenso
     packing p = {.e = e, .l = l, .weight = weight};
     p.member_bytes = tub_round_line((size_t)l->product->cols * (size_t)l->k * 2 * sizeof(float));
     l->panel_bytes = tub_product_panel_bytes(l->product, l->k);
-    l->packed = tub_arena_alloc(&e->arena, (size_t)panels, l->panel_bytes);
+    l->packed = tub_arena_alloc_raw(&e->arena, (size_t)panels, l->panel_bytes);
     p.scratch = tub_alloc_aligned((size_t)tub_team_size(e->team), p.member_bytes);
     const bool ok = l->packed && p.scratch;
     if (ok)

@@ -9,7 +9,8 @@ tub_status tub_processor_supports(const char *backend, tub_dtype dtype, tub_erro
         return TUB_OK;
     if (dtype != TUB_BF16)
         return tub_fail(err, TUB_ERROR_DEVICE,
-                        "the %s backend computes in float32 or bfloat16: take `--dtype f32` or `--dtype bf16`", backend);
+                        "the %s backend computes in float32 or bfloat16: take `--dtype f32` or `--dtype bf16`",
+                        backend);
     if (tub_cpu_isa() >= TUB_ISA_AVX512_BF16)
         return TUB_OK;
     return tub_fail(err, TUB_ERROR_DEVICE,

@@ -12,9 +12,7 @@ const tub_product *tub_product_for(tub_dtype dtype)
 #if defined(__x86_64__)
     const tub_isa isa = tub_cpu_isa();
     if (dtype == TUB_BF16)
-        return isa >= TUB_ISA_AMX           ? &tub_product_amx
-               : isa >= TUB_ISA_AVX512_BF16 ? &tub_product_avx512bf16
-                                            : NULL;
+        return isa >= TUB_ISA_AMX ? &tub_product_amx : isa >= TUB_ISA_AVX512_BF16 ? &tub_product_avx512bf16 : NULL;
     if (isa >= TUB_ISA_AVX512)
         return &tub_product_avx512;
     if (isa >= TUB_ISA_AVX2)
@@ -63,8 +61,15 @@ void tub_product_pack_a(const tub_product *p, const void *from, size_t row_bytes
     const tub_product_packing g = tub_product_packing_of(p, k);
     const size_t bytes = (size_t)k * p->element, padded = (size_t)tub_product_depth(p, k) * p->element;
     const size_t span = TUB_PRODUCT_SPAN * p->element;
-    const int all = p->packs_a ? p->rows : rows;
-    for (int r = 0; r < all; r++)
+    if (!p->packs_a) {
+        for (int r = 0; r < rows; r++) {
+            char *to = (char *)out + (size_t)r * g.row;
+            memcpy(to, (const char *)from + (size_t)r * row_bytes, bytes);
+            memset(to + bytes, 0, padded - bytes);
+        }
+        return;
+    }
+    for (int r = 0; r < p->rows; r++)
         pack_row((const char *)from + (size_t)r * row_bytes, r < rows ? bytes : 0, padded, &g, span,
                  (char *)out + (size_t)r * g.row);
 }

@@ -4,7 +4,7 @@
 #define INLINE static inline __attribute__((always_inline))
 #define GROUP 1
 #define ROWS 14
-#define K_BLOCK 384
+#define K_BLOCK 768
 #define PRODUCT tub_product_avx512
 #define PRODUCT_NAME "avx512"
 

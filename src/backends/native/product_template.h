@@ -38,11 +38,19 @@ INLINE void product_rows(const int rows, const tub_product_block *p)
         c[r][0] = p->add ? v_load(p->c + (size_t)r * p->c_row) : v_set(0);
         c[r][1] = p->add ? v_load(p->c + (size_t)r * p->c_row + LANES) : v_set(0);
     }
-    long i = 0;
-    for (; i + STEP <= groups; i += STEP)
+    const long turn = p->next_lines ? TUB_PRODUCT_SPAN / GROUP / STEP * STEP / p->next_lines : 0;
+    const char *next = p->next;
+    long i = 0, wait = 0;
+    for (; i + STEP <= groups; i += STEP) {
 #pragma GCC unroll 4
         for (int u = 0; u < STEP; u++, b += 2 * LANES)
             product_group(rows, bases, p->a_row, b, (i + u) * WORD, c);
+        if (next && (wait += STEP) >= turn) {
+            __builtin_prefetch(next, 0, 2);
+            next += 64;
+            wait = 0;
+        }
+    }
     for (; i < groups; i++, b += 2 * LANES)
         product_group(rows, bases, p->a_row, b, i * WORD, c);
 #pragma GCC unroll 16
