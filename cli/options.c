@@ -100,6 +100,12 @@ static const option_row rows[] = {
      "where to compute (all GPUs, else the processor)"},
     {OPTION_BACKEND, E | M | B | N, "speed", "backend", KIND_CHOICE, BACKENDS, 0, 0, "how (auto)"},
 
+    {OPTION_FILE_NAME, E, "files", "file-name", KIND_TEXT, "TEMPLATE", 0, 0,
+     "of {stem}, {bare} (without v_), {split}, as v_{bare}"},
+    {OPTION_FILE_TYPE, E, "files", "file-type", KIND_CHOICE, "npy|npz", 0, 0, "what features are written to (npy)"},
+    {OPTION_FILE_KEY, E, "files", "file-key", KIND_TEXT, "NAME", 0, 0, "the array's name in a .npz (feats)"},
+    {OPTION_FILE_DTYPE, E, "files", "file-dtype", KIND_CHOICE, "f32|f16", 0, 0, "type of the values in it (f32)"},
+
     {OPTION_SHARD, E, "run", "shard", KIND_TEXT, "RANK/WORLD", 0, 0,
      "this run's part, from 0 (from SLURM, torchrun, MPI)"},
     {OPTION_RECURSIVE, E, "run", "recursive", KIND_FLAG, NULL, 0, 0, "descend into sub-folders"},

@@ -65,6 +65,7 @@ void cli_report_init(cli_report *r, const cli_arguments *args, const tub_dataset
     r->out = cli_text(args, OPTION_OUT, "");
     r->json = cli_given(args, OPTION_JSON);
     r->text = r->json ? stderr : stdout;
+    r->extension = tub_container_name(tub_dataset_layout(dataset)->container);
     r->videos = tub_dataset_count(dataset);
     for (size_t i = 0; i < r->videos; i++) {
         tub_item item;
@@ -109,8 +110,8 @@ static void plan_item(const cli_report *r, const tub_item *item)
 {
     const char *word = plan_word(item->state);
     if (!r->json)
-        cli_say(r->text, "%-13s  %s -> %s/%s.npy%s%s", word, item->path, r->out, item->stem, item->reason ? ": " : "",
-                item->reason ? item->reason : "");
+        cli_say(r->text, "%-13s  %s -> %s/%s.%s%s%s", word, item->path, r->out, item->name, r->extension,
+                item->reason ? ": " : "", item->reason ? item->reason : "");
     else
         cli_print_json(json_pack("{s:s, s:o, s:o, s:s, s:o}", "event", "plan", "video", cli_json_text(item->path),
                                  "stem", cli_json_text(item->stem), "state", word, "reason",

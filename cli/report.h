@@ -18,6 +18,7 @@ typedef struct cli_report {
     int rank, world;
     const char *shard_source; // "--shard", or the environment's
     const char *out;
+    const char *extension; // of the files of features
     bool json;
     FILE *text;                                                      // where lines for people go
     size_t videos, todo, done_before, partial_before, failed_before; // of this shard, at the start

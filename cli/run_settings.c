@@ -123,6 +123,25 @@ static int read_encoder(const cli_arguments *args, tub_encoder_params *out)
     return read_dtype(args, &out->dtype);
 }
 
+int cli_read_layout(const cli_arguments *args, const tub_layout *base, tub_layout *out)
+{
+    tub_error err;
+    *out = *base;
+    out->name = cli_text(args, OPTION_FILE_NAME, base->name);
+    out->key = cli_text(args, OPTION_FILE_KEY, base->key);
+    if (cli_given(args, OPTION_FILE_KEY) && !cli_given(args, OPTION_FILE_TYPE)) // which says that it is a .npz
+        out->container = TUB_CONTAINER_NPZ;
+    if (cli_given(args, OPTION_FILE_TYPE) &&
+        tub_container_parse(args->value[OPTION_FILE_TYPE].text, &out->container, &err) != TUB_OK)
+        return cli_fail(&err);
+    if (out->container == TUB_CONTAINER_NPY && !cli_given(args, OPTION_FILE_KEY))
+        out->key = NULL;
+    if (cli_given(args, OPTION_FILE_DTYPE) &&
+        tub_dtype_parse(args->value[OPTION_FILE_DTYPE].text, &out->dtype, &err) != TUB_OK)
+        return cli_fail(&err);
+    return tub_layout_check(out, &err) == TUB_OK ? CLI_OK : cli_fail(&err);
+}
+
 int cli_read_settings(const cli_arguments *args, cli_settings *out)
 {
     *out = (cli_settings){0};
@@ -131,6 +150,8 @@ int cli_read_settings(const cli_arguments *args, cli_settings *out)
         code = read_sampling(args, out->preset, &out->sampling);
     if (code == CLI_OK)
         code = read_encoder(args, &out->encoder);
+    if (code == CLI_OK)
+        code = cli_read_layout(args, out->preset ? &out->preset->layout : &out->layout, &out->layout);
     static const tub_transform_options models_own = {.base = TUB_TRANSFORM_MODEL};
     if (code == CLI_OK)
         code = cli_read_transform(args, out->preset ? &out->preset->transform : &models_own, &out->encoder.transform);

@@ -10,11 +10,15 @@
 typedef struct cli_settings {
     const tub_preset *preset; // NULL = none
     tub_sampling sampling;
+    tub_layout layout;
     tub_encoder_params encoder; // with its transform and clip length
 } cli_settings;
 
 // From preset and options; options given explicitly win. Returns 0 or an exit code after a message.
 int cli_read_settings(const cli_arguments *args, cli_settings *out);
+
+// The options about files, over `base`.
+int cli_read_layout(const cli_arguments *args, const tub_layout *base, tub_layout *out);
 
 // The pixel options alone, over `base`.
 int cli_read_transform(const cli_arguments *args, const tub_transform_options *base, tub_transform_options *out);

@@ -43,6 +43,7 @@ static int open_dataset(extraction *x)
         .shard_rank = x->rank,
         .shard_world = x->world,
         .annotations = cli_text(args, OPTION_ANNOTATIONS, NULL),
+        .layout = x->settings.layout,
         .retry_failed = cli_given(args, OPTION_RETRY_FAILED),
         .dry_run = cli_given(args, OPTION_DRY_RUN),
         .log = x->settings.encoder.log,

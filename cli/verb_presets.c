@@ -46,25 +46,26 @@ static void print_json(const tub_preset *p, const preset_text *text)
         p->reference));
 }
 
+// clang-format off
 static const char *const head[] = {
     "# Presets",
     "",
     "<!-- Made by `tubelet presets --markdown` (`make docs-presets`): don't edit. A test compares the two. -->",
     "",
-    "`tubelet extract --preset NAME` takes a data set's windows and transform from this table; options given "
-    "explicitly",
-    "win. `tubelet presets` prints it as text, with `--json` as one object a preset.",
+    "`tubelet extract --preset NAME` takes a data set's windows, transform and file names from this table; options given",
+    "explicitly win. `tubelet presets` prints it as text, with `--json` as one object a preset.",
     "",
     "The four bare names are the original extraction script's settings. The others are published feature sets, as the",
     "configurations of those who read them say: windows and files. The model is yours; *C* is what the published files",
-    "have. Row i stands at frame i * stride + offset of the video at the given rate; ActionFormer's `num_frames` is "
-    "twice",
+    "have. Row i stands at frame i * stride + offset of the video at the given rate; ActionFormer's `num_frames` is twice",
     "the offset. *Rows* is what the readers' models take at most, or resize to. With the transform `model` pixels are",
-    "prepared as the checkpoint says. *File*: what the readers look for; `{bare}` is the name without a leading `v_`.",
+    "prepared as the checkpoint says. *File*: what the readers look for; `{bare}` is the video's name without a leading",
+    "`v_`, and what stands behind a colon is the array's name in a `.npz`.",
     "",
     "| Preset | fps | Clip | Interval | Stride | Alignment | Offset | Transform | C | Rows | File | Reference |",
     "|---|---|---|---|---|---|---|---|---|---|---|---|",
 };
+// clang-format on
 
 static void print_markdown(const tub_preset *p, const preset_text *text)
 {

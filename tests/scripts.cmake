@@ -51,6 +51,7 @@ set(cli_scripts
   completion
   doctor
   presets
+  files
   bench
 )
 foreach(script ${cli_scripts})

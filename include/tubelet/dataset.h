@@ -1,6 +1,6 @@
 // Data sets: a folder of videos into a folder of features, resumably, without losing a file.
 //
-//   OUT/<stem>.npy          [T, C] float32, C order; appears whole or not at all
+//   OUT/<stem>.npy          [T, C] float32, C order; appears whole or not at all (layout.h: other names and kinds)
 //   OUT/features.json       the settings and the model that this folder holds: another run must agree with it
 //   OUT/manifest.jsonl      one line a finished video (manifest.<rank>.jsonl in a run of several shards)
 //   OUT/failures.jsonl      one line a video that failed (failures.<rank>.jsonl likewise)
@@ -17,6 +17,7 @@
 #include <stdint.h>
 #include <tubelet/encoder.h>
 #include <tubelet/extractor.h>
+#include <tubelet/layout.h>
 #include <tubelet/status.h>
 
 #ifdef __cplusplus
@@ -35,6 +36,7 @@ typedef struct tub_dataset_params {
     const char *out;                // folder of the features; made if needed
     int shard_rank, shard_world;    // this run takes the videos of shard `rank` of `world` (world 0 = 1)
     const char *annotations;        // OpenTAD's JSON (key "database"): take only its videos, report those missing
+    tub_layout layout;              // names and containers of the features' files
     bool retry_failed;              // try recorded failures again
     bool dry_run;                   // plan only: nothing is written
     tub_log log;
@@ -49,6 +51,7 @@ typedef enum tub_item_state {
 
 typedef struct tub_item {
     const char *path, *stem;        // borrowed from the data set
+    const char *name;               // of its features' file, relative to the folder, without the extension
     tub_item_state state;
     const char *reason;             // of FAILED and DONE_PARTIAL, else NULL
 } tub_item;
@@ -61,6 +64,9 @@ TUB_API tub_status tub_dataset_open(const tub_dataset_params *params, tub_datase
 // The videos of this shard, in the order of their paths.
 TUB_API size_t tub_dataset_count(const tub_dataset *d);
 TUB_API void tub_dataset_item(const tub_dataset *d, size_t i, tub_item *out);
+
+// The layout of the output folder, complete. Borrowed from the data set.
+TUB_API const tub_layout *tub_dataset_layout(const tub_dataset *d);
 
 // What the output folder already holds pins the precision and the backend: fills in `dtype` and `backend` (a string
 // of the data set) where a features.json is there; false where the folder is new.

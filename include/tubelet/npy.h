@@ -1,4 +1,4 @@
-// NumPy's .npy files, version 1.0, C order, little-endian: float32 and uint8.
+// NumPy's .npy files, version 1.0, C order, little-endian: float32, float16 and uint8.
 #ifndef TUBELET_NPY_H
 #define TUBELET_NPY_H
 
@@ -14,10 +14,10 @@ extern "C" {
 enum { TUB_NPY_RANK = 8, TUB_NPY_HEADER = 128 };
 
 typedef struct tub_array {
-    tub_dtype dtype;                // TUB_F32 or TUB_U8
+    tub_dtype dtype;                // TUB_F32, TUB_F16 or TUB_U8
     int rank;
     int64_t dims[TUB_NPY_RANK];
-    void *data;                     // bytes = product of dims * 1 or 4
+    void *data;                     // bytes = product of dims * 1, 2 or 4
 } tub_array;
 
 // Reads a whole file. Ownership: out->data is the caller's, to be freed with tub_array_finish().

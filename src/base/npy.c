@@ -50,20 +50,20 @@ static tub_status could_not_read(tub_error *err, const char *path, int result)
     return result < 0 ? bad(err, path, strerror(errno)) : bad(err, path, "it is truncated");
 }
 
-// Type, dims, where the elements begin and how many bytes they take.
-static tub_status read_header(int fd, const char *path, tub_array *out, int64_t *begin, int64_t *bytes, tub_error *err)
+tub_status tub_npy_header_at(int fd, const char *path, int64_t at, tub_array *out, int64_t *begin, int64_t *bytes,
+                             tub_error *err)
 {
     unsigned char prefix[12];
-    int got = read_at(fd, prefix, sizeof prefix, 0);
+    int got = read_at(fd, prefix, sizeof prefix, at);
     if (got < 0)
         return could_not_read(err, path, got);
     if (got == 0 || memcmp(prefix, "\x93NUMPY", 6) != 0 || prefix[6] < 1 || prefix[6] > 3)
         return bad(err, path, "not a .npy file");
     size_t length = (size_t)prefix[8] | (size_t)prefix[9] << 8;
-    *begin = 10;
+    *begin = at + 10;
     if (prefix[6] > 1) {
         length |= (size_t)prefix[10] << 16 | (size_t)prefix[11] << 24;
-        *begin = 12;
+        *begin = at + 12;
     }
     if (length > HEADER_MOST)
         return bad(err, path, "its header is longer than 64 KiB");
@@ -100,7 +100,7 @@ static tub_status open_input(const char *path, int *fd, int64_t *size, tub_error
 static tub_status read_elements(int fd, const char *path, int64_t size, tub_array *out, tub_error *err)
 {
     int64_t begin, bytes;
-    TUB_TRY(read_header(fd, path, out, &begin, &bytes, err));
+    TUB_TRY(tub_npy_header_at(fd, path, 0, out, &begin, &bytes, err));
     if (size != begin + bytes)
         return tub_fail(err, TUB_ERROR_INPUT, "%s: it has %lld bytes where its header promises %lld: %s", path,
                         (long long)size, (long long)(begin + bytes), size < begin + bytes ? "truncated" : "too long");
@@ -138,7 +138,7 @@ tub_status tub_npy_stat(const char *path, tub_array *out, int64_t *file_bytes, t
     int64_t size = 0, begin = 0, bytes = 0;
     *out = (tub_array){0};
     TUB_TRY(open_input(path, &fd, &size, err));
-    tub_status s = read_header(fd, path, out, &begin, &bytes, err);
+    tub_status s = tub_npy_header_at(fd, path, 0, out, &begin, &bytes, err);
     close(fd);
     if (s == TUB_OK)
         *file_bytes = begin + bytes;

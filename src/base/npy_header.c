@@ -13,7 +13,7 @@ enum { PREFIX = 10, KEY_BYTES = 16 };
 
 bool tub_npy_data_bytes(tub_dtype dtype, int rank, const int64_t *dims, int64_t *bytes)
 {
-    if ((dtype != TUB_F32 && dtype != TUB_U8) || rank < 0 || rank > TUB_NPY_RANK)
+    if ((dtype != TUB_F32 && dtype != TUB_F16 && dtype != TUB_U8) || rank < 0 || rank > TUB_NPY_RANK)
         return false;
     // An empty dimension doesn't excuse the product of the others.
     int64_t product = (int64_t)tub_dtype_bytes(dtype);
@@ -36,7 +36,9 @@ tub_status tub_npy_header(tub_dtype dtype, int rank, const int64_t *dims, char o
     if (!tub_npy_data_bytes(dtype, rank, dims, &bytes))
         return tub_fail(err, TUB_ERROR_ARGUMENT, "an array of this type or shape can't be a .npy file");
     int n = snprintf(text, sizeof text, "{'descr': '%s', 'fortran_order': False, 'shape': (",
-                     dtype == TUB_F32 ? "<f4" : "|u1");
+                     dtype == TUB_F32   ? "<f4"
+                     : dtype == TUB_F16 ? "<f2"
+                                        : "|u1");
     for (int i = 0; i < rank; i++)
         n += snprintf(text + n, sizeof text - (size_t)n, "%s%lld%s", i ? " " : "", (long long)dims[i],
                       i + 1 < rank || rank == 1 ? "," : "");
@@ -87,11 +89,13 @@ static bool word(const char **s, char out[KEY_BYTES])
 static bool parse_descr(const char **s, tub_array *out, const char **reason)
 {
     char name[KEY_BYTES];
-    *reason = "its type is neither float32 ('<f4') nor uint8 ('|u1')";
+    *reason = "its type is none of float32 ('<f4'), float16 ('<f2') and uint8 ('|u1')";
     if (!word(s, name))
         return false;
     if (strcmp(name, "<f4") == 0)
         out->dtype = TUB_F32;
+    else if (strcmp(name, "<f2") == 0)
+        out->dtype = TUB_F16;
     else if (strcmp(name, "|u1") == 0 || strcmp(name, "<u1") == 0)
         out->dtype = TUB_U8;
     else

@@ -1,12 +1,12 @@
 #include "annotations.h"
 
-#include <dirent.h>
+#include <limits.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "atomic_file.h"
 #include "fail.h"
-#include "feature_file.h"
+#include "feature_listing.h"
 #include "json.h"
 #include "json_scan.h"
 
@@ -160,40 +160,35 @@ tub_status tub_annotations_select(const tub_annotations *a, const char *path, tu
                     a->ids[0], first);
 }
 
-// The names of the folder's feature files, from one look: most ids that are missing cost no call of their own.
-static bool list_stems(const char *folder, tub_arena *arena, tub_stem_map *out)
+bool tub_annotations_names(const tub_layout *layout, const char *id, const char *split,
+                           bool (*each)(void *user, const char *name), void *user)
 {
-    DIR *d = opendir(folder);
-    bool kept = true;
-    for (const struct dirent *e; d && kept && (e = readdir(d));) {
-        size_t length = strlen(e->d_name);
-        if (length < 5 || strcmp(e->d_name + length - 4, ".npy"))
-            continue;
-        const char *stem = tub_arena_text(arena, e->d_name, length - 4);
-        kept = stem && tub_stem_map_set(out, stem, 0);
-    }
-    if (d)
-        closedir(d);
-    return kept;
+    char room[256], name[PATH_MAX];
+    const char *stems[] = {id, prefixed(id, room), strncmp(id, "v_", 2) == 0 ? id + 2 : NULL};
+    for (size_t i = 0; i < sizeof stems / sizeof *stems; i++)
+        if (stems[i] && tub_layout_file_name(layout->name, stems[i], split, name, sizeof name, NULL) == TUB_OK &&
+            each(user, name))
+            return true;
+    return false;
 }
 
-static bool is_there(const char *folder, const tub_stem_map *stems, const tub_stem_map *done, const char *stem)
+typedef struct tub_looking {
+    const tub_feature_place *place;
+    const tub_feature_listing *listing; // from one look: most ids that are missing cost no call of their own
+    const tub_stem_map *done;
+} tub_looking;
+
+static bool is_there(void *user, const char *name)
 {
-    if (tub_stem_map_get(stems, stem) == (size_t)TUB_NO_STEM)
+    const tub_looking *look = user;
+    char file[PATH_MAX + 8];
+    snprintf(file, sizeof file, "%s%s", name, tub_layout_extension(&look->place->layout));
+    if (tub_stem_map_get(&look->listing->map, file) == (size_t)TUB_NO_STEM)
         return false;
-    return tub_stem_map_get(done, stem) != (size_t)TUB_NO_STEM || tub_feature_file_whole(folder, stem);
+    return tub_stem_map_get(look->done, name) != (size_t)TUB_NO_STEM || tub_feature_file_whole(look->place, name);
 }
 
-// Under its own name, or with "v_" more or less.
-static bool has_features(const char *folder, const tub_stem_map *stems, const tub_stem_map *done, const char *id)
-{
-    char room[256];
-    const char *longer = prefixed(id, room);
-    return is_there(folder, stems, done, id) || (longer && is_there(folder, stems, done, longer)) ||
-           (strncmp(id, "v_", 2) == 0 && is_there(folder, stems, done, id + 2));
-}
-
-static tub_status save(const char *folder, const char *text, size_t bytes, tub_error *err)
+tub_status tub_missing_save(const char *folder, const char *text, size_t bytes, tub_error *err)
 {
     char *path = tub_format("%s/missing_files.txt", folder);
     if (!path)
@@ -203,8 +198,8 @@ static tub_status save(const char *folder, const char *text, size_t bytes, tub_e
     return status;
 }
 
-static tub_status write_missing(const tub_annotations *a, const char *folder, const tub_stem_map *stems,
-                                const tub_stem_map *done, tub_error *err)
+static tub_status write_missing(const tub_annotations *a, tub_looking *look, const tub_video_facts *facts,
+                                tub_error *err)
 {
     size_t room = 1, bytes = 0;
     for (size_t i = 0; i < a->count; i++)
@@ -212,23 +207,24 @@ static tub_status write_missing(const tub_annotations *a, const char *folder, co
     char *text = tub_calloc(room, 1);
     if (!text)
         return tub_fail_memory(err, "missing_files.txt");
-    for (size_t i = 0; i < a->count; i++)
-        if (!has_features(folder, stems, done, a->ids[i]))
+    for (size_t i = 0; i < a->count; i++) {
+        const tub_fact *fact = tub_video_facts_find(facts, a->ids[i]);
+        if (!tub_annotations_names(&look->place->layout, a->ids[i], fact ? fact->split : NULL, is_there, look))
             bytes += (size_t)snprintf(text + bytes, room - bytes, "%s\n", a->ids[i]);
-    tub_status status = save(folder, text, bytes, err);
+    }
+    tub_status status = tub_missing_save(look->place->folder, text, bytes, err);
     tub_free(text);
     return status;
 }
 
-tub_status tub_annotations_write_missing(const tub_annotations *a, const char *folder, const tub_stem_map *done,
-                                         tub_error *err)
+tub_status tub_annotations_write_missing(const tub_annotations *a, const tub_feature_place *place,
+                                         const tub_video_facts *facts, const tub_stem_map *done, tub_error *err)
 {
-    tub_arena arena;
-    tub_stem_map stems = {0};
-    tub_arena_init(&arena);
-    tub_status status = list_stems(folder, &arena, &stems) ? write_missing(a, folder, &stems, done, err)
-                                                           : tub_fail_memory(err, "missing_files.txt");
-    tub_stem_map_finish(&stems);
-    tub_arena_finish(&arena);
+    tub_feature_listing listing;
+    tub_looking look = {.place = place, .listing = &listing, .done = done};
+    tub_status status = tub_feature_listing_read(place->folder, &listing, err);
+    if (status == TUB_OK)
+        status = write_missing(a, &look, facts, err);
+    tub_feature_listing_finish(&listing);
     return status;
 }

@@ -4,8 +4,10 @@
 #ifndef TUB_ANNOTATIONS_H
 #define TUB_ANNOTATIONS_H
 
+#include "feature_file.h"
 #include "inputs.h"
 #include "stem_map.h"
+#include "video_facts.h"
 
 typedef struct tub_annotations {
     const char **ids;           // in the file's order; strings are the arena's
@@ -20,9 +22,16 @@ void tub_annotations_finish(tub_annotations *a);
 // Keeps the videos whose ids the file names. Errors: TUB_ERROR_ARGUMENT where none is left.
 tub_status tub_annotations_select(const tub_annotations *a, const char *path, tub_entries *list, tub_error *err);
 
-// OUT/missing_files.txt: the ids without features in `folder`, one a line; OpenTAD's block_list. `done`: stems whose
-// files are known to be whole.
-tub_status tub_annotations_write_missing(const tub_annotations *a, const char *folder, const tub_stem_map *done,
-                                         tub_error *err);
+// The names under which an id's file of features may stand, `{stem}` being the id with "v_" more or less: `each` gets
+// them until it returns true. `split` of the id, or NULL.
+bool tub_annotations_names(const tub_layout *layout, const char *id, const char *split,
+                           bool (*each)(void *user, const char *name), void *user);
+
+// missing_files.txt in the folder: the ids without features there, one a line; OpenTAD's block_list. `done`: names
+// whose files are known to be whole. `facts`: of the ids, where names have their split.
+tub_status tub_annotations_write_missing(const tub_annotations *a, const tub_feature_place *place,
+                                         const tub_video_facts *facts, const tub_stem_map *done, tub_error *err);
+// Writes that file. Errors: TUB_ERROR_OUTPUT.
+tub_status tub_missing_save(const char *folder, const char *text, size_t bytes, tub_error *err);
 
 #endif

@@ -6,8 +6,8 @@
 
 #include "atomic_file.h"
 #include "dataset_impl.h"
+#include "entry_names.h"
 #include "fail.h"
-#include "feature_file.h"
 #include "in_parallel.h"
 #include "shard_pick.h"
 #include "stems.h"
@@ -51,6 +51,17 @@ static tub_status open_names(tub_dataset *d, const tub_dataset_params *p, tub_er
     return TUB_OK;
 }
 
+static tub_status name_list(tub_dataset *d, const tub_dataset_params *p, tub_error *err)
+{
+    bool split = tub_layout_has_split(d->place.layout.name);
+    if (split && !p->annotations)
+        return tub_fail(err, TUB_ERROR_ARGUMENT, "file name \"%s\": {split} stands in annotations, and none were given",
+                        d->place.layout.name);
+    if (split)
+        TUB_TRY(tub_video_facts_read(p->annotations, &d->facts, err));
+    return tub_entries_name(&d->arena, &d->list, &d->place.layout, &d->facts, err);
+}
+
 static tub_status open_list(tub_dataset *d, const tub_dataset_params *p, tub_error *err)
 {
     TUB_TRY(tub_shard_check(d->rank, d->world, "shard", err));
@@ -60,7 +71,8 @@ static tub_status open_list(tub_dataset *d, const tub_dataset_params *p, tub_err
         TUB_TRY(tub_annotations_read(&d->arena, p->annotations, &d->annotations, err));
         TUB_TRY(tub_annotations_select(&d->annotations, p->annotations, &d->list, err));
     }
-    TUB_TRY(tub_stems_unique(&d->list, err)); // of what is wanted only
+    TUB_TRY(name_list(d, p, err));
+    TUB_TRY(tub_stems_unique(&d->list, tub_layout_extension(&d->place.layout), err)); // of what is wanted only
     TUB_TRY(tub_shard_pick(&d->list, d->rank, d->world, err));
     for (size_t i = 0; i < d->list.count; i++)
         if (!tub_stem_map_set(&d->by_key, d->list.items[i].key, i))
@@ -68,7 +80,7 @@ static tub_status open_list(tub_dataset *d, const tub_dataset_params *p, tub_err
     return TUB_OK;
 }
 
-static tub_status open_pins(tub_dataset *d, tub_error *err)
+static tub_status open_pins(tub_dataset *d, const tub_dataset_params *p, tub_error *err)
 {
     TUB_TRY(tub_settings_load(d->out, &d->there, err));
     const json_t *settings = json_object_get(d->there.root, "settings");
@@ -78,7 +90,17 @@ static tub_status open_pins(tub_dataset *d, tub_error *err)
         return tub_fail(err, TUB_ERROR_ARGUMENT,
                         "%s/features.json: its `dtype` or `backend` can't be read: choose another output folder",
                         d->out);
-    return TUB_OK;
+    char *path = tub_format("%s/features.json", d->out);
+    const tub_layout *asked = &p->layout;
+    d->place = (tub_feature_place){.folder = d->out, .layout = *asked};
+    // The caller's strings are copied.
+    d->place.layout.name = asked->name ? tub_arena_strdup(&d->arena, asked->name) : NULL;
+    d->place.layout.key = asked->key ? tub_arena_strdup(&d->arena, asked->key) : NULL;
+    bool copied = path && !d->place.layout.name == !asked->name && !d->place.layout.key == !asked->key;
+    tub_status status =
+        copied ? tub_layout_complete(&d->place.layout, d->there.root, path, err) : tub_fail_memory(err, "a data set");
+    tub_free(path);
+    return status;
 }
 
 // Whether the file is there as the record says, made with what the folder holds, of the video as it is now.
@@ -86,7 +108,7 @@ static bool is_valid(const tub_dataset *d, const tub_entry *entry, const tub_rec
 {
     if (d->there.root && (strcmp(record->settings, d->there.settings) || strcmp(record->model, d->there.model)))
         return false;
-    if (!entry->untouched && !tub_feature_file_matches(d->out, entry->stem, record))
+    if (!entry->untouched && !tub_feature_file_matches(&d->place, entry->name, record))
         return false;
     if (record->video_bytes < 0 || entry->bytes < 0 || record->video_bytes == entry->bytes)
         return true;
@@ -122,7 +144,8 @@ static void ask_file(void *context, size_t i)
     const tub_asking *asking = context;
     tub_entry *entry = &asking->d->list.items[i];
     const tub_record *record = tub_records_find(&asking->d->found.manifests, entry->key);
-    entry->untouched = record && tub_feature_file_untouched(asking->folder, entry->stem, record);
+    entry->untouched =
+        record && tub_feature_file_untouched(asking->folder, &asking->d->place, entry->name, record);
 }
 
 static void ask_files(tub_dataset *d)
@@ -149,10 +172,10 @@ static tub_status fill(tub_dataset *d, const tub_dataset_params *p, tub_error *e
     d->log = p->log;
     d->dry_run = p->dry_run;
     TUB_TRY(open_names(d, p, err));
+    TUB_TRY(open_pins(d, p, err));
     tub_found_start(&d->found, d->out);
     TUB_TRY(open_list(d, p, err));
     TUB_TRY(check_folder(d->out, p->dry_run, err));
-    TUB_TRY(open_pins(d, err));
     return open_states(d, p->retry_failed, err);
 }
 
@@ -180,7 +203,13 @@ size_t tub_dataset_count(const tub_dataset *d)
 void tub_dataset_item(const tub_dataset *d, size_t i, tub_item *out)
 {
     const tub_entry *entry = &d->list.items[i];
-    *out = (tub_item){.path = entry->path, .stem = entry->stem, .state = entry->state, .reason = entry->reason};
+    *out = (tub_item){
+        .path = entry->path, .stem = entry->stem, .name = entry->name, .state = entry->state, .reason = entry->reason};
+}
+
+const tub_layout *tub_dataset_layout(const tub_dataset *d)
+{
+    return &d->place.layout;
 }
 
 bool tub_dataset_pinned(const tub_dataset *d, tub_dtype *dtype, const char **backend)
@@ -206,6 +235,7 @@ void tub_dataset_close(tub_dataset **d)
     tub_found_finish(&(*d)->found);
     tub_settings_finish(&(*d)->there);
     tub_annotations_finish(&(*d)->annotations);
+    tub_video_facts_finish(&(*d)->facts);
     tub_stem_map_finish(&(*d)->by_key);
     tub_free((*d)->list.items);
     tub_arena_finish(&(*d)->arena);

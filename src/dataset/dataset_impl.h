@@ -5,6 +5,7 @@
 #include <tubelet/dataset.h>
 
 #include "annotations.h"
+#include "feature_file.h"
 #include "found.h"
 #include "inputs.h"
 #include "memory.h"
@@ -17,10 +18,12 @@ struct tub_dataset {
     tub_entries list;               // this shard's, in the order of their paths
     tub_stem_map by_key;
     const char *out;
+    tub_feature_place place;        // the same, and how its files are laid out
     char *manifest, *failures;      // the files that this shard writes
     int rank, world;
     bool dry_run, annotated;
     tub_annotations annotations;
+    tub_video_facts facts;          // read where names have a split
     tub_settings there;             // features.json as it was at open
     tub_found found;                // in the output folder, at open
     bool untidy;                    // there are lines of failures that don't count any more

@@ -16,7 +16,8 @@
 
 typedef struct tub_entry {
     const char *path, *stem;
-    const char *key;            // the stem as JSON text (name_text.h)
+    const char *name;           // of its features' file, without extension; from entry_names.h
+    const char *key;            // the name as JSON text (name_text.h); the stem's before there is one
     int64_t bytes;              // of the video, -1: not there
     uint64_t device, inode;
     bool unasked;               // the three above aren't known yet

@@ -60,9 +60,9 @@ static tub_status append_failure(const tub_dataset *d, const char *line, tub_err
 tub_status tub_run_fail(tub_run *run, tub_work *work, const tub_result *result, tub_error *err)
 {
     tub_dataset *d = run->d;
-    tub_npy_abandon(&work->writer);
+    tub_feature_abandon(&work->writer);
     // What lies there was judged invalid, and must not pass for this video's features.
-    char *stale = tub_feature_path(d->out, work->entry->stem);
+    char *stale = tub_feature_path(&d->place, work->entry->name);
     if (stale)
         unlink(stale);
     tub_free(stale);
@@ -82,11 +82,11 @@ tub_status tub_run_fail(tub_run *run, tub_work *work, const tub_result *result, 
 
 static tub_status begin(tub_run *run, tub_work *work, tub_error *err)
 {
-    const int64_t dims[2] = {0, run->info->dim};
-    char *path = tub_feature_path(run->d->out, work->entry->stem);
+    const tub_feature_place *place = &run->d->place;
+    char *path = tub_feature_path(place, work->entry->name);
     if (!path)
         return tub_fail_memory(err, work->entry->path);
-    tub_status status = tub_npy_begin(path, TUB_F32, 2, dims, &work->writer, err);
+    tub_status status = tub_feature_begin(path, &place->layout, run->info->dim, &work->writer, err);
     tub_free(path);
     return status;
 }
@@ -99,7 +99,7 @@ static tub_status append_rows(tub_run *run, tub_work *work, const tub_result *r,
     double start = tub_now();
     tub_status status = work->writer ? TUB_OK : begin(run, work, err);
     if (status == TUB_OK)
-        status = tub_npy_append(work->writer, r->rows, (size_t)r->count * (size_t)r->dim * sizeof(float), err);
+        status = tub_feature_append(work->writer, r->rows, r->count, err);
     work->rows += r->count;
     work->save_seconds += tub_now() - start;
     return status;
@@ -125,19 +125,33 @@ static tub_status publish(tub_run *run, tub_work *work, const tub_result *r, tub
     char checksum[TUB_HASH_TEXT] = "";
     tub_finished finished = {.result = r, .checksum = checksum, .dim = run->info->dim};
     double start = tub_now();
-    TUB_TRY(tub_npy_commit(&work->writer, checksum, &finished.bytes, err));
-    finished.mtime = tub_feature_file_mtime(run->d->out, work->entry->stem);
+    TUB_TRY(tub_feature_commit(&work->writer, checksum, &finished.bytes, err));
+    finished.mtime = tub_feature_file_mtime(&run->d->place, work->entry->name);
     finished.save_seconds = work->save_seconds + tub_now() - start;
-    char *line = tub_record_line(work->entry, &finished, &run->asked);
+    char *line = tub_record_line(work->entry, &finished, &run->asked, &run->d->place.layout);
     tub_status status = line ? tub_append_line(run->d->manifest, line, err) : tub_fail_memory(err, work->entry->path);
     tub_free(line);
     work->save_seconds += tub_now() - start;
     TUB_TRY(status);
     count_done(run, work, r);
-    char *output = tub_feature_path(run->d->out, work->entry->stem);
+    char *output = tub_feature_path(&run->d->place, work->entry->name);
     tell(run, work, r, output);
     tub_free(output);
     return TUB_OK;
+}
+
+// Fills in why, where a value doesn't fit into the files' type.
+static bool overflowed(const tub_work *work, tub_result *why)
+{
+    int64_t row;
+    float value;
+    if (!tub_feature_overflowed(work->writer, &row, &value))
+        return false;
+    why->status = TUB_ERROR_ARGUMENT;
+    snprintf(why->text, sizeof why->text,
+             "%.700s: row %lld has the value %g, more than float16 holds: write float32 files", work->entry->path,
+             (long long)row, (double)value);
+    return true;
 }
 
 static tub_status finish(tub_run *run, tub_work *work, const tub_result *r, tub_error *err)
@@ -145,14 +159,16 @@ static tub_status finish(tub_run *run, tub_work *work, const tub_result *r, tub_
     if (r->status == TUB_ERROR_DEVICE)
         return tub_fail(err, TUB_ERROR_DEVICE, "%s", r->text);
     if (r->status == TUB_ERROR_CANCELLED) {
-        tub_npy_abandon(&work->writer);
+        tub_feature_abandon(&work->writer);
         return TUB_OK;
     }
     if (r->status != TUB_OK)
         return tub_run_fail(run, work, r, err);
+    tub_result wrong = *r;
+    if (work->writer && overflowed(work, &wrong))
+        return tub_run_fail(run, work, &wrong, err);
     if (work->writer && work->rows == r->total_rows)
         return publish(run, work, r, err);
-    tub_result wrong = *r;
     wrong.status = r->total_rows ? TUB_ERROR_INTERNAL : TUB_ERROR_VIDEO;
     snprintf(wrong.text, sizeof wrong.text, "%.700s: %lld rows came, %lld were due", work->entry->path,
              (long long)work->rows, (long long)r->total_rows);

@@ -53,10 +53,13 @@ static char *print(json_t *line, bool whole)
 
 static void put_grid(json_t *line, const json_t *root)
 {
-    static const char *const keys[] = {"clip_length", "stride", "interval", "align"};
-    const json_t *settings = json_object_get(root, "settings");
+    static const char *const keys[] = {"clip_length", "stride", "interval", "align", "pool", "dtype"};
+    static const char *const consumers[] = {"num_frames", "offset_frames"};
+    const json_t *settings = json_object_get(root, "settings"), *grid = json_object_get(root, "consumers");
     for (size_t i = 0; i < sizeof keys / sizeof *keys; i++)
         json_object_set(line, keys[i], json_object_get(settings, keys[i]));
+    for (size_t i = 0; i < sizeof consumers / sizeof *consumers; i++)
+        json_object_set(line, consumers[i], json_object_get(grid, consumers[i]));
 }
 
 static json_t *seconds_json(const tub_result *r, double save)
@@ -71,11 +74,12 @@ static json_t *seconds_json(const tub_result *r, double save)
     return out;
 }
 
-char *tub_record_line(const tub_entry *entry, const tub_finished *finished, const tub_settings *settings)
+char *tub_record_line(const tub_entry *entry, const tub_finished *finished, const tub_settings *settings,
+                      const tub_layout *layout)
 {
     const tub_result *r = finished->result;
     json_t *line = json_object(), *video = text_json(entry->path);
-    char *output = tub_format("%s.npy", entry->key);
+    char *output = tub_format("%s%s", entry->key, tub_layout_extension(layout));
     bool whole = line && video && output;
     put(line, "video", video);
     put(line, "output", output ? json_string(output) : NULL);
@@ -87,8 +91,11 @@ char *tub_record_line(const tub_entry *entry, const tub_finished *finished, cons
     put(line, "C", json_integer(finished->dim));
     put(line, "frames", json_integer(r->info.frames));
     put(line, "fps", known(r->fps));
+    put(line, "fps_native", known(r->info.fps));
+    put(line, "frames_used", json_integer(r->frames));
     put(line, "duration", known(r->info.duration));
     put_grid(line, settings->root);
+    put(line, "file_dtype", json_string(layout->dtype == TUB_F16 ? "float16" : "float32"));
     put(line, "settings", json_string(settings->settings));
     put(line, "model", json_string(settings->model));
     put(line, "bytes", json_integer(finished->bytes));

@@ -15,10 +15,12 @@ typedef struct tub_finished {
 } tub_finished;
 
 // Each is one line without its end, to be freed with tub_free(); NULL on failure.
-//   {"video", "output", "status": "ok" | "partial", "reason", "short", "T", "C", "frames", "fps", "duration",
-//    "clip_length", "stride", "interval", "align", "settings", "model", "bytes", "checksum", "mtime_ns",
+//   {"video", "output", "status": "ok" | "partial", "reason", "short", "T", "C", "frames", "fps", "fps_native",
+//    "frames_used", "duration", "clip_length", "stride", "interval", "align", "pool", "dtype", "num_frames",
+//    "offset_frames", "file_dtype", "settings", "model", "bytes", "checksum", "mtime_ns",
 //    "video_bytes", "seconds": {"init", "decode", "convert", "forward", "save", "wall"}, "tubelet", "time"}
-char *tub_record_line(const tub_entry *entry, const tub_finished *finished, const tub_settings *settings);
+char *tub_record_line(const tub_entry *entry, const tub_finished *finished, const tub_settings *settings,
+                      const tub_layout *layout);
 //   {"video", "stem", "status": "failed", "error", "reason", "video_bytes", "tubelet", "time"}
 char *tub_failure_line(const tub_entry *entry, const tub_result *result);
 

@@ -83,12 +83,17 @@ static bool take(tub_records *r, const tub_field *f, const char *name, size_t by
     return key && complete(&record) && store(r, key, &record);
 }
 
+static bool is_features(const char *extension)
+{
+    return memcmp(extension, ".npy", 4) == 0 || memcmp(extension, ".npz", 4) == 0;
+}
+
 static bool take_manifest(void *user, const tub_field *f, const char *line, size_t bytes)
 {
     (void)line, (void)bytes;
     const tub_field *output = &f[OUTPUT];
     if (output->kind != TUB_FIELD_TEXT || output->bytes < 5 || number_of(&f[ROWS]) < 0 ||
-        memcmp(output->text + output->bytes - 4, ".npy", 4))
+        !is_features(output->text + output->bytes - 4))
         return true;
     return take(user, f, output->text, output->bytes - 4);
 }

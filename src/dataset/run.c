@@ -46,19 +46,25 @@ static tub_status list_work(tub_run *run, tub_error *err)
     return TUB_OK;
 }
 
-// A stem that fits into no file name with .npy behind it can be known at once, and concerns one video only.
+static size_t last_part(const char *name)
+{
+    const char *slash = strrchr(name, '/');
+    return strlen(slash ? slash + 1 : name);
+}
+
+// A name that fits into no file name with .npy behind it can be known at once, and concerns one video only.
 static tub_status fail_long_names(tub_run *run, tub_error *err)
 {
     size_t kept = 0;
     for (size_t i = 0; i < run->count; i++) {
         tub_work *work = &run->work[i];
-        if (strlen(work->entry->stem) + strlen(".npy") <= NAME_MAX) {
+        if (last_part(work->entry->name) + strlen(".npy") <= NAME_MAX) {
             run->work[kept++] = *work;
             continue;
         }
         tub_result result = {.kind = TUB_RESULT_DONE, .status = TUB_ERROR_ARGUMENT};
-        snprintf(result.text, sizeof result.text, "%.700s: its name with .npy is longer than %d bytes: rename it",
-                 work->entry->path, NAME_MAX);
+        snprintf(result.text, sizeof result.text, "%.700s: its name with %s is longer than %d bytes: rename it",
+                 work->entry->path, tub_layout_extension(&run->d->place.layout), NAME_MAX);
         TUB_TRY(tub_run_fail(run, work, &result, err));
     }
     run->count = kept;
@@ -113,7 +119,7 @@ static tub_status extract(tub_run *run, tub_encoder *encoder, const tub_source_o
         status = loop(run, err);
     tub_relay_close(&run->relay);
     for (size_t i = 0; i < run->count; i++)
-        tub_npy_abandon(&run->work[i].writer);
+        tub_feature_abandon(&run->work[i].writer);
     tub_progress *progress = &run->totals->pipeline;
     tub_extractor_progress(run->x, progress);
     run->totals->decode_wait_seconds = progress->decode_wait_seconds;
@@ -127,7 +133,7 @@ static tub_status list_done(const tub_dataset *d, tub_stem_map *done, tub_error 
     for (size_t i = 0; i < d->list.count; i++) {
         const tub_entry *entry = &d->list.items[i];
         bool is_done = entry->state == TUB_ITEM_DONE || entry->state == TUB_ITEM_DONE_PARTIAL;
-        if (is_done && !tub_stem_map_set(done, entry->stem, i))
+        if (is_done && !tub_stem_map_set(done, entry->name, i))
             return tub_fail_memory(err, "missing_files.txt");
     }
     return TUB_OK;
@@ -139,7 +145,7 @@ static tub_status write_missing(const tub_dataset *d, tub_error *err)
     tub_status status = list_done(d, &done, err);
     int lock = tub_folder_lock(d->out); // of several shards the last to look is the last to write
     if (status == TUB_OK)
-        status = tub_annotations_write_missing(&d->annotations, d->out, &done, err);
+        status = tub_annotations_write_missing(&d->annotations, &d->place, &d->facts, &done, err);
     tub_folder_unlock(lock);
     tub_stem_map_finish(&done);
     return status;
@@ -152,17 +158,36 @@ static tub_status put_in_order(const tub_dataset *d, bool tidy, tub_error *err)
     return d->annotated ? write_missing(d, err) : TUB_OK;
 }
 
+// Of the folder, and of those in it that names lead to.
+static tub_status sweep(tub_dataset *d, tub_error *err)
+{
+    tub_stem_map swept = {0};
+    bool kept = true;
+    if (d->found.listing.temporaries)
+        tub_atomic_sweep(d->out);
+    for (size_t i = 0; kept && i < d->list.count; i++) {
+        const char *name = d->list.items[i].name, *slash = strrchr(name, '/');
+        if (!slash)
+            continue;
+        const char *folder = tub_arena_format(&d->arena, "%s/%.*s", d->out, (int)(slash - name), name);
+        if (folder && tub_stem_map_get(&swept, folder) == (size_t)TUB_NO_STEM)
+            tub_atomic_sweep(folder);
+        kept = folder && tub_stem_map_set(&swept, folder, i);
+    }
+    tub_stem_map_finish(&swept);
+    return kept ? TUB_OK : tub_fail_memory(err, "a run");
+}
+
 static tub_status run_all(tub_run *run, tub_encoder *encoder, const tub_source_ops *source, tub_error *err)
 {
     tub_dataset *d = run->d;
-    TUB_TRY(tub_settings_make(run->info, run->params, &run->asked, err));
+    TUB_TRY(tub_settings_make(run->info, run->params, &d->place.layout, &run->asked, err));
     TUB_TRY(tub_settings_agree(d->out, &run->asked, false, err));
     TUB_TRY(refuse_mixture(run, err));
     TUB_TRY(list_work(run, err));
     if (d->dry_run)
         return TUB_OK;
-    if (d->found.listing.temporaries)
-        tub_atomic_sweep(d->out);
+    TUB_TRY(sweep(d, err));
     TUB_TRY(tub_settings_agree(d->out, &run->asked, true, err));
     bool tidy = run->count || d->untidy;
     tub_status status = fail_long_names(run, err);

@@ -5,15 +5,14 @@
 #ifndef TUB_RUN_IMPL_H
 #define TUB_RUN_IMPL_H
 
-#include <tubelet/npy.h>
-
 #include "dataset_impl.h"
+#include "feature_writer.h"
 #include "relay.h"
 
 // A video under way: the tag of its job.
 typedef struct tub_work {
     tub_entry *entry;
-    tub_npy_writer *writer;     // NULL until its first rows
+    tub_feature_writer *writer; // NULL until its first rows
     int64_t rows;
     double save_seconds;
 } tub_work;

@@ -122,12 +122,24 @@ static void compare_object(tub_differences *d, const char *prefix, const json_t 
     json_decref(all);
 }
 
+// Folders that say nothing of their files have the usual ones.
+static void compare_files(tub_differences *d, const json_t *there, const json_t *asked)
+{
+    tub_layout usual = {0};
+    tub_layout_complete(&usual, NULL, "", NULL);
+    json_t *files = tub_layout_json(&usual);
+    const json_t *a = json_object_get(there, "files"), *b = json_object_get(asked, "files");
+    compare_object(d, "files ", a ? a : files, b ? b : files);
+    json_decref(files);
+}
+
 int tub_settings_compare(const json_t *there, const json_t *asked, char *text, size_t bytes)
 {
     tub_differences d = {.text = text, .bytes = bytes};
     text[0] = '\0';
     compare_object(&d, "", json_object_get(there, "settings"), json_object_get(asked, "settings"));
     compare_object(&d, "model ", json_object_get(there, "model"), json_object_get(asked, "model"));
+    compare_files(&d, there, asked);
     return d.count;
 }
 

@@ -2,7 +2,8 @@
 //
 //   settings    what the rows depend on: sampling, transform, pooling, stream, precision, backend. Compared
 //   model       the checkpoint's hash and shape. Compared
-//   consumers   what trainers' configs need: feat_stride, num_frames, offset_frames, input_dim. For people
+//   files       names, container and type of the files (feature_layout.h). Compared
+//   consumers   what trainers' configs need: feat_stride, num_frames, offset_frames, input_dim, and where row i stands
 //   about       what made it. For people; and the model's stamp, which saves reading it for its hash next time
 //
 // Nothing here depends on batch, threads or shard: every shard writes the same (but for the stamp, of its own copy).
@@ -12,6 +13,7 @@
 #include <jansson.h>
 #include <tubelet/dataset.h>
 
+#include "feature_layout.h"
 #include "hash.h"
 
 typedef struct tub_settings {
@@ -19,9 +21,9 @@ typedef struct tub_settings {
     char settings[TUB_HASH_TEXT], model[TUB_HASH_TEXT];     // of `settings` in canonical form; the checkpoint's
 } tub_settings;
 
-// What a run asks for. Errors: TUB_ERROR_ARGUMENT (sampling out of range), TUB_ERROR_MEMORY.
-tub_status tub_settings_make(const tub_encoder_info *info, const tub_run_params *params, tub_settings *out,
-                             tub_error *err);
+// What a run asks for; `layout` is complete. Errors: TUB_ERROR_ARGUMENT (sampling out of range), TUB_ERROR_MEMORY.
+tub_status tub_settings_make(const tub_encoder_info *info, const tub_run_params *params, const tub_layout *layout,
+                             tub_settings *out, tub_error *err);
 
 // Fills in the two hashes from `root`. Errors: TUB_ERROR_ARGUMENT naming the file (it isn't one of ours).
 tub_status tub_settings_hash(tub_settings *s, const char *path, tub_error *err);

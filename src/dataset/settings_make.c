@@ -88,13 +88,15 @@ static json_t *consumers_json(const tub_encoder_info *info, const tub_sampling *
 {
     tub_grid grid;
     tub_sampling_grid(s, &grid);
-    return json_pack("{s:o, s:o, s:o, s:i, s:o}", "feat_stride", whole_or_real(grid.stride), "num_frames",
+    char second[96];
+    snprintf(second, sizeof second, "row i stands at second (i * %g + %g) / fps", grid.stride, grid.offset);
+    return json_pack("{s:o, s:o, s:o, s:i, s:o, s:s}", "feat_stride", whole_or_real(grid.stride), "num_frames",
                      whole_or_real(grid.num_frames), "offset_frames", whole_or_real(grid.offset), "input_dim",
-                     info->dim, "fps", fps_json(s->fps, NULL));
+                     info->dim, "fps", fps_json(s->fps, NULL), "time", second);
 }
 
-tub_status tub_settings_make(const tub_encoder_info *info, const tub_run_params *params, tub_settings *out,
-                             tub_error *err)
+tub_status tub_settings_make(const tub_encoder_info *info, const tub_run_params *params, const tub_layout *layout,
+                             tub_settings *out, tub_error *err)
 {
     *out = (tub_settings){0};
     tub_sampling s = params->extractor.sampling;
@@ -106,8 +108,8 @@ tub_status tub_settings_make(const tub_encoder_info *info, const tub_run_params 
     json_t *about =
         json_pack("{s:s, s:s?, s:s, s:s, s:s?, s:s}", "tubelet", tub_version(), "preset", params->preset, "isa",
                   info->isa, "device", info->device, "feature", info->feature, "model_stamp", info->model_stamp);
-    out->root = json_pack("{s:i, s:o, s:o, s:o, s:o}", "format", 1, "settings", settings, "model", model, "consumers",
-                          consumers_json(info, &s), "about", about);
+    out->root = json_pack("{s:i, s:o, s:o, s:o, s:o, s:o}", "format", 1, "settings", settings, "model", model, "files",
+                          tub_layout_json(layout), "consumers", consumers_json(info, &s), "about", about);
     if (!out->root)
         return tub_fail_memory(err, "the settings");
     tub_status status = tub_settings_hash(out, "the settings", err);

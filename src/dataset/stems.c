@@ -12,31 +12,31 @@ static bool same_file(const tub_entry *a, const tub_entry *b)
     return a->bytes >= 0 && b->bytes >= 0 && a->device == b->device && a->inode == b->inode;
 }
 
-static tub_status keep_first(tub_entries *list, tub_stem_map *seen, tub_error *err)
+static tub_status keep_first(tub_entries *list, const char *extension, tub_stem_map *seen, tub_error *err)
 {
     size_t kept = 0;
     for (size_t i = 0; i < list->count; i++) {
         const tub_entry *entry = &list->items[i];
-        size_t other = tub_stem_map_get(seen, entry->stem);
+        size_t other = tub_stem_map_get(seen, entry->name);
         if (other == (size_t)TUB_NO_STEM) {
-            if (!tub_stem_map_set(seen, entry->stem, kept))
+            if (!tub_stem_map_set(seen, entry->name, kept))
                 return tub_fail_memory(err, "the list of videos");
             list->items[kept++] = *entry;
         } else if (!same_file(entry, &list->items[other])) {
             return tub_fail(err, TUB_ERROR_ARGUMENT,
-                            "%s and %s would both become %s.npy: rename one of them, or extract them into different "
+                            "%s and %s would both become %s%s: rename one of them, or extract them into different "
                             "output folders",
-                            list->items[other].path, entry->path, entry->stem);
+                            list->items[other].path, entry->path, entry->name, extension);
         }
     }
     list->count = kept;
     return TUB_OK;
 }
 
-tub_status tub_stems_unique(tub_entries *list, tub_error *err)
+tub_status tub_stems_unique(tub_entries *list, const char *extension, tub_error *err)
 {
     tub_stem_map seen = {0};
-    tub_status status = keep_first(list, &seen, err);
+    tub_status status = keep_first(list, extension, &seen, err);
     tub_stem_map_finish(&seen);
     return status;
 }

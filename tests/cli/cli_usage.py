@@ -22,7 +22,7 @@ class Help(CommandCase):
     def test_every_option_of_the_contract_is_in_the_help(self):
         text = self.check(0, "extract", "--help").stdout
         for name in ("model out preset clip-length stride interval align fps video-stream transform size crop interpolation mean std pool dtype batch threads"
-                     " decode-threads prefetch device backend shard recursive annotations retry-failed json dry-run").split():
+                     " decode-threads prefetch device backend shard recursive annotations retry-failed json dry-run file-name file-type file-key file-dtype").split():
             self.assertIn(f"--{name} ", text.replace("\n", " \n") + " ", name)
 
     def test_version(self):
@@ -56,8 +56,13 @@ class Refusals(CommandCase):
                               ("fps", "25fps"), ("size", "224"), ("size", "224x"), ("size", "0x224"), ("size", "224x224x3"), ("crop", "x"), ("mean", "1,2"),
                               ("mean", "1,2,3,4"), ("mean", "a,b,c"), ("std", "0,1,1"), ("std", "1,1,-1"), ("batch", "0"), ("threads", "many"), ("align", "middle"),
                               ("transform", "none"), ("interpolation", "lanczos"), ("pool", "max"), ("dtype", "f64"), ("backend", "pytorch"), ("preset", "thumoss"),
-                              ("video-stream", "-1"), ("shard", "5/4"), ("shard", "1"), ("shard", "-1/4"), ("shard", "0/0"), ("model", "")):
+                              ("video-stream", "-1"), ("file-type", "h5"), ("file-dtype", "bf16"), ("shard", "5/4"), ("shard", "1"), ("shard", "-1/4"), ("shard", "0/0"), ("model", "")):
             self.refuse([f"{option}" if option != "shard" else value], "extract", "nowhere", "--model", "m", "--out", "o", f"--{option}={value}")
+
+    def test_names_of_files(self):
+        for template in ("x", "../{stem}", "{stem}/", "{id}"):
+            self.refuse(['file name "', template], "extract", "nowhere", "--model", "m", "--out", "o", "--file-name", template)
+        self.refuse(['key "a b"'], "extract", "nowhere", "--model", "m", "--out", "o", "--file-key", "a b")
 
     def test_needed_options(self):
         self.refuse(["--model"], "extract", "x", "--out", "o")

@@ -106,9 +106,10 @@ static void assert_none_torn(const char *out)
         size_t length = strlen(e->d_name);
         if (length < 5 || e->d_name[0] == '.' || strcmp(e->d_name + length - 4, ".npy"))
             continue;
+        const tub_feature_place place = {.folder = out, .layout = {.container = TUB_CONTAINER_NPY, .dtype = TUB_F32}};
         char stem[64];
         snprintf(stem, sizeof stem, "%.*s", (int)length - 4, e->d_name);
-        assert_true(tub_feature_file_whole(out, stem));
+        assert_true(tub_feature_file_whole(&place, stem));
     }
     if (d)
         closedir(d);

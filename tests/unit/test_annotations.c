@@ -73,12 +73,13 @@ static void test_select_and_missing(void **state)
     assert_int_equal(tub_annotations_select(&a, "anno.json", &list, &err), TUB_ERROR_ARGUMENT);
     assert_non_null(strstr(err.text, "stranger"));
 
+    const tub_feature_place place = {root, {.name = "{stem}", .container = TUB_CONTAINER_NPY, .dtype = TUB_F32}};
     const int64_t dims[] = {1, 2};
     const float row[2] = {1, 2};
     assert_int_equal(tub_npy_write(toy_path(root, "one.npy"), TUB_F32, 2, dims, row, &err), TUB_OK);
     assert_int_equal(tub_npy_write(toy_path(root, "v_three.npy"), TUB_F32, 2, dims, row, &err), TUB_OK);
     toy_write(root, "v_two.npy", "torn");
-    assert_int_equal(tub_annotations_write_missing(&a, root, &(tub_stem_map){0}, &err), TUB_OK);
+    assert_int_equal(tub_annotations_write_missing(&a, &place, &(tub_video_facts){0}, &(tub_stem_map){0}, &err), TUB_OK);
     char *text = toy_read(root, "missing_files.txt");
     assert_string_equal(text, "v_two\n03-\xe8\xa5\xbf\n");
     tub_free(text);

@@ -9,6 +9,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "entry_names.h"
 #include "inputs.h"
 #include "name_text.h"
 #include "stems.h"
@@ -42,7 +43,9 @@ static tub_status collect(const char *a, const char *b, bool recursive)
     const char *inputs[] = {a, b};
     tub_free(list.items);
     tub_status status = tub_inputs_list(&arena, inputs, b ? 2 : 1, recursive, &list, &err);
-    return status == TUB_OK ? tub_stems_unique(&list, &err) : status;
+    if (status == TUB_OK)
+        status = tub_entries_name(&arena, &list, &(tub_layout){.name = "{stem}"}, NULL, &err);
+    return status == TUB_OK ? tub_stems_unique(&list, ".npy", &err) : status;
 }
 
 static void assert_stems(const char *wanted)

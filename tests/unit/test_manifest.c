@@ -65,9 +65,10 @@ static void test_lines(void **state)
 static void ask(tub_settings *out, int stride, double fps, tub_dtype dtype)
 {
     tub_encoder *encoder = toy_encoder(0);
+    const tub_layout layout = {.name = "{stem}", .container = TUB_CONTAINER_NPY, .dtype = TUB_F32};
     tub_run_params params = {.extractor.sampling = {.stride = stride, .fps = fps}};
     encoder->info.dtype = dtype;
-    assert_int_equal(tub_settings_make(&encoder->info, &params, out, &err), TUB_OK);
+    assert_int_equal(tub_settings_make(&encoder->info, &params, &layout, out, &err), TUB_OK);
     tub_encoder_close(&encoder);
 }
 

@@ -56,6 +56,7 @@ static void test_there_and_back(void **state)
     there_and_back(path, TUB_F32, 1, (int64_t[]){24}, f, sizeof f);
     there_and_back(path, TUB_F32, 0, NULL, f, 4);
     there_and_back(path, TUB_U8, 4, (int64_t[]){2, 4, 4, 3}, f, 96);
+    there_and_back(path, TUB_F16, 2, (int64_t[]){3, 5}, f, 30);
     there_and_back(path, TUB_U8, 8, (int64_t[]){1, 2, 1, 2, 1, 2, 1, 2}, f, 16);
     there_and_back(path, TUB_F32, 2, (int64_t[]){0, 768}, f, 0);
 }
@@ -150,7 +151,7 @@ static void test_writer_leaves_nothing_behind(void **state)
     assert_int_equal(tub_npy_begin(test_path(folder, "no/a.npy"), TUB_F32, 1, (int64_t[]){0}, &w, &err),
                      TUB_ERROR_OUTPUT);
     assert_int_equal(tub_npy_begin(test_path(folder, "a.npy"), TUB_F32, 0, NULL, &w, &err), TUB_ERROR_ARGUMENT);
-    assert_int_equal(tub_npy_begin(test_path(folder, "a.npy"), TUB_F16, 1, (int64_t[]){0}, &w, &err),
+    assert_int_equal(tub_npy_begin(test_path(folder, "a.npy"), TUB_BF16, 1, (int64_t[]){0}, &w, &err),
                      TUB_ERROR_ARGUMENT);
     assert_null(w);
     assert_int_equal(test_count_files(folder, ""), 0);

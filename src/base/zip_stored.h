@@ -1,0 +1,15 @@
+// A ZIP of one entry that isn't compressed: the records around it, as bytes. zip64 always, as NumPy writes it.
+#ifndef TUB_ZIP_STORED_H
+#define TUB_ZIP_STORED_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+enum { ZIP_NAME = 96, ZIP_HEAD = 30 + ZIP_NAME + 20, ZIP_TAIL = 46 + ZIP_NAME + 28 + 56 + 20 + 22 };
+
+// Before the entry's bytes; returns the length, which depends on the name alone.
+size_t tub_zip_stored_head(const char *name, uint32_t crc, uint64_t bytes, uint8_t out[ZIP_HEAD]);
+// Behind them.
+size_t tub_zip_stored_tail(const char *name, uint32_t crc, uint64_t bytes, uint8_t out[ZIP_TAIL]);
+
+#endif

@@ -1,0 +1,24 @@
+// Files of features as they are read: .npy, or an array of a .npz, float32 or float16, [T, C] or [1, T, C], whoever
+// wrote them.
+#ifndef TUB_FEATURE_ARRAY_H
+#define TUB_FEATURE_ARRAY_H
+
+#include <stdint.h>
+#include <tubelet/encoder.h>
+#include <tubelet/status.h>
+
+typedef struct tub_feature_array {
+    int64_t rows, dim;
+    int64_t bytes;              // of the file
+    tub_dtype dtype;            // TUB_F32 or TUB_F16
+} tub_feature_array;
+
+// Reads the headers. `key`: the array of a .npz, NULL: its only one. Errors: TUB_ERROR_INPUT naming the file and what
+// is wrong with it: not one of these, truncated, another type or shape.
+tub_status tub_feature_array_stat(const char *path, const char *key, tub_feature_array *out, tub_error *err);
+
+// All of it as float32 [rows, dim]; *values is the caller's (tub_free()).
+tub_status tub_feature_array_read(const char *path, const char *key, tub_feature_array *out, float **values,
+                                  tub_error *err);
+
+#endif

@@ -1,0 +1,88 @@
+#include "feature_listing.h"
+
+#include <dirent.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "fail.h"
+
+enum { DEEPEST = 4 };
+
+static bool is_feature_name(const char *name)
+{
+    size_t length = strlen(name);
+    return length > 4 && (!strcmp(name + length - 4, ".npy") || !strcmp(name + length - 4, ".npz"));
+}
+
+static bool keep(tub_feature_listing *l, const char *file)
+{
+    void *files = l->files;
+    if (!file || !tub_grow(&files, &l->capacity, l->count + 1, sizeof *l->files))
+        return false;
+    l->files = files;
+    l->files[l->count++] = file;
+    return true;
+}
+
+// A link, or a file system that doesn't tell what its entries are.
+static bool is_folder(const char *folder, const char *file, const struct dirent *e)
+{
+    struct stat info;
+    if (e->d_type != DT_UNKNOWN && e->d_type != DT_LNK)
+        return e->d_type == DT_DIR;
+    char *path = tub_format("%s/%s", folder, file);
+    bool is = path && stat(path, &info) == 0 && S_ISDIR(info.st_mode);
+    tub_free(path);
+    return is;
+}
+
+// `under`: the folder's part of the names, "" or "training/".
+static bool list(tub_feature_listing *l, const char *folder, const char *under, int depth)
+{
+    char *path = tub_format("%s/%s", folder, under);
+    DIR *d = path ? opendir(path) : NULL;
+    bool kept = path != NULL;
+    for (const struct dirent *e; d && kept && (e = readdir(d));) {
+        bool feature = is_feature_name(e->d_name);
+        if (e->d_name[0] == '.' || (!feature && e->d_type == DT_REG))
+            continue;
+        const char *file = tub_arena_format(&l->arena, "%s%s", under, e->d_name);
+        kept = file != NULL;
+        if (kept && is_folder(folder, file, e)) {
+            const char *deeper = tub_arena_format(&l->arena, "%s/", file);
+            kept = deeper && (depth == DEEPEST || list(l, folder, deeper, depth + 1));
+        } else if (feature) {
+            kept = keep(l, file);
+        }
+    }
+    if (d)
+        closedir(d);
+    tub_free(path);
+    return kept;
+}
+
+static int by_bytes(const void *a, const void *b)
+{
+    return strcmp(*(const char *const *)a, *(const char *const *)b);
+}
+
+tub_status tub_feature_listing_read(const char *folder, tub_feature_listing *out, tub_error *err)
+{
+    *out = (tub_feature_listing){0};
+    tub_arena_init(&out->arena);
+    bool kept = list(out, folder, "", 0);
+    if (out->count)
+        qsort(out->files, out->count, sizeof *out->files, by_bytes);
+    for (size_t i = 0; kept && i < out->count; i++)
+        kept = tub_stem_map_set(&out->map, out->files[i], i);
+    return kept ? TUB_OK : tub_fail_memory(err, folder);
+}
+
+void tub_feature_listing_finish(tub_feature_listing *listing)
+{
+    tub_stem_map_finish(&listing->map);
+    tub_free(listing->files);
+    tub_arena_finish(&listing->arena);
+    *listing = (tub_feature_listing){0};
+}
