@@ -39,6 +39,12 @@ static void say_totals(const cli_report *r, const tub_run_totals *t)
             " forward %.1f (%.1f clips/s) | save %.2f",
             r->rank, t->init_seconds, t->decode_seconds, rate(frames, t->decode_seconds), t->convert_seconds,
             rate(frames, t->convert_seconds), t->forward_seconds, rate(rows, t->forward_seconds), t->save_seconds);
+    const tub_progress *p = &t->pipeline;
+    cli_say(r->text,
+            "[R%d] plan: %d decoding thread%s, %d at a time in the end | %d frame slots | decoding waited %.1fs, the "
+            "encoder %.1fs",
+            r->rank, p->decode_threads, p->decode_threads == 1 ? "" : "s", p->decode_active, p->slots,
+            p->decode_wait_seconds, p->device_wait_seconds);
 }
 
 static void say_failures(const cli_report *r)

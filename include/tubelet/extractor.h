@@ -107,6 +107,7 @@ typedef struct tub_progress {
     double decode_wait_seconds;         // workers waiting for slots: the device is the bottleneck
     double device_wait_seconds;         // the device waiting for clips: decoding is
     int decode_threads, slots, slots_free;
+    int decode_active;                  // of the decode threads, how many may work at once now: the rest is the encoder's
     // Why the device waited; the five add up to device_wait_seconds. Shared out by what the workers did meanwhile.
     double idle_open_seconds, idle_decode_seconds, idle_convert_seconds;
     double idle_input_seconds;          // no worker had a video: none was submitted, or the last ones are running out

@@ -15,9 +15,9 @@ typedef struct shift {
     void *source;
     double opened, decoded, converted, cpu; // seconds that the counters know of
     tub_lane *lane;
-    tub_window_again *again;   // work that windows shall repeat, else NULL
-    int encodes;               // of it: how often the frame at hand is to be encoded once more
-    tub_status trouble;        // why it couldn't be repeated
+    tub_window_again *again; // work that windows shall repeat, else NULL
+    int encodes;             // of it: how often the frame at hand is to be encoded once more
+    tub_status trouble;      // why it couldn't be repeated
 } shift;
 
 static void count_progress(shift *s)
@@ -46,9 +46,16 @@ static bool step(void *user)
     return s->trouble == TUB_OK && !atomic_load(&s->x->stopping);
 }
 
+// Others may work meanwhile.
+static void waits(void *user)
+{
+    tub_core_share_leave(((shift *)user)->x->share);
+}
+
 static void waited(void *user, double seconds)
 {
     shift *s = user;
+    tub_core_share_enter(s->x->share);
     tub_count_seconds(&s->x->counters.decode_wait, seconds);
     tub_lane_took(s->lane, "wait for the device", seconds);
 }
@@ -56,6 +63,7 @@ static void waited(void *user, double seconds)
 static bool put(shift *s, const tub_entry *entry, const int *slots)
 {
     double start = tub_now();
+    waits(s);
     bool ok = tub_batcher_put(s->x->batcher, entry, slots);
     waited(s, tub_now() - start);
     return ok;
@@ -83,8 +91,8 @@ static bool put_frame(void *user, int slot, int64_t first, int64_t count, bool l
     return ok;
 }
 
-static const tub_walk_sink clip_sink = {.window = put_window, .step = step, .waited = waited};
-static const tub_walk_sink frame_sink = {.frame = put_frame, .step = step, .waited = waited};
+static const tub_walk_sink clip_sink = {.window = put_window, .step = step, .waits = waits, .waited = waited};
+static const tub_walk_sink frame_sink = {.frame = put_frame, .step = step, .waits = waits, .waited = waited};
 
 static tub_status check_pixels(const shift *s, tub_error *err)
 {
@@ -157,7 +165,7 @@ static tub_status count_frames(tub_extractor *x, tub_reel *reel, const tub_video
     return status;
 }
 
-static void run(tub_extractor *x, tub_lane *lane, tub_reel *reel)
+static void decode(tub_extractor *x, tub_lane *lane, tub_reel *reel)
 {
     shift s = {.x = x, .reel = reel, .lane = lane, .cpu = tub_thread_cpu()};
     tub_video_params params = {
@@ -176,6 +184,13 @@ static void run(tub_extractor *x, tub_lane *lane, tub_reel *reel)
     } else {
         reel->init_seconds = tub_now() - reel->started;
     }
+}
+
+static void run(tub_extractor *x, tub_lane *lane, tub_reel *reel)
+{
+    tub_core_share_enter(x->share);
+    decode(x, lane, reel);
+    tub_core_share_leave(x->share);
     if (reel->status == TUB_END) // stopped: nobody waits for it any more
         return;
     if (reel->status != TUB_OK)

@@ -17,6 +17,7 @@ typedef struct device {
     float *rows;         // batch * dim
     int *positions;      // batch * frames, where frames have their place in the video; else NULL
     int64_t *numbers;    // of the frames of a clip
+    double waited;       // for the load at hand
     bool closed;         // nobody takes results any more
 } device;
 
@@ -229,6 +230,7 @@ static bool take(device *d, tub_load *load)
     bool taken = tub_batcher_take(d->x->batcher, load);
     double seconds = tub_idle_end(&d->x->counters, &mark);
     tub_lane_took(d->lane, "wait for clips", seconds);
+    d->waited = seconds;
     return taken;
 }
 
@@ -245,6 +247,7 @@ static void work(device *d)
             tub_extractor_fail(d->x, &err);
             break;
         }
+        tub_core_share_note(d->x->share, d->waited, seconds);
         deliver(d, &load, seconds);
     }
 }

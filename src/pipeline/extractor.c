@@ -36,6 +36,8 @@ static void stop_decoding(tub_extractor *x)
         tub_slot_pool_stop(x->pool);
     if (x->batcher)
         tub_batcher_stop(x->batcher);
+    if (x->share)
+        tub_core_share_stop(x->share);
 }
 
 void tub_extractor_fail(tub_extractor *x, const tub_error *error)
@@ -156,6 +158,7 @@ static tub_status build(tub_extractor *x, const tub_extractor_params *params, tu
     if (x->without & TUB_WITHOUT_MIXING)
         tub_batcher_keep_apart(x->batcher);
     tub_slot_pool_watch(x->pool, starving, x->batcher);
+    TUB_TRY(tub_core_share_open(x->plan.workers, x->plan.adapt, &x->share, err));
     x->jobs = tub_queue_create((size_t)x->plan.jobs, sizeof(tub_reel *));
     x->results = tub_queue_create(RESULTS, sizeof(tub_result));
     x->workers = tub_calloc((size_t)x->plan.workers, sizeof *x->workers);
@@ -291,6 +294,7 @@ void tub_extractor_progress(tub_extractor *x, tub_progress *out)
         .items = atomic_load_explicit(&c->items, memory_order_relaxed),
         .batch = x->info->batch,
         .decode_threads = x->started_workers,
+        .decode_active = tub_core_share_allowed(x->share),
         .slots = x->plan.slots,
         .slots_free = tub_slot_pool_free_count(x->pool),
         .jobs_waiting = (int)tub_queue_count(x->jobs),
@@ -326,6 +330,7 @@ void tub_extractor_close(tub_extractor **extractor)
     while (x->reels)
         tub_reel_release(x, x->reels);
     tub_batcher_close(&x->batcher);
+    tub_core_share_close(&x->share);
     tub_slot_pool_close(&x->pool);
     tub_free(x->workers);
     pthread_cond_destroy(&x->encoded);

@@ -29,7 +29,9 @@
 // Stopping: `stopping` is set, then pool, batcher and queues are stopped, which wakes everyone. Cancel stops the
 // results as well; a failed device finishes them, so that what was sent before is still delivered, then its error.
 //
-// Lock order: slot pool -> batcher -> results; the list's lock and the queues' are leaves. None is held across a
+// How many workers work at once adapts to what the device waits for: core_share.h.
+//
+// Lock order: slot pool -> batcher -> results; the list's lock, the share's and the queues' are leaves. None is held across a
 // source, the encoder or the caller's functions.
 #ifndef TUB_EXTRACTOR_IMPL_H
 #define TUB_EXTRACTOR_IMPL_H
@@ -38,6 +40,7 @@
 #include <stdatomic.h>
 
 #include "batcher.h"
+#include "core_share.h"
 #include "frame_rows.h"
 #include "queue.h"
 #include "resource_plan.h"
@@ -90,6 +93,7 @@ struct tub_extractor {
     tub_queue *results;             // of tub_result
     tub_slot_pool *pool;
     tub_batcher *batcher;
+    tub_core_share *share;
 
     pthread_t *workers;
     int started_workers;

@@ -11,6 +11,8 @@ static const double longest_stay = 10 * 3600;
 static tub_status take_slot(tub_walk *w, int *slot)
 {
     double start = tub_now();
+    if (w->sink->waits)
+        w->sink->waits(w->user);
     *slot = tub_slot_pool_take(w->pool);
     if (w->sink->waited)
         w->sink->waited(w->user, tub_now() - start);

@@ -25,7 +25,8 @@ typedef struct tub_walk_sink {
     bool (*frame)(void *user, int slot, int64_t first, int64_t count, bool last);
     // After each decoded frame. May be NULL.
     bool (*step)(void *user);
-    // A slot was waited for. May be NULL.
+    // A slot may have to be waited for; it was. May be NULL.
+    void (*waits)(void *user);
     void (*waited)(void *user, double seconds);
 } tub_walk_sink;
 

@@ -24,8 +24,7 @@ static int choose_workers(int asked, int processors)
 {
     if (asked > 0)
         return least_of(asked, MOST_WORKERS);
-    int half = (processors + 1) / 2;
-    return least_of(half, CHOSEN_WORKERS);
+    return least_of(processors, CHOSEN_WORKERS);
 }
 
 static size_t choose_memory(size_t asked, size_t memory)
@@ -65,6 +64,7 @@ tub_status tub_resource_plan_make(const tub_encoder_info *info, const tub_sampli
     int batch = info->batch > 0 ? info->batch : 1;
     int prefetch = params->prefetch > 0 ? least_of(params->prefetch, MOST_READY) : batch;
 
+    plan.adapt = params->decode_threads <= 0;
     plan.asked_workers = plan.workers = choose_workers(params->decode_threads, processors);
     while (plan.workers > 0 && (size_t)tub_slots_least(plan.workers, plan.pinned) > fit)
         plan.workers--;

@@ -1,4 +1,5 @@
-// The resource plan: how many workers and slots an extractor gets, decided once at open.
+// The resource plan: how many workers and slots an extractor gets, decided once at open. One worker a processor, unless
+// told: how many of them work at once follows the bottleneck.
 //
 // Let `pinned` be the slots that one open video may pin: what its windower holds and, with fps resampling, the frame
 // whose stay isn't decided yet and the last one that was. Memory allowing, there are slots for every open video, the
@@ -7,11 +8,13 @@
 #ifndef TUB_RESOURCE_PLAN_H
 #define TUB_RESOURCE_PLAN_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <tubelet/extractor.h>
 
 typedef struct tub_resource_plan {
     int workers;            // decode workers, one decoding thread each
+    bool adapt;             // nobody asked for so many: fewer work at once where that is enough (core_share.h)
     int asked_workers;      // as many as there would be with more slot memory
     int pinned;             // slots that one video may pin
     int slots;
