@@ -8,6 +8,7 @@
 #include "arguments.h"
 
 // Each times one part and prints its result; the last line of stdout is the result with --json.
+int cli_bench_roof(const cli_arguments *args);
 int cli_bench_forward(const cli_arguments *args);
 int cli_bench_decode(const cli_arguments *args);
 int cli_bench_preprocess(const cli_arguments *args);

@@ -61,30 +61,24 @@ static void no_mixing(setup *s)
     s->extractor.without |= TUB_WITHOUT_MIXING;
 }
 
-// Why a switch has no meaning here, or NULL. `on` is the run with all on.
-static const char *about_precision(const bench_outcome *on, size_t videos)
+static void no_own_kernels(setup *s)
 {
-    (void)videos;
-    return on->dtype == TUB_F32 ? "the run is in float32 as it is" : NULL;
+    s->encoder.backend = "onednn";
 }
 
-static const char *about_reuse(const bench_outcome *on, size_t videos)
-{
-    (void)videos;
-    return on->per_frame ? NULL : "a clip model: windows share no frame's row";
-}
+typedef struct ablation ablation;
 
-static const char *about_mixing(const bench_outcome *on, size_t videos)
-{
-    (void)on;
-    return videos > 1 ? NULL : "one video only: give a folder";
-}
+// Each: why the switch has no meaning here, or NULL.
+static const char *about_precision(const ablation *a);
+static const char *about_reuse(const ablation *a);
+static const char *about_mixing(const ablation *a);
+static const char *about_backend(const ablation *a);
 
 typedef struct ablation_switch {
     const char *name, *off;
     void (*turn_off)(setup *s);
-    const char *(*why_not)(const bench_outcome *on, size_t videos); // NULL: always has a meaning
-    bool other_rows;                                                // rows differ by nature
+    const char *(*why_not)(const ablation *a); // NULL: always has a meaning
+    bool other_rows;                           // rows differ by nature
 } ablation_switch;
 
 static const ablation_switch switches[] = {
@@ -96,17 +90,45 @@ static const ablation_switch switches[] = {
     {"preprocess once", "each window converts its frames", convert_again, NULL, false},
     {"frame reuse", "each window encodes its frames", encode_again, about_reuse, false},
     {"cross-video batches", "a batch ends with its video", no_mixing, about_mixing, false},
+    {"backend", "oneDNN's kernels in ours' place", no_own_kernels, about_backend, true},
 };
 enum { SWITCHES = sizeof switches / sizeof *switches, ROWS = SWITCHES + 2, ON = 0, TOTAL = SWITCHES + 1 };
 
-typedef struct ablation {
+struct ablation {
     bench_videos videos;
     setup setup;
     int turns;
     bench_outcome first[ROWS]; // of the first turn
     double seconds[ROWS][TURNS], speedup[ROWS][TURNS];
     const char *skipped[ROWS]; // why, or NULL
-} ablation;
+};
+
+static const char *about_precision(const ablation *a)
+{
+    return a->first[ON].dtype == TUB_F32 ? "the run is in float32 as it is" : NULL;
+}
+
+static const char *about_reuse(const ablation *a)
+{
+    return a->first[ON].per_frame ? NULL : "a clip model: windows share no frame's row";
+}
+
+static const char *about_mixing(const ablation *a)
+{
+    return a->videos.count > 1 ? NULL : "one video only: give a folder";
+}
+
+static const char *about_backend(const ablation *a)
+{
+    tub_description *description = NULL;
+    setup s = a->setup;
+    if (strcmp(a->first[ON].backend, "native") != 0)
+        return "the run doesn't use our own kernels";
+    no_own_kernels(&s);
+    tub_status status = tub_describe(&s.encoder, &description, NULL);
+    tub_description_close(&description);
+    return status == TUB_OK ? NULL : "oneDNN can't run it here";
+}
 
 // Row 0 has all on, the last one all off; those between turn off one each.
 static setup setup_of(const ablation *a, int row)
@@ -146,7 +168,7 @@ static void skip_what_has_no_meaning(ablation *a)
 {
     for (int i = 0; i < SWITCHES; i++)
         if (switches[i].why_not)
-            a->skipped[i + 1] = switches[i].why_not(&a->first[ON], a->videos.count);
+            a->skipped[i + 1] = switches[i].why_not(a);
 }
 
 static int run_turns(ablation *a)

@@ -1,18 +1,23 @@
 // tubelet bench --case forward: an encoder alone, warm.
+#include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "bench.h"
 #include "cli.h"
 #include "run_settings.h"
 
+static const double roof_seconds = 0.1;
+
 typedef struct forward_bench {
     tub_encoder *encoder;
     const tub_encoder_info *info;
-    int clips, repetitions;
+    int clips, repetitions, threads;
     void *pixels; // of one forward's frames
     const void **frames;
     float *rows;
     double seconds[BENCH_REPETITIONS];
+    double roof; // operations a second that the processor can do at most, 0 = not known
 } forward_bench;
 
 // Pixels of no meaning, the same every time; floats about as far from zero as normalised ones are.
@@ -63,14 +68,25 @@ static int forward(forward_bench *b)
     return CLI_OK;
 }
 
+// Of this process and this moment: before and after what is timed, as machines change their mind.
+static void look_at_roof(forward_bench *b)
+{
+    double rate = 0;
+    if (!strcmp(b->info->device, "cpu") &&
+        tub_roof_measure(b->info->dtype, b->threads, roof_seconds, &rate, NULL) == TUB_OK && rate > b->roof)
+        b->roof = rate;
+}
+
 static int measure(forward_bench *b)
 {
+    look_at_roof(b);
     int code = forward(b); // warm-up
     for (int i = 0; code == CLI_OK && i < b->repetitions; i++) {
         double began = cli_now();
         code = forward(b);
         b->seconds[i] = cli_now() - began;
     }
+    look_at_roof(b);
     return code;
 }
 
@@ -88,10 +104,16 @@ static int report(forward_bench *b, const cli_arguments *args)
                   info->frames, "height", info->height, "width", info->width, "flops", flops);
     json_object_update(result, more);
     json_decref(more);
-    double rate = seconds.median > 0 ? flops / seconds.median / 1e9 : 0;
-    return bench_print(args, result, "forward: %d %s of %s, %s, %s: %.4f s (median of %d; %.1f GFLOP/s)", b->clips,
+    double rate = seconds.median > 0 ? flops / seconds.median : 0;
+    char roof[64] = "";
+    if (b->roof > 0) {
+        json_object_set_new(result, "roof_flops", json_real(b->roof));
+        json_object_set_new(result, "roof_fraction", json_real(rate / b->roof));
+        snprintf(roof, sizeof roof, ", %.0f %% of the roof", 100 * rate / b->roof);
+    }
+    return bench_print(args, result, "forward: %d %s of %s, %s, %s: %.4f s (median of %d; %.1f GFLOP/s%s)", b->clips,
                        info->per_frame ? "frames" : "clips", info->family, dtype, info->backend, seconds.median,
-                       b->repetitions, rate);
+                       b->repetitions, rate / 1e9, roof);
 }
 
 int cli_bench_forward(const cli_arguments *args)
@@ -102,7 +124,9 @@ int cli_bench_forward(const cli_arguments *args)
         code = cli_read_settings(args, &settings);
     if (code != CLI_OK)
         return code;
-    forward_bench b = {.clips = cli_number(args, OPTION_CLIPS, 1), .repetitions = cli_number(args, OPTION_REPEAT, 5)};
+    forward_bench b = {.clips = cli_number(args, OPTION_CLIPS, 1),
+                       .repetitions = cli_number(args, OPTION_REPEAT, 5),
+                       .threads = cli_number(args, OPTION_THREADS, 0)};
     code = prepare(&b, &settings.encoder);
     if (code == CLI_OK)
         code = measure(&b);

@@ -24,7 +24,7 @@ enum { SIDE = 16384, ITEMS = 65536, THREADS = 1024 };
 #define DTYPES "auto|f32|tf32|bf16|f16||int8|fp8"
 #define BACKENDS "auto|cuda|native|onednn|reference|openvino"
 
-#define CASES "forward|decode|preprocess|windows|end-to-end|resume|ablation"
+#define CASES "roof|forward|decode|preprocess|windows|end-to-end|resume|ablation"
 
 // Rows of one name serve different verbs. The order is the help's.
 static const option_row rows[] = {

@@ -9,7 +9,7 @@ static const struct {
     const char *name;
     int (*run)(const cli_arguments *args);
 } cases[] = {
-    {"forward", cli_bench_forward},       {"windows", cli_bench_windows},       {"decode", cli_bench_decode},
+    {"roof", cli_bench_roof},    {"forward", cli_bench_forward},       {"windows", cli_bench_windows},       {"decode", cli_bench_decode},
     {"preprocess", cli_bench_preprocess}, {"end-to-end", cli_bench_end_to_end}, {"resume", cli_bench_resume},
     {"ablation", cli_bench_ablation},
 };

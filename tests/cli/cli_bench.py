@@ -4,7 +4,7 @@ import json, os, unittest
 from command_case import CommandCase
 
 SPREAD = {"seconds", "min_seconds", "max_seconds", "repetitions"}
-OPTIMIZATIONS = ["batch size", "threads", "prefetch", "precision", "decode once", "preprocess once", "frame reuse", "cross-video batches", "total"]
+OPTIMIZATIONS = ["batch size", "threads", "prefetch", "precision", "decode once", "preprocess once", "frame reuse", "cross-video batches", "backend", "total"]
 
 
 class Bench(CommandCase):
@@ -36,6 +36,18 @@ class Bench(CommandCase):
         self.check_spread(result, 2)
         self.assertEqual((result["family"], result["clips"], result["dtype"]), ("videomae", 3, "f32"))
         self.assertGreater(result["flops"], 0)
+
+        if "roof_flops" in result:
+            self.assertAlmostEqual(result["roof_fraction"], result["flops"] / result["seconds"] / result["roof_flops"], delta=1e-3)
+
+    def test_roof(self):
+        result = self.bench("roof", "--repeat", 2, "--threads", 1)
+        self.assertEqual(result["roofs"][0]["dtype"], "f32")
+        for roof in result["roofs"]:
+            self.assertGreater(roof["min_flops_per_second"], 1e8)
+            self.assertLessEqual(roof["min_flops_per_second"], roof["flops_per_second"])
+        only = self.bench("roof", "--dtype", "f32", "--repeat", 1)
+        self.assertEqual([roof["dtype"] for roof in only["roofs"]], ["f32"])
 
     def test_windows(self):
         result = self.bench("windows", "--video", self.video, "--stride", 8)
@@ -74,6 +86,7 @@ class Bench(CommandCase):
         self.bench("resume", "--outputs", 1, "--repeat", 1, "--model", self.make_model("videomae:tiny"))
 
     def check_ablation(self, result, skipped):
+        skipped = skipped if result["backend"] == "native" else skipped | {"backend"}
         self.assertEqual([row["optimization"] for row in result["rows"]], OPTIMIZATIONS)
         for row in result["rows"]:
             if row["optimization"] in skipped:
@@ -83,7 +96,7 @@ class Bench(CommandCase):
             self.check_spread(row, result["repetitions"])
             self.assertLessEqual(row["min_speedup"], row["speedup"])
             self.assertLessEqual(row["speedup"], row["max_speedup"])
-            if row["optimization"] not in ("precision", "total"):
+            if row["optimization"] not in ("precision", "backend", "total"):
                 self.assertTrue(row["same_rows"], row)
 
     def test_ablation(self):
