@@ -43,6 +43,7 @@ int cli_init(const cli_arguments *args);
 int cli_bench(const cli_arguments *args);
 int cli_convert(const cli_arguments *args);
 int cli_models(const cli_arguments *args);
+int cli_show_report(const cli_arguments *args);
 int cli_info(const cli_arguments *args);
 int cli_doctor(const cli_arguments *args);
 int cli_completion(const cli_arguments *args);

@@ -10,11 +10,15 @@
 #include <unistd.h>
 
 #include "cli.h"
+#include "json_events.h"
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static bool held;        // lines are left in the buffers
 static bool shown;       // a status line stands on the terminal
+static bool json_lines;  // every line is an object
 static int stdout_error; // the errno of the first failed write
+
+static const char INFO[] = "info", WARNING[] = "warning", ERROR[] = "error";
 
 static void clear_status_line(void)
 {
@@ -46,14 +50,58 @@ static void flush(FILE *to)
         stdout_error = errno;
 }
 
-static void say(FILE *to, const char *prefix, const char *format, va_list arguments)
+static const char *now_text(char *out, size_t size)
+{
+    struct timespec t;
+    struct tm utc;
+    char seconds[32] = "";
+    clock_gettime(CLOCK_REALTIME, &t);
+    if (gmtime_r(&t.tv_sec, &utc))
+        strftime(seconds, sizeof seconds, "%Y-%m-%dT%H:%M:%S", &utc);
+    snprintf(out, size, "%s.%03ldZ", seconds, t.tv_nsec / 1000000);
+    return out;
+}
+
+// The line as an object, in place of its text; NULL: out of memory.
+static char *as_json(const char *level, const char *text, json_t *facts)
+{
+    char time[48], *plain = strdup(text), *to = plain;
+    for (const char *c = text; plain && *c; c++)
+        if (*c != *CLI_RED && *c != *CLI_PLAIN)
+            *to++ = *c;
+    if (plain)
+        *to = '\0';
+    json_t *line = json_pack("{s:s, s:s, s:o}", "time", now_text(time, sizeof time), "level", level, "message",
+                             cli_json_text(plain));
+    if (line && facts)
+        json_object_update_missing(line, facts);
+    char *out = line ? json_dumps(line, JSON_COMPACT | JSON_REAL_PRECISION(10)) : NULL;
+    json_decref(line);
+    free(plain);
+    return out;
+}
+
+// `level` NULL: a line that is put out as it is. Lets go of `facts`.
+static void say(FILE *to, const char *level, json_t *facts, const char *format, va_list arguments)
 {
     char *text = NULL;
     if (vasprintf(&text, format, arguments) < 0)
+        text = NULL;
+    if (text && level && json_lines) {
+        char *line = as_json(level, text, facts);
+        free(text);
+        text = line;
+        level = NULL;
+    }
+    json_decref(facts);
+    if (!text)
         return;
     pthread_mutex_lock(&lock);
     clear_status_line();
-    fputs(prefix, to);
+    if (level && !strcmp(level, ERROR))
+        fputs("tubelet: ", to);
+    if (level && !strcmp(level, WARNING))
+        fputs("tubelet: warning: ", to);
     put_text(to, text);
     fputc('\n', to);
     if (!held)
@@ -77,15 +125,49 @@ void cli_say(FILE *to, const char *format, ...)
 {
     va_list arguments;
     va_start(arguments, format);
-    say(to, "", format, arguments);
+    say(to, INFO, NULL, format, arguments);
     va_end(arguments);
+}
+
+void cli_say_with(FILE *to, json_t *facts, const char *format, ...)
+{
+    va_list arguments;
+    va_start(arguments, format);
+    say(to, INFO, facts, format, arguments);
+    va_end(arguments);
+}
+
+void cli_put(FILE *to, const char *format, ...)
+{
+    va_list arguments;
+    va_start(arguments, format);
+    say(to, NULL, NULL, format, arguments);
+    va_end(arguments);
+}
+
+void cli_warn(const char *format, ...)
+{
+    va_list arguments;
+    va_start(arguments, format);
+    say(stderr, WARNING, NULL, format, arguments);
+    va_end(arguments);
+}
+
+void cli_lines_as_json(void)
+{
+    json_lines = true;
+}
+
+bool cli_lines_are_json(void)
+{
+    return json_lines;
 }
 
 int cli_refuse(int code, const char *format, ...)
 {
     va_list arguments;
     va_start(arguments, format);
-    say(stderr, "tubelet: ", format, arguments);
+    say(stderr, ERROR, NULL, format, arguments);
     va_end(arguments);
     return code;
 }
@@ -132,7 +214,7 @@ double cli_now(void)
 bool cli_has_status_line(void)
 {
     const char *terminal = getenv("TERM");
-    return isatty(STDERR_FILENO) && terminal && strcmp(terminal, "dumb");
+    return !json_lines && isatty(STDERR_FILENO) && terminal && strcmp(terminal, "dumb");
 }
 
 int cli_terminal_width(void)
@@ -141,13 +223,39 @@ int cli_terminal_width(void)
     return !ioctl(STDERR_FILENO, TIOCGWINSZ, &size) && size.ws_col > 20 ? size.ws_col : 80;
 }
 
+// Columns that a character of UTF-8 takes: 2 of the wide ones of East Asia, 0 of the bytes that go on with one.
+static int columns(const char *at)
+{
+    const unsigned char *c = (const unsigned char *)at;
+    if ((*c & 0xc0) == 0x80)
+        return 0;
+    if (*c < 0xe1)
+        return 1;
+    unsigned code = *c < 0xf0 ? (*c & 15u) << 12 | (c[1] & 63u) << 6 : 0x20000;
+    return (code >= 0x1100 && code < 0x1160) || (code >= 0x2e80 && code < 0xa4d0) ||
+                   (code >= 0xac00 && code < 0xd7a4) || (code >= 0xf900 && code < 0xfb00) ||
+                   (code >= 0xfe30 && code < 0xff61) || code >= 0x20000
+               ? 2
+               : 1;
+}
+
+// Bytes of the text that fit into so many columns.
+static int fitting(const char *text, int width)
+{
+    int used = 0;
+    const char *c = text;
+    for (; *c && used + columns(c) <= width; c++)
+        used += columns(c);
+    return (int)(c - text);
+}
+
 void cli_status_line(const char *text)
 {
     int width = cli_terminal_width() - 1;
     pthread_mutex_lock(&lock);
     clear_status_line();
     if (*text)
-        fprintf(stderr, "%.*s", width, text);
+        fprintf(stderr, "%.*s", fitting(text, width), text);
     fflush(stderr);
     shown = *text != '\0';
     pthread_mutex_unlock(&lock);
@@ -164,9 +272,9 @@ int cli_finish_output(int code)
 static void write_log(void *user, int level, const char *text)
 {
     if (level == 0)
-        cli_say(stderr, "tubelet: warning: %s", text);
+        cli_warn("%s", text);
     else if (user)
-        cli_say(stderr, "tubelet: %s", text);
+        cli_say(stderr, json_lines ? "%s" : "tubelet: %s", text);
 }
 
 tub_log cli_log(bool verbose)

@@ -2,6 +2,7 @@
 #ifndef TUB_CLI_CONSOLE_H
 #define TUB_CLI_CONSOLE_H
 
+#include <jansson.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <tubelet/status.h>
@@ -13,6 +14,17 @@
 
 // One line. Control characters (of file names, say) are shown as '?'.
 void cli_say(FILE *to, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+// --log-format json: from now on every line is an object: time, level ("info", "warning", "error"), message, and what
+// cli_say_with() gives beside it. There is no status line then.
+void cli_lines_as_json(void);
+bool cli_lines_are_json(void);
+// A line that isn't of the log: a result, JSON of its own.
+void cli_put(FILE *to, const char *format, ...) __attribute__((format(printf, 2, 3)));
+// One line; its facts for programs are shown in JSON only. Lets go of `facts` (NULL: none).
+void cli_say_with(FILE *to, json_t *facts, const char *format, ...) __attribute__((format(printf, 3, 4)));
+// A line that begins with "tubelet: warning: ".
+void cli_warn(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
 // While held, lines are written when there are many, not one by one.
 void cli_hold_lines(bool hold);

@@ -10,7 +10,7 @@ void cli_print_json(json_t *object)
 {
     char *text = object ? json_dumps(object, JSON_COMPACT | JSON_REAL_PRECISION(10)) : NULL;
     if (text)
-        cli_say(stdout, "%s", text);
+        cli_put(stdout, "%s", text);
     free(text);
     json_decref(object);
 }

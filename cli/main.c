@@ -5,6 +5,7 @@
 
 #include "cli.h"
 #include "console.h"
+#include "translate.h"
 
 static const cli_verb verbs[] = {
     {"extract", VERB_EXTRACT, "INPUT... --model DIR --out DIR",
@@ -29,6 +30,8 @@ static const cli_verb verbs[] = {
      "MODEL: a checkpoint folder or file, org/name in the Hugging Face cache, or a .onnx or .xml file.", 1, 1,
      cli_info},
     {"doctor", VERB_DOCTOR, "", "what this machine has, what of it is used, and why", NULL, 0, 0, cli_doctor},
+    {"report", VERB_REPORT, "RUN [RUN] --out FILE.html", "recorded runs as a page; of two, before and after",
+     "RUN: what extract --report wrote, .html or .json.", 1, 2, cli_show_report},
     {"completion", VERB_COMPLETION, "SHELL", "the completion script of bash, zsh or fish", NULL, 1, 1, cli_completion},
     {"man", VERB_MAN, "", "the manual page, for man -l -", NULL, 0, 0, cli_man},
     {"presets", VERB_PRESETS, "", "data sets' settings for --preset, and where their numbers stand", NULL, 0, 0,
@@ -104,6 +107,7 @@ static int run(int argc, char **argv)
 
 int main(int argc, char **argv)
 {
+    cli_translate_start();
     tub_video_silence_decoders(); // damage is told in our own words
     // A reader that goes away shall not end a run: what counts is in files.
     signal(SIGPIPE, SIG_IGN);

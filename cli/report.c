@@ -1,5 +1,6 @@
 #include "report.h"
 
+#include <ctype.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -7,6 +8,7 @@
 #include "cli.h"
 #include "console.h"
 #include "json_events.h"
+#include "translate.h"
 
 enum { HEADERS_ASKED = 4 };
 
@@ -95,22 +97,22 @@ static const char *plan_word(tub_item_state state)
 {
     switch (state) {
     case TUB_ITEM_DONE:
-        return "done";
+        return N_("done");
     case TUB_ITEM_DONE_PARTIAL:
-        return "done, partial";
+        return N_("done, partial");
     case TUB_ITEM_FAILED:
-        return "failed before";
+        return N_("failed before");
     case TUB_ITEM_TODO:
         break;
     }
-    return "to do";
+    return N_("to do");
 }
 
 static void plan_item(const cli_report *r, const tub_item *item)
 {
     const char *word = plan_word(item->state);
     if (!r->json)
-        cli_say(r->text, "%-13s  %s -> %s/%s.%s%s%s", word, item->path, r->out, item->name, r->extension,
+        cli_say(r->text, "%-13s  %s -> %s/%s.%s%s%s", _(word), item->path, r->out, item->name, r->extension,
                 item->reason ? ": " : "", item->reason ? item->reason : "");
     else
         cli_print_json(json_pack("{s:s, s:o, s:o, s:s, s:o}", "event", "plan", "video", cli_json_text(item->path),
@@ -128,8 +130,8 @@ void cli_report_plan(const cli_report *r, const tub_dataset *dataset)
     }
     cli_hold_lines(false);
     cli_say(r->text,
-            "[R%d] shard %d/%d (from: %s): %zu videos: %zu to do (%.1f MB), %zu done, %zu failed before; nothing was "
-            "written",
+            _("[R%d] shard %d/%d (from: %s): %zu videos: %zu to do (%.1f MB), %zu done, %zu failed before; nothing was "
+              "written"),
             r->rank, r->rank, r->world, r->shard_source, r->videos, r->todo, r->bytes_todo / 1e6, r->done_before,
             r->failed_before);
     if (r->json)
@@ -152,20 +154,37 @@ static json_t *start_event(const cli_report *r, const tub_encoder_info *info, co
                      (json_int_t)r->failed_before);
 }
 
+// What makes this run faster than float32 in plain loops.
+static void say_enabled(const cli_report *r, const tub_encoder_info *info)
+{
+    char precision[16];
+    snprintf(precision, sizeof precision, "%s%s", info->dtype == TUB_F16 ? "fp" : "",
+             tub_dtype_name(info->dtype) + (info->dtype == TUB_F16));
+    for (char *c = precision; *c; c++)
+        *c = (char)toupper((unsigned char)*c);
+    if (info->dtype != TUB_F32)
+        cli_say(r->text, _("[R%d] Enabled %s for faster matrix operations on %s %s"), r->rank, precision, info->device,
+                info->isa);
+    if (strcmp(info->backend, "reference"))
+        cli_say(r->text, _("[R%d] Model compiled with %s for faster inference"), r->rank, info->backend);
+}
+
 void cli_report_start(cli_report *r, const tub_encoder_info *info, const tub_sampling *sampling)
 {
     if (r->json)
         cli_print_json(start_event(r, info, sampling));
-    cli_say(r->text,
-            "[R%d] shard %d/%d (from: %s) | %s, %s, %s on %s %s | %d frames a clip, stride %d | %s, %dx%d -> %d",
-            r->rank, r->rank, r->world, r->shard_source, info->family, tub_dtype_name(info->dtype), info->backend,
-            info->device, info->isa, sampling->clip_length, sampling->stride, info->feature, info->height, info->width,
-            info->dim);
-    cli_say(r->text, "[R%d] %zu videos: %zu to do, %zu done, %zu failed before", r->rank, r->videos, r->todo,
+    cli_say_with(
+        r->text, cli_lines_are_json() ? start_event(r, info, sampling) : NULL,
+        _("[R%d] shard %d/%d (from: %s) | %s, %s, %s on %s %s | %d frames a clip, stride %d | %s, %dx%d -> %d"),
+        r->rank, r->rank, r->world, r->shard_source, info->family, tub_dtype_name(info->dtype), info->backend,
+        info->device, info->isa, sampling->clip_length, sampling->stride, info->feature, info->height, info->width,
+        info->dim);
+    say_enabled(r, info);
+    cli_say(r->text, _("[R%d] %zu videos: %zu to do, %zu done, %zu failed before"), r->rank, r->videos, r->todo,
             r->done_before, r->failed_before);
     char *settings = cli_settings_elsewhere(r->args);
     if (settings)
-        cli_say(r->text, "[R%d] settings: %s", r->rank, settings);
+        cli_say(r->text, _("[R%d] settings: %s"), r->rank, settings);
     free(settings);
     r->stated_bytes_per_row *= sampling->stride;
     r->began = r->last_line = cli_now();
@@ -192,18 +211,21 @@ static void say_video(const cli_report *r, const tub_event *e)
 {
     const tub_result *v = e->result;
     const char *name = base_name(e->item->path);
+    json_t *facts = cli_lines_are_json() ? video_event(r, e) : NULL;
     if (v->status != TUB_OK) {
-        cli_say(r->text, "[R%d] %s " CLI_RED "FAILED" CLI_PLAIN ": %s", r->rank, name,
-                without_path(v->text, e->item->path));
+        cli_say_with(r->text, facts, _("[R%d] %s %sFAILED%s: %s"), r->rank, name, CLI_RED, CLI_PLAIN,
+                     without_path(v->text, e->item->path));
         return;
     }
-    cli_say(
-        r->text,
-        "[R%d] %s %.1fs | init %.1fs | decode %.1fs | convert %.1fs | forward %.1fs | save %.2fs | clips=%lld%s%s%s%s",
-        r->rank, name, v->wall_seconds + e->save_seconds, v->init_seconds, v->decode_seconds, v->convert_seconds,
-        v->forward_seconds, e->save_seconds, (long long)v->total_rows, v->is_short ? " | short" : "",
-        v->info.partial ? " | " CLI_RED "partial" CLI_PLAIN : "", v->info.partial && *v->text ? ": " : "",
-        v->info.partial ? v->text : "");
+    char marks[TUB_ERROR_TEXT + 64] = "";
+    if (v->info.partial)
+        snprintf(marks, sizeof marks, " | " CLI_RED "%s" CLI_PLAIN "%s%s", _("partial"), *v->text ? ": " : "", v->text);
+    cli_say_with(r->text, facts,
+                 _("[R%d] %s %.1fs | init %.1fs | decode %.1fs | convert %.1fs | forward %.1fs | save %.2fs | "
+                   "clips=%lld%s%s%s"),
+                 r->rank, name, v->wall_seconds + e->save_seconds, v->init_seconds, v->decode_seconds,
+                 v->convert_seconds, v->forward_seconds, e->save_seconds, (long long)v->total_rows,
+                 v->is_short ? " | " : "", v->is_short ? _("short") : "", marks);
 }
 
 void cli_report_event(void *user, const tub_event *event)

@@ -5,6 +5,8 @@
 #include "console.h"
 #include "json_events.h"
 #include "report.h"
+#include "sample.h"
+#include "translate.h"
 
 static void say_command(const cli_report *r, const char *what, const char *more)
 {
@@ -14,53 +16,13 @@ static void say_command(const cli_report *r, const char *what, const char *more)
     snprintf(options, sizeof options, "%s%s", shard, more);
     char *command = cli_command_line(r->args, options);
     if (command)
-        cli_say(r->text, "[R%d] %s: %s", r->rank, what, command);
+        cli_say(r->text, "[R%d] %s: %s", r->rank, _(what), command);
     free(command);
 }
 
 static double rate(double count, double seconds)
 {
     return seconds > 0 ? count / seconds : 0;
-}
-
-static void say_totals(const cli_report *r, const tub_run_totals *t)
-{
-    cli_say(r->text, "[R%d] %zu videos in %.1fs: %zu ok, %zu partial, %zu failed, %zu done before, %zu pending",
-            r->rank, t->videos, t->seconds, t->ok, t->partial, t->failed, t->skipped, t->pending);
-    if (t->frames == 0)
-        return;
-    double frames = (double)t->frames, rows = (double)t->rows;
-    cli_say(r->text, "[R%d] %lld frames, %lld clips: %.1f frames/s, %.1f clips/s; bottleneck: %s", r->rank,
-            (long long)t->frames, (long long)t->rows, rate(frames, t->seconds), rate(rows, t->seconds),
-            cli_bottleneck(t->forward_seconds, t->device_wait_seconds, t->decode_wait_seconds, t->decode_seconds,
-                           t->convert_seconds));
-    cli_say(r->text,
-            "[R%d] seconds of work: init %.1f | decode %.1f (%.0f frames/s) | convert %.1f (%.0f frames/s) |"
-            " forward %.1f (%.1f clips/s) | save %.2f",
-            r->rank, t->init_seconds, t->decode_seconds, rate(frames, t->decode_seconds), t->convert_seconds,
-            rate(frames, t->convert_seconds), t->forward_seconds, rate(rows, t->forward_seconds), t->save_seconds);
-    const tub_progress *p = &t->pipeline;
-    cli_say(r->text,
-            "[R%d] plan: %d decoding thread%s, %d at a time in the end | %d frame slots | decoding waited %.1fs, the "
-            "encoder %.1fs",
-            r->rank, p->decode_threads, p->decode_threads == 1 ? "" : "s", p->decode_active, p->slots,
-            p->decode_wait_seconds, p->device_wait_seconds);
-}
-
-static void say_failures(const cli_report *r)
-{
-    char name[64] = "failures.jsonl";
-    if (r->world > 1)
-        snprintf(name, sizeof name, "failures.%d.jsonl", r->rank);
-    if (r->failures == 0)
-        return;
-    cli_say(r->text, "[R%d] " CLI_RED "%zu failed" CLI_PLAIN ", all of them in %s/%s:", r->rank, r->failures, r->out,
-            name);
-    for (size_t i = 0; i < r->failures && i < REPORT_FAILURES; i++)
-        if (r->failure[i])
-            cli_say(r->text, "       %s", r->failure[i]);
-    if (r->failures > REPORT_FAILURES)
-        cli_say(r->text, "       ... and %zu more", r->failures - REPORT_FAILURES);
 }
 
 static json_t *end_event(const cli_report *r, const tub_run_totals *t, tub_status status)
@@ -75,15 +37,60 @@ static json_t *end_event(const cli_report *r, const tub_run_totals *t, tub_statu
                      t->decode_wait_seconds, "device_wait_seconds", t->device_wait_seconds);
 }
 
+static void say_totals(const cli_report *r, const tub_run_totals *t, tub_status status)
+{
+    cli_say_with(r->text, cli_lines_are_json() ? end_event(r, t, status) : NULL,
+                 _("[R%d] %zu videos in %.1fs: %zu ok, %zu partial, %zu failed, %zu done before, %zu pending"), r->rank,
+                 t->videos, t->seconds, t->ok, t->partial, t->failed, t->skipped, t->pending);
+    if (t->frames == 0)
+        return;
+    double frames = (double)t->frames, rows = (double)t->rows;
+    cli_say(r->text, _("[R%d] %lld frames, %lld clips: %.1f frames/s, %.1f clips/s; bottleneck: %s"), r->rank,
+            (long long)t->frames, (long long)t->rows, rate(frames, t->seconds), rate(rows, t->seconds),
+            _(cli_bottleneck(t->forward_seconds, t->device_wait_seconds, t->decode_wait_seconds, t->decode_seconds,
+                             t->convert_seconds)));
+    cli_say(r->text,
+            _("[R%d] seconds of work: init %.1f | decode %.1f (%.0f frames/s) | convert %.1f (%.0f frames/s) | "
+              "forward %.1f (%.1f clips/s) | save %.2f"),
+            r->rank, t->init_seconds, t->decode_seconds, rate(frames, t->decode_seconds), t->convert_seconds,
+            rate(frames, t->convert_seconds), t->forward_seconds, rate(rows, t->forward_seconds), t->save_seconds);
+    const tub_progress *p = &t->pipeline;
+    cli_say(r->text,
+            _("[R%d] plan: %d decoding %s, %d at a time in the end | %d frame slots | decoding waited %.1fs, the "
+              "encoder %.1fs"),
+            r->rank, p->decode_threads, p->decode_threads == 1 ? _("thread") : _("threads"), p->decode_active, p->slots,
+            p->decode_wait_seconds, p->device_wait_seconds);
+    char advice[256];
+    if (cli_idle_advice(&t->pipeline, cli_processors(), advice, sizeof advice))
+        cli_say(r->text, "[R%d] %s", r->rank, advice);
+}
+
+static void say_failures(const cli_report *r)
+{
+    char name[64] = "failures.jsonl";
+    if (r->world > 1)
+        snprintf(name, sizeof name, "failures.%d.jsonl", r->rank);
+    if (r->failures == 0)
+        return;
+    cli_say(r->text, _("[R%d] %s%zu failed%s, all of them in %s/%s:"), r->rank, CLI_RED, r->failures, CLI_PLAIN, r->out,
+            name);
+    for (size_t i = 0; i < r->failures && i < REPORT_FAILURES; i++)
+        if (r->failure[i])
+            cli_say(r->text, "       %s", r->failure[i]);
+    if (r->failures > REPORT_FAILURES)
+        cli_say(r->text, _("       ... and %zu more"), r->failures - REPORT_FAILURES);
+}
+
 void cli_report_end(cli_report *r, const tub_run_totals *totals, tub_status status)
 {
     cli_status_line("");
-    say_totals(r, totals);
+    say_totals(r, totals, status);
     say_failures(r);
     if (totals->pending > 0 || status != TUB_OK)
-        say_command(r, "to finish, run again", "");
+        say_command(r, N_("to finish, run again"), "");
     else if (r->failures > 0)
-        say_command(r, "to try the failures again", cli_given(r->args, OPTION_RETRY_FAILED) ? "" : " --retry-failed");
+        say_command(r, N_("to try the failures again"),
+                    cli_given(r->args, OPTION_RETRY_FAILED) ? "" : " --retry-failed");
     if (r->json)
         cli_print_json(end_event(r, totals, status));
 }

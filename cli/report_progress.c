@@ -4,6 +4,7 @@
 #include "cli.h"
 #include "console.h"
 #include "report.h"
+#include "translate.h"
 
 enum { SECONDS_A_LINE = 30, LONGEST_LINE = 512, BAR = 10 };
 
@@ -11,8 +12,8 @@ const char *cli_bottleneck(double forward, double device_wait, double decode_wai
 {
     bool busy = device_wait < 0.1 * (forward + device_wait);
     if (busy || device_wait <= decode_wait)
-        return "forward";
-    return convert > decode ? "convert" : "decode";
+        return N_("forward");
+    return convert > decode ? N_("convert") : N_("decode");
 }
 
 static void write_duration(double seconds, char *out, size_t size)
@@ -50,12 +51,23 @@ static void write_progress(const cli_report *r, const tub_event *e, char *out, s
         write_duration(elapsed * (1 - share) / share, eta, sizeof eta);
     size_t failed = t->failed - t->recorded_failures, done = t->ok + t->partial + failed;
     if (failed > 0)
-        snprintf(failures, sizeof failures, ", %zu failed", failed);
-    snprintf(out, size, "%zu/%zu videos%s | ETA %s | bottleneck %s | %.0f frames/s, %.1f clips/s", done, r->todo,
+        snprintf(failures, sizeof failures, _(", %zu failed"), failed);
+    snprintf(out, size, _("%zu/%zu videos%s | ETA %s | bottleneck %s | %.0f frames/s, %.1f clips/s"), done, r->todo,
              failures, eta,
-             cli_bottleneck(p->forward_seconds, p->device_wait_seconds, p->decode_wait_seconds, p->decode_seconds,
-                            p->convert_seconds),
+             _(cli_bottleneck(p->forward_seconds, p->device_wait_seconds, p->decode_wait_seconds, p->decode_seconds,
+                              p->convert_seconds)),
              (double)p->frames_decoded / (elapsed + 1e-9), (double)p->rows_done / (elapsed + 1e-9));
+}
+
+static json_t *progress_event(const cli_report *r, const tub_event *e)
+{
+    const tub_progress *p = e->progress;
+    const tub_run_totals *t = e->totals;
+    return json_pack("{s:s, s:i, s:I, s:I, s:f, s:f, s:I, s:I, s:f, s:f}", "event", "progress", "rank", r->rank,
+                     "videos_done", (json_int_t)(t->ok + t->partial + t->failed - t->recorded_failures), "videos",
+                     (json_int_t)r->todo, "share", done_share(r, p), "seconds", cli_now() - r->began, "frames",
+                     (json_int_t)p->frames_decoded, "rows", (json_int_t)p->rows_done, "decode_wait_seconds",
+                     p->decode_wait_seconds, "device_wait_seconds", p->device_wait_seconds);
 }
 
 void cli_report_tick(cli_report *r, const tub_event *e)
@@ -71,6 +83,6 @@ void cli_report_tick(cli_report *r, const tub_event *e)
     } else if (cli_now() - r->last_line >= SECONDS_A_LINE) {
         r->last_line = cli_now();
         write_progress(r, e, text, sizeof text);
-        cli_say(stderr, "[R%d] %s", r->rank, text);
+        cli_say_with(stderr, cli_lines_are_json() ? progress_event(r, e) : NULL, "[R%d] %s", r->rank, text);
     }
 }

@@ -87,7 +87,15 @@ static int open_encoder(extraction *x)
     if (tub_sampling_resolve(&x->settings.sampling, info->clip_length, &resolved, &err) != TUB_OK)
         return cli_fail(&err);
     cli_report_start(&x->report, info, &resolved);
+    cli_watch_start(&x->watch, info, &resolved);
     return CLI_OK;
+}
+
+static void on_event(void *user, const tub_event *event)
+{
+    extraction *x = user;
+    cli_report_event(&x->report, event);
+    cli_watch_event(&x->watch, event);
 }
 
 static int run_dataset(extraction *x)
@@ -105,8 +113,8 @@ static int run_dataset(extraction *x)
                       .log = x->settings.encoder.log},
         .preset = x->settings.preset ? x->settings.preset->name : NULL,
         .pool = x->settings.encoder.pool,
-        .on_event = cli_report_event,
-        .user = &x->report,
+        .on_event = on_event,
+        .user = x,
         .stop = cli_stop_flag(),
     };
     tub_run_totals totals = {0};
@@ -117,7 +125,7 @@ static int run_dataset(extraction *x)
     if (s == TUB_ERROR_ARGUMENT) // mixed settings: nothing was run
         return cli_fail(&err);
     cli_report_end(&x->report, &totals, s);
-    int watched = cli_watch_end(&x->watch);
+    int watched = cli_watch_end(&x->watch, &totals, s);
     if (s == TUB_ERROR_CANCELLED && cli_interrupted())
         return cli_interrupted();
     if (s != TUB_OK)
@@ -130,6 +138,8 @@ static int run_dataset(extraction *x)
 int cli_extract(const cli_arguments *args)
 {
     extraction x = {.args = args};
+    if (!strcmp(cli_text(args, OPTION_LOG_FORMAT, "text"), "json"))
+        cli_lines_as_json();
     int code = cli_require(args, OPTION_MODEL);
     if (code == CLI_OK)
         code = cli_require(args, OPTION_OUT);
@@ -138,7 +148,7 @@ int cli_extract(const cli_arguments *args)
     if (code == CLI_OK)
         code = read_shard(&x);
     if (code == CLI_OK)
-        code = cli_watch_open(&x.watch, args);
+        code = cli_watch_open(&x.watch, args, x.rank, x.world);
     cli_catch_interrupts();
     if (code == CLI_OK)
         code = open_dataset(&x);

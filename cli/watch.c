@@ -8,6 +8,7 @@
 
 #include "cli.h"
 #include "console.h"
+#include "report_html.h"
 
 // Hours later would be late to say so.
 static int check_writable(const cli_arguments *args, option_id id, const char *name)
@@ -41,11 +42,74 @@ static int open_trace(cli_watch *w)
     return tub_trace_open(&params, &w->trace, &err) == TUB_OK ? CLI_OK : cli_fail(&err);
 }
 
-int cli_watch_open(cli_watch *w, const cli_arguments *args)
+static int check_files(const cli_arguments *args)
+{
+    int code = check_writable(args, OPTION_TRACE, "trace");
+    if (code == CLI_OK)
+        code = check_writable(args, OPTION_REPORT, "report");
+    return code == CLI_OK ? check_writable(args, OPTION_METRICS_FILE, "metrics-file") : code;
+}
+
+int cli_watch_open(cli_watch *w, const cli_arguments *args, int rank, int world)
 {
     *w = (cli_watch){.args = args};
-    int code = check_writable(args, OPTION_TRACE, "trace");
-    return code == CLI_OK ? open_trace(w) : code;
+    const char *file = cli_text(args, OPTION_METRICS_FILE, NULL), *port = cli_text(args, OPTION_METRICS_PORT, NULL);
+    int code = check_files(args);
+    if (code == CLI_OK)
+        code = open_trace(w);
+    if (code == CLI_OK && (file || port))
+        code = cli_metrics_open(file, port, rank, world, &w->metrics);
+    if (code != CLI_OK || !cli_given(args, OPTION_REPORT))
+        return code;
+    w->record = cli_record_open(args, rank, world);
+    return w->record ? CLI_OK : cli_refuse(CLI_FATAL, "out of memory");
+}
+
+// A driver that doesn't tell is no reason to stop.
+static void open_gpus(cli_watch *w, const tub_encoder_info *info)
+{
+    if (strcmp(info->device, "cuda"))
+        return;
+    for (int i = 0; i < info->lanes && i < SAMPLE_GPUS; i++)
+        if (tub_gpu_monitor_open(info->gpus[i], &w->gpus[w->gpu_count], NULL) == TUB_OK)
+            w->gpu_count++;
+}
+
+void cli_watch_start(cli_watch *w, const tub_encoder_info *info, const tub_sampling *sampling)
+{
+    if (w->metrics || w->record)
+        open_gpus(w, info);
+    if (w->metrics)
+        cli_metrics_start(w->metrics, info, w->gpus, w->gpu_count);
+    if (w->record)
+        cli_record_start(w->record, info, sampling);
+    w->began = cli_now();
+    w->cpu_before = cli_cpu_seconds();
+}
+
+static cli_sample look(cli_watch *w, const tub_progress *progress)
+{
+    cli_sample sample = {.seconds = cli_now() - w->began,
+                         .cpu_seconds = cli_cpu_seconds() - w->cpu_before,
+                         .memory = cli_resident_bytes(),
+                         .progress = *progress,
+                         .gpu_count = w->gpu_count};
+    for (int i = 0; i < w->gpu_count; i++)
+        tub_gpu_monitor_read(w->gpus[i], &sample.gpus[i]);
+    return sample;
+}
+
+void cli_watch_event(cli_watch *w, const tub_event *event)
+{
+    if (event->kind == TUB_EVENT_VIDEO && w->record)
+        cli_record_video(w->record, event);
+    if (event->kind != TUB_EVENT_TICK || !(w->record || w->metrics))
+        return;
+    cli_sample sample = look(w, event->progress);
+    if (w->record)
+        cli_record_sample(w->record, &sample);
+    if (w->metrics)
+        cli_metrics_publish(w->metrics, &sample, event->totals, false);
 }
 
 static int save_trace(cli_watch *w)
@@ -58,16 +122,37 @@ static int save_trace(cli_watch *w)
         return cli_fail(&err);
     long long dropped = (long long)tub_trace_dropped(w->trace);
     if (dropped > 0)
-        cli_say(stderr, "tubelet: warning: %s lacks %lld events for want of room", path, dropped);
+        cli_warn("%s lacks %lld events for want of room", path, dropped);
     return CLI_OK;
 }
 
-int cli_watch_end(cli_watch *w)
+static int save_report(cli_watch *w, const tub_run_totals *totals, tub_status status)
 {
-    return save_trace(w);
+    json_t *run = cli_record_json(w->record, totals, status);
+    int code = run ? cli_report_save(cli_text(w->args, OPTION_REPORT, ""), run)
+                   : cli_refuse(CLI_FATAL, "the report: out of memory");
+    json_decref(run);
+    return code;
+}
+
+int cli_watch_end(cli_watch *w, const tub_run_totals *totals, tub_status status)
+{
+    int code = save_trace(w);
+    cli_sample sample = look(w, &totals->pipeline);
+    if (w->metrics)
+        cli_metrics_publish(w->metrics, &sample, totals, true);
+    if (!w->record)
+        return code;
+    cli_record_sample(w->record, &sample);
+    int report = save_report(w, totals, status);
+    return code == CLI_OK ? report : code;
 }
 
 void cli_watch_finish(cli_watch *w)
 {
     tub_trace_close(&w->trace);
+    cli_metrics_close(&w->metrics);
+    cli_record_close(&w->record);
+    for (int i = 0; i < w->gpu_count; i++)
+        tub_gpu_monitor_close(&w->gpus[i]);
 }

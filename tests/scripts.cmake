@@ -53,9 +53,13 @@ set(cli_scripts
   presets
   files
   bench
+  lines
+  watch
 )
 foreach(script ${cli_scripts})
   add_test(NAME cli/${script} COMMAND ${TEST_PYTHON} -B ${CMAKE_CURRENT_SOURCE_DIR}/cli/cli_${script}.py)
   set_tests_properties(cli/${script} PROPERTIES LABELS cli TIMEOUT 900 ENVIRONMENT "TUBELET=$<TARGET_FILE:tubelet_command>")
 endforeach()
+set_tests_properties(cli/watch PROPERTIES ENVIRONMENT
+  "TUBELET=$<TARGET_FILE:tubelet_command>;FAKE_GPU=$<TARGET_FILE:fake_gpu>;FAKES=${fakes}")
 # ---- end of cli

@@ -99,6 +99,7 @@ typedef struct tub_encoder_info {
     int heads, layer;
     bool l2_normalize;
     int lanes;                          // devices that compute side by side, each a batch of its own
+    int gpus[16];                       // of GPUs: each lane's number as CUDA counts
 } tub_encoder_info;
 
 // Opens a checkpoint and compiles it for the device.

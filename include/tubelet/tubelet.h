@@ -8,6 +8,7 @@
 //   encoder.h     a checkpoint on a device
 //   extractor.h   many videos through one encoder
 //   dataset.h     a folder of videos into a folder of features
+//   gpu_monitor.h what a GPU is doing
 //   trace.h       what each thread did and when
 //   machine.h     what this machine has, and what of it is used
 //   npy.h         arrays in files
@@ -24,6 +25,7 @@
 #include <tubelet/extractor.h>
 #include <tubelet/layout.h>
 #include <tubelet/machine.h>
+#include <tubelet/gpu_monitor.h>
 #include <tubelet/npy.h>
 #include <tubelet/sampling.h>
 #include <tubelet/status.h>

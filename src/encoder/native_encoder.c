@@ -202,6 +202,7 @@ static tub_status keep_opened(const lane_opening *l, int lanes, tub_error *err)
     int kept = 0;
     for (int i = 0; i < lanes; i++) {
         if (l->status[i] == TUB_OK) {
+            n->base.info.gpus[kept] = l->opening->devices.index[i];
             n->lanes[kept++] = n->lanes[i];
             continue;
         }

@@ -14,7 +14,7 @@ static tub_status failed(const tub_lanes *l, tub_error *err)
     return tub_openvino_fail(&l->model->ov, err, TUB_ERROR_DEVICE, l->model->path);
 }
 
-static tub_status open_lane(const tub_lanes *l, tub_lane *lane, tub_error *err)
+static tub_status open_lane(const tub_lanes *l, tub_request_lane *lane, tub_error *err)
 {
     const tub_custom_model *m = l->model;
     const tub_ov_shape shape = {m->rank, (int64_t *)m->dims};
@@ -50,7 +50,7 @@ static void narrow(const tub_lanes *l, void *out)
         to[i] = l->model->input_type == TUB_BF16 ? tub_to_bf16(l->scratch[i]) : tub_to_f16(l->scratch[i]);
 }
 
-static tub_status start(const tub_lanes *l, tub_lane *lane, const tub_lanes_batch *batch, int first, tub_error *err)
+static tub_status start(const tub_lanes *l, tub_request_lane *lane, const tub_lanes_batch *batch, int first, tub_error *err)
 {
     bool direct = l->model->input_type == TUB_F32;
     float *pixels = direct ? lane->pixels : l->scratch;
@@ -76,7 +76,7 @@ static size_t form_values(const tub_output_form *form)
 
 // An output of a finished inference as float32; valid until the next use of the scratch or the request. `holder` is to
 // be freed after use.
-static tub_status read_output(const tub_lanes *l, const tub_lane *lane, const tub_custom_output *output,
+static tub_status read_output(const tub_lanes *l, const tub_request_lane *lane, const tub_custom_output *output,
                               tub_ov_tensor **holder, const float **out, tub_error *err)
 {
     const tub_openvino *ov = &l->model->ov;
@@ -96,7 +96,7 @@ static tub_status read_output(const tub_lanes *l, const tub_lane *lane, const tu
     return TUB_OK;
 }
 
-static tub_status collect_rows(const tub_lanes *l, const tub_lane *lane, const tub_lanes_batch *batch, tub_error *err)
+static tub_status collect_rows(const tub_lanes *l, const tub_request_lane *lane, const tub_lanes_batch *batch, tub_error *err)
 {
     const tub_output_form *form = &l->model->row.form;
     tub_ov_tensor *holder = NULL;
@@ -110,7 +110,7 @@ static tub_status collect_rows(const tub_lanes *l, const tub_lane *lane, const t
     return status;
 }
 
-static tub_status collect_tokens(const tub_lanes *l, const tub_lane *lane, const tub_lanes_batch *batch, tub_error *err)
+static tub_status collect_tokens(const tub_lanes *l, const tub_request_lane *lane, const tub_lanes_batch *batch, tub_error *err)
 {
     const tub_output_form *form = &l->model->tokens.form;
     tub_ov_tensor *holder = NULL;
@@ -129,7 +129,7 @@ static bool is_stopped(const tub_lanes_batch *batch)
     return batch->stop && atomic_load(batch->stop);
 }
 
-static tub_status wait_for(const tub_lanes *l, tub_lane *lane, const tub_lanes_batch *batch, tub_error *err)
+static tub_status wait_for(const tub_lanes *l, tub_request_lane *lane, const tub_lanes_batch *batch, tub_error *err)
 {
     int code;
     while ((code = l->model->ov.infer_request_wait_for(lane->request, PATIENCE)) == TUB_OV_NOT_READY)
@@ -142,7 +142,7 @@ static tub_status wait_for(const tub_lanes *l, tub_lane *lane, const tub_lanes_b
 }
 
 // Waits for a lane; its results are taken unless something has failed before.
-static tub_status finish_lane(const tub_lanes *l, tub_lane *lane, const tub_lanes_batch *batch, tub_status before,
+static tub_status finish_lane(const tub_lanes *l, tub_request_lane *lane, const tub_lanes_batch *batch, tub_status before,
                               tub_error *err)
 {
     if (!lane->busy)
@@ -159,7 +159,7 @@ tub_status tub_lanes_run(tub_lanes *l, const tub_lanes_batch *batch, tub_error *
     tub_status status = TUB_OK;
     int turn = 0;
     for (int first = 0; first < batch->items && status == TUB_OK; first += l->take) {
-        tub_lane *lane = &l->lane[turn++ % l->count];
+        tub_request_lane *lane = &l->lane[turn++ % l->count];
         status = finish_lane(l, lane, batch, status, err);
         if (status == TUB_OK)
             status = start(l, lane, batch, first, err);

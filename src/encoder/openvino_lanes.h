@@ -6,17 +6,17 @@
 
 #include "openvino_model.h"
 
-typedef struct tub_lane {
+typedef struct tub_request_lane {
     tub_ov_request *request;
     tub_ov_tensor *input;
     void *pixels;               // the input's memory
     int first, items;           // what it is at
     bool busy;
-} tub_lane;
+} tub_request_lane;
 
 typedef struct tub_lanes {
     const tub_custom_model *model;
-    tub_lane *lane;
+    tub_request_lane *lane;
     int count;
     int take;                   // items of one inference that count: the group, or 1
     int frames;                 // of an item

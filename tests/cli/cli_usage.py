@@ -3,7 +3,7 @@ import json, subprocess, unittest
 
 from command_case import ENVIRONMENT, TUBELET, CommandCase
 
-VERBS = ("extract", "embed", "frames", "probe", "init", "convert", "bench", "models", "info", "presets")
+VERBS = ("extract", "embed", "frames", "probe", "init", "convert", "bench", "models", "info", "presets", "report")
 
 
 class Help(CommandCase):

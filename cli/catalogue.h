@@ -1,0 +1,12 @@
+// A catalogue of translations: gettext's .mo file, in UTF-8.
+#ifndef TUB_CLI_CATALOGUE_H
+#define TUB_CLI_CATALOGUE_H
+
+typedef struct cli_catalogue cli_catalogue;
+
+// NULL where there is no such file, or it isn't one. It stays for the life of the process.
+cli_catalogue *cli_catalogue_open(const char *path);
+// The translation, or the text itself where there is none.
+const char *cli_catalogue_find(const cli_catalogue *c, const char *text) __attribute__((format_arg(2)));
+
+#endif
