@@ -99,6 +99,10 @@ static const option_row rows[] = {
      "clips kept ready beyond the batch being filled"},
     {OPTION_DEVICE, E | M | B | N, "speed", "device", KIND_TEXT, "auto|cpu|cuda|cuda:0,2", 0, 0,
      "where to compute (all GPUs, else the processor)"},
+    {OPTION_DEVICE_PRESET, E, "speed", "device-preset", KIND_TEXT, "NAME", 0, 0,
+     "batch, prefetch, decode threads of 8xa100-40, l4, ..."},
+    {OPTION_GPU_MEMORY, E | M | B, "speed", "gpu-memory", KIND_NUMBER, "MIB", 16, 1 << 24,
+     "most memory to take of each GPU (what is free)"},
     {OPTION_BACKEND, E | M | B | N, "speed", "backend", KIND_CHOICE, BACKENDS, 0, 0, "how (auto)"},
 
     {OPTION_FILE_NAME, E, "files", "file-name", KIND_TEXT, "TEMPLATE", 0, 0,
@@ -160,9 +164,12 @@ const char *cli_option_nearest(const char *name, unsigned verbs)
 
 const char *cli_option_refusal(const char *name, size_t length)
 {
-    static const char *const gpu_only[] = {"device-preset", "no-graph", "no-autotune"};
-    for (size_t i = 0; i < sizeof gpu_only / sizeof *gpu_only; i++)
-        if (strlen(gpu_only[i]) == length && !memcmp(gpu_only[i], name, length))
-            return "belongs to runs on a GPU, which this build doesn't have: leave it out";
+    static const struct {
+        const char *name, *why;
+    } gone[] = {{"no-graph", "is TUBELET_CUDA_WITHOUT=graphs in the environment"},
+                {"no-autotune", "is TUBELET_CUDA_WITHOUT=tuning in the environment"}};
+    for (size_t i = 0; i < sizeof gone / sizeof *gone; i++)
+        if (strlen(gone[i].name) == length && !memcmp(gone[i].name, name, length))
+            return gone[i].why;
     return NULL;
 }

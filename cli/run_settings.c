@@ -1,5 +1,6 @@
 #include "run_settings.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "cli.h"
@@ -30,8 +31,8 @@ static int read_dtype(const cli_arguments *args, tub_dtype *out)
     const char *name = cli_text(args, OPTION_DTYPE, "auto");
     for (size_t i = 0; i < sizeof elsewhere / sizeof *elsewhere; i++)
         if (!strcmp(name, elsewhere[i].name))
-            return cli_refuse(CLI_DEVICE, "--dtype %s: isn't in this build: use --dtype %s",
-                              name, elsewhere[i].alternative);
+            return cli_refuse(CLI_DEVICE, "--dtype %s: isn't in this build: use --dtype %s", name,
+                              elsewhere[i].alternative);
     tub_error err;
     return tub_dtype_parse(name, out, &err) == TUB_OK ? CLI_OK : cli_fail(&err);
 }
@@ -98,15 +99,34 @@ int cli_read_transform(const cli_arguments *args, const tub_transform_options *b
     return CLI_OK;
 }
 
+const tub_device_preset *cli_device_preset(const cli_arguments *args)
+{
+    const char *name = cli_text(args, OPTION_DEVICE_PRESET, NULL);
+    return name ? tub_device_preset_find(name) : NULL;
+}
+
+static int refuse_device_preset(const char *name)
+{
+    char known[256];
+    size_t at = 0;
+    for (size_t i = 0; tub_device_preset_at(i) && at < sizeof known; i++)
+        at += (size_t)snprintf(known + at, sizeof known - at, "%s%s", i ? ", " : "", tub_device_preset_at(i)->name);
+    return cli_refuse(CLI_USAGE, "--device-preset %s: there are %s", name, known);
+}
+
 static int read_encoder(const cli_arguments *args, tub_encoder_params *out)
 {
+    const tub_device_preset *preset = cli_device_preset(args);
+    if (cli_given(args, OPTION_DEVICE_PRESET) && !preset)
+        return refuse_device_preset(cli_text(args, OPTION_DEVICE_PRESET, ""));
     *out = (tub_encoder_params){
         .size = sizeof *out,
         .model = cli_text(args, OPTION_MODEL, NULL),
         .backend = cli_text(args, OPTION_BACKEND, NULL),
         .device = cli_text(args, OPTION_DEVICE, NULL),
         .threads = cli_number(args, OPTION_THREADS, 0),
-        .batch = cli_number(args, OPTION_BATCH, 0),
+        .batch = cli_number(args, OPTION_BATCH, preset ? preset->batch : 0),
+        .device_memory = (size_t)cli_number(args, OPTION_GPU_MEMORY, 0) << 20,
         .log = cli_log(cli_given(args, OPTION_VERBOSE)),
         .input_layout = cli_text(args, OPTION_INPUT_LAYOUT, NULL),
         .output = cli_text(args, OPTION_OUTPUT, NULL),

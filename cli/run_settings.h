@@ -20,6 +20,9 @@ int cli_read_settings(const cli_arguments *args, cli_settings *out);
 // The options about files, over `base`.
 int cli_read_layout(const cli_arguments *args, const tub_layout *base, tub_layout *out);
 
+// What --device-preset says; NULL: it isn't given. Options given explicitly win.
+const tub_device_preset *cli_device_preset(const cli_arguments *args);
+
 // The pixel options alone, over `base`.
 int cli_read_transform(const cli_arguments *args, const tub_transform_options *base, tub_transform_options *out);
 

@@ -102,12 +102,13 @@ static int run_dataset(extraction *x)
 {
     const cli_arguments *args = x->args;
     const cli_report *r = &x->report;
+    const tub_device_preset *preset = cli_device_preset(args);
     tub_run_params params = {
         .size = sizeof params,
         .extractor = {.size = sizeof params.extractor,
                       .sampling = x->settings.sampling,
-                      .decode_threads = cli_number(args, OPTION_DECODE_THREADS, 0),
-                      .prefetch = cli_number(args, OPTION_PREFETCH, 0),
+                      .decode_threads = cli_number(args, OPTION_DECODE_THREADS, preset ? preset->decode_threads : 0),
+                      .prefetch = cli_number(args, OPTION_PREFETCH, preset ? preset->prefetch : 0),
                       .video_stream = cli_number(args, OPTION_VIDEO_STREAM, -1) + 1,
                       .trace = x->watch.trace,
                       .log = x->settings.encoder.log},

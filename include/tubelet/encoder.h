@@ -147,6 +147,18 @@ TUB_API tub_status tub_encoder_embed(tub_encoder *encoder, const uint8_t *frames
 TUB_API tub_status tub_roof_measure(tub_dtype dtype, int threads, double seconds, double *flops_per_second,
                                     tub_error *err);
 
+// Settings for known machines with NVIDIA GPUs. The first three are the original script's; the others start from what
+// such a card's memory and engines suggest and were not measured yet. A batch that doesn't fit is halved.
+typedef struct tub_device_preset {
+    const char *name;           // "8xa100-40"
+    const char *what;           // in words
+    int batch;                  // items of one run
+    int prefetch;               // clips that may be ready beyond the batch
+    int decode_threads;         // of one process with one GPU
+} tub_device_preset;
+TUB_API const tub_device_preset *tub_device_preset_at(size_t i);            // NULL past the last
+TUB_API const tub_device_preset *tub_device_preset_find(const char *name);  // NULL: there is none
+
 // "f32", "tf32", "bf16", "f16", "auto" and back.
 TUB_API tub_status tub_dtype_parse(const char *name, tub_dtype *out, tub_error *err);
 TUB_API const char *tub_dtype_name(tub_dtype dtype);

@@ -13,7 +13,7 @@
 //       tub_result_release(x, &r);
 //   }
 //
-// Inside: decode workers -> frame slots -> one device thread -> results. Everything is bounded; memory is fixed at
+// Inside: decode workers -> frame slots -> a device thread a device -> results. Everything is bounded; memory is fixed at
 // open. The rows of one video arrive in order, videos in any order. Rows don't depend on the other videos, on the
 // number of threads or on the batch.
 #ifndef TUBELET_EXTRACTOR_H
@@ -52,7 +52,7 @@ typedef struct tub_extractor_params {
     int decode_threads;         // decoding threads of the whole process (0 = chosen)
     int prefetch;               // clips that may be ready beyond the batch being filled (0 = a batch)
     int video_stream;           // as in tub_video_params
-    size_t slot_memory;         // most bytes of decoded pixels (0 = 1/8 of the machine's memory, at most 512 MiB)
+    size_t slot_memory;         // most bytes of decoded pixels (0 = 1/8 of the machine's memory, at most 512 MiB a device)
     tub_trace *trace;           // its threads get a lane each (NULL = none); borrowed, must outlive the extractor
     tub_log log;
     unsigned without;           // TUB_WITHOUT_... (0 = all savings are made)

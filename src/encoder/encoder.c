@@ -95,6 +95,17 @@ static tub_status check_run(const tub_encoder *encoder, const void *const *frame
     return TUB_OK;
 }
 
+static tub_status check_positions(const tub_encoder *encoder, const int *positions, int items, tub_error *err)
+{
+    if (!positions || !encoder->ops->run_at || encoder->info.positions != TUB_POSITIONS_VIDEO)
+        return tub_fail(err, TUB_ERROR_ARGUMENT, "encoder: frame positions are missing, or it takes none");
+    for (int i = 0; i < items * encoder->info.frames; i++)
+        if (positions[i] < 0 || positions[i] >= TUB_POSITIONS_COUNT)
+            return tub_fail(err, TUB_ERROR_ARGUMENT, "encoder: frame %d: position %d isn't from 0 to %d", i,
+                            positions[i], TUB_POSITIONS_COUNT - 1);
+    return TUB_OK;
+}
+
 // A frame model's rows are not yet those of a clip: what makes their means does this.
 static void finish_rows(const tub_encoder_info *info, int items, float *rows)
 {
@@ -121,13 +132,22 @@ tub_status tub_encoder_run_at(tub_encoder *encoder, const void *const *frames, c
                               float *rows, float *tokens, tub_error *err)
 {
     TUB_TRY(check_run(encoder, frames, items, rows, err));
-    if (!positions || !encoder->ops->run_at || encoder->info.positions != TUB_POSITIONS_VIDEO)
-        return tub_fail(err, TUB_ERROR_ARGUMENT, "encoder: frame positions are missing, or it takes none");
-    for (int i = 0; i < items * encoder->info.frames; i++)
-        if (positions[i] < 0 || positions[i] >= TUB_POSITIONS_COUNT)
-            return tub_fail(err, TUB_ERROR_ARGUMENT, "encoder: frame %d: position %d isn't from 0 to %d", i,
-                            positions[i], TUB_POSITIONS_COUNT - 1);
+    TUB_TRY(check_positions(encoder, positions, items, err));
     TUB_TRY(encoder->ops->run_at(encoder, frames, positions, items, rows, tokens, err));
+    finish_rows(&encoder->info, items, rows);
+    return TUB_OK;
+}
+
+tub_status tub_encoder_run_lane(tub_encoder *encoder, int lane, const void *const *frames, const int *positions,
+                                int items, float *rows, tub_error *err)
+{
+    if (lane == 0 || !encoder->ops->run_lane)
+        return positions ? tub_encoder_run_at(encoder, frames, positions, items, rows, NULL, err)
+                         : tub_encoder_run(encoder, frames, items, rows, NULL, err);
+    TUB_TRY(check_run(encoder, frames, items, rows, err));
+    if (positions)
+        TUB_TRY(check_positions(encoder, positions, items, err));
+    TUB_TRY(encoder->ops->run_lane(encoder, lane, frames, positions, items, rows, NULL, err));
     finish_rows(&encoder->info, items, rows);
     return TUB_OK;
 }

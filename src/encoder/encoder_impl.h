@@ -24,6 +24,10 @@ struct tub_encoder {
     atomic_int interrupted;                     // see tub_encoder_interrupt()
 };
 
+// tub_encoder_run() or, with positions, tub_encoder_run_at() on one of the encoder's devices.
+tub_status tub_encoder_run_lane(tub_encoder *encoder, int lane, const void *const *frames, const int *positions,
+                                int items, float *rows, tub_error *err);
+
 // Errors: TUB_ERROR_ARGUMENT naming what is out of range.
 tub_status tub_encoder_check_params(const tub_encoder_params *params, tub_error *err);
 

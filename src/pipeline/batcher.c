@@ -16,20 +16,55 @@ struct tub_batcher {
     tub_entry *line;   // a ring
     int *slots;        // `frames` for each place of the ring
     int head, count, items, ends;
-    tub_entry *load_entries; // what take() handed over
-    int *load_slots;
+    int loads, out;          // that may be out, that are
+    tub_entry *load_entries; // [loads][capacity]: what take() handed over
+    int *load_slots;         // [loads][batch * frames]
+    bool *load_taken;        // [loads]
+    tub_load *returned;      // [loads]
+    int returned_count;
+    int64_t next_number;
 };
+
+static void free_loads(tub_batcher *b)
+{
+    tub_free(b->returned);
+    tub_free(b->load_taken);
+    tub_free(b->load_slots);
+    tub_free(b->load_entries);
+    b->returned = NULL;
+    b->load_taken = NULL;
+    b->load_slots = NULL;
+    b->load_entries = NULL;
+}
+
+static bool allocate_loads(tub_batcher *b, int loads)
+{
+    size_t count = (size_t)loads, entries = 0, ints = 0;
+    if (!tub_size_mul(count, (size_t)b->capacity, &entries) ||
+        !tub_size_mul((size_t)b->batch * count, (size_t)b->frames, &ints))
+        return false;
+    b->loads = loads;
+    b->load_entries = tub_calloc(entries, sizeof *b->load_entries);
+    b->load_slots = tub_calloc(ints, sizeof *b->load_slots);
+    b->load_taken = tub_calloc(count, sizeof *b->load_taken);
+    b->returned = tub_calloc(count, sizeof *b->returned);
+    return b->load_entries && b->load_slots && b->load_taken && b->returned;
+}
 
 static bool allocate(tub_batcher *b)
 {
-    size_t places = (size_t)b->capacity, frames = (size_t)b->frames, ints = 0, load_ints = 0;
-    if (!tub_size_mul(places, frames, &ints) || !tub_size_mul((size_t)b->batch, frames, &load_ints))
+    size_t places = (size_t)b->capacity, ints = 0;
+    if (!tub_size_mul(places, (size_t)b->frames, &ints))
         return false;
     b->line = tub_calloc(places, sizeof *b->line);
     b->slots = tub_calloc(ints, sizeof *b->slots);
-    b->load_entries = tub_calloc(places, sizeof *b->load_entries);
-    b->load_slots = tub_calloc(load_ints, sizeof *b->load_slots);
-    return b->line && b->slots && b->load_entries && b->load_slots;
+    return b->line && b->slots && allocate_loads(b, 1);
+}
+
+tub_status tub_batcher_share(tub_batcher *b, int loads, tub_error *err)
+{
+    free_loads(b);
+    return allocate_loads(b, loads) ? TUB_OK : tub_fail_memory(err, "the batches of several devices");
 }
 
 tub_status tub_batcher_open(int batch, int ready, int frames, bool eager, tub_batcher **out, tub_error *err)
@@ -58,8 +93,7 @@ void tub_batcher_close(tub_batcher **batcher)
     if (!batcher || !*batcher)
         return;
     tub_batcher *b = *batcher;
-    tub_free(b->load_slots);
-    tub_free(b->load_entries);
+    free_loads(b);
     tub_free(b->slots);
     tub_free(b->line);
     pthread_cond_destroy(&b->room);
@@ -167,13 +201,26 @@ static bool is_ready(const tub_batcher *b)
 
 static bool is_over(const tub_batcher *b)
 {
-    return b->stopped || (b->finished && b->undecoded == 0 && b->count == 0);
+    return b->stopped || (b->finished && b->undecoded == 0 && b->count == 0 && b->out == 0);
 }
 
-static void move_out(tub_batcher *b, tub_load *load)
+static int free_place(const tub_batcher *b)
+{
+    for (int i = 0; i < b->loads; i++)
+        if (!b->load_taken[i])
+            return i;
+    return -1;
+}
+
+static void move_out(tub_batcher *b, int place, tub_load *load)
 {
     int most = is_sealed(b) ? b->batch : 0;
-    *load = (tub_load){.entries = b->load_entries, .slots = b->load_slots};
+    *load = (tub_load){.entries = b->load_entries + (size_t)place * (size_t)b->capacity,
+                       .slots = b->load_slots + (size_t)place * (size_t)b->batch * (size_t)b->frames,
+                       .number = b->next_number++,
+                       .place = place};
+    b->load_taken[place] = true;
+    b->out++;
     while (b->count > 0) {
         const tub_entry *entry = &b->line[b->head];
         if (entry->kind != TUB_ENTRY_END) {
@@ -194,16 +241,54 @@ static void move_out(tub_batcher *b, tub_load *load)
     b->items -= load->items;
 }
 
+static bool try_take(tub_batcher *b, tub_load *load)
+{
+    if (b->returned_count > 0) {
+        *load = b->returned[0];
+        b->returned_count--;
+        memmove(b->returned, b->returned + 1, (size_t)b->returned_count * sizeof *b->returned);
+        return true;
+    }
+    const int place = free_place(b);
+    if (place < 0 || !is_ready(b))
+        return false;
+    move_out(b, place, load);
+    pthread_cond_broadcast(&b->room);
+    if (is_ready(b))
+        pthread_cond_signal(&b->changed);
+    return true;
+}
+
+static void put_down(tub_batcher *b, int place)
+{
+    b->out -= b->load_taken[place];
+    b->load_taken[place] = false;
+}
+
 bool tub_batcher_take(tub_batcher *b, tub_load *load)
 {
     pthread_mutex_lock(&b->lock);
-    while (!is_over(b) && !is_ready(b))
+    if (b->loads == 1 && b->returned_count == 0)
+        put_down(b, 0);
+    bool taken = false;
+    while (!is_over(b) && !(taken = try_take(b, load)))
         pthread_cond_wait(&b->changed, &b->lock);
-    bool taken = !is_over(b);
-    if (taken) {
-        move_out(b, load);
-        pthread_cond_broadcast(&b->room);
-    }
     pthread_mutex_unlock(&b->lock);
     return taken;
+}
+
+void tub_batcher_done(tub_batcher *b, const tub_load *load)
+{
+    pthread_mutex_lock(&b->lock);
+    put_down(b, load->place);
+    pthread_cond_broadcast(&b->changed);
+    pthread_mutex_unlock(&b->lock);
+}
+
+void tub_batcher_give_back(tub_batcher *b, const tub_load *load)
+{
+    pthread_mutex_lock(&b->lock);
+    b->returned[b->returned_count++] = *load;
+    pthread_cond_broadcast(&b->changed);
+    pthread_mutex_unlock(&b->lock);
 }

@@ -1,8 +1,8 @@
-// The batcher: one line of entries from all decode workers to the device thread, handed over in batches.
+// The batcher: one line of entries from all decode workers to the device threads, handed over in batches.
 //
 // An entry is an item for the encoder (a clip, or a frame of a frame model) or the end of a video. The line is kept in
 // order, so one video's rows come in order and its end after them. It is bounded: put() and end() block while it is
-// full. A batch is handed over when the device thread asks and
+// full. A batch is handed over when a device thread asks and
 //
 //   - it is full, or
 //   - the line is full, or
@@ -13,7 +13,12 @@
 //
 // The ends of videos that have no item before them in the line are handed over at once.
 //
-// Thread-safety: take() from one thread, the others from any. Its lock is taken inside the slot pool's (starving).
+// Several device threads take turns: loads are numbered in the order of the line, and each is its taker's until it is
+// done. A load whose device failed is given back and handed to the next that asks; while loads are out, one may come
+// back, so nobody is told that all is over.
+//
+// Thread-safety: all calls but open, share, keep_apart and close, from any thread. Its lock is taken inside the slot
+// pool's (starving).
 #ifndef TUB_BATCHER_H
 #define TUB_BATCHER_H
 
@@ -28,7 +33,7 @@ typedef enum tub_entry_kind {
     TUB_ENTRY_CLIP = 0,         // row `first` of a clip model
     TUB_ENTRY_FRAME = 1,        // a source frame that stands for output frames first .. first + count - 1
     TUB_ENTRY_LAST = 2,         // likewise: output frame `first`, the video's last, which only its end asked for
-    TUB_ENTRY_END = 3,          // the video has ended: its reel is the device thread's from now on
+    TUB_ENTRY_END = 3,          // the video has ended: its reel is the delivery's from now on
     TUB_ENTRY_AGAIN = 4,        // a frame once more, whose row nobody wants (TUB_WITHOUT_ENCODE_ONCE)
 } tub_entry_kind;
 
@@ -44,6 +49,9 @@ typedef struct tub_load {
     int count;                  // of entries
     int *slots;                 // items * frames: the slots of the items, in order; a count on each comes along
     int items;
+    int64_t number;             // of the load, from 0
+    int place;                  // the batcher's
+    int failures;               // devices that failed on it
 } tub_load;
 
 // `batch`: most items of a load; `ready`: most entries that wait; `frames`: slots an item.
@@ -61,7 +69,14 @@ void tub_batcher_stop(tub_batcher *b);
 
 int tub_batcher_count(tub_batcher *b);              // items that wait
 
-// Blocks. `load` stays valid until the next call. False: stopped, or finished and nothing is left.
+// How many loads may be out at once (1), before threads use it. With more than one each must be done.
+// Errors: TUB_ERROR_MEMORY.
+tub_status tub_batcher_share(tub_batcher *b, int loads, tub_error *err);
+
+// Blocks. `load` stays valid until it is done or given back; where only one may be out, until the next call. False:
+// stopped, or finished and nothing is left.
 bool tub_batcher_take(tub_batcher *b, tub_load *load);
+void tub_batcher_done(tub_batcher *b, const tub_load *load);
+void tub_batcher_give_back(tub_batcher *b, const tub_load *load);   // for another taker; its slots stay counted
 
 #endif

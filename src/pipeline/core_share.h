@@ -7,7 +7,7 @@
 //
 // What is decoded doesn't depend on it, nor do rows: only who decodes when.
 //
-// Thread-safety: all calls, from any thread; note() from one. Its lock is a leaf.
+// Thread-safety: all calls, from any thread. Its lock is a leaf.
 #ifndef TUB_CORE_SHARE_H
 #define TUB_CORE_SHARE_H
 
@@ -25,7 +25,7 @@ void tub_core_share_enter(tub_core_share *share);
 void tub_core_share_leave(tub_core_share *share);
 void tub_core_share_stop(tub_core_share *share);
 
-// The device waited, then worked, for so many seconds.
+// A device waited, then worked, for so many seconds.
 void tub_core_share_note(tub_core_share *share, double waited, double worked);
 
 // How many may work at once now.

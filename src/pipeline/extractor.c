@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "clock.h"
+#include "delivery.h"
 #include "encoder_impl.h"
 #include "extractor_impl.h"
 #include "fail.h"
@@ -10,7 +11,7 @@
 #include "team.h"
 #include "window_again.h"
 
-enum { RESULTS = 32, CHUNK_ROWS = 64, CHUNK_BYTES = 256 * 1024 };
+enum { RESULTS = 32, CHUNK_ROWS = 64, CHUNK_BYTES = 256 * 1024, LOADS_PER_DEVICE = 4 };
 
 void tub_count_seconds(_Atomic int64_t *counter, double seconds)
 {
@@ -49,12 +50,19 @@ void tub_extractor_fail(tub_extractor *x, const tub_error *error)
     stop_decoding(x);
 }
 
+void tub_extractor_lost(tub_extractor *x, int device, const tub_error *error)
+{
+    pthread_mutex_lock(&x->lock);
+    tub_warn(&x->log, "device %d of %d failed, the others take its work: %s", device, x->devices, error->text);
+    pthread_mutex_unlock(&x->lock);
+}
+
 void tub_extractor_encoding(tub_extractor *x, bool encoding)
 {
     if (!(x->without & TUB_WITHOUT_OVERLAP))
         return;
     pthread_mutex_lock(&x->lock);
-    x->encoding = encoding;
+    x->encoding += encoding ? 1 : -1;
     pthread_cond_broadcast(&x->encoded);
     pthread_mutex_unlock(&x->lock);
 }
@@ -94,9 +102,14 @@ static bool start_thread(pthread_t *thread, void *(*run)(void *), void *argument
 
 static tub_status start_threads(tub_extractor *x, tub_error *err)
 {
-    x->device_started = start_thread(&x->device, tub_device_thread, x);
-    if (!x->device_started)
-        return tub_fail(err, TUB_ERROR_MEMORY, "the device thread can't be started: too many threads");
+    atomic_store(&x->devices_running, x->devices);
+    atomic_store(&x->devices_working, x->devices);
+    for (; x->started_devices < x->devices; x->started_devices++) {
+        x->device_starts[x->started_devices] = (tub_device_start){x, x->started_devices};
+        if (!start_thread(&x->device_threads[x->started_devices], tub_device_thread,
+                          &x->device_starts[x->started_devices]))
+            return tub_fail(err, TUB_ERROR_MEMORY, "a device thread can't be started: too many threads");
+    }
     while (x->started_workers < x->plan.workers) {
         if (!start_thread(&x->workers[x->started_workers], tub_decode_worker, x))
             break;
@@ -148,6 +161,17 @@ static int choose_chunk_rows(int dim)
     return rows < 1 ? 1 : rows > CHUNK_ROWS ? CHUNK_ROWS : (int)rows;
 }
 
+// With several devices some loads may wait for a slower one's, so that a faster one isn't held up.
+static tub_status share_devices(tub_extractor *x, tub_error *err)
+{
+    const int loads = x->devices == 1 ? 1 : LOADS_PER_DEVICE * x->devices;
+    TUB_TRY(tub_batcher_share(x->batcher, loads, err));
+    TUB_TRY(tub_delivery_open(x, loads, &x->delivery, err));
+    x->device_threads = tub_calloc((size_t)x->devices, sizeof *x->device_threads);
+    x->device_starts = tub_calloc((size_t)x->devices, sizeof *x->device_starts);
+    return x->device_threads && x->device_starts ? TUB_OK : tub_fail_memory(err, "the devices' threads");
+}
+
 static tub_status build(tub_extractor *x, const tub_extractor_params *params, tub_error *err)
 {
     TUB_TRY(resolve(x, params, err));
@@ -157,6 +181,7 @@ static tub_status build(tub_extractor *x, const tub_extractor_params *params, tu
     TUB_TRY(tub_batcher_open(info->batch, x->plan.ready, info->frames, info->eager, &x->batcher, err));
     if (x->without & TUB_WITHOUT_MIXING)
         tub_batcher_keep_apart(x->batcher);
+    TUB_TRY(share_devices(x, err));
     tub_slot_pool_watch(x->pool, starving, x->batcher);
     TUB_TRY(tub_core_share_open(x->plan.workers, x->plan.adapt, &x->share, err));
     x->jobs = tub_queue_create((size_t)x->plan.jobs, sizeof(tub_reel *));
@@ -187,6 +212,7 @@ tub_status tub_extractor_open_source(tub_encoder *encoder, const tub_extractor_p
     pthread_cond_init(&x->encoded, NULL);
     x->encoder = encoder;
     x->info = tub_encoder_get_info(encoder);
+    x->devices = x->info->lanes > 1 ? x->info->lanes : 1;
     x->source = source;
     x->log = p->log;
     x->trace = p->trace;
@@ -323,15 +349,18 @@ void tub_extractor_close(tub_extractor **extractor)
     tub_extractor_cancel(x);
     for (int i = 0; i < x->started_workers; i++)
         pthread_join(x->workers[i], NULL);
-    if (x->device_started)
-        pthread_join(x->device, NULL);
+    for (int i = 0; i < x->started_devices; i++)
+        pthread_join(x->device_threads[i], NULL);
     tub_encoder_interrupt(x->encoder, false); // another may use it
     free_queues(x);
     while (x->reels)
         tub_reel_release(x, x->reels);
+    tub_delivery_close(&x->delivery);
     tub_batcher_close(&x->batcher);
     tub_core_share_close(&x->share);
     tub_slot_pool_close(&x->pool);
+    tub_free(x->device_starts);
+    tub_free(x->device_threads);
     tub_free(x->workers);
     pthread_cond_destroy(&x->encoded);
     pthread_mutex_destroy(&x->lock);

@@ -1,6 +1,6 @@
 // The extractor from inside: who exists, who talks to whom, who owns what.
 //
-//    caller ──submit──► jobs ──► decode workers ──put, end──► batcher ──take──► device thread ──► results ──► caller
+//    caller ──submit──► jobs ──► decode workers ──put, end──► batcher ──take──► device threads ─► results ──► caller
 //                                     │  ▲                                           │
 //                                     └take── slot pool ◄──────────release───────────┘
 //
@@ -10,19 +10,20 @@
 // frames go into slots, complete windows (frame models: single frames) go to the batcher as entries, and the end of
 // the video as the last one. Waiting for a slot is the back-pressure: when the device is slow, slots run out.
 //
-// The device thread (device_thread.c) is the only one that runs the encoder and the only one that sends results. It
-// takes loads of entries from the batcher, encodes them, gives the slots back, appends each row to its video's chunk of
-// rows, and sends a chunk when it is full, at the video's end with DONE behind it. Frame models make a detour: their
-// embeddings go through frame_rows.h, which turns them into window means.
+// A device thread (device_thread.c), one a device, takes loads of entries from the batcher, encodes them, gives the slots
+// back and puts the rows down for delivery. One of them at a time delivers (delivery.h), in the order of the line: it
+// appends each row to its video's chunk of rows, and sends a chunk when it is full, at the video's end with DONE behind
+// it. Frame models make a detour: their embeddings go through frame_rows.h, which turns them into window means. A device
+// that fails while others work gives its load back to the batcher and is done; the last one's failure is the extractor's.
 //
 // A reel is one job on its way. submit() makes it and puts it into the list of reels; the worker that decodes it owns
-// it until batcher_end(), the device thread after, which frees it when DONE is sent. Two parts of it are the device
-// thread's from the start: they are marked below. What is cut short (cancel, a failed device) leaves its reels in the
+// it until batcher_end(), the delivery after, which frees it when DONE is sent. Two parts of it are the delivery's from
+// the start: they are marked below. What is cut short (cancel, a failed device) leaves its reels in the
 // list for close(). A chunk of rows is the reel's, then the result's; tub_result_release() frees it.
 //
 // Nothing is unbounded: jobs, entries, slots and results have fixed numbers, a reel has one chunk. Nothing can lock up:
-// the caller waits only for results; the device thread waits for the caller, or for entries when there is no load to
-// seal (batcher.h says when there is); a worker waits for room in the line, which is then full and thus sealed, or for
+// the caller waits only for results; who delivers waits for the caller, a device thread for entries when there is no
+// load to seal (batcher.h says when there is), or for the turn of another's load, which holds no slots by then; a worker waits for room in the line, which is then full and thus sealed, or for
 // a slot, and then the pool is starved and the load is sealed; if there is no entry either, all slots are held by
 // incomplete windows, and of slots there are enough for every open video to complete one (resource_plan.h).
 //
@@ -31,7 +32,8 @@
 //
 // How many workers work at once adapts to what the device waits for: core_share.h.
 //
-// Lock order: slot pool -> batcher -> results; the list's lock, the share's and the queues' are leaves. None is held across a
+// Lock order: slot pool -> batcher -> results; delivery -> batcher; the list's lock, the share's and the queues' are
+// leaves. None is held across a
 // source, the encoder or the caller's functions.
 #ifndef TUB_EXTRACTOR_IMPL_H
 #define TUB_EXTRACTOR_IMPL_H
@@ -58,8 +60,8 @@ struct tub_reel {
     int64_t frames;                 // after resampling
     int64_t total;                  // likewise, counted before, where frames have their place in the video; else 0
     double started, init_seconds, decode_seconds, convert_seconds;
-    tub_frame_rows *frame_rows;     // frame models: made by the worker, used by the device thread
-    // the device thread's
+    tub_frame_rows *frame_rows;     // frame models: made by the worker, used by the delivery
+    // the delivery's
     float *chunk;                   // rows not sent yet, or NULL
     int chunk_rows;
     int64_t rows;                   // made so far, those in the chunk included
@@ -97,15 +99,20 @@ struct tub_extractor {
 
     pthread_t *workers;
     int started_workers;
-    pthread_t device;
-    bool device_started;
+    struct tub_delivery *delivery;
+    int devices;                    // the encoder's
+    pthread_t *device_threads;
+    struct tub_device_start *device_starts;
+    int started_devices;
+    atomic_int devices_running;     // threads; the last one finishes the results
+    atomic_int devices_working;     // that haven't failed
     atomic_bool stopping, cancelled;
 
     pthread_mutex_t lock;           // the five below
     tub_reel *reels;
     tub_error failure;              // of the device
     bool failed;
-    bool encoding;                  // TUB_WITHOUT_OVERLAP: workers stand meanwhile
+    int encoding;                   // devices that are; TUB_WITHOUT_OVERLAP: workers stand meanwhile
     pthread_cond_t encoded;
 
     // the caller's thread
@@ -113,9 +120,14 @@ struct tub_extractor {
     bool finished;
 };
 
-// Thread mains; the argument is the extractor.
+typedef struct tub_device_start {
+    tub_extractor *x;
+    int number;
+} tub_device_start;
+
+// Thread mains; the argument is the extractor, or a tub_device_start.
 void *tub_decode_worker(void *extractor);
-void *tub_device_thread(void *extractor);
+void *tub_device_thread(void *start);
 
 // NULL: out of memory. In the list from now on, until released.
 tub_reel *tub_reel_create(tub_extractor *x, const tub_job *job);
@@ -123,6 +135,9 @@ void tub_reel_release(tub_extractor *x, tub_reel *reel);
 
 // The device failed: everything stops, receive() tells `error` after what was sent before.
 void tub_extractor_fail(tub_extractor *x, const tub_error *error);
+
+// One of several devices failed; the others go on.
+void tub_extractor_lost(tub_extractor *x, int device, const tub_error *error);
 
 // TUB_WITHOUT_OVERLAP: the device thread begins or ends with a batch; a worker waits until none is being encoded. Nobody
 // waits for a worker that stands here: the device thread has all that it needs.

@@ -20,18 +20,25 @@ static int least_of(int64_t a, int64_t b)
     return (int)(a < b ? a : b);
 }
 
-static int choose_workers(int asked, int processors)
+static int lanes_of(const tub_encoder_info *info)
+{
+    return info->lanes > 1 ? info->lanes : 1;
+}
+
+// Decoding outruns any encoder on the processor with so many; each GPU takes as many again.
+static int choose_workers(int asked, int processors, const tub_encoder_info *info)
 {
     if (asked > 0)
         return least_of(asked, MOST_WORKERS);
-    return least_of(processors, CHOSEN_WORKERS);
+    return least_of(processors, (int64_t)CHOSEN_WORKERS * lanes_of(info));
 }
 
-static size_t choose_memory(size_t asked, size_t memory)
+static size_t choose_memory(size_t asked, size_t memory, int lanes)
 {
     if (asked > 0)
         return asked;
-    return memory / 8 < 512 * mebibyte ? memory / 8 : 512 * mebibyte;
+    const size_t most = (size_t)lanes * 512 * mebibyte;
+    return memory / 8 < most ? memory / 8 : most;
 }
 
 static int pinned_slots(const tub_encoder_info *info, const tub_sampling *s)
@@ -59,13 +66,13 @@ tub_status tub_resource_plan_make(const tub_encoder_info *info, const tub_sampli
                                   tub_resource_plan *out, tub_error *err)
 {
     tub_resource_plan plan = {.slot_bytes = (info->pixel_bytes + 63) / 64 * 64, .pinned = pinned_slots(info, s)};
-    size_t limit = choose_memory(params->slot_memory, memory);
+    size_t limit = choose_memory(params->slot_memory, memory, lanes_of(info));
     size_t fit = limit / plan.slot_bytes;
-    int batch = info->batch > 0 ? info->batch : 1;
+    int batch = least_of((int64_t)(info->batch > 0 ? info->batch : 1) * lanes_of(info), INT_MAX / 4); // of all devices
     int prefetch = params->prefetch > 0 ? least_of(params->prefetch, MOST_READY) : batch;
 
-    plan.adapt = params->decode_threads <= 0;
-    plan.asked_workers = plan.workers = choose_workers(params->decode_threads, processors);
+    plan.adapt = params->decode_threads <= 0 && info->eager; // only an encoder on the processor gains by it
+    plan.asked_workers = plan.workers = choose_workers(params->decode_threads, processors, info);
     while (plan.workers > 0 && (size_t)tub_slots_least(plan.workers, plan.pinned) > fit)
         plan.workers--;
     if (plan.workers == 0)

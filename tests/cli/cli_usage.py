@@ -47,8 +47,9 @@ class Refusals(CommandCase):
         self.refuse(["-x"], "probe", "-x")
 
     def test_options_of_gpu_runs_are_not_swallowed(self):
-        for option in (["--no-graph"], ["--no-autotune"], ["--device-preset", "a100"]):
-            self.refuse([option[0], "GPU"], "extract", "x", "--model", "m", "--out", "o", *option)
+        for option in (["--no-graph"], ["--no-autotune"]):
+            self.refuse([option[0], "TUBELET_CUDA_WITHOUT"], "extract", "x", "--model", "m", "--out", "o", *option)
+        self.refuse(["--device-preset", "8xa100-40"], "extract", "x", "--model", "m", "--out", "o", "--device-preset", "a100")
 
     def test_values_are_parsed_strictly(self):
         for option, value in (("stride", "0"), ("stride", "4x"), ("stride", "-1"), ("stride", " 4"), ("stride", "0x10"), ("stride", "65537"),

@@ -96,7 +96,7 @@ static void cudnn_has_engines_for_our_attention(void **state)
     (void)state;
     static const struct {
         int batch, heads, rows, dim;
-    } shapes[] = {{8, 16, 4096, 64}, {16, 12, 1568, 64}, {64, 16, 201, 64}, {4, 16, 257, 88}, {96, 12, 8, 64}};
+    } shapes[] = {{8, 16, 4096, 64}, {4, 16, 257, 88}, {96, 12, 8, 64}};
     tub_cudnn dnn = {0};
     tub_error err = {0};
     assert_int_equal(tub_cudnn_load(&dnn, &err), TUB_OK);

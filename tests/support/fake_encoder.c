@@ -1,10 +1,12 @@
 #include "fake_encoder.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "fail.h"
+#include "fake_source.h"
 
 void fake_encoder_row(const void *const *frames, int count, size_t bytes, int dim, float *row)
 {
@@ -20,14 +22,38 @@ void fake_encoder_row(const void *const *frames, int count, size_t bytes, int di
     }
 }
 
-static tub_status fake_run(tub_encoder *encoder, const void *const *frames, int items, float *rows, float *tokens,
-                           tub_error *err)
+// Whether a frame of the poisonous video is among them: its pixels were noted when it was parsed.
+static bool is_poisoned(const fake_encoder *e, const void *const *frames, int count)
+{
+    if (!e->params.poison)
+        return false;
+    char path[64];
+    unsigned char pixels[64 * 64 * 3];
+    snprintf(path, sizeof path, "fake:seed=%d,frames=1000", e->params.poison - 1);
+    const fake_video video = fake_video_parse(path);
+    for (int64_t f = 0; f < 40; f++) {
+        fake_video_pixels(&video, f, pixels);
+        for (int i = 0; i < count; i++)
+            if (memcmp(pixels, frames[i], e->base.info.pixel_bytes) == 0)
+                return true;
+    }
+    return false;
+}
+
+static tub_status fake_run_lane(tub_encoder *encoder, int lane, const void *const *frames, const int *positions,
+                                int items, float *rows, float *tokens, tub_error *err)
 {
     fake_encoder *e = (fake_encoder *)encoder;
     const tub_encoder_info *info = &e->base.info;
-    if (e->params.delay)
-        usleep((useconds_t)e->params.delay);
-    if (++e->runs == e->params.fail)
+    (void)positions;
+    if (e->params.delay + e->params.lane_delay[lane])
+        usleep((useconds_t)(e->params.delay + e->params.lane_delay[lane]));
+    const int lane_run = atomic_fetch_add(&e->lane_runs[lane], 1) + 1;
+    if (e->params.lane_fail[lane] && lane_run >= e->params.lane_fail[lane])
+        return tub_fail(err, TUB_ERROR_DEVICE, "fake device %d is out of order", lane);
+    if (is_poisoned(e, frames, items * info->frames))
+        return tub_fail(err, TUB_ERROR_DEVICE, "fake device %d choked", lane);
+    if (atomic_fetch_add(&e->runs, 1) + 1 == e->params.fail)
         return tub_fail(err, TUB_ERROR_DEVICE, "the fake device is out of order");
     if (items < 1 || items > info->batch)
         return tub_fail(err, TUB_ERROR_INTERNAL, "%d items", items);
@@ -43,12 +69,18 @@ static tub_status fake_run(tub_encoder *encoder, const void *const *frames, int 
     return TUB_OK;
 }
 
+static tub_status fake_run(tub_encoder *encoder, const void *const *frames, int items, float *rows, float *tokens,
+                           tub_error *err)
+{
+    return fake_run_lane(encoder, 0, frames, NULL, items, rows, tokens, err);
+}
+
 static void fake_close(tub_encoder *encoder)
 {
     free(encoder);
 }
 
-static const tub_encoder_ops fake_ops = {.run = fake_run, .close = fake_close};
+static const tub_encoder_ops fake_ops = {.run = fake_run, .close = fake_close, .run_lane = fake_run_lane};
 
 fake_encoder *fake_encoder_create(const fake_encoder_params *params)
 {
@@ -68,5 +100,6 @@ fake_encoder *fake_encoder_create(const fake_encoder_params *params)
     info->batch = params->batch ? params->batch : 4;
     info->eager = params->eager;
     info->dtype = TUB_F32;
+    info->lanes = params->lanes ? params->lanes : 1;
     return e;
 }

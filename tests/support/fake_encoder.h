@@ -4,6 +4,8 @@
 
 #include "encoder_impl.h"
 
+enum { FAKE_LANES = 4 };
+
 // All zero = defaults.
 typedef struct fake_encoder_params {
     bool per_frame;
@@ -14,12 +16,17 @@ typedef struct fake_encoder_params {
     int height, width;      // (0 = 4, 6)
     int delay;              // microseconds a run
     int fail;               // 1 + the run that fails, from 0 (0 = none)
+    int lanes;              // devices (0 = 1)
+    int lane_delay[FAKE_LANES];     // microseconds a run, more than `delay`
+    int lane_fail[FAKE_LANES];      // 1 + the device's run from which on it fails, from 0 (0 = never)
+    int poison;             // 1 + a video's seed: a run with a frame of it fails on every device (0 = none)
 } fake_encoder_params;
 
 typedef struct fake_encoder {
     tub_encoder base;
     fake_encoder_params params;
-    int runs, items, full;  // counted by run(): full batches
+    atomic_int runs, items, full;   // counted by run(): full batches
+    atomic_int lane_runs[FAKE_LANES];
 } fake_encoder;
 
 // Never NULL. To be closed with tub_encoder_close().

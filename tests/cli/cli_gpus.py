@@ -1,0 +1,90 @@
+"""Runs on GPUs: several of them, one that fails, one that is small, ranks. The GPUs are fakes (tests/support/fake_gpu_plugin.c) in host memory."""
+import json, os, unittest
+
+from command_case import CommandCase, digests, run
+
+PLUGIN = os.environ["FAKE_GPU_PLUGIN"]
+LENGTHS = [20, 33, 61, 24, 47]
+
+
+def gpus(text, **more):
+    return {"TUBELET_CUDA_PLUGIN": PLUGIN, "TUBELET_CUDA_WITHOUT": "tuning", "FAKE_GPU": text, **more}
+
+
+class Gpus(CommandCase):
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        cls.videos = cls.make_videos("videos", LENGTHS)
+        cls.number = 0
+        cls.model = cls.make_model("videomae:tiny")
+
+    def extract(self, environment, *options, code=0, **more):
+        type(self).number += 1
+        out = self.folder / f"out{self.number}"
+        done = self.check(code, "extract", self.videos, "--model", self.model, "--out", out, "--batch", "4", *options, environment=environment, **more)
+        return digests(out), done, out
+
+    def setUp(self):
+        if not hasattr(type(self), "whole"):
+            type(self).whole, _, out = self.extract(gpus("devices=1"), "--device", "cuda")
+            self.assertEqual(len(self.whole), len(LENGTHS))
+            settings = json.loads((out / "features.json").read_text())["settings"]
+            self.assertIn("cuda", json.dumps(settings))
+            self.assertIn("f16", json.dumps(settings))
+
+    def test_auto_takes_the_gpu(self):
+        self.assertEqual(self.extract(gpus("devices=1"))[0], self.whole)
+
+    def test_any_number_gives_the_same_bytes(self):
+        self.assertEqual(self.extract(gpus("devices=3"), "--device", "cuda")[0], self.whole)
+        self.assertEqual(self.extract(gpus("devices=3"), "--device", "cuda:0,2", "--batch", "7")[0], self.whole)
+        self.assertEqual(self.extract(gpus("devices=2"), "--device", "cuda:1", "--batch", "1")[0], self.whole)
+
+    def test_one_that_fails_costs_no_video(self):
+        for call in (1, 10, 33):
+            features, done, _ = self.extract(gpus(f"devices=2 fail_device=1 fail_call={call}"), "--device", "cuda")
+            self.assertEqual(features, self.whole)
+            self.assertIn("the others take its work", done.stderr)
+
+    def test_the_only_one_that_fails_ends_the_run(self):
+        _, done, out = self.extract(gpus("devices=1 fail_device=0 fail_call=33"), "--device", "cuda", code=6)
+        self.assertIn("fell off the bus", done.stderr)
+        # and another run does the rest
+        self.check(0, "extract", self.videos, "--model", self.model, "--out", out, environment=gpus("devices=1"))
+        self.assertEqual(digests(out), self.whole)
+
+    def test_short_memory_halves_the_batch(self):
+        features, done, _ = self.extract(gpus("devices=1 short_call=33"), "--device", "cuda")
+        self.assertEqual(features, self.whole)
+        self.assertIn("2 items at once from now on instead of 4", done.stderr)
+
+    def test_a_limit_is_kept(self):
+        features, done, _ = self.extract(gpus("devices=1"), "--device", "cuda", "--batch", "64", "--gpu-memory", "38")
+        self.assertEqual(features, self.whole)
+        self.assertIn("GPU memory is short", done.stderr)
+
+    def test_a_rank_takes_its_own(self):
+        # Of three GPUs the first two are broken: rank 2 doesn't notice.
+        for names in (("LOCAL_RANK", "LOCAL_WORLD_SIZE"), ("SLURM_LOCALID", "SLURM_NTASKS_PER_NODE")):
+            environment = gpus("devices=3 fail_device=0 fail_call=1", **{names[0]: "2", names[1]: "3"})
+            features, done, _ = self.extract(environment, "--shard", "0/1")
+            self.assertEqual(features, self.whole)
+            self.assertNotIn("take its work", done.stderr)
+
+    def test_what_is_not_there_is_said(self):
+        _, done, _ = self.extract(gpus("devices=2"), "--device", "cuda:2", code=6)
+        self.assertIn("cuda:2", done.stderr)
+        _, done, _ = self.extract(gpus("devices=1 major=7"), "--device", "cuda", "--dtype", "bf16", code=6)
+        self.assertIn("8.0", done.stderr)
+        _, done, _ = self.extract({"TUBELET_CUDA_PLUGIN": "/nowhere.so"}, "--device", "cuda", code=6)
+        self.assertIn("--device cpu", done.stderr)
+
+    def test_a_preset_sets_the_batch(self):
+        done = run("extract", self.videos, "--model", self.model, "--out", self.folder / "dry", "--device-preset", "8xv100-16", "--json", environment=gpus("devices=1"))
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertEqual(digests(self.folder / "dry"), self.whole)
+
+
+if __name__ == "__main__":
+    unittest.main()

@@ -1,0 +1,198 @@
+// Several devices behind one extractor: the same rows in the same order, work for whoever is free, and what becomes of a
+// device's work when it fails.
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "fake_run.h"
+
+enum { VIDEOS = 12, CLIPS = 37 };
+
+static char texts[VIDEOS][64];
+static const char *paths[VIDEOS];
+
+static int name_videos(void **state)
+{
+    (void)state;
+    for (int i = 0; i < VIDEOS; i++) {
+        snprintf(texts[i], sizeof texts[i], "fake:seed=%d,frames=%d", i + 1, CLIPS + 3 + 5 * (i % 3));
+        paths[i] = texts[i];
+    }
+    return 0;
+}
+
+typedef struct notes {
+    int warnings;
+    char last[TUB_ERROR_TEXT];
+} notes;
+
+static void note(void *user, int level, const char *text)
+{
+    notes *n = user;
+    n->warnings += level == 0;
+    snprintf(n->last, sizeof n->last, "%s", text);
+}
+
+static tub_extractor_params four_frames(notes *n)
+{
+    tub_extractor_params params = {.size = sizeof params, .decode_threads = 3, .log = {note, n}};
+    params.sampling.clip_length = 4;
+    params.sampling.stride = 1;
+    return params;
+}
+
+// Runs all videos; those of `lost` (a bit a video) must fail, all others be right.
+static fake_encoder *run(const fake_encoder_params *p, notes *n, tub_status *status, fake_outcome *outcomes,
+                         tub_error *err)
+{
+    const tub_extractor_params params = four_frames(n);
+    fake_encoder *encoder = fake_encoder_create(p);
+    *status = fake_run_all(encoder, &params, paths, VIDEOS, outcomes, NULL, err);
+    return encoder;
+}
+
+static void close_encoder(fake_encoder *encoder)
+{
+    tub_encoder *base = &encoder->base;
+    tub_encoder_close(&base);
+}
+
+static int check_all(const fake_encoder_params *p, notes *n, int lane_runs[FAKE_LANES])
+{
+    fake_outcome outcomes[VIDEOS];
+    tub_error err = {0};
+    tub_status status;
+    int failed = 0;
+    fake_encoder *encoder = run(p, n, &status, outcomes, &err);
+    if (status != TUB_END)
+        fail_msg("%s", err.text);
+    tub_sampling s = four_frames(n).sampling;
+    s.size = sizeof s;
+    assert_int_equal(tub_sampling_resolve(&s, 0, &s, &err), TUB_OK);
+    for (int i = 0; i < VIDEOS; i++) {
+        assert_true(outcomes[i].done);
+        if (outcomes[i].result.status == TUB_OK)
+            fake_check_outcome(encoder, &s, paths[i], &outcomes[i]);
+        else
+            failed++;
+    }
+    for (int i = 0; i < FAKE_LANES && lane_runs; i++)
+        lane_runs[i] = encoder->lane_runs[i];
+    fake_outcomes_free(outcomes, VIDEOS);
+    close_encoder(encoder);
+    return failed;
+}
+
+static void any_number_gives_the_same(void **state)
+{
+    (void)state;
+    for (int lanes = 1; lanes <= FAKE_LANES; lanes++)
+        for (int per_frame = 0; per_frame < 2; per_frame++) {
+            const fake_encoder_params p = {.lanes = lanes, .per_frame = per_frame, .delay = 200, .batch = 3};
+            notes n = {0};
+            assert_int_equal(check_all(&p, &n, NULL), 0);
+            assert_int_equal(n.warnings, 0);
+        }
+}
+
+// Work goes to whoever is free: a device that is ten times faster isn't held up by the order of the results.
+static void a_fast_one_does_more(void **state)
+{
+    (void)state;
+    const fake_encoder_params p = {.lanes = 2, .batch = 4, .lane_delay = {20000, 2000}};
+    notes n = {0};
+    int runs[FAKE_LANES];
+    assert_int_equal(check_all(&p, &n, runs), 0);
+    if (runs[1] < 3 * runs[0])
+        fail_msg("%d runs of the slow device, %d of the fast one", runs[0], runs[1]);
+}
+
+// Whenever it fails, its videos are the others'.
+static void one_that_fails_hands_its_work_back(void **state)
+{
+    (void)state;
+    for (int at = 1; at <= 12; at++)
+        for (int lane = 0; lane < 2; lane++) {
+            fake_encoder_params p = {.lanes = 2, .batch = 4, .delay = 100};
+            notes n = {0};
+            int runs[FAKE_LANES];
+            p.lane_fail[lane] = at;
+            assert_int_equal(check_all(&p, &n, runs), 0);
+            assert_int_equal(runs[lane] >= at, n.warnings);
+            if (n.warnings)
+                assert_non_null(strstr(n.last, "is out of order"));
+        }
+}
+
+static void the_last_one_ends_the_run(void **state)
+{
+    (void)state;
+    const fake_encoder_params p = {.lanes = 3, .batch = 4, .delay = 100, .lane_fail = {2, 3, 4}};
+    fake_outcome outcomes[VIDEOS];
+    tub_error err = {0};
+    tub_status status;
+    notes n = {0};
+    fake_encoder *encoder = run(&p, &n, &status, outcomes, &err);
+    assert_int_equal(status, TUB_ERROR_DEVICE);
+    assert_non_null(strstr(err.text, "is out of order"));
+    assert_int_equal(n.warnings, 2);
+    fake_outcomes_free(outcomes, VIDEOS);
+    close_encoder(encoder);
+}
+
+// Work on which two devices failed is given up, the run goes on with the third.
+static void work_that_fails_twice_is_given_up(void **state)
+{
+    (void)state;
+    const fake_encoder_params p = {.lanes = 3, .batch = 4, .delay = 100, .poison = 1 + 5};
+    fake_outcome outcomes[VIDEOS];
+    tub_error err = {0};
+    tub_status status;
+    notes n = {0};
+    fake_encoder *encoder = run(&p, &n, &status, outcomes, &err);
+    // The video has several batches, and the third device fails on the next of them.
+    assert_int_equal(status, TUB_ERROR_DEVICE);
+    assert_int_equal(n.warnings, 2);
+    fake_outcomes_free(outcomes, VIDEOS);
+    close_encoder(encoder);
+}
+
+static void a_single_poisonous_batch_costs_its_videos(void **state)
+{
+    (void)state;
+    // One video of one batch, behind the others.
+    static const char *const few[] = {"fake:seed=20,frames=40", "fake:seed=21,frames=4", "fake:seed=22,frames=40"};
+    const fake_encoder_params p = {.lanes = 3, .batch = 1, .delay = 100, .poison = 1 + 21};
+    notes n = {0};
+    const tub_extractor_params params = four_frames(&n);
+    fake_outcome outcomes[3];
+    tub_error err = {0};
+    fake_encoder *encoder = fake_encoder_create(&p);
+    assert_int_equal(fake_run_all(encoder, &params, few, 3, outcomes, NULL, &err), TUB_END);
+    assert_int_equal(outcomes[0].result.status, TUB_OK);
+    assert_int_equal(outcomes[1].result.status, TUB_ERROR_DEVICE);
+    assert_non_null(strstr(outcomes[1].result.text, "two devices failed on it"));
+    assert_int_equal(outcomes[2].result.status, TUB_OK);
+    assert_int_equal(n.warnings, 2);
+    fake_outcomes_free(outcomes, 3);
+    close_encoder(encoder);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(any_number_gives_the_same),
+        cmocka_unit_test(a_fast_one_does_more),
+        cmocka_unit_test(one_that_fails_hands_its_work_back),
+        cmocka_unit_test(the_last_one_ends_the_run),
+        cmocka_unit_test(work_that_fails_twice_is_given_up),
+        cmocka_unit_test(a_single_poisonous_batch_costs_its_videos),
+    };
+    return cmocka_run_group_tests(tests, name_videos, NULL);
+}
