@@ -15,6 +15,9 @@ typedef struct tub_encoder_ops {
     // Likewise on one of info.lanes devices, each from a thread of its own; positions may be NULL. NULL: there is one.
     tub_status (*run_lane)(tub_encoder *encoder, int lane, const void *const *frames, const int *positions, int items,
                            float *rows, float *tokens, tub_error *err);
+    // Memory that many runs' frames will lie in, until unpin(). NULL: it makes no difference.
+    tub_status (*pin)(tub_encoder *encoder, void *memory, size_t bytes, tub_error *err);
+    void (*unpin)(tub_encoder *encoder, void *memory);
 } tub_encoder_ops;
 
 // First member of every encoder.

@@ -49,6 +49,20 @@ static tub_status run(tub_encoder *encoder, const void *const *frames, int items
     return run_lane(encoder, 0, frames, NULL, items, rows, tokens, err);
 }
 
+// Once for all devices.
+static tub_status pin(tub_encoder *encoder, void *memory, size_t bytes, tub_error *err)
+{
+    native *n = (native *)encoder;
+    return n->ops->pin ? n->ops->pin(n->lanes[0].backend, memory, bytes, err) : TUB_END;
+}
+
+static void unpin(tub_encoder *encoder, void *memory)
+{
+    native *n = (native *)encoder;
+    if (n->ops->unpin)
+        n->ops->unpin(n->lanes[0].backend, memory);
+}
+
 static void close_lane(const native *n, struct lane *lane)
 {
     if (lane->executable)
@@ -68,7 +82,8 @@ static void close_native(tub_encoder *encoder)
     tub_free(n);
 }
 
-static const tub_encoder_ops encoder_ops = {.run = run, .close = close_native, .run_at = run_at, .run_lane = run_lane};
+static const tub_encoder_ops encoder_ops = {
+    .run = run, .close = close_native, .run_at = run_at, .run_lane = run_lane, .pin = pin, .unpin = unpin};
 
 static tub_status resolve_transform(const opening *o, tub_encoder_info *info, tub_error *err)
 {

@@ -161,6 +161,32 @@ static int choose_chunk_rows(int dim)
     return rows < 1 ? 1 : rows > CHUNK_ROWS ? CHUNK_ROWS : (int)rows;
 }
 
+// Not being able to is no reason not to run.
+static void pin_slots(tub_extractor *x)
+{
+    void *memory = NULL;
+    size_t bytes = 0;
+    tub_error why = {0};
+    if (!x->encoder->ops->pin)
+        return;
+    tub_slot_pool_extent(x->pool, &memory, &bytes);
+    const tub_status status = x->encoder->ops->pin(x->encoder, memory, bytes, &why);
+    x->pinned = status == TUB_OK;
+    if (status < 0)
+        tub_inform(&x->log, "frames are copied to the device more slowly: %s", why.text);
+}
+
+static void unpin_slots(tub_extractor *x)
+{
+    void *memory = NULL;
+    size_t bytes = 0;
+    if (!x->pinned)
+        return;
+    tub_slot_pool_extent(x->pool, &memory, &bytes);
+    x->encoder->ops->unpin(x->encoder, memory);
+    x->pinned = false;
+}
+
 // With several devices some loads may wait for a slower one's, so that a faster one isn't held up.
 static tub_status share_devices(tub_extractor *x, tub_error *err)
 {
@@ -182,6 +208,7 @@ static tub_status build(tub_extractor *x, const tub_extractor_params *params, tu
     if (x->without & TUB_WITHOUT_MIXING)
         tub_batcher_keep_apart(x->batcher);
     TUB_TRY(share_devices(x, err));
+    pin_slots(x);
     tub_slot_pool_watch(x->pool, starving, x->batcher);
     TUB_TRY(tub_core_share_open(x->plan.workers, x->plan.adapt, &x->share, err));
     x->jobs = tub_queue_create((size_t)x->plan.jobs, sizeof(tub_reel *));
@@ -355,6 +382,7 @@ void tub_extractor_close(tub_extractor **extractor)
     free_queues(x);
     while (x->reels)
         tub_reel_release(x, x->reels);
+    unpin_slots(x);
     tub_delivery_close(&x->delivery);
     tub_batcher_close(&x->batcher);
     tub_core_share_close(&x->share);

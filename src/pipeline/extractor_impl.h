@@ -94,6 +94,7 @@ struct tub_extractor {
     tub_queue *jobs;                // of tub_reel *
     tub_queue *results;             // of tub_result
     tub_slot_pool *pool;
+    bool pinned;                    // its memory, by the encoder
     tub_batcher *batcher;
     tub_core_share *share;
 

@@ -142,6 +142,12 @@ void *tub_slot_pool_memory(const tub_slot_pool *pool, int slot)
     return pool->memory + (size_t)slot * pool->stride;
 }
 
+void tub_slot_pool_extent(const tub_slot_pool *pool, void **memory, size_t *bytes)
+{
+    *memory = pool->memory;
+    *bytes = (size_t)pool->slots * pool->stride;
+}
+
 int tub_slot_pool_free_count(tub_slot_pool *pool)
 {
     pthread_mutex_lock(&pool->lock);

@@ -18,6 +18,7 @@ int tub_slot_pool_take(tub_slot_pool *pool);
 void tub_slot_pool_hold(tub_slot_pool *pool, int slot);         // count + 1
 void tub_slot_pool_release(tub_slot_pool *pool, int slot);      // count - 1; free at 0
 void *tub_slot_pool_memory(const tub_slot_pool *pool, int slot);
+void tub_slot_pool_extent(const tub_slot_pool *pool, void **memory, size_t *bytes);     // of all slots
 // The same for each of `count` slots, under one lock. A slot may occur several times.
 void tub_slot_pool_hold_all(tub_slot_pool *pool, const int *slots, int count);
 void tub_slot_pool_release_all(tub_slot_pool *pool, const int *slots, int count);

@@ -184,11 +184,31 @@ static void a_single_poisonous_batch_costs_its_videos(void **state)
     close_encoder(encoder);
 }
 
+static void the_slots_are_pinned_while_it_runs(void **state)
+{
+    (void)state;
+    for (int refused = 0; refused < 2; refused++) {
+        const fake_encoder_params p = {.lanes = 2, .no_pinning = refused};
+        fake_outcome outcomes[VIDEOS];
+        tub_error err = {0};
+        tub_status status;
+        notes n = {0};
+        fake_encoder *encoder = run(&p, &n, &status, outcomes, &err);
+        assert_int_equal(status, TUB_END);
+        assert_int_equal(encoder->pins, 1);
+        assert_int_equal(encoder->unpins, !refused);
+        assert_int_equal(refused, strstr(n.last, "pins nothing") != NULL);
+        fake_outcomes_free(outcomes, VIDEOS);
+        close_encoder(encoder);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(any_number_gives_the_same),
         cmocka_unit_test(a_fast_one_does_more),
+        cmocka_unit_test(the_slots_are_pinned_while_it_runs),
         cmocka_unit_test(one_that_fails_hands_its_work_back),
         cmocka_unit_test(the_last_one_ends_the_run),
         cmocka_unit_test(work_that_fails_twice_is_given_up),

@@ -53,6 +53,9 @@ static tub_status fake_run_lane(tub_encoder *encoder, int lane, const void *cons
         return tub_fail(err, TUB_ERROR_DEVICE, "fake device %d is out of order", lane);
     if (is_poisoned(e, frames, items * info->frames))
         return tub_fail(err, TUB_ERROR_DEVICE, "fake device %d choked", lane);
+    for (int i = 0; e->pinned && i < items * info->frames; i++)
+        if ((const char *)frames[i] < e->pinned || (const char *)frames[i] >= e->pinned + e->pinned_bytes)
+            return tub_fail(err, TUB_ERROR_INTERNAL, "a frame outside of the pinned memory");
     if (atomic_fetch_add(&e->runs, 1) + 1 == e->params.fail)
         return tub_fail(err, TUB_ERROR_DEVICE, "the fake device is out of order");
     if (items < 1 || items > info->batch)
@@ -75,12 +78,30 @@ static tub_status fake_run(tub_encoder *encoder, const void *const *frames, int 
     return fake_run_lane(encoder, 0, frames, NULL, items, rows, tokens, err);
 }
 
+static tub_status fake_pin(tub_encoder *encoder, void *memory, size_t bytes, tub_error *err)
+{
+    fake_encoder *e = (fake_encoder *)encoder;
+    e->pins++;
+    if (e->params.no_pinning)
+        return tub_fail(err, TUB_ERROR_DEVICE, "the fake device pins nothing");
+    e->pinned = memory;
+    e->pinned_bytes = bytes;
+    return TUB_OK;
+}
+
+static void fake_unpin(tub_encoder *encoder, void *memory)
+{
+    fake_encoder *e = (fake_encoder *)encoder;
+    e->unpins += memory == e->pinned;
+}
+
 static void fake_close(tub_encoder *encoder)
 {
     free(encoder);
 }
 
-static const tub_encoder_ops fake_ops = {.run = fake_run, .close = fake_close, .run_lane = fake_run_lane};
+static const tub_encoder_ops fake_ops = {
+    .run = fake_run, .close = fake_close, .run_lane = fake_run_lane, .pin = fake_pin, .unpin = fake_unpin};
 
 fake_encoder *fake_encoder_create(const fake_encoder_params *params)
 {

@@ -16,6 +16,7 @@ typedef struct fake_encoder_params {
     int height, width;      // (0 = 4, 6)
     int delay;              // microseconds a run
     int fail;               // 1 + the run that fails, from 0 (0 = none)
+    bool no_pinning;
     int lanes;              // devices (0 = 1)
     int lane_delay[FAKE_LANES];     // microseconds a run, more than `delay`
     int lane_fail[FAKE_LANES];      // 1 + the device's run from which on it fails, from 0 (0 = never)
@@ -27,6 +28,9 @@ typedef struct fake_encoder {
     fake_encoder_params params;
     atomic_int runs, items, full;   // counted by run(): full batches
     atomic_int lane_runs[FAKE_LANES];
+    int pins, unpins;
+    const char *pinned;     // memory that frames must lie in
+    size_t pinned_bytes;
 } fake_encoder;
 
 // Never NULL. To be closed with tub_encoder_close().

@@ -167,6 +167,20 @@ static void fake_release_host(tub_gpu *gpu, void *data)
     free(data);
 }
 
+static tub_status fake_pin(tub_gpu *gpu, void *host, size_t bytes, tub_error *err)
+{
+    (void)host;
+    (void)bytes;
+    counts(gpu)->pinned++;
+    return check(gpu, false, err);
+}
+
+static void fake_unpin(tub_gpu *gpu, void *host)
+{
+    (void)host;
+    counts(gpu)->pinned--;
+}
+
 // ---- products ----
 
 enum { ADVISED, FASTER, OTHER_ORDER, UNABLE, ALGORITHMS };
@@ -490,6 +504,8 @@ const tub_gpu_ops fake_gpu_ops = {
     .release = fake_release,
     .allocate_host = fake_allocate_host,
     .release_host = fake_release_host,
+    .pin = fake_pin,
+    .unpin = fake_unpin,
     .upload = fake_upload,
     .download = fake_download,
     .launch = fake_launch,

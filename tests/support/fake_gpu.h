@@ -26,7 +26,7 @@ typedef struct fake_gpu_counts {
     int launches, multiplies, attends;  // run or recorded
     int captures, replays, graphs;      // graphs: alive
     int uploads;
-    int blocks, host_blocks, plans;     // alive
+    int blocks, host_blocks, plans, pinned; // alive
     size_t bytes, most_bytes;           // alive, and the most that were
     uint64_t last_algorithm;
 } fake_gpu_counts;

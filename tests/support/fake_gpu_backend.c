@@ -37,4 +37,6 @@ const tub_backend_ops fake_gpu_backend = {
     .close = tub_gpu_backend_close,
     .isa = isa,
     .keeps_program = true,
+    .pin = tub_gpu_pin,
+    .unpin = tub_gpu_unpin,
 };

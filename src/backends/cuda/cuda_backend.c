@@ -107,4 +107,6 @@ const tub_backend_ops tub_backend_cuda = {
     .keeps_program = true,
     .count = count,
     .name_device = name_device,
+    .pin = tub_gpu_pin,
+    .unpin = tub_gpu_unpin,
 };

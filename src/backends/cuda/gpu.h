@@ -34,7 +34,7 @@ extern "C" {
 #endif
 
 // Grows with every change of what is below: a plug-in of another build is refused.
-enum { TUB_GPU_VERSION = 1 };
+enum { TUB_GPU_VERSION = 2 };
 
 typedef struct tub_gpu tub_gpu;             // a device, opened
 typedef struct tub_gpu_plan tub_gpu_plan;   // a library's attention for one shape
@@ -88,6 +88,9 @@ typedef struct tub_gpu_ops {
     void (*release)(tub_gpu *gpu, void *memory);                    // accepts NULL
     tub_status (*allocate_host)(tub_gpu *gpu, size_t bytes, void **out, tub_error *err);    // pinned
     void (*release_host)(tub_gpu *gpu, void *memory);               // accepts NULL
+    // The caller's memory, from which any device then copies without stopping the thread that asks.
+    tub_status (*pin)(tub_gpu *gpu, void *host, size_t bytes, tub_error *err);
+    void (*unpin)(tub_gpu *gpu, void *host);
 
     // Work. Calls return at once; an error may be told by a later call. TUB_ERROR_MEMORY: retry with less.
     tub_status (*upload)(tub_gpu *gpu, tub_gpu_stream stream, void *to, const void *host, size_t bytes, tub_error *err);

@@ -82,6 +82,16 @@ void tub_gpu_backend_close(tub_backend **backend)
     *backend = NULL;
 }
 
+tub_status tub_gpu_pin(tub_backend *backend, void *memory, size_t bytes, tub_error *err)
+{
+    return backend->ops->pin(backend->gpu, memory, bytes, err);
+}
+
+void tub_gpu_unpin(tub_backend *backend, void *memory)
+{
+    backend->ops->unpin(backend->gpu, memory);
+}
+
 static tub_gpu_type narrow_type(tub_dtype dtype)
 {
     return dtype == TUB_F16 ? TUB_GPU_F16 : dtype == TUB_BF16 ? TUB_GPU_BF16 : TUB_GPU_F32;

@@ -169,5 +169,7 @@ void tub_gpu_release(tub_executable **executable);
 tub_status tub_gpu_backend_open(const tub_gpu_ops *ops, const tub_open_params *params, tub_backend **out,
                                 tub_error *err);
 void tub_gpu_backend_close(tub_backend **backend);
+tub_status tub_gpu_pin(tub_backend *backend, void *memory, size_t bytes, tub_error *err);
+void tub_gpu_unpin(tub_backend *backend, void *memory);
 
 #endif

@@ -235,6 +235,18 @@ static void cuda_release_host(tub_gpu *gpu, void *memory)
         (void)cudaFreeHost(memory);
 }
 
+static tub_status cuda_pin(tub_gpu *gpu, void *host, size_t bytes, tub_error *err)
+{
+    USE(gpu);
+    return tub_cuda_failed(err, cudaHostRegister(host, bytes, cudaHostRegisterPortable), "pinning memory");
+}
+
+static void cuda_unpin(tub_gpu *gpu, void *host)
+{
+    if (use(gpu, NULL) == TUB_OK)
+        (void)cudaHostUnregister(host);
+}
+
 // ---- work ----
 
 static tub_status cuda_upload(tub_gpu *gpu, tub_gpu_stream stream, void *to, const void *host, size_t bytes,
@@ -343,6 +355,8 @@ static const tub_gpu_ops table = {
     .release = cuda_release,
     .allocate_host = cuda_allocate_host,
     .release_host = cuda_release_host,
+    .pin = cuda_pin,
+    .unpin = cuda_unpin,
     .upload = cuda_upload,
     .download = cuda_download,
     .launch = tub_cuda_launch,

@@ -1,0 +1,127 @@
+#!/usr/bin/env bash
+# gpu_check.sh [PACK]: everything that only a GPU can show, in under 8 minutes, as a table. PACK: what tools/gpu_pack.sh
+# made (.gpu/pack.tar.xz). Without one the files of build/ are taken.
+#
+# Parts: conformance of every operation and the goldens in each type, the same bytes in any batch, halving under a memory
+# limit, an ablation of types, graphs, tuning, overlap and cuDNN, PyTorch on the same card (gpu_peer.py, where torch and
+# transformers are), compute-sanitizer. A part that isn't possible here says so. Exit code 1: one failed.
+#
+# SMALL=1 takes tiny models: to try the script itself on the fake GPU, say (TUBELET_CUDA_PLUGIN=build/tests/libfake_gpu.so).
+set -uo pipefail
+here=$(cd "$(dirname "$0")/.." && pwd)
+pack=${1:-$here/.gpu/pack.tar.xz}
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+began=$SECONDS
+failed=0
+
+if [ -f "$pack" ]; then
+    tar -C "$work" -xf "$pack"
+    bin=$work/bin
+    export LD_LIBRARY_PATH=$work/lib:${LD_LIBRARY_PATH:-}
+    # The tests' data is where it was when they were built.
+    source=$(cat "$work/source")
+    if [ "$source" != "$here" ] && [ ! -e "$source" ]; then
+        mkdir -p "$(dirname "$source")" && ln -s "$here" "$source"
+    fi
+else
+    mkdir -p "$work/bin" "$work/videos"
+    cp "$here"/build/tubelet "$here"/build/tests/test_{backend_operations,backend_networks,golden} "$work/bin"
+    [ ! -f "$here/build/libtubelet_cuda.so" ] || cp "$here/build/libtubelet_cuda.so" "$work/bin"
+    bin=$work/bin
+    for seconds in 2 3 4; do
+        ffmpeg -v error -nostdin -y -f lavfi -i "testsrc2=duration=$seconds:size=320x240:rate=30" -pix_fmt yuv420p "$work/videos/v$seconds.mp4"
+    done
+fi
+# cuBLASLt and cuDNN as PyTorch's wheels bring them.
+for folder in $(python3 -c 'import nvidia, glob; print(*[g for p in nvidia.__path__ for g in glob.glob(p + "/*/lib")])' 2>/dev/null); do
+    LD_LIBRARY_PATH=${LD_LIBRARY_PATH:-}:$folder
+done
+export LD_LIBRARY_PATH
+tubelet=$bin/tubelet
+
+row() { # part, result, detail
+    printf '| %-34s | %-8s | %s |\n' "$1" "$2" "$3"
+    [ "$2" != FAILED ] || failed=1
+}
+
+part() { # name seconds command...: ok or FAILED by its exit code, its last line as the detail
+    local name=$1 limit=$2 log=$work/log code=0
+    shift 2
+    timeout "$limit" "$@" >"$log" 2>&1 || code=$?
+    if [ $code = 0 ]; then row "$name" ok "$(tail -1 "$log" | cut -c1-110)"
+    else row "$name" FAILED "exit $code: $(grep -E 'ERROR|relative error|max-abs|cosine|rror' "$log" | tail -1 | cut -c1-160)"; fi
+}
+
+seconds_of() { # bench options...: seconds of one forward, or nothing
+    timeout 60 "$tubelet" bench --case forward --device cuda --json "$@" 2>"$work/bench.log" | tail -1 |
+        sed -n 's/.*"seconds":\([0-9.e-]*\).*/\1/p'
+}
+
+echo "commit $(cat "$work/commit" 2>/dev/null || git -C "$here" rev-parse HEAD), $(date -u +%F)"
+nvidia-smi --query-gpu=name,driver_version,memory.total --format=csv,noheader 2>/dev/null
+"$tubelet" doctor 2>/dev/null | grep -E '^(GPU|backends +cuda| +cuda)' | cut -c1-200
+echo
+row part result detail
+row :--- :--- :---
+
+# ---- right answers ----
+export TUBELET_ISA=scalar # one level of the processor's: the GPU's answers don't depend on it
+part "conformance of operations" 100 "$bin/test_backend_operations"
+part "conformance of networks" 60 "$bin/test_backend_networks"
+part "goldens, f32 tf32 f16 bf16" 100 "$bin/test_golden"
+unset TUBELET_ISA
+
+clip=videomae:$([ -n "${SMALL:-}" ] && echo tiny || echo base)
+"$tubelet" init "$clip" "$work/clip" >/dev/null
+extract() { # out options...
+    "$tubelet" extract "$work/videos" --model "$work/clip" --out "$work/$1" --device cuda "${@:2}" >"$work/$1.log" 2>&1
+}
+digest() { (cd "$work/$1" && sha256sum ./*.npy | sha256sum); }
+extract whole
+for options in "--batch 1" "--batch 7" "--batch 64" "--decode-threads 1 --batch 5"; do
+    if extract other $options && [ "$(digest whole)" = "$(digest other)" ]; then row "same bytes, $options" ok "$(tail -1 "$work/other.log" | cut -c1-90)"
+    else row "same bytes, $options" FAILED "$(tail -1 "$work/other.log" | cut -c1-120)"; fi
+    rm -rf "$work/other"
+done
+for limit in 700 500 38; do # MiB; base needs some 400, tiny some 40
+    if extract short --batch 64 --gpu-memory $limit && grep -q "items at once" "$work/short.log"; then
+        if [ "$(digest whole)" = "$(digest short)" ]; then row "halved within $limit MiB" ok "$(grep -c 'items at once' "$work/short.log") halvings, same bytes"
+        else row "halved within $limit MiB" FAILED "other bytes"; fi
+    else row "halved within $limit MiB" - "$(tail -1 "$work/short.log" | cut -c1-110)"; fi
+    rm -rf "$work/short"
+done
+
+# ---- what each thing is worth ----
+batch=$([ -n "${SMALL:-}" ] && echo 4 || echo 32)
+for dtype in f32 tf32 bf16 f16; do
+    row "forward, $clip x $batch, $dtype" - "$(seconds_of --model "$work/clip" --clips $batch --dtype $dtype) s"
+done
+for without in graphs tuning overlap cudnn; do
+    row "  f16 without $without" - "$(TUBELET_CUDA_WITHOUT=$without seconds_of --model "$work/clip" --clips $batch --dtype f16) s"
+done
+row "  f16, one clip" - "$(seconds_of --model "$work/clip" --clips 1 --batch 1 --dtype f16) s"
+row "videos to features" - "$(tail -2 "$work/whole.log" | head -1 | cut -c1-110)"
+
+# ---- the peer ----
+if [ -z "${SMALL:-}" ] && python3 -c 'import torch, transformers; assert torch.cuda.is_available()' 2>/dev/null; then
+    for spec in videomae:base:32 videomae:large:16 dinov3:large:64; do
+        model=$work/peer
+        rm -rf "$model"
+        "$tubelet" init "${spec%:*}" "$model" >/dev/null 2>&1 || { row "PyTorch, ${spec%:*}" - "no such size"; continue; }
+        ours=$(seconds_of --model "$model" --clips "${spec##*:}" --dtype f16)
+        peer=$(timeout 100 python3 "$here/tools/gpu_peer.py" "$model" "${spec##*:}" 2>"$work/peer.log" | tail -1)
+        row "PyTorch, ${spec%:*} x ${spec##*:}" - "tubelet ${ours:-?} s; ${peer:-$(tail -1 "$work/peer.log" | cut -c1-90)}"
+    done
+else row "PyTorch on this card" - "no torch with CUDA and transformers here"; fi
+
+# ---- memory errors and races ----
+for tool in memcheck racecheck; do
+    if command -v compute-sanitizer >/dev/null && nvidia-smi >/dev/null 2>&1; then
+        part "compute-sanitizer $tool" 90 env TUBELET_CUDA_WITHOUT=tuning,graphs compute-sanitizer --tool $tool --error-exitcode 9 \
+            "$tubelet" bench --case forward --model "$work/clip" --clips 2 --repeat 1 --device cuda
+    else row "compute-sanitizer $tool" - "not here"; fi
+done
+echo
+echo "$((SECONDS - began)) s"
+exit $failed
