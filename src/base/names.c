@@ -91,10 +91,10 @@ const char *tub_dtype_name(tub_dtype dtype)
 
 tub_status tub_dtype_parse(const char *name, tub_dtype *out, tub_error *err)
 {
-    static const char *const elsewhere[] = {"tf32", "int8", "fp8"};
+    static const char *const elsewhere[] = {"int8", "fp8"};
     for (size_t i = 0; name && i < sizeof elsewhere / sizeof *elsewhere; i++)
         if (strcmp(name, elsewhere[i]) == 0)
-            return tub_fail(err, TUB_ERROR_DEVICE, "no device here computes in %s: take f32, bf16 or auto", name);
+            return tub_fail(err, TUB_ERROR_DEVICE, "no device here computes in %s: take f32, bf16, f16 or auto", name);
     int value;
     TUB_TRY(parse(precisions, "precision", name, &value, err));
     *out = (tub_dtype)value;

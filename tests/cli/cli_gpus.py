@@ -80,6 +80,12 @@ class Gpus(CommandCase):
         _, done, _ = self.extract({"TUBELET_CUDA_PLUGIN": "/nowhere.so"}, "--device", "cuda", code=6)
         self.assertIn("--device cpu", done.stderr)
 
+    def test_every_precision(self):
+        for dtype in ("f32", "tf32", "bf16", "f16"):
+            features, _, out = self.extract(gpus("devices=1"), "--device", "cuda", "--dtype", dtype)
+            self.assertEqual(json.loads((out / "features.json").read_text())["settings"]["dtype"], dtype)
+            self.assertEqual(features == self.whole, dtype == "f16")
+
     def test_a_preset_sets_the_batch(self):
         done = run("extract", self.videos, "--model", self.model, "--out", self.folder / "dry", "--device-preset", "8xv100-16", "--json", environment=gpus("devices=1"))
         self.assertEqual(done.returncode, 0, done.stderr)
