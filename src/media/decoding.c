@@ -1,26 +1,31 @@
 #include "decoding.h"
 
-#include <string.h>
-
 #include "fail.h"
+#include "memory.h"
 #include "slice_count.h"
 #include "unwritten.h"
 
 enum { STUCK_MOST = 1000 }; // errors in a row from a decoder that is only being emptied
 
-tub_status tub_decoding_open(tub_decoding *d, const char *path, int stream, int threads, tub_error *err)
+// Also when it starts over.
+static tub_status begin(tub_decoding *d, int threads, tub_error *err)
 {
-    memset(d, 0, sizeof *d);
     tub_damage_init(&d->damage);
     tub_order_init(&d->order);
-    TUB_TRY(tub_video_file_open(&d->file, path, stream, err));
-    d->packet = av_packet_alloc();
-    tub_status status =
-        d->packet ? tub_video_file_decoder(&d->file, threads, &d->decoder, err) : tub_fail_memory(err, "a video");
+    d->draining = false;
+    d->stuck = 0;
+    TUB_TRY(tub_video_file_open(&d->file, d->path, d->stream, err));
+    TUB_TRY(tub_video_file_decoder(&d->file, threads, &d->decoder, err));
+    d->parallel = d->decoder->thread_count > 1;
+    return TUB_OK;
+}
+
+tub_status tub_decoding_open(tub_decoding *d, const char *path, int stream, int threads, tub_error *err)
+{
+    *d = (tub_decoding){.path = tub_strdup(path), .stream = stream, .packet = av_packet_alloc(), .file = {.fd = -1}};
+    tub_status status = d->path && d->packet ? begin(d, threads, err) : tub_fail_memory(err, "a video");
     if (status != TUB_OK)
         tub_decoding_close(d);
-    else
-        d->parallel = d->decoder->thread_count > 1;
     return status;
 }
 
@@ -50,33 +55,33 @@ static bool trust_frame(tub_decoding *d, const AVFrame *frame, int64_t *number)
 }
 
 // Feeds the decoder one packet, or tells it that there are no more.
-static tub_status feed(tub_decoding *d, int64_t frames, tub_error *err)
+static tub_status feed(tub_decoding *d, tub_error *err)
 {
     int r = av_read_frame(d->file.format, d->packet);
     if (r == AVERROR(ENOMEM))
         return tub_fail_memory(err, "a packet");
     if (r < 0) {
         if (r != AVERROR_EOF)
-            tub_damage_error(&d->damage, "reading failed", r, frames);
+            tub_damage_error(&d->damage, "reading failed", r, d->frames);
         tub_damage_end(&d->damage, &d->file);
         d->draining = true;
         avcodec_send_packet(d->decoder, NULL);
         return TUB_OK;
     }
     if (d->packet->stream_index == d->file.stream->index) {
-        tub_damage_packet(&d->damage, d->packet, frames);
+        tub_damage_packet(&d->damage, d->packet, d->frames);
         if (d->parallel)
             suspect_packet(d);
         // An empty packet is a repeated frame (AVI), and would end the decoding.
         r = d->packet->size ? avcodec_send_packet(d->decoder, d->packet) : 0;
         if (r < 0 && r != AVERROR(ENOMEM))
-            tub_damage_error(&d->damage, "damaged data", r, frames);
+            tub_damage_error(&d->damage, "damaged data", r, d->frames);
     }
     av_packet_unref(d->packet);
     return r == AVERROR(ENOMEM) ? tub_fail_memory(err, "a frame") : TUB_OK;
 }
 
-static tub_status decode(tub_decoding *d, int64_t frames, AVFrame *out, tub_error *err)
+static tub_status decode(tub_decoding *d, AVFrame *out, tub_error *err)
 {
     bool parallel = d->parallel;
     for (;;) {
@@ -88,11 +93,11 @@ static tub_status decode(tub_decoding *d, int64_t frames, AVFrame *out, tub_erro
         if (r == AVERROR(ENOMEM))
             return tub_fail_memory(err, "a frame");
         if (r != AVERROR(EAGAIN))
-            tub_damage_error(&d->damage, "damaged data", r, frames);
+            tub_damage_error(&d->damage, "damaged data", r, d->frames);
         if (d->draining && ++d->stuck > STUCK_MOST)
             return TUB_END;
         if (!d->draining)
-            TUB_TRY(feed(d, frames, err));
+            TUB_TRY(feed(d, err));
         if (parallel && (!d->parallel || d->damage.count))
             return TUB_AGAIN;
     }
@@ -120,11 +125,12 @@ static void let_go(tub_decoding *d, AVFrame *out)
     d->held_count--;
 }
 
-static tub_status next_of_several(tub_decoding *d, int64_t frames, AVFrame *out, tub_error *err)
+// TUB_AGAIN: something is suspicious.
+static tub_status next_of_several(tub_decoding *d, AVFrame *out, tub_error *err)
 {
     while (!d->held_count || !tub_order_is_settled(&d->order, d->numbers[d->first_held])) {
         int64_t number = 0;
-        tub_status status = decode(d, frames, out, err);
+        tub_status status = decode(d, out, err);
         if (status == TUB_END)
             return d->order.count ? TUB_AGAIN : TUB_END;
         if (status != TUB_OK)
@@ -136,22 +142,41 @@ static tub_status next_of_several(tub_decoding *d, int64_t frames, AVFrame *out,
     return TUB_OK;
 }
 
-tub_status tub_decoding_next(tub_decoding *d, int64_t frames, AVFrame *out, tub_error *err)
+static void stop(tub_decoding *d)
+{
+    avcodec_free_context(&d->decoder);
+    for (int i = 0; i < TUB_HELD_MOST; i++)
+        av_frame_free(&d->held[i]);
+    d->held_count = 0;
+    tub_video_file_close(&d->file);
+}
+
+tub_status tub_decoding_start_over(tub_decoding *d, tub_error *err)
+{
+    stop(d);
+    av_packet_unref(d->packet);
+    d->frames = 0;
+    return begin(d, 1, err);
+}
+
+tub_status tub_decoding_next(tub_decoding *d, AVFrame *out, tub_error *err)
 {
     if (!d->decoder) // it couldn't be opened again
         return tub_fail(err, TUB_ERROR_VIDEO, "can't be decoded any further");
-    tub_status status = d->parallel ? next_of_several(d, frames, out, err) : decode(d, frames, out, err);
-    if (status == TUB_OK)
-        tub_damage_frame(&d->damage, out, frames);
+    tub_status status = d->parallel ? next_of_several(d, out, err) : decode(d, out, err);
+    if (status == TUB_OK) {
+        tub_damage_frame(&d->damage, out, d->frames);
+        d->frames++;
+    }
     return status;
 }
 
 void tub_decoding_close(tub_decoding *d)
 {
-    avcodec_free_context(&d->decoder);
+    if (!d->path && !d->packet) // never opened
+        return;
+    stop(d);
     av_packet_free(&d->packet);
-    for (int i = 0; i < TUB_HELD_MOST; i++)
-        av_frame_free(&d->held[i]);
-    if (d->file.format || d->file.io)
-        tub_video_file_close(&d->file);
+    tub_free(d->path);
+    d->path = NULL;
 }

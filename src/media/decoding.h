@@ -6,6 +6,9 @@
 // one) next() says so before it gives a frame that might differ, and the caller starts over with one thread. A frame is
 // held until all those that it may refer to have come out without a mark.
 //
+// With one thread a damaged frame may show what its buffer held before, so whoever wants the same bytes again has to
+// hold on to the same frames: the one that was given last, until the next one is there, and no other.
+//
 // Thread-safety: one thread at a time per object.
 #ifndef TUB_DECODING_H
 #define TUB_DECODING_H
@@ -17,6 +20,9 @@
 enum { TUB_HELD_MOST = 32 };
 
 typedef struct tub_decoding {
+    char *path;
+    int stream;     // as asked for
+    int64_t frames; // given so far
     tub_video_file file;
     AVCodecContext *decoder;
     AVPacket *packet;
@@ -34,9 +40,10 @@ typedef struct tub_decoding {
 // `stream` as of tub_video_file_open(). `threads`: for decoders that give the same frames with any number; else 1.
 // A failed open needs no close. Errors: as of tub_video_file_open().
 tub_status tub_decoding_open(tub_decoding *d, const char *path, int stream, int threads, tub_error *err);
-// The next frame; `frames`: how many there were. TUB_END: none. TUB_AGAIN: start over, see above.
-// Errors: TUB_ERROR_MEMORY.
-tub_status tub_decoding_next(tub_decoding *d, int64_t frames, AVFrame *out, tub_error *err);
+// The next frame. TUB_END: none. TUB_AGAIN: start over, see above. Errors: TUB_ERROR_MEMORY.
+tub_status tub_decoding_next(tub_decoding *d, AVFrame *out, tub_error *err);
+// With one thread, from the first frame on. Errors: as of tub_decoding_open(); nothing can be decoded after them.
+tub_status tub_decoding_start_over(tub_decoding *d, tub_error *err);
 void tub_decoding_close(tub_decoding *d); // also of an object that is all zero
 
 #endif

@@ -5,7 +5,7 @@
 #include <tubelet/video.h>
 
 #include "clock.h"
-#include "decoding.h"
+#include "decode_ahead.h"
 #include "fail.h"
 #include "frame_picture.h"
 #include "libav_compat.h"
@@ -15,8 +15,9 @@
 
 struct tub_video {
     char *path;
-    int stream; // as asked for
     tub_decoding decoding;
+    tub_ahead *ahead;            // decodes where there are several threads; then `decoding` is its own
+    tub_video_damage damage;     // as of `current`
     AVFrame *incoming, *current; // current: the frame that next() gave last
     bool ended, waiting;         // waiting: `current` is the first frame, not given yet
     tub_frame frame;             // of `current`
@@ -29,10 +30,24 @@ struct tub_video {
 
 static const tub_transform untouched = {.resize = TUB_RESIZE_NONE, .std = {1, 1, 1}};
 
+static tub_status decode(tub_video *v, tub_error *err)
+{
+    double start = tub_now(), seconds = 0;
+    if (v->ahead) {
+        tub_status status = tub_ahead_next(v->ahead, v->incoming, &v->damage, &seconds, err);
+        v->decode_seconds += seconds;
+        return status;
+    }
+    tub_status status = tub_decoding_next(&v->decoding, v->incoming, err);
+    v->damage = v->decoding.damage;
+    v->decode_seconds += tub_now() - start;
+    return status;
+}
+
 // Decodes the next frame into `current`.
 static tub_status advance(tub_video *v, tub_error *err)
 {
-    TUB_TRY(tub_decoding_next(&v->decoding, v->info.frames, v->incoming, err));
+    TUB_TRY(decode(v, err));
     av_frame_unref(v->current);
     av_frame_move_ref(v->current, v->incoming);
     v->frame.index = v->info.frames;
@@ -48,10 +63,12 @@ static tub_status advance(tub_video *v, tub_error *err)
 static tub_status start_over(tub_video *v, tub_error *err)
 {
     int64_t frames = v->info.frames;
-    tub_decoding_close(&v->decoding);
+    double start = tub_now();
+    tub_ahead_close(&v->ahead);
     av_frame_unref(v->incoming);
-    TUB_TRY(tub_decoding_open(&v->decoding, v->path, v->stream, 1, err));
+    TUB_TRY(tub_decoding_start_over(&v->decoding, err));
     tub_clock_init(&v->clock, v->decoding.file.stream);
+    v->decode_seconds += tub_now() - start;
     v->info.frames = 0;
     while (v->info.frames < frames) {
         tub_status status = advance(v, err);
@@ -65,15 +82,11 @@ static tub_status start_over(tub_video *v, tub_error *err)
 
 static tub_status next_frame(tub_video *v, tub_error *err)
 {
-    double start = tub_now();
     tub_status status = advance(v, err);
-    if (status == TUB_AGAIN) {
-        status = start_over(v, err);
-        if (status == TUB_OK)
-            status = advance(v, err);
-    }
-    v->decode_seconds += tub_now() - start;
-    return status;
+    if (status != TUB_AGAIN)
+        return status;
+    TUB_TRY(start_over(v, err));
+    return advance(v, err);
 }
 
 static void copy_text(char *out, size_t bytes, const char *text)
@@ -135,15 +148,14 @@ static tub_status first_frame(tub_video *v, tub_error *err)
     if (status != TUB_END)
         return status;
     char reason[sizeof v->info.reason];
-    tub_damage_text(&v->decoding.damage, reason, sizeof reason);
+    tub_damage_text(&v->damage, reason, sizeof reason);
     return tub_fail(err, TUB_ERROR_VIDEO, "no frame can be decoded%s%s", reason[0] ? ": " : "", reason);
 }
 
 static tub_status open_video(tub_video *v, const char *path, const tub_video_params *params, tub_error *err)
 {
-    v->stream = params->stream;
     TUB_TRY(allocate(v, path, err));
-    TUB_TRY(tub_decoding_open(&v->decoding, path, v->stream, params->threads, err));
+    TUB_TRY(tub_decoding_open(&v->decoding, path, params->stream, params->threads, err));
     tub_clock_init(&v->clock, v->decoding.file.stream);
     TUB_TRY(first_frame(v, err));
     v->waiting = true;
@@ -172,6 +184,8 @@ tub_status tub_video_open(const char *path, const tub_video_params *params, tub_
         tub_video_close(&v);
         return tub_fail_within(err, status, "%s", path);
     }
+    if (v->decoding.parallel)
+        v->ahead = tub_ahead_open(&v->decoding);
     v->open_seconds = tub_now() - start - v->decode_seconds;
     *out = v;
     return TUB_OK;
@@ -220,8 +234,8 @@ void tub_video_get_info(const tub_video *v, tub_video_info *out)
     *out = v->info;
     out->frames = v->info.frames - v->waiting;
     out->complete = v->ended;
-    out->partial = v->decoding.damage.count > 0;
-    tub_damage_text(&v->decoding.damage, out->reason, sizeof out->reason);
+    out->partial = v->damage.count > 0;
+    tub_damage_text(&v->damage, out->reason, sizeof out->reason);
 }
 
 void tub_video_seconds(const tub_video *v, double *open, double *decode, double *convert)
@@ -238,6 +252,7 @@ void tub_video_close(tub_video **video)
     tub_video *v = *video;
     tub_pixels_close(&v->pixels);
     tub_frame_picture_close(&v->picture);
+    tub_ahead_close(&v->ahead);
     tub_decoding_close(&v->decoding);
     av_frame_free(&v->incoming);
     av_frame_free(&v->current);
