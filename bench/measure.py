@@ -5,8 +5,6 @@ that a machine that is busy for a while slows all of them; ratios are formed wit
 left out.
 """
 import argparse
-import contextlib
-import fcntl
 import importlib
 import json
 import os
@@ -30,7 +28,6 @@ def parser(description, turns=5):
     p.add_argument("--work", type=pathlib.Path, default=pathlib.Path(os.environ.get("TMPDIR", "/tmp")) / "tubelet-measure",
                    help="folder of test videos, checkpoints and compiled peers; kept for the next time")
     p.add_argument("--quick", action="store_true", help="small inputs and two turns: shows that all is well, not how fast it is")
-    p.add_argument("--lock", default="", help="files, separated by commas, whose locks (flock) are held during each turn: for machines that people share")
     p.add_argument("--prepare", action="store_true", help="only make what is measured with: videos, checkpoints, compiled peers")
     return p
 
@@ -66,15 +63,6 @@ def median_of(times, work):
     return run
 
 
-@contextlib.contextmanager
-def alone(a):
-    """Nobody else who respects the locks of --lock measures or works meanwhile."""
-    with contextlib.ExitStack() as stack:
-        for path in filter(None, a.lock.split(",")):
-            fcntl.flock(stack.enter_context(open(path, "a")), fcntl.LOCK_EX)
-        yield
-
-
 class Peers:
     """Runs by name. Ours is the one called "tubelet"."""
 
@@ -101,12 +89,11 @@ class Peers:
         for turn in range(self.a.turns):
             # Every other turn goes backwards, so that nobody always follows the same one.
             names = list(self.runs) if turn % 2 == 0 else list(reversed(self.runs))
-            with alone(self.a):
-                for name in names:
-                    try:
-                        taken[name].append(self.runs[name]())
-                    except Exception as error:
-                        self.leave_out(name, error)
+            for name in names:
+                try:
+                    taken[name].append(self.runs[name]())
+                except Exception as error:
+                    self.leave_out(name, error)
         return {name: seconds for name, seconds in taken.items() if name in self.runs}
 
 
@@ -148,6 +135,8 @@ def print_table(heads, rows):
 
 def versus(case, taken, scale=1.0, unit="s"):
     """Rows for print_table(): ours and each peer with seconds and peer / ours."""
+    if "tubelet" not in taken:
+        sys.exit(f"{case}: our own command failed")
     ours = taken["tubelet"]
     return [[case, name, seconds_text(seconds, scale, unit), None if name == "tubelet" else ratio(seconds, ours)] for name, seconds in taken.items()]
 

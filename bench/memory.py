@@ -33,9 +33,8 @@ def main():
     if a.prepare:
         return
     measure.print_machine(a, "torch", "transformers", "decord")
-    with measure.alone(a):
-        ours = measure.tubelet(a, "bench", "--case", "end-to-end", "--model", model, "--video", folder, "--transform", "opentad", "--size", "224x224",
-                               "--stride", a.stride, "--threads", a.threads)
+    ours = measure.tubelet(a, "bench", "--case", "end-to-end", "--model", model, "--video", folder, "--transform", "opentad", "--size", "224x224",
+                           "--stride", a.stride, "--threads", a.threads)
     rows = [["tubelet", f"{ours['frames']} frames, {ours['clips']} windows", f"{ours['peak_bytes'] / 1e6:.0f} MB", None]]
     for name, more in (("original before", []), ("original after", ["--after", "--no-compile"])):
         try:

@@ -61,7 +61,7 @@ int cli_bench_roof(const cli_arguments *args)
         json_decref(b.roofs);
         return code;
     }
-    json_t *result = json_pack("{s:s, s:f, s:i, s:i, s:o}", "case", "roof", "seconds", cli_now() - began, "repetitions",
-                               b.repetitions, "threads", b.threads, "roofs", b.roofs);
+    json_t *result = json_pack("{s:s, s:f, s:i, s:s, s:o}", "case", "roof", "seconds", cli_now() - began, "repetitions",
+                               b.repetitions, "threads", cli_text(args, OPTION_THREADS, "auto"), "roofs", b.roofs);
     return bench_print(args, result, "roof: %s (median of %d)", b.text, b.repetitions);
 }

@@ -1,5 +1,5 @@
 """tubelet bench: every case with tiny settings prints what is documented; what it makes is gone afterwards."""
-import json, os, unittest
+import json, os, pathlib, subprocess, sys, unittest
 
 from command_case import CommandCase
 
@@ -125,6 +125,30 @@ class Bench(CommandCase):
             for word in words:
                 self.assertIn(word, error)
         self.check(4, "bench", "--case", "forward", "--model", self.folder)
+
+
+class Scripts(unittest.TestCase):
+    """Those of bench/, which measure us beside others, as far as they go without the others' packages."""
+
+    folder = pathlib.Path(__file__).resolve().parents[2] / "bench"
+
+    def run_script(self, *arguments):
+        return subprocess.run([sys.executable, "-B", *map(str, arguments)], capture_output=True, text=True)
+
+    def test_each_explains_itself(self):
+        scripts = [path for path in self.folder.glob("*.py") if "__main__" in path.read_text()]
+        self.assertGreaterEqual(len(scripts), 11)
+        for path in scripts:
+            done = self.run_script(path, "--help")
+            self.assertEqual(done.returncode, 0, done.stderr)
+            self.assertIn(path.name, done.stdout)
+
+    def test_all_are_known_to_the_one_that_runs_all(self):
+        done = self.run_script(self.folder / "run_all.py", "--only", "nothing")
+        self.assertEqual(done.returncode, 2)
+        for path in self.folder.glob("*.py"):
+            if "measure.parser(" in path.read_text():
+                self.assertIn(path.stem, done.stderr)
 
 
 if __name__ == "__main__":
