@@ -49,6 +49,10 @@ int cli_doctor(const cli_arguments *args);
 int cli_completion(const cli_arguments *args);
 int cli_man(const cli_arguments *args);
 int cli_presets(const cli_arguments *args);
+int cli_consumer_config(const cli_arguments *args);
+int cli_resample(const cli_arguments *args);
+int cli_compare(const cli_arguments *args);
+int cli_verify(const cli_arguments *args);
 
 // The exit code that a status means.
 int cli_exit_code(tub_status status);

@@ -48,7 +48,7 @@ void cli_print_overview(void)
     printf("tubelet %s: videos into features for temporal action detection\n\nUsage: tubelet VERB ...\n",
            tub_version());
     for (size_t i = 0; cli_verb_at(i); i++)
-        printf("  %-10s  %s\n", cli_verb_at(i)->name, cli_verb_at(i)->summary);
+        printf("  %-15s  %s\n", cli_verb_at(i)->name, cli_verb_at(i)->summary);
     printf("\nOptions of every verb; each setting can also stand in a file or the environment (docs/settings.md):\n");
     print_common();
     printf("\ntubelet VERB --help explains a verb; tubelet --version prints the version.\n"

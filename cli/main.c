@@ -36,6 +36,14 @@ static const cli_verb verbs[] = {
     {"man", VERB_MAN, "", "the manual page, for man -l -", NULL, 0, 0, cli_man},
     {"presets", VERB_PRESETS, "", "data sets' settings for --preset, and where their numbers stand", NULL, 0, 0,
      cli_presets},
+    {"verify", VERB_VERIFY, "OUT", "a folder of features, checked file by file; writes its missing_files.txt",
+     "Exit code 3 where something was found.", 1, 1, cli_verify},
+    {"compare", VERB_COMPARE, "A B", "two folders of features, row by row: how alike, and whether one is shifted",
+     "Exit code 3 where B is shifted, or videos are missing or not comparable.", 2, 2, cli_compare},
+    {"resample", VERB_RESAMPLE, "IN OUT", "features of a folder with a larger stride, or of a fixed length, into another",
+     "Also into other names and kinds of files. Exit code 3 where a file could not be used.", 2, 2, cli_resample},
+    {"consumer-config", VERB_CONSUMER_CONFIG, "opentad|actionformer OUT",
+     "the block of a trainer's configuration for a folder of features", NULL, 2, 2, cli_consumer_config},
 };
 
 const cli_verb *cli_verb_at(size_t i)

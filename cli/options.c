@@ -16,6 +16,10 @@ enum {
     N = VERB_INFO,
     R = VERB_PRESETS,
     D = VERB_DOCTOR,
+    G = VERB_CONSUMER_CONFIG,
+    V = VERB_VERIFY,
+    S = VERB_RESAMPLE,
+    K = VERB_COMPARE
 };
 
 enum { SIDE = 16384, ITEMS = 65536, THREADS = 1024 };
@@ -137,6 +141,24 @@ static const option_row rows[] = {
     {OPTION_PRINT_CONFIG, EVERY_VERB, "all", "print-config", KIND_FLAG, NULL, 0, 0,
      "say each setting and where it comes from"},
     {OPTION_HELP, EVERY_VERB, "all", "help", KIND_FLAG, NULL, 0, 0, "this text"},
+
+    {OPTION_ANNOTATIONS, V, "", "annotations", KIND_TEXT, "FILE", 0, 0,
+     "OpenTAD's or ActionFormer's JSON: videos, lengths"},
+    {OPTION_ANNOTATIONS, G, "", "annotations", KIND_TEXT, "FILE", 0, 0,
+     "OpenTAD's or ActionFormer's JSON: how ids look"},
+    {OPTION_QUICK, V, "", "quick", KIND_FLAG, NULL, 0, 0, "headers only: neither values nor checksums"},
+    {OPTION_DEEP, V, "", "deep", KIND_FLAG, NULL, 0, 0, "also decode the videos again and count their frames"},
+    {OPTION_READ_ONLY, V, "", "read-only", KIND_FLAG, NULL, 0, 0, "don't write missing_files.txt"},
+    {OPTION_STRIDE, S, "", "stride", KIND_NUMBER, "N", 1, 65536, "frames between rows: a multiple of what they are"},
+    {OPTION_LENGTH, S, "", "length", KIND_NUMBER, "N", 1, 65536, "every video to so many rows, as F.interpolate does"},
+    {OPTION_LAG, K, "", "lag", KIND_NUMBER, "N", 1, 128, "frames to look for a shift in (32)"},
+    {OPTION_PLOT, K, "", "plot", KIND_TEXT, "FILE.svg", 0, 0, "also a picture: cosine over lags"},
+    {OPTION_JSON, G | V | S | K, "", "json", KIND_FLAG, NULL, 0, 0, "results as JSON on stdout, one object a line"},
+    {OPTION_FILE_NAME, S, "files", "file-name", KIND_TEXT, "TEMPLATE", 0, 0,
+     "of {stem}, {bare} (without v_), {split}, as v_{bare}"},
+    {OPTION_FILE_TYPE, S, "files", "file-type", KIND_CHOICE, "npy|npz", 0, 0, "what features are written to (npy)"},
+    {OPTION_FILE_KEY, S, "files", "file-key", KIND_TEXT, "NAME", 0, 0, "the array's name in a .npz (feats)"},
+    {OPTION_FILE_DTYPE, S, "files", "file-dtype", KIND_CHOICE, "f32|f16", 0, 0, "type of the values in it (f32)"},
 };
 
 const option_row *cli_option_at(size_t i)

@@ -20,6 +20,11 @@ enum {
     VERB_COMPLETION = 1 << 20,
     VERB_MAN = 1 << 21,
     VERB_PRESETS = 1 << 12,
+    VERB_CONSUMER_CONFIG = 1 << 13,
+    VERB_VERIFY = 1 << 14,
+    VERB_RESAMPLE = 1 << 15,
+    VERB_COMPARE = 1 << 16,
+
 };
 
 // Of options that every verb takes.
@@ -72,6 +77,12 @@ typedef enum option_id {
     OPTION_FILE_TYPE,
     OPTION_FILE_KEY,
     OPTION_FILE_DTYPE,
+    OPTION_LENGTH,
+    OPTION_LAG,
+    OPTION_PLOT,
+    OPTION_QUICK,
+    OPTION_DEEP,
+    OPTION_READ_ONLY,
     OPTION_SHARD,
     OPTION_RECURSIVE,
     OPTION_ANNOTATIONS,

@@ -52,6 +52,10 @@ set(cli_scripts
   doctor
   presets
   files
+  verify
+  consumers
+  resample
+  compare
   bench
   lines
   watch

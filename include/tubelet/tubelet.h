@@ -13,6 +13,7 @@
 //   machine.h     what this machine has, and what of it is used
 //   npy.h         arrays in files
 //   layout.h      names and containers of feature files
+//   features.h    folders of features: verified, compared, resampled, configured for
 //
 // Every params struct begins with `size_t size`; all else zero means defaults. open/close allocate and free. The
 // library never prints, exits, aborts or changes process state.
@@ -23,6 +24,7 @@
 #include <tubelet/dataset.h>
 #include <tubelet/encoder.h>
 #include <tubelet/extractor.h>
+#include <tubelet/features.h>
 #include <tubelet/layout.h>
 #include <tubelet/machine.h>
 #include <tubelet/gpu_monitor.h>

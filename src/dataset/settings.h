@@ -25,6 +25,9 @@ typedef struct tub_settings {
 tub_status tub_settings_make(const tub_encoder_info *info, const tub_run_params *params, const tub_layout *layout,
                              tub_settings *out, tub_error *err);
 
+// features.json's `consumers`. `grid` of the rows, NULL: every video has `fixed` rows. `fps` 0: the videos' own.
+json_t *tub_settings_consumers(const tub_grid *grid, int64_t fixed, int64_t dim, double fps);
+
 // Fills in the two hashes from `root`. Errors: TUB_ERROR_ARGUMENT naming the file (it isn't one of ours).
 tub_status tub_settings_hash(tub_settings *s, const char *path, tub_error *err);
 

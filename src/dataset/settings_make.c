@@ -83,16 +83,18 @@ static json_t *whole_or_real(double value)
 }
 
 // In the words of ActionFormer (feat_stride, num_frames, input_dim, default_fps) and of OpenTAD (feature_stride,
-// offset_frames, in_channels, fps).
-static json_t *consumers_json(const tub_encoder_info *info, const tub_sampling *s)
+// offset_frames, resize_length, in_channels, fps).
+json_t *tub_settings_consumers(const tub_grid *grid, int64_t fixed, int64_t dim, double fps)
 {
-    tub_grid grid;
-    tub_sampling_grid(s, &grid);
     char second[96];
-    snprintf(second, sizeof second, "row i stands at second (i * %g + %g) / fps", grid.stride, grid.offset);
-    return json_pack("{s:o, s:o, s:o, s:i, s:o, s:s}", "feat_stride", whole_or_real(grid.stride), "num_frames",
-                     whole_or_real(grid.num_frames), "offset_frames", whole_or_real(grid.offset), "input_dim",
-                     info->dim, "fps", fps_json(s->fps, NULL), "time", second);
+    if (!grid)
+        return json_pack("{s:i, s:i, s:I, s:I, s:o, s:s}", "feat_stride", -1, "num_frames", 1, "resize_length",
+                         (json_int_t)fixed, "input_dim", (json_int_t)dim, "fps", fps_json(fps, NULL), "time",
+                         "the rows tile the video's duration");
+    snprintf(second, sizeof second, "row i stands at second (i * %g + %g) / fps", grid->stride, grid->offset);
+    return json_pack("{s:o, s:o, s:o, s:I, s:o, s:s}", "feat_stride", whole_or_real(grid->stride), "num_frames",
+                     whole_or_real(grid->num_frames), "offset_frames", whole_or_real(grid->offset), "input_dim",
+                     (json_int_t)dim, "fps", fps_json(fps, NULL), "time", second);
 }
 
 tub_status tub_settings_make(const tub_encoder_info *info, const tub_run_params *params, const tub_layout *layout,
@@ -103,13 +105,15 @@ tub_status tub_settings_make(const tub_encoder_info *info, const tub_run_params 
     if (!info->per_frame && !s.clip_length)
         s.clip_length = info->frames; // as the extractor does
     TUB_TRY(tub_sampling_resolve(&s, info->clip_length, &s, err));
+    tub_grid grid;
+    tub_sampling_grid(&s, &grid);
     json_t *settings = settings_json(info, &s, params);
     json_t *model = json_pack("{s:s, s:s, s:i}", "family", info->family, "hash", info->model_hash, "dim", info->dim);
     json_t *about =
         json_pack("{s:s, s:s?, s:s, s:s, s:s?, s:s}", "tubelet", tub_version(), "preset", params->preset, "isa",
                   info->isa, "device", info->device, "feature", info->feature, "model_stamp", info->model_stamp);
     out->root = json_pack("{s:i, s:o, s:o, s:o, s:o, s:o}", "format", 1, "settings", settings, "model", model, "files",
-                          tub_layout_json(layout), "consumers", consumers_json(info, &s), "about", about);
+                          tub_layout_json(layout), "consumers", tub_settings_consumers(&grid, 0, info->dim, s.fps), "about", about);
     if (!out->root)
         return tub_fail_memory(err, "the settings");
     tub_status status = tub_settings_hash(out, "the settings", err);

@@ -3,7 +3,8 @@ import json, subprocess, unittest
 
 from command_case import ENVIRONMENT, TUBELET, CommandCase
 
-VERBS = ("extract", "embed", "frames", "probe", "init", "convert", "bench", "models", "info", "presets", "report")
+VERBS = ("extract", "embed", "frames", "probe", "init", "convert", "bench", "models", "info", "presets", "verify", "compare", "resample", "consumer-config",
+         "report")
 
 
 class Help(CommandCase):

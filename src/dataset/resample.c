@@ -1,0 +1,326 @@
+// Features into features: every k-th row, or so many rows a video, or other names and kinds of files.
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "annotations.h"
+#include "atomic_file.h"
+#include "fail.h"
+#include "feature_array.h"
+#include "feature_folder.h"
+#include "feature_writer.h"
+#include "name_text.h"
+#include "row_resampler.h"
+
+typedef struct tub_resampling {
+    const tub_resample_params *params;
+    tub_resample_totals *totals;
+    tub_feature_folder in, there; // there: what the output folder had
+    tub_feature_place out;
+    tub_settings asked;
+    tub_grid grid; // of the new rows
+    int64_t step;
+    char *manifest;
+} tub_resampling;
+
+static tub_status choose_step(tub_resampling *r, tub_error *err)
+{
+    const tub_resample_params *p = r->params;
+    if (p->stride && p->length)
+        return tub_fail(err, TUB_ERROR_ARGUMENT, "a stride or a length: both at once make no sense");
+    if (p->stride < 0 || p->length < 0 || p->length > 65536)
+        return tub_fail(err, TUB_ERROR_ARGUMENT, "a length must be between 1 and 65536");
+    r->step = 1;
+    bool known = tub_feature_folder_grid(&r->in, &r->grid);
+    if (r->in.fixed_rows && (p->stride || p->length))
+        return tub_fail(err, TUB_ERROR_ARGUMENT,
+                        "%s: its rows were resized to %lld a video: resample what they came from", p->in,
+                        (long long)r->in.fixed_rows);
+    if (!p->stride)
+        return TUB_OK;
+    int64_t stride = known ? (int64_t)r->grid.stride : 0;
+    if (!known || p->stride % stride != 0)
+        return tub_fail(err, TUB_ERROR_ARGUMENT, "stride %d: not a multiple of the %lld that these rows have",
+                        p->stride, (long long)stride);
+    r->step = p->stride / stride;
+    r->grid.stride = p->stride;
+    return TUB_OK;
+}
+
+// Centred windows keep the offset of the stride that they were made with; the others are what extraction with the
+// larger stride gives.
+static void note_step(tub_resampling *r, json_t *settings)
+{
+    if (r->in.sampling.align == TUB_ALIGN_CENTER)
+        json_object_set_new(settings, "every", json_integer(r->in.step * r->step));
+    else
+        json_object_set_new(settings, "stride", json_integer(r->params->stride));
+}
+
+static tub_status make_settings(tub_resampling *r, tub_error *err)
+{
+    const tub_resample_params *p = r->params;
+    json_t *root = json_deep_copy(r->in.settings.root), *settings = json_object_get(root, "settings");
+    r->asked.root = root;
+    if (!root)
+        return tub_fail_memory(err, "the settings");
+    if (r->step > 1)
+        note_step(r, settings);
+    if (p->length)
+        json_object_set_new(settings, "resized",
+                            json_pack("{s:i, s:s, s:b}", "rows", p->length, "method", "linear", "align_corners", 0));
+    int64_t fixed = p->length ? p->length : r->in.fixed_rows;
+    json_object_set_new(root, "files", tub_layout_json(&r->out.layout));
+    json_object_set_new(root, "consumers",
+                        tub_settings_consumers(fixed ? NULL : &r->grid, fixed, r->in.dim, r->in.sampling.fps));
+    json_object_set_new(json_object_get(root, "about"), "resampled_from", json_string(r->in.settings.settings));
+    return tub_settings_hash(&r->asked, "the settings", err);
+}
+
+static bool same_folder(const char *a, const char *b)
+{
+    struct stat x, y;
+    return stat(a, &x) == 0 && stat(b, &y) == 0 && x.st_dev == y.st_dev && x.st_ino == y.st_ino;
+}
+
+static tub_status open_out(tub_resampling *r, tub_error *err)
+{
+    const tub_resample_params *p = r->params;
+    if (same_folder(p->in, p->out))
+        return tub_fail(err, TUB_ERROR_ARGUMENT, "%s: both the input and the output: choose another output folder",
+                        p->out);
+    TUB_TRY(tub_make_folder(p->out, err));
+    TUB_TRY(tub_settings_agree(p->out, &r->asked, true, err));
+    tub_atomic_sweep(p->out);
+    r->manifest = tub_format("%s/manifest.jsonl", p->out);
+    if (!r->manifest)
+        return tub_fail_memory(err, p->out);
+    return tub_feature_folder_open(p->out, &r->there, err);
+}
+
+static tub_status complete_layout(tub_resampling *r, tub_error *err)
+{
+    const tub_resample_params *p = r->params;
+    if (p->layout.name && tub_layout_has_split(p->layout.name))
+        return tub_fail(err, TUB_ERROR_ARGUMENT, "file name \"%s\": only an extraction knows the splits",
+                        p->layout.name);
+    r->out = (tub_feature_place){.folder = p->out, .layout = p->layout};
+    return tub_layout_complete(&r->out.layout, r->in.settings.root, p->in, err);
+}
+
+// The new file's name: as the old one's, unless another template was asked for.
+static char *name_of(const tub_resampling *r, const tub_told *told, const char *file, tub_error *err)
+{
+    char name[1024];
+    const char *base;
+    if (!r->params->layout.name)
+        return tub_format("%.*s", (int)strlen(file) - 4, file);
+    size_t length = tub_stem_of(told->video, &base);
+    char *stem = tub_format("%.*s", (int)length, base);
+    tub_status status = stem ? tub_layout_file_name(r->out.layout.name, stem, NULL, name, sizeof name, err)
+                             : tub_fail_memory(err, file);
+    tub_free(stem);
+    return status == TUB_OK ? tub_strdup(name) : NULL;
+}
+
+static bool is_done(const tub_resampling *r, const char *name)
+{
+    char *file = tub_format("%s%s", name, tub_layout_extension(&r->out.layout));
+    tub_arena arena;
+    tub_arena_init(&arena);
+    const char *text = file ? tub_name_text(&arena, file) : NULL;
+    const tub_told *told = text ? tub_told_find(&r->there.told, text) : NULL;
+    struct stat info;
+    char *path = tub_feature_path(&r->out, name);
+    bool done = told && path && strcmp(told->settings, r->asked.settings) == 0 && stat(path, &info) == 0 &&
+                info.st_size == told->bytes && tub_feature_file_whole(&r->out, name);
+    tub_free(path);
+    tub_free(file);
+    tub_arena_finish(&arena);
+    return done;
+}
+
+static tub_status write_rows(const tub_resampling *r, tub_feature_writer *w, const float *values,
+                             const tub_feature_array *a, int64_t count, tub_error *err)
+{
+    float *row = r->params->length ? tub_calloc((size_t)a->dim, sizeof *row) : NULL;
+    if (r->params->length && !row)
+        return tub_fail_memory(err, "a row");
+    tub_status status = TUB_OK;
+    for (int64_t i = 0; status == TUB_OK && i < count; i++) {
+        if (row)
+            tub_rows_linear(values, a->rows, a->dim, count, i, row);
+        status = tub_feature_append(w, row ? row : values + tub_rows_every_at(a->rows, r->step, i) * a->dim, 1, err);
+    }
+    tub_free(row);
+    return status;
+}
+
+typedef struct tub_written {
+    char checksum[TUB_HASH_TEXT];
+    int64_t bytes, rows, mtime;
+} tub_written;
+
+static tub_status overflowed(const tub_feature_writer *w, const char *file, tub_error *err)
+{
+    int64_t row;
+    float value;
+    if (!tub_feature_overflowed(w, &row, &value))
+        return TUB_OK;
+    return tub_fail(err, TUB_ERROR_INPUT, "%s: row %lld has the value %g, more than float16 holds", file,
+                    (long long)row, (double)value);
+}
+
+static tub_status write_file(const tub_resampling *r, const char *name, const float *values, const tub_feature_array *a,
+                             tub_written *out, tub_error *err)
+{
+    bool keep_last = r->in.sampling.align == TUB_ALIGN_BACKPAD;
+    tub_feature_writer *w;
+    char *path = tub_feature_path(&r->out, name);
+    if (!path)
+        return tub_fail_memory(err, name);
+    out->rows = r->params->length ? r->params->length : tub_rows_every(a->rows, r->step, keep_last);
+    tub_status status = tub_feature_begin(path, &r->out.layout, a->dim, &w, err);
+    if (status == TUB_OK)
+        status = write_rows(r, w, values, a, out->rows, err);
+    if (status == TUB_OK)
+        status = overflowed(w, name, err);
+    if (status == TUB_OK)
+        status = tub_feature_commit(&w, out->checksum, &out->bytes, err);
+    else
+        tub_feature_abandon(&w);
+    tub_free(path);
+    out->mtime = tub_feature_file_mtime(&r->out, name);
+    return status;
+}
+
+// The old line, with what is different now.
+static tub_status tell(const tub_resampling *r, const tub_told *told, const char *name, const tub_written *w,
+                       tub_error *err)
+{
+    tub_arena arena;
+    tub_arena_init(&arena);
+    json_t *line = json_loads(told->line, 0, NULL), *root = r->asked.root;
+    const json_t *settings = json_object_get(root, "settings"), *grid = json_object_get(root, "consumers");
+    const char *file = tub_arena_format(&arena, "%s%s", name, tub_layout_extension(&r->out.layout));
+    const char *output = file ? tub_name_text(&arena, file) : NULL;
+    json_object_set_new(line, "source_T", json_integer(told->rows));
+    json_object_set_new(line, "output", output ? json_string(output) : NULL);
+    json_object_set_new(line, "T", json_integer(w->rows));
+    json_object_set_new(line, "bytes", json_integer(w->bytes));
+    json_object_set_new(line, "checksum", json_string(w->checksum));
+    json_object_set_new(line, "mtime_ns", json_integer(w->mtime));
+    json_object_set_new(line, "settings", json_string(r->asked.settings));
+    json_object_set_new(line, "file_dtype", json_string(r->out.layout.dtype == TUB_F16 ? "float16" : "float32"));
+    json_object_set(line, "stride", json_object_get(settings, "stride"));
+    json_object_set(line, "num_frames", json_object_get(grid, "num_frames"));
+    json_object_set(line, "offset_frames", json_object_get(grid, "offset_frames"));
+    char *text = output ? json_dumps(line, JSON_COMPACT | JSON_REAL_PRECISION(12)) : NULL;
+    json_decref(line);
+    tub_status status = text ? tub_append_line(r->manifest, text, err) : tub_fail_memory(err, name);
+    tub_free(text);
+    tub_arena_finish(&arena);
+    return status;
+}
+
+static tub_status resample(tub_resampling *r, const tub_told *told, const char *file, const char *name, tub_error *err)
+{
+    tub_feature_array array;
+    float *values;
+    tub_written written = {0};
+    char *path = tub_format("%s/%s", r->in.place.folder, file);
+    if (!path)
+        return tub_fail_memory(err, file);
+    tub_status status = tub_feature_array_read(path, r->in.place.layout.key, &array, &values, err);
+    tub_free(path);
+    TUB_TRY(status);
+    if (array.rows != told->rows || array.dim != told->dim || !array.rows)
+        status = tub_fail(err, TUB_ERROR_INPUT, "%s: it isn't as its manifest tells: verify the folder", file);
+    if (status == TUB_OK)
+        status = write_file(r, name, values, &array, &written, err);
+    tub_free(values);
+    TUB_TRY(status);
+    TUB_TRY(tell(r, told, name, &written, err));
+    r->totals->written++;
+    r->totals->rows_in += array.rows;
+    r->totals->rows_out += written.rows;
+    if (r->params->on_file)
+        r->params->on_file(r->params->user, name, array.rows, written.rows, NULL);
+    return TUB_OK;
+}
+
+static tub_status take_file(tub_resampling *r, const char *file, tub_error *err)
+{
+    const char *text = tub_name_text(&r->in.arena, file);
+    const tub_told *told = text ? tub_told_find(&r->in.told, text) : NULL;
+    tub_error why = {0};
+    tub_status status = TUB_OK;
+    if (!told)
+        status = tub_fail(&why, TUB_ERROR_INPUT, "%s: no line of the manifest tells of it", file);
+    else if (strcmp(told->settings, r->in.settings.settings) || strcmp(told->model, r->in.settings.model))
+        status = tub_fail(&why, TUB_ERROR_INPUT, "%s: made with other settings or another model", file);
+    char *name = status == TUB_OK ? name_of(r, told, file, &why) : NULL;
+    if (status == TUB_OK && !name)
+        status = why.status;
+    if (name && is_done(r, name))
+        r->totals->done_before++;
+    else if (name)
+        status = resample(r, told, file, name, &why);
+    tub_free(name);
+    if (status == TUB_ERROR_INPUT) { // this file only
+        r->totals->failed++;
+        if (r->params->on_file)
+            r->params->on_file(r->params->user, file, 0, 0, why.text);
+        return TUB_OK;
+    }
+    if (status != TUB_OK && err)
+        *err = why;
+    return status;
+}
+
+static tub_status copy_missing(const tub_resampling *r, tub_error *err)
+{
+    enum { MOST = 1 << 28 };
+    char *text, *path = tub_format("%s/missing_files.txt", r->params->in);
+    size_t bytes;
+    tub_status status = path ? tub_read_file(path, MOST, &text, &bytes, NULL) : TUB_ERROR_INPUT;
+    tub_free(path);
+    if (status != TUB_OK)
+        return TUB_OK; // there is none
+    status = tub_missing_save(r->params->out, text, bytes, err);
+    tub_free(text);
+    return status;
+}
+
+static tub_status run(tub_resampling *r, tub_error *err)
+{
+    const tub_resample_params *p = r->params;
+    TUB_TRY(tub_feature_folder_open(p->in, &r->in, err));
+    if (!r->in.settings.root || !r->in.sampling.clip_length)
+        return tub_fail(err, TUB_ERROR_ARGUMENT, "%s: no features.json in it says what these rows stand on", p->in);
+    TUB_TRY(choose_step(r, err));
+    TUB_TRY(complete_layout(r, err));
+    TUB_TRY(make_settings(r, err));
+    TUB_TRY(open_out(r, err));
+    r->totals->files = r->in.listing.count;
+    for (size_t i = 0; i < r->in.listing.count; i++) {
+        if (p->stop && *p->stop)
+            return tub_fail(err, TUB_ERROR_CANCELLED, "stopped: the same command goes on");
+        TUB_TRY(take_file(r, r->in.listing.files[i], err));
+    }
+    return copy_missing(r, err);
+}
+
+tub_status tub_features_resample(const tub_resample_params *params, tub_resample_totals *totals, tub_error *err)
+{
+    tub_resample_totals unwanted;
+    tub_resampling r = {.params = params, .totals = totals ? totals : &unwanted};
+    *r.totals = (tub_resample_totals){0};
+    tub_status status = run(&r, err);
+    tub_free(r.manifest);
+    tub_settings_finish(&r.asked);
+    tub_feature_folder_finish(&r.there);
+    tub_feature_folder_finish(&r.in);
+    return status;
+}

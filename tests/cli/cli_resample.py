@@ -1,0 +1,118 @@
+"""Features with a larger stride, of a fixed length, and in other files: each a folder that verifies."""
+import json, struct, unittest
+
+from array_files import load, rows
+from command_case import CommandCase, digests, run
+
+
+def interpolate(table, length):
+    """F.interpolate(mode="linear", align_corners=False), in doubles."""
+    out = []
+    for i in range(length):
+        position = max(len(table) / length * (i + 0.5) - 0.5, 0)
+        low = min(int(position), len(table) - 1)
+        high, weight = min(low + 1, len(table) - 1), position - low
+        out.append([(1 - weight) * a + weight * b for a, b in zip(table[low], table[high])])
+    return out
+
+
+class Resample(CommandCase):
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        cls.model = cls.make_model("dinov2:tiny")
+        cls.videos = cls.make_videos("videos", (30, 61, 95, 12, 77))
+
+    def extract(self, name, *more):
+        out = self.folder / name
+        if not out.exists():
+            self.check(0, "extract", self.videos, "--model", self.model, "--out", out, "--dtype", "f32", *more)
+        return out
+
+    def settings(self, folder):
+        return json.loads((folder / "features.json").read_text())
+
+    def test_a_larger_stride_is_what_extraction_gives(self):
+        for align in ("valid", "backpad"):
+            small = self.extract(f"{align}4", "--align", align)
+            for stride in (8, 16):
+                direct, out = self.extract(f"{align}{stride}", "--align", align, "--stride", str(stride)), self.folder / f"r-{align}{stride}"
+                self.check(0, "resample", small, out, "--stride", str(stride))
+                self.assertEqual(digests(out), digests(direct))
+                a, b = self.settings(out), self.settings(direct)
+                self.assertEqual([a[k] for k in ("settings", "model", "files", "consumers")], [b[k] for k in ("settings", "model", "files", "consumers")])
+                self.check(0, "verify", out)
+                # Extraction goes on with it: nothing is to do.
+                self.assertIn(" 5 done before", self.check(0, "extract", self.videos, "--model", self.model, "--out", out, "--dtype", "f32", "--align", align,
+                                                           "--stride", str(stride)).stdout)
+
+    def test_centred_rows_keep_their_offset(self):
+        small, out, twice = self.extract("center4", "--align", "center"), self.folder / "r-center8", self.folder / "r-center16"
+        self.check(0, "resample", small, out, "--stride", "8")
+        self.check(0, "resample", out, twice, "--stride", "16")
+        for folder, step in ((out, 2), (twice, 4)):
+            for path in small.glob("*.npy"):
+                self.assertEqual(rows(folder / path.name), rows(path)[::step])
+            consumers = self.settings(folder)["consumers"]
+            self.assertEqual((consumers["feat_stride"], consumers["offset_frames"], consumers["num_frames"]), (4 * step, 2, 4))
+            self.check(0, "verify", folder)
+            facts = json.loads(self.check(0, "consumer-config", "opentad", folder, "--json").stdout)
+            self.assertEqual((facts["feature_stride"], facts["offset_frames"]), (4 * step, 2))
+        self.assertIn("every: 2 there", self.check(2, "extract", self.videos, "--model", self.model, "--out", out, "--dtype", "f32", "--align", "center").stderr)
+
+    def test_fixed_lengths(self):
+        small = self.extract("valid4", "--align", "valid")
+        for length in (1, 100, 128, 192):
+            out = self.folder / f"r-{length}"
+            self.check(0, "resample", small, out, "--length", str(length))
+            for path in small.glob("*.npy"):
+                _, shape, _ = load(out / path.name)
+                self.assertEqual(shape[0], length)
+                for got, wanted in zip(rows(out / path.name), interpolate(rows(path), length)):
+                    for a, b in zip(got, wanted):
+                        self.assertLess(abs(a - b), 2e-5 * max(1, abs(b)))
+            self.check(0, "verify", out)
+            line = json.loads((out / "manifest.jsonl").read_text().splitlines()[0])
+            self.assertEqual(line["T"], length)
+        text = self.check(0, "consumer-config", "opentad", out).stdout
+        self.assertIn("resize_length=192", text)
+        self.assertNotIn("offset_frames", text)
+        self.assertIn("feat_stride: -1", self.check(0, "consumer-config", "actionformer", out).stdout)
+        self.assertIn("resample what they came from", self.check(2, "resample", out, self.folder / "no", "--length", "100").stderr)
+
+    def test_other_files(self):
+        small, out = self.extract("valid4", "--align", "valid"), self.folder / "r-files"
+        self.check(0, "resample", small, out, "--file-key", "feats", "--file-dtype", "f16", "--file-name", "x_{stem}")
+        for path in small.glob("*.npy"):
+            dtype, shape, values = load(out / f"x_{path.stem}.npz", "feats")
+            plain = load(path)
+            self.assertEqual((dtype, shape), ("<f2", plain[1]))
+            self.assertEqual(values, [struct.unpack("<e", struct.pack("<e", value))[0] for value in plain[2]])
+        self.check(0, "verify", out)
+
+    def test_it_goes_on_and_refuses_mixtures(self):
+        small, out = self.extract("valid4", "--align", "valid"), self.folder / "r-resumed"
+        self.check(0, "resample", small, out, "--stride", "8")
+        before = digests(out)
+        (out / "v01.npy").unlink()
+        (out / "v02.npy").write_bytes(b"torn")
+        self.assertIn("2 of 5 files written, 3 there before", self.check(0, "resample", small, out, "--stride", "8").stdout)
+        self.assertEqual(digests(out), before)
+        self.assertIn("stride: 8 there, 16 asked", self.check(2, "resample", small, out, "--stride", "16").stderr)
+        self.assertIn("not a multiple", self.check(2, "resample", small, self.folder / "no", "--stride", "6").stderr)
+        self.assertIn("at once", self.check(2, "resample", small, self.folder / "no", "--stride", "8", "--length", "9").stderr)
+        self.assertIn("both the input and the output", self.check(2, "resample", small, small, "--stride", "8").stderr)
+
+    def test_files_that_cannot_be_used_are_named(self):
+        small, out = self.folder / "broken", self.folder / "r-broken"
+        self.check(0, "extract", self.videos, "--model", self.model, "--out", small, "--dtype", "f32")
+        (small / "v03.npy").write_bytes(b"torn")
+        (small / "stranger.npy").write_bytes((small / "v00.npy").read_bytes())
+        done = self.check(3, "resample", small, out, "--stride", "8")
+        self.assertRegex(done.stderr, "failed.*v03.npy")
+        self.assertRegex(done.stderr, "failed.*stranger.npy: no line")
+        self.assertEqual(sorted(digests(out)), ["v00.npy", "v01.npy", "v02.npy", "v04.npy"])
+
+
+if __name__ == "__main__":
+    unittest.main()

@@ -1,0 +1,170 @@
+"""A broken folder is named file by file; a good one passes; missing_files.txt is what a trainer must leave out."""
+import json, math, pathlib, shutil, struct, unittest
+
+from array_files import npy_bytes, rows
+from command_case import CommandCase, run
+
+
+class Verify(CommandCase):
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        cls.model, cls.other_model = cls.make_model("dinov2:tiny"), cls.folder / "other"
+        assert run("init", "dinov2:tiny", cls.other_model, "--seed", "9").returncode == 0
+        cls.videos = cls.make_videos("videos", (30, 45, 60, 75, 33, 52, 41, 24))
+        cls.good = cls.folder / "good"
+        cls.extract(cls.good)
+
+    @classmethod
+    def extract(cls, out, *more, model=None):
+        done = run("extract", cls.videos, "--model", model or cls.model, "--out", out, "--dtype", "f32", *more)
+        assert done.returncode == 0, done.stderr
+
+    def copy(self, name):
+        folder = self.folder / name
+        shutil.copytree(self.good, folder)
+        return folder
+
+    def findings(self, folder, *more, code=3):
+        """{(kind, file or id)}, the texts by the same, and the end."""
+        events = [json.loads(line) for line in self.check(code, "verify", folder, "--json", *more).stdout.splitlines()]
+        found = [event for event in events if event["event"] == "finding"]
+        return {(e["kind"], e["file"] or e["id"]): e["text"] for e in found}, events[-1]
+
+    def test_a_good_folder_has_no_findings(self):
+        found, end = self.findings(self.good, code=0)
+        self.assertEqual(found, {})
+        self.assertEqual((end["files"], end["good"], end["videos"], end["missing"]), (8, 8, 8, 0))
+        self.assertEqual((self.good / "missing_files.txt").read_text(), "")
+        self.assertIn("8 files, 8 good", self.check(0, "verify", self.good, "--quick").stdout)
+        self.findings(self.good, "--deep", code=0)
+
+    def test_each_break_is_named(self):
+        folder = self.copy("broken")
+        other = self.folder / "other-features"
+        self.extract(other, model=self.other_model)
+        wide = rows(folder / "v02.npy")
+        data = bytearray((folder / "v01.npy").read_bytes())
+        data[128 + 4 * 40:128 + 4 * 41] = struct.pack("<f", math.nan)
+        (folder / "v01.npy").write_bytes(data)                                                  # NaN
+        (folder / "v00.npy").write_bytes((folder / "v00.npy").read_bytes()[:-100])              # truncated
+        (folder / "v02.npy").write_bytes(npy_bytes([row[:-1] for row in wide]))                 # wrong C
+        shutil.copy(other / "v03.npy", folder / "v03.npy")                                      # another model's, same shape
+        (folder / "v04.npy").unlink()                                                           # gone
+        (folder / "v05.npy").write_bytes(npy_bytes(rows(folder / "v05.npy")[:-2]))              # T
+        (folder / "v06.npy").write_bytes(npy_bytes(rows(folder / "v06.npy"), "<f2"))            # float16
+        shutil.copy(folder / "v07.npy", folder / "stranger.npy")                                # nobody knows it
+        found, end = self.findings(folder)
+        expected = {("broken", "v00.npy"), ("not-finite", "v01.npy"), ("checksum", "v01.npy"), ("dim", "v02.npy"), ("checksum", "v02.npy"),
+                    ("checksum", "v03.npy"), ("missing", "v04.npy"), ("rows", "v05.npy"), ("checksum", "v05.npy"), ("dtype", "v06.npy"),
+                    ("checksum", "v06.npy"), ("extra", "stranger.npy")}
+        self.assertEqual(set(found), expected)
+        self.assertIn("truncated", found["broken", "v00.npy"])
+        self.assertIn(f"row {40 // len(wide[0])}", found["not-finite", "v01.npy"])
+        self.assertIn("other", found["checksum", "v03.npy"])
+        self.assertEqual((folder / "missing_files.txt").read_text().split(), ["v00", "v01", "v02", "v03", "v04", "v05", "v06"])
+        self.assertEqual(end["good"], 1)                                                        # v07
+        text = self.check(3, "verify", folder).stdout
+        for kind, name in expected:
+            self.assertRegex(text, rf"(?m)^{kind} +{name}: ")
+
+    def test_half_of_a_run_with_other_settings(self):
+        folder = self.copy("mixed")
+        other = self.folder / "stride8"
+        self.extract(other, "--stride", "8")
+        lines = {json.loads(line)["output"]: line for line in (other / "manifest.jsonl").read_text().splitlines()}
+        half = ["v00.npy", "v01.npy", "v02.npy", "v03.npy"]
+        for name in half:
+            shutil.copy(other / name, folder / name)
+        (folder / "manifest.1.jsonl").write_text("".join(lines[name] + "\n" for name in half))
+        found, _ = self.findings(folder)
+        self.assertEqual(set(found), {("settings", name) for name in half})
+        self.assertIn("stride 8, the folder's 4", found["settings", "v00.npy"])
+
+    def test_lines_of_another_model(self):
+        folder = self.copy("models")
+        other = self.folder / "other-lines"
+        self.extract(other, model=self.other_model)
+        shutil.copy(other / "v03.npy", folder / "v03.npy")
+        line = next(x for x in (other / "manifest.jsonl").read_text().splitlines() if json.loads(x)["output"] == "v03.npy")
+        (folder / "manifest.1.jsonl").write_text(line + "\n")
+        self.assertEqual(set(self.findings(folder)[0]), {("model", "v03.npy")})
+
+    def test_a_wrong_length_by_its_frames(self):
+        folder = self.copy("frames")
+        lines = [json.loads(line) for line in (folder / "manifest.jsonl").read_text().splitlines()]
+        for line in lines:
+            if line["output"] == "v05.npy":
+                line["frames_used"] += 9
+        (folder / "manifest.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
+        found, _ = self.findings(folder)
+        self.assertEqual(set(found), {("rows", "v05.npy")})
+        self.assertIn("T is 10, 61 frames give 12", found["rows", "v05.npy"])
+
+    def test_annotations(self):
+        folder = self.copy("annotated")
+        lengths = {f"v{i:02}": frames / rate for i, (frames, rate) in enumerate(zip((30, 45, 60, 75, 33, 52, 41, 24), (25, 30, 24) * 3))}
+        database = {name: {"duration": seconds, "subset": "validation", "annotations": []} for name, seconds in lengths.items()}
+        annotations = self.folder / "anno.json"
+        annotations.write_text(json.dumps({"database": database}))
+        self.findings(folder, "--annotations", annotations, code=0)
+        database["v03"]["duration"] = 44.0                  # the video was cut, or is another one
+        database["v04"] = {"subset": "validation"}          # says nothing
+        database["lost"] = {"duration": 3, "subset": "training", "annotations": []}
+        annotations.write_text(json.dumps({"database": database}))
+        (folder / "v01.npy").write_bytes(b"")
+        found, end = self.findings(folder, "--annotations", annotations)
+        self.assertEqual(set(found), {("duration", "v03.npy"), ("missing", "lost"), ("broken", "v01.npy")})
+        self.assertEqual(end["without_length"], 1)
+        self.assertEqual((folder / "missing_files.txt").read_text(), "v01\nlost\n")
+        (folder / "missing_files.txt").unlink()
+        self.findings(folder, "--annotations", annotations, "--read-only")
+        self.assertFalse((folder / "missing_files.txt").exists())
+
+    def test_a_replaced_video_is_stale(self):
+        videos = self.folder / "replaced"
+        shutil.copytree(self.videos, videos)
+        out = self.folder / "stale"
+        self.check(0, "extract", videos, "--model", self.model, "--out", out, "--dtype", "f32")
+        self.findings(out, code=0)
+        shutil.copy(videos / "v03.mp4", videos / "v00.mp4")
+        found, _ = self.findings(out)
+        self.assertEqual(set(found), {("stale", "v00.npy")})
+        (videos / "v01.mkv").unlink()
+        self.assertEqual(set(self.findings(out)[0]), {("stale", "v00.npy")})
+        self.assertEqual(set(self.findings(out, "--deep")[0]), {("stale", "v00.npy"), ("stale", "v01.npy")})
+
+    def test_failures_are_told_with_their_reason(self):
+        videos = self.folder / "some"
+        videos.mkdir()
+        shutil.copy(self.videos / "v00.mp4", videos / "a.mp4")
+        (videos / "bad.mp4").write_bytes(b"not a video at all" * 50)
+        out = self.folder / "failed"
+        self.check(3, "extract", videos, "--model", self.model, "--out", out, "--dtype", "f32")
+        found, _ = self.findings(out)
+        self.assertEqual(set(found), {("failed", "bad")})
+        self.assertEqual((out / "missing_files.txt").read_text(), "bad\n")
+
+    def test_folders_of_others(self):
+        folder = self.folder / "foreign"
+        folder.mkdir()
+        for i in range(4):
+            (folder / f"x{i}.npy").write_bytes(npy_bytes([[1.0, 2.0, 3.0]] * (i + 2)))
+        self.findings(folder, code=0)
+        (folder / "x1.npy").write_bytes(npy_bytes([[1.0, 2.0]]))
+        self.assertEqual(set(self.findings(folder)[0]), {("dim", "x1.npy")})
+
+    def test_every_container_and_type(self):
+        for i, more in enumerate((("--file-type", "npz"), ("--file-dtype", "f16"), ("--file-key", "feature", "--file-dtype", "f16"),
+                                  ("--fps", "10", "--align", "center"), ("--align", "backpad", "--interval", "3"))):
+            out = self.folder / f"kind{i}"
+            self.extract(out, *more)
+            self.findings(out, code=0)
+
+    def test_refusals(self):
+        self.assertIn("No such file", self.check(2, "verify", self.folder / "nowhere").stderr)
+        self.assertIn("not an annotation file", self.check(2, "verify", self.good, "--annotations", self.good / "features.json").stderr)
+
+
+if __name__ == "__main__":
+    unittest.main()
