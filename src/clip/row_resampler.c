@@ -1,5 +1,7 @@
 #include "row_resampler.h"
 
+#include <math.h>
+
 int64_t tub_rows_every(int64_t rows, int64_t step, bool keep_last)
 {
     if (rows <= 0)
@@ -23,5 +25,5 @@ void tub_rows_linear(const float *values, int64_t rows, int64_t dim, int64_t len
     float low_weight = 1 - high_weight;
     const float *a = values + low * dim, *b = low < rows - 1 ? a + dim : a;
     for (int64_t c = 0; c < dim; c++)
-        out[c] = low_weight * a[c] + high_weight * b[c];
+        out[c] = fmaf(low_weight, a[c], high_weight * b[c]); // as torch does on processors with FMA
 }
