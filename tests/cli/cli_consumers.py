@@ -57,6 +57,19 @@ def actionformer_second(block, row, fps):
     return (row * block["feat_stride"] + 0.5 * block["num_frames"]) / fps
 
 
+def windows(preset, frames):
+    """First and last frame of each row's window, from the definitions of the three alignments."""
+    span = (preset["clip_length"] - 1) * preset["interval"] + 1
+    stride, align = preset["stride"], preset["align"]
+    if align == "center":
+        begins = [centre - preset["clip_length"] // 2 * preset["interval"] for centre in range(stride // 2, frames, stride)] or [stride // 2]
+    else:
+        begins = list(range(0, frames - span + 1, stride)) or [0]
+        if align == "backpad" and begins[-1] + span < frames:
+            begins.append(frames - span)
+    return [(begin, begin + span) for begin in begins]
+
+
 class Consumers(CommandCase):
     @classmethod
     def setUpClass(cls):
@@ -128,6 +141,9 @@ class Consumers(CommandCase):
                 features, yaml = self.check_alignment(preset["preset"], "--preset", preset["preset"])
                 self.assertEqual((features["feature_stride"], features["offset_frames"]), (preset["stride"], preset["offset_frames"]))
                 self.assertEqual((yaml["feat_stride"], yaml["num_frames"]), (preset["stride"], preset["num_frames"]))
+                for line in (pathlib.Path(features["data_path"]) / "manifest.jsonl").read_text().splitlines():
+                    told = json.loads(line)
+                    self.assertEqual(told["T"], len(windows(preset, told["frames_used"])))
 
     def test_every_alignment(self):
         for align in ("valid", "center", "backpad"):
@@ -169,6 +185,35 @@ class Consumers(CommandCase):
                     row = round(actionformer_grid(yaml, second, RATE))
                     window = (row * 4, row * 4 + 16)    # valid, 16 frames, stride 4
                     self.assertLessEqual(abs(sum(window) / 2 - second * RATE), 2)
+
+    def test_every_preset_on_annotation_files(self):
+        """For each video of real annotations: each row's second is its window's middle, each segment's ends are in the rows."""
+        for source in ("sitreach_label.json", "opentad_inference_annotation_cjk.json"):
+            for video, facts in json.loads((DATA / source).read_text())["database"].items():
+                for preset in self.presets:
+                    with self.subTest(source=source, video=video, preset=preset["preset"]):
+                        self.check_video(preset, facts)
+
+    def check_video(self, preset, facts):
+        fps = preset["fps"] or facts.get("fps") or facts["frame"] / facts["duration"]
+        frames = round(facts["duration"] * fps)
+        block = {"feature_stride": preset["stride"], "sample_stride": 1, "offset_frames": preset["offset_frames"]}
+        yaml = {"feat_stride": preset["stride"], "num_frames": preset["num_frames"]}
+        table = windows(preset, frames)
+        # What of a centred window lies beyond its middle: nothing that a published offset knows of.
+        apart = (preset["interval"] - 1) / 2 if preset["align"] == "center" else 0
+        for row, (begin, end) in enumerate(table):
+            on_grid = preset["align"] != "backpad" or begin == row * preset["stride"]
+            for second in (opentad_second(block, row, fps), actionformer_second(yaml, row, fps)):
+                self.assertLessEqual(abs(second * fps - (begin + end) / 2), apart + 1e-6 if on_grid else preset["stride"])
+        for action in facts["annotations"]:
+            for second in map(float, action["segment"]):
+                row = opentad_grid(block, second, fps)
+                self.assertAlmostEqual(row, actionformer_grid(yaml, second, fps))
+                nearest = min(max(round(row), 0), len(table) - 1)
+                if 0 <= row <= len(table) - 1:
+                    begin, end = table[nearest]
+                    self.assertLessEqual(abs((begin + end) / 2 - second * fps), preset["stride"] / 2 + apart + (preset["stride"] if preset["align"] == "backpad" else 0))
 
     def test_splits_and_keys(self):
         database = {"b0": {"subset": "training", "duration": 1, "annotations": []}, "b1": {"subset": "validation", "duration": 1, "annotations": []}}
