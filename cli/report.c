@@ -179,7 +179,8 @@ void cli_report_start(cli_report *r, const tub_encoder_info *info, const tub_sam
         r->rank, r->rank, r->world, r->shard_source, info->family, tub_dtype_name(info->dtype), info->backend,
         info->device, info->isa, sampling->clip_length, sampling->stride, info->feature, info->height, info->width,
         info->dim);
-    say_enabled(r, info);
+    if (r->todo > 0) // else nothing is compiled
+        say_enabled(r, info);
     cli_say(r->text, _("[R%d] %zu videos: %zu to do, %zu done, %zu failed before"), r->rank, r->videos, r->todo,
             r->done_before, r->failed_before);
     char *settings = cli_settings_elsewhere(r->args);

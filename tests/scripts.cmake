@@ -57,6 +57,7 @@ set(cli_scripts
   resample
   compare
   bench
+  guide
   lines
   watch
 )
