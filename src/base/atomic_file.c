@@ -160,13 +160,15 @@ static int sync_folder(const char *folder)
     return error == EINVAL || error == ENOTSUP ? 0 : error;
 }
 
-// Sync, close, rename: 0 or the system's error, with what couldn't be done in *what.
-static int publish(tub_atomic_file *f, const char **what)
+static int sync_data(tub_atomic_file *f, const char **what)
 {
     *what = f->failed ? "keep it, a write failed" : "sync it";
-    int error = f->failed ? EIO : sync_file(f->fd);
-    if (error)
-        return error;
+    return f->failed ? EIO : sync_file(f->fd);
+}
+
+// Close and rename: 0 or the system's error, with what couldn't be done in *what.
+static int give_name(tub_atomic_file *f, const char **what)
+{
     *what = "close it";
     int closed = close(f->fd);
     f->fd = -1;
@@ -177,20 +179,56 @@ static int publish(tub_atomic_file *f, const char **what)
     return rename(f->temp, f->path) < 0 ? errno : 0;
 }
 
+// The folders of the first `count` files, each once where those of a folder follow each other.
+static int sync_folders(tub_atomic_file *const *files, size_t count)
+{
+    int error = 0;
+    for (size_t i = 0; i < count && !error; i++)
+        if (i == 0 || strcmp(files[i]->folder, files[i - 1]->folder))
+            error = sync_folder(files[i]->folder);
+    return error;
+}
+
+tub_status tub_atomic_commit_all(tub_atomic_file **files, size_t count, size_t *done, tub_error *err)
+{
+    const char *what = "";
+    size_t synced = 0, named = 0;
+    int error = 0;
+    // All of them first: the disk then takes them together.
+    while (synced < count && !(error = sync_data(files[synced], &what)))
+        synced++;
+    size_t failed = synced;
+    for (int trouble = 0; named < synced && !trouble; named += !trouble)
+        if ((trouble = give_name(files[named], &what))) {
+            error = trouble;
+            failed = named;
+        }
+    int folders = sync_folders(files, named);
+    if (folders) {
+        error = folders;
+        what = "sync its folder";
+        failed = 0;
+    }
+    tub_status status = error ? cannot(err, what, files[failed]->path, error) : TUB_OK;
+    for (size_t i = 0; i < count; i++) {
+        if (i >= named)
+            unlink(files[i]->temp);
+        release(&files[i]);
+    }
+    *done = folders ? 0 : named;
+    return status;
+}
+
 tub_status tub_atomic_commit(tub_atomic_file **file, tub_error *err)
 {
-    tub_atomic_file *f = *file;
-    const char *what;
-    tub_status s = TUB_OK;
-    int error = publish(f, &what);
-    if (error)
-        unlink(f->temp);
-    else if ((error = sync_folder(f->folder)))
-        what = "sync its folder";
-    if (error)
-        s = cannot(err, what, f->path, error);
-    release(file);
-    return s;
+    size_t done;
+    return tub_atomic_commit_all(file, 1, &done, err);
+}
+
+int64_t tub_atomic_mtime(const tub_atomic_file *f)
+{
+    struct stat info;
+    return fstat(f->fd, &info) == 0 ? (int64_t)info.st_mtim.tv_sec * 1000000000 + info.st_mtim.tv_nsec : -1;
 }
 
 void tub_atomic_abandon(tub_atomic_file **file)

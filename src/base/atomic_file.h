@@ -21,6 +21,11 @@ tub_status tub_atomic_write_at(tub_atomic_file *f, int64_t offset, const void *d
 // XXH3-128 of what was written so far, read back from the file.
 tub_status tub_atomic_checksum(tub_atomic_file *f, char out[TUB_HASH_TEXT], tub_error *err);
 tub_status tub_atomic_commit(tub_atomic_file **f, tub_error *err);  // frees in every case
+// Several at once: all are synced, then renamed, then their folders are synced. Frees all in every case. *done: how
+// many of the first ones are there for good; an error concerns the next.
+tub_status tub_atomic_commit_all(tub_atomic_file **files, size_t count, size_t *done, tub_error *err);
+// When it was last written to, in nanoseconds since 1970; committing doesn't change it. -1: not known.
+int64_t tub_atomic_mtime(const tub_atomic_file *f);
 void tub_atomic_abandon(tub_atomic_file **f);                       // removes the temporary file; accepts NULL
 
 // A whole small file at once.
@@ -28,6 +33,7 @@ tub_status tub_atomic_save(const char *path, const void *data, size_t bytes, tub
 
 // Appends one line (a newline is added) with O_APPEND and syncs. Heals a torn last line by starting on a new one.
 tub_status tub_append_line(const char *path, const char *line, tub_error *err);
+tub_status tub_append_lines(const char *path, const char *const *lines, size_t count, tub_error *err);  // with one write
 
 // Removes this host's stale temporary files in `folder` whose process is dead.
 void tub_atomic_sweep(const char *folder);

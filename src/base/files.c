@@ -64,17 +64,34 @@ static void sync_name(const char *path)
     tub_free(folder);
 }
 
-tub_status tub_append_line(const char *path, const char *line, tub_error *err)
+// The lines with their ends, behind the end of a torn one.
+static char *join_lines(const char *const *lines, size_t count, bool torn)
 {
-    if (strchr(line, '\n'))
-        return tub_fail(err, TUB_ERROR_INTERNAL, "%s: a line to append holds a newline", path);
+    size_t bytes = 2;
+    for (size_t i = 0; i < count; i++)
+        bytes += strlen(lines[i]) + 1;
+    char *text = tub_calloc(bytes, 1), *to = text;
+    if (text && torn)
+        *to++ = '\n';
+    for (size_t i = 0; text && i < count; i++) {
+        to = stpcpy(to, lines[i]);
+        *to++ = '\n';
+    }
+    return text;
+}
+
+tub_status tub_append_lines(const char *path, const char *const *lines, size_t count, tub_error *err)
+{
+    for (size_t i = 0; i < count; i++)
+        if (strchr(lines[i], '\n'))
+            return tub_fail(err, TUB_ERROR_INTERNAL, "%s: a line to append holds a newline", path);
     int fd = open(path, O_RDWR | O_CREAT | O_APPEND | O_CLOEXEC, 0666);
     if (fd < 0)
         return cannot(err, "open it", path, errno);
     bool torn = false, is_new = false;
     int error = look_at_end(fd, &torn, &is_new);
     // One write, so that lines of several processes don't mix.
-    char *text = error ? NULL : tub_format("%s%s\n", torn ? "\n" : "", line);
+    char *text = error ? NULL : join_lines(lines, count, torn);
     if (!error)
         error = text ? append_all(fd, text) : ENOMEM;
     tub_free(text);
@@ -85,6 +102,11 @@ tub_status tub_append_line(const char *path, const char *line, tub_error *err)
     if (is_new)
         sync_name(path);
     return TUB_OK;
+}
+
+tub_status tub_append_line(const char *path, const char *line, tub_error *err)
+{
+    return tub_append_lines(path, &line, 1, err);
 }
 
 // One folder, whose parent is there. 0 or the system's error.

@@ -139,13 +139,23 @@ static tub_status finish(tub_feature_writer *w, char checksum[TUB_HASH_TEXT], in
     return tub_atomic_checksum(w->file, checksum, err);
 }
 
-tub_status tub_feature_commit(tub_feature_writer **writer, char checksum[TUB_HASH_TEXT], int64_t *bytes, tub_error *err)
+tub_status tub_feature_seal(tub_feature_writer **writer, char checksum[TUB_HASH_TEXT], int64_t *bytes,
+                            tub_atomic_file **out, tub_error *err)
 {
-    tub_status status = finish(*writer, checksum, bytes, err);
+    tub_feature_writer *w = *writer;
+    tub_status status = finish(w, checksum, bytes, err);
+    *out = status == TUB_OK ? w->file : NULL;
     if (status == TUB_OK)
-        status = tub_atomic_commit(&(*writer)->file, err);
+        w->file = NULL;
     tub_feature_abandon(writer);
     return status;
+}
+
+tub_status tub_feature_commit(tub_feature_writer **writer, char checksum[TUB_HASH_TEXT], int64_t *bytes, tub_error *err)
+{
+    tub_atomic_file *file;
+    TUB_TRY(tub_feature_seal(writer, checksum, bytes, &file, err));
+    return tub_atomic_commit(&file, err);
 }
 
 void tub_feature_abandon(tub_feature_writer **writer)

@@ -6,7 +6,7 @@
 #include <stdint.h>
 #include <tubelet/layout.h>
 
-#include "hash.h"
+#include "atomic_file.h"
 
 typedef struct tub_feature_writer tub_feature_writer;
 
@@ -16,7 +16,10 @@ tub_status tub_feature_begin(const char *path, const tub_layout *layout, int64_t
 tub_status tub_feature_append(tub_feature_writer *w, const float *rows, int64_t count, tub_error *err);
 // A value that the file's type can't hold came: the file isn't to be committed. False where there was none.
 bool tub_feature_overflowed(const tub_feature_writer *w, int64_t *row, float *value);
-// Frees in every case.
+// Ends the file, for it to be committed: *out is the caller's. Frees the writer in every case.
+tub_status tub_feature_seal(tub_feature_writer **w, char checksum[TUB_HASH_TEXT], int64_t *bytes, tub_atomic_file **out,
+                            tub_error *err);
+// Likewise, and commits it.
 tub_status tub_feature_commit(tub_feature_writer **w, char checksum[TUB_HASH_TEXT], int64_t *bytes, tub_error *err);
 // Removes the temporary file. Accepts NULL and a pointer to NULL.
 void tub_feature_abandon(tub_feature_writer **w);

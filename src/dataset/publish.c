@@ -119,25 +119,52 @@ static void count_done(tub_run *run, tub_work *work, const tub_result *r)
     t->frames += r->info.frames;
 }
 
+static void tell_published(tub_run *run, tub_work *work)
+{
+    count_done(run, work, work->result);
+    char *output = tub_feature_path(&run->d->place, work->entry->name);
+    tell(run, work, work->result, output);
+    tub_free(output);
+    tub_free(work->result);
+    work->result = NULL;
+}
+
+void tub_run_tell_published(tub_run *run)
+{
+    for (tub_work *work; (work = tub_group_writer_take(run->publisher));)
+        tell_published(run, work);
+}
+
+static tub_status hand_over(tub_run *run, tub_work *work, tub_atomic_file *file, char *line, tub_error *err)
+{
+    while (!tub_group_writer_has_room(run->publisher)) {
+        tub_group_writer_wait(run->publisher);
+        tub_run_tell_published(run);
+    }
+    return tub_group_writer_put(run->publisher, file, line, work, err);
+}
+
 // The file first, then the line: a video is done only when both are there.
 static tub_status publish(tub_run *run, tub_work *work, const tub_result *r, tub_error *err)
 {
     char checksum[TUB_HASH_TEXT] = "";
     tub_finished finished = {.result = r, .checksum = checksum, .dim = run->info->dim};
+    tub_atomic_file *file = NULL;
     double start = tub_now();
-    TUB_TRY(tub_feature_commit(&work->writer, checksum, &finished.bytes, err));
-    finished.mtime = tub_feature_file_mtime(&run->d->place, work->entry->name);
+    TUB_TRY(tub_feature_seal(&work->writer, checksum, &finished.bytes, &file, err));
+    finished.mtime = tub_atomic_mtime(file);
     finished.save_seconds = work->save_seconds + tub_now() - start;
     char *line = tub_record_line(work->entry, &finished, &run->asked, &run->d->place.layout);
-    tub_status status = line ? tub_append_line(run->d->manifest, line, err) : tub_fail_memory(err, work->entry->path);
-    tub_free(line);
+    work->result = tub_calloc(1, sizeof *work->result);
+    if (!line || !work->result) {
+        tub_free(line);
+        tub_atomic_abandon(&file);
+        return tub_fail_memory(err, work->entry->path);
+    }
+    *work->result = *r;
+    tub_status status = hand_over(run, work, file, line, err);
     work->save_seconds += tub_now() - start;
-    TUB_TRY(status);
-    count_done(run, work, r);
-    char *output = tub_feature_path(&run->d->place, work->entry->name);
-    tell(run, work, r, output);
-    tub_free(output);
-    return TUB_OK;
+    return status;
 }
 
 // Fills in why, where a value doesn't fit into the files' type.

@@ -93,13 +93,12 @@ static tub_status loop(tub_run *run, tub_error *err)
     for (;;) {
         const tub_result *result;
         if (run->params->stop && *run->params->stop)
-            return stopped(run, err);
+            return TUB_ERROR_CANCELLED;
         tub_status status = tub_relay_take(run->relay, patience, &result, err);
+        tub_run_tell_published(run);
         tub_run_tick(run);
         if (status == TUB_AGAIN)
             continue;
-        if (status == TUB_ERROR_CANCELLED)
-            return stopped(run, err);
         if (status != TUB_OK)
             return status == TUB_END ? TUB_OK : status;
         status = tub_run_take(run, result->tag, result, err);
@@ -108,18 +107,37 @@ static tub_status loop(tub_run *run, tub_error *err)
     }
 }
 
+// What is complete is published, however the loop ended.
+static tub_status finish_publishing(tub_run *run, tub_status status, tub_error *err)
+{
+    tub_error error;
+    tub_status published = tub_group_writer_wait_all(run->publisher, &error);
+    tub_run_tell_published(run);
+    if (published != TUB_OK && (status == TUB_OK || status == TUB_ERROR_CANCELLED)) {
+        if (err)
+            *err = error;
+        return published;
+    }
+    return status == TUB_ERROR_CANCELLED ? stopped(run, err) : status;
+}
+
 static tub_status extract(tub_run *run, tub_encoder *encoder, const tub_source_ops *source, tub_error *err)
 {
     tub_extractor_params params = run->params->extractor;
     params.size = params.size ? params.size : sizeof params;
     run->lane = tub_trace_lane(params.trace, "write");
     TUB_TRY(tub_extractor_open_source(encoder, &params, source, &run->x, err));
-    tub_status status = tub_relay_open(run->x, next_job, run, &run->relay, err);
+    tub_status status = tub_group_writer_open(run->d->manifest, &run->publisher, err);
     if (status == TUB_OK)
-        status = loop(run, err);
+        status = tub_relay_open(run->x, next_job, run, &run->relay, err);
+    if (status == TUB_OK)
+        status = finish_publishing(run, loop(run, err), err);
     tub_relay_close(&run->relay);
-    for (size_t i = 0; i < run->count; i++)
+    tub_group_writer_close(&run->publisher);
+    for (size_t i = 0; i < run->count; i++) {
         tub_feature_abandon(&run->work[i].writer);
+        tub_free(run->work[i].result);
+    }
     tub_progress *progress = &run->totals->pipeline;
     tub_extractor_progress(run->x, progress);
     run->totals->decode_wait_seconds = progress->decode_wait_seconds;

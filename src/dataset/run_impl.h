@@ -7,6 +7,7 @@
 
 #include "dataset_impl.h"
 #include "feature_writer.h"
+#include "group_writer.h"
 #include "relay.h"
 
 // A video under way: the tag of its job.
@@ -15,6 +16,7 @@ typedef struct tub_work {
     tub_feature_writer *writer; // NULL until its first rows
     int64_t rows;
     double save_seconds;
+    tub_result *result;         // its end, while its file is being published
 } tub_work;
 
 typedef struct tub_run {
@@ -27,6 +29,7 @@ typedef struct tub_run {
     size_t next;                // the relay's thread
     tub_extractor *x;
     tub_relay *relay;
+    tub_group_writer *publisher;
     tub_run_totals *totals;
     tub_lane *lane;             // of the calling thread, or NULL
     double started, last_tick;
@@ -37,6 +40,9 @@ tub_status tub_run_take(tub_run *run, tub_work *work, const tub_result *result, 
 
 // Records that a video failed (result->status and text), for later runs and for `on_event`.
 tub_status tub_run_fail(tub_run *run, tub_work *work, const tub_result *result, tub_error *err);
+
+// Tells of the videos that were published meanwhile.
+void tub_run_tell_published(tub_run *run);
 
 void tub_run_tick(tub_run *run);
 

@@ -449,14 +449,16 @@ static void test_stopped(void **state)
     delay = 0.002;
     assert_int_equal(run(), TUB_ERROR_CANCELLED);
     assert_int_equal(totals.videos, 30);
-    assert_int_equal(totals.ok, 1);
-    assert_int_equal(totals.pending, 29);
+    // What was complete by then is published and counted, the rest is left.
+    const size_t ok = totals.ok;
+    assert_in_range(ok, 1, 29);
+    assert_int_equal(totals.pending, 30 - ok);
     assert_int_equal(toy_count_temporary(out), 0);
-    assert_int_equal(lines_of("manifest.jsonl"), 1);
+    assert_int_equal(lines_of("manifest.jsonl"), ok);
     stop_at_first = false;
     stop = 0;
     assert_int_equal(run(), TUB_OK);
-    expect(1, 29, 0, 0, 0);
+    expect(ok, 30 - ok, 0, 0, 0);
     char resumed[TUB_HASH_TEXT], whole[TUB_HASH_TEXT];
     toy_digest(out, resumed);
     snprintf(out, sizeof out, "%s/again", root);

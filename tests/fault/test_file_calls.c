@@ -1,0 +1,349 @@
+// Runs whose file calls fail or are the last that the process makes: each call in turn, with each error, once and from
+// then on. Never is a video done whose file isn't right, nothing stays behind, and the next run finishes the work.
+//
+// The linker puts the functions __wrap_... here in the place of the system's (tests/CMakeLists.txt).
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/types.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "toy_videos.h"
+
+enum { VIDEOS = 4, CALLS_MOST = 2000, MANY = 600 };
+
+typedef enum ending { FAIL_ONCE, FAIL_ON, SHORT_ONCE, KILL } ending;
+
+// What is to happen at which call. Calls are counted while it is armed.
+static struct {
+    atomic_bool armed;
+    ending ending;
+    int error;
+    int at;
+    atomic_int calls, opens, stats;
+} fault;
+
+static char root[64], videos[80], out[80], wanted[TUB_HASH_TEXT];
+static tub_error err;
+
+// Whether this call fails. `writes`: it can also be cut short.
+static bool fails(bool writes)
+{
+    if (!atomic_load(&fault.armed))
+        return false;
+    int call = atomic_fetch_add(&fault.calls, 1);
+    if (call < fault.at || (call > fault.at && fault.ending != FAIL_ON))
+        return false;
+    if (fault.ending == KILL)
+        kill(getpid(), SIGKILL);
+    errno = fault.error;
+    return fault.ending != SHORT_ONCE || writes;
+}
+
+static size_t cut(size_t bytes)
+{
+    return bytes > 1 ? bytes / 2 : bytes;
+}
+
+int __real_open(const char *path, int flags, ...);
+int __real_close(int fd);
+int __real_rename(const char *from, const char *to);
+ssize_t __real_write(int fd, const void *data, size_t bytes);
+ssize_t __real_pwrite(int fd, const void *data, size_t bytes, off_t offset);
+int __real_stat(const char *path, struct stat *info);
+int __real_fstatat(int fd, const char *path, struct stat *info, int flags);
+
+int __wrap_open(const char *path, int flags, ...);
+int __wrap_open(const char *path, int flags, ...)
+{
+    va_list args;
+    va_start(args, flags);
+    mode_t mode = flags & O_CREAT ? (mode_t)va_arg(args, int) : 0;
+    va_end(args);
+    fault.opens++;
+    // Only those that write: what can't be read is another matter.
+    bool creates = flags & (O_CREAT | O_DIRECTORY);
+    return creates && fails(false) ? -1 : __real_open(path, flags, mode);
+}
+
+// A close that fails has closed.
+int __wrap_close(int fd);
+int __wrap_close(int fd)
+{
+    bool failed = fails(false);
+    int error = errno, result = __real_close(fd);
+    errno = error;
+    return failed ? -1 : result;
+}
+
+int __wrap_fsync(int fd);
+int __wrap_fsync(int fd)
+{
+    (void)fd; // the machine lives on: nothing is lost that isn't on the disk yet
+    return fails(false) ? -1 : 0;
+}
+
+int __wrap_rename(const char *from, const char *to);
+int __wrap_rename(const char *from, const char *to)
+{
+    return fails(false) ? -1 : __real_rename(from, to);
+}
+
+ssize_t __wrap_write(int fd, const void *data, size_t bytes);
+ssize_t __wrap_write(int fd, const void *data, size_t bytes)
+{
+    if (!fails(true))
+        return __real_write(fd, data, bytes);
+    return fault.ending == SHORT_ONCE ? __real_write(fd, data, cut(bytes)) : -1;
+}
+
+ssize_t __wrap_pwrite(int fd, const void *data, size_t bytes, off_t offset);
+ssize_t __wrap_pwrite(int fd, const void *data, size_t bytes, off_t offset)
+{
+    if (!fails(true))
+        return __real_pwrite(fd, data, bytes, offset);
+    return fault.ending == SHORT_ONCE ? __real_pwrite(fd, data, cut(bytes), offset) : -1;
+}
+
+int __wrap_stat(const char *path, struct stat *info);
+int __wrap_stat(const char *path, struct stat *info)
+{
+    fault.stats++;
+    return __real_stat(path, info);
+}
+
+int __wrap_fstatat(int fd, const char *path, struct stat *info, int flags);
+int __wrap_fstatat(int fd, const char *path, struct stat *info, int flags)
+{
+    fault.stats++;
+    return __real_fstatat(fd, path, info, flags);
+}
+
+static tub_status open_set(const char *folder, tub_dataset **d)
+{
+    const char *inputs[] = {videos};
+    tub_dataset_params set = {.size = sizeof set, .inputs = inputs, .input_count = 1, .out = folder};
+    return tub_dataset_open(&set, d, &err);
+}
+
+static tub_status run(const char *folder, tub_run_totals *totals)
+{
+    tub_run_params params = {.size = sizeof params};
+    params.extractor =
+        (tub_extractor_params){.size = sizeof params.extractor, .decode_threads = 1, .sampling = {.stride = 2}};
+    tub_dataset *d = NULL;
+    tub_encoder *encoder = toy_encoder(0);
+    *totals = (tub_run_totals){0};
+    tub_status status = open_set(folder, &d);
+    if (status == TUB_OK)
+        status = tub_dataset_run_source(d, encoder, &params, &toy_source, totals, &err);
+    tub_dataset_close(&d);
+    tub_encoder_close(&encoder);
+    return status;
+}
+
+static void make_videos(int count)
+{
+    for (int i = 0; i < count; i++) {
+        char name[32];
+        snprintf(name, sizeof name, "v%03d.mp4", i);
+        // One of them fails, for the sake of its line.
+        if (i == 1)
+            toy_write(videos, name, "bad");
+        else
+            toy_write(videos, name, "frames=%d seed=%d", 3 + i % 7, i);
+    }
+}
+
+static int set_up(void **state)
+{
+    (void)state;
+    const char *folder = toy_folder();
+    tub_run_totals totals;
+    if (!folder)
+        return -1;
+    snprintf(root, sizeof root, "%s", folder);
+    snprintf(videos, sizeof videos, "%s/videos", root);
+    snprintf(out, sizeof out, "%s/out", root);
+    make_videos(VIDEOS);
+    if (run(out, &totals) != TUB_OK || totals.ok != VIDEOS - 1 || totals.failed != 1)
+        return -1;
+    toy_digest(out, wanted);
+    toy_remove(out);
+    return 0;
+}
+
+static int tear_down(void **state)
+{
+    (void)state;
+    toy_remove(root);
+    return 0;
+}
+
+// How many are done according to the folder, each of which has its file.
+static size_t count_done(void)
+{
+    tub_dataset *d = NULL;
+    size_t done = 0;
+    assert_int_equal(open_set(out, &d), TUB_OK);
+    for (size_t i = 0; i < tub_dataset_count(d); i++) {
+        tub_item item;
+        char name[64];
+        tub_dataset_item(d, i, &item);
+        snprintf(name, sizeof name, "%s.npy", item.stem);
+        done += item.state == TUB_ITEM_DONE;
+        assert_true(item.state != TUB_ITEM_DONE || toy_exists(out, name));
+    }
+    tub_dataset_close(&d);
+    return done;
+}
+
+// Every line of the manifest that is whole tells of a file that is there.
+static void check_lines(void)
+{
+    char *text = toy_read(out, "manifest.jsonl"), *rest = NULL;
+    for (char *line = strtok_r(text, "\n", &rest); line; line = strtok_r(NULL, "\n", &rest)) {
+        json_t *object = json_loads(line, 0, NULL);
+        const char *output = json_string_value(json_object_get(object, "output"));
+        if (output && !toy_exists(out, output))
+            fail_msg("%s has a line and no file", output);
+        json_decref(object);
+    }
+    tub_free(text);
+}
+
+// The next run finishes, and the files are those of a run without faults.
+static void check_finished(const char *what)
+{
+    char after[TUB_HASH_TEXT];
+    tub_run_totals totals;
+    check_lines();
+    if (run(out, &totals) != TUB_OK)
+        fail_msg("%s, call %d: the next run: %s", what, fault.at, err.text);
+    assert_int_equal(totals.failed, 1);
+    assert_int_equal(totals.pending, 0);
+    toy_digest(out, after);
+    if (strcmp(after, wanted))
+        fail_msg("%s, call %d: other files", what, fault.at);
+    assert_int_equal(toy_count_temporary(out), 0);
+}
+
+// A run with the fault at call `at`; false: it made fewer calls.
+static bool run_faulty(ending how, int error, int at, tub_status *status, tub_run_totals *totals)
+{
+    fault.ending = how;
+    fault.error = error;
+    fault.at = at;
+    fault.calls = 0;
+    atomic_store(&fault.armed, true);
+    *status = run(out, totals);
+    atomic_store(&fault.armed, false);
+    return fault.calls > at;
+}
+
+static void sweep_calls(const char *what, ending how, int error, bool harmless)
+{
+    int at = 0, failed = 0;
+    tub_status status;
+    tub_run_totals totals;
+    for (; at < CALLS_MOST; at++) {
+        toy_remove(out);
+        bool reached = run_faulty(how, error, at, &status, &totals);
+        if (harmless && status != TUB_OK)
+            fail_msg("%s, call %d: %s", what, at, err.text);
+        if (status != TUB_OK && status != TUB_ERROR_OUTPUT)
+            fail_msg("%s, call %d: status %d: %s", what, at, (int)status, err.text);
+        failed += status != TUB_OK;
+        if (reached && status != TUB_OK)
+            assert_int_equal(toy_count_temporary(out), 0);
+        // What it counted as done is done.
+        if (toy_exists(root, "out") && toy_exists(out, "features.json"))
+            assert_true(count_done() >= totals.ok);
+        check_finished(what);
+        if (!reached)
+            break;
+    }
+    assert_in_range(at, 20, CALLS_MOST - 1);
+    assert_true(harmless ? failed == 0 : failed > 5);
+}
+
+static void test_errors(void **state)
+{
+    (void)state;
+    sweep_calls("EIO once", FAIL_ONCE, EIO, false);
+    sweep_calls("ENOSPC once", FAIL_ONCE, ENOSPC, false);
+    sweep_calls("ENOSPC from then on", FAIL_ON, ENOSPC, false);
+    sweep_calls("EDQUOT from then on", FAIL_ON, EDQUOT, false);
+}
+
+static void test_interrupted(void **state)
+{
+    (void)state;
+    sweep_calls("a short write", SHORT_ONCE, 0, true);
+}
+
+static void test_killed(void **state)
+{
+    (void)state;
+    int at = 0, status = 0;
+    for (; at < CALLS_MOST; at++) {
+        toy_remove(out);
+        pid_t child = fork();
+        assert_true(child >= 0);
+        if (child == 0) {
+            tub_status ended;
+            tub_run_totals totals;
+            run_faulty(KILL, 0, at, &ended, &totals);
+            _exit(ended != TUB_OK);
+        }
+        assert_int_equal(waitpid(child, &status, 0), child);
+        fault.at = at;
+        check_finished("killed");
+        if (!WIFSIGNALED(status))
+            break;
+    }
+    assert_in_range(at, 20, CALLS_MOST - 1);
+    assert_int_equal(status, 0);
+}
+
+// Looking at a folder of finished videos takes so many calls: none that grows faster than the videos, no file opened.
+static void test_calls_of_a_resume(void **state)
+{
+    (void)state;
+    tub_dataset *d = NULL;
+    tub_run_totals totals;
+    make_videos(MANY);
+    assert_int_equal(run(out, &totals), TUB_OK);
+    assert_int_equal(totals.ok, MANY - 1);
+    fault.opens = fault.stats = 0;
+    assert_int_equal(open_set(out, &d), TUB_OK);
+    for (size_t i = 0; i < tub_dataset_count(d); i++) {
+        tub_item item;
+        tub_dataset_item(d, i, &item);
+        assert_true(item.state != TUB_ITEM_TODO);
+    }
+    tub_dataset_close(&d);
+    assert_in_range(fault.opens, 1, 12);
+    assert_in_range(fault.stats, MANY, 2 * MANY + 12);
+}
+
+int main(void)
+{
+#define TEST(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
+    const struct CMUnitTest tests[] = {TEST(test_errors), TEST(test_interrupted), TEST(test_killed),
+                                       TEST(test_calls_of_a_resume)};
+    return cmocka_run_group_tests_name("file_calls", tests, NULL, NULL);
+}
