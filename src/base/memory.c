@@ -9,7 +9,7 @@
 enum {
     ALIGNMENT = 64,
     HUGE_PAGE = 2 << 20,
-    HUGE_FROM = 4 << 20, // where large pages save time
+    HUGE_FROM = 2 << 20, // where large pages save time
     LARGE = 1 << 18,     // zeroed pages come from the system from here on
     TEXTS = 1 << 14,     // texts share blocks of so many bytes
 };
@@ -46,7 +46,9 @@ void *tub_alloc_aligned(size_t count, size_t size)
     void *memory = NULL;
     if (!tub_size_mul(count, size, &bytes) || bytes > SIZE_MAX / 2)
         return NULL;
-    if (posix_memalign(&memory, bytes >= HUGE_FROM ? HUGE_PAGE : ALIGNMENT, bytes ? bytes : 1))
+    const bool large = bytes >= HUGE_FROM;
+    bytes = large ? (bytes + HUGE_PAGE - 1) / HUGE_PAGE * HUGE_PAGE : bytes;
+    if (posix_memalign(&memory, large ? HUGE_PAGE : ALIGNMENT, bytes ? bytes : 1))
         return NULL;
     tub_huge_pages(memory, bytes);
     return memory;

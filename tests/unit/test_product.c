@@ -93,6 +93,7 @@ static float *product(const tub_product *p, const matrices *m, bool down, int fi
                                          .k = depth - at < part ? depth - at : part,
                                          .c = c,
                                          .c_row = (size_t)p->cols,
+                                         .panels = 1,
                                          .add = at > 0};
         p->multiply(&block);
     }

@@ -44,7 +44,8 @@ static tub_status few_unit(const tub_run *run, const tub_step *step, int item, i
     float *scores = (float *)(void *)tub_scratch(e, member);
     tub_attend few = {
         .queries = f->queries, .keys = f->keys, .dim = op->attention.dim, .scale = (float)op->attention.scale};
-    for (int group = unit * f->run_groups; group < (unit + 1) * f->run_groups && group < op->attention.groups; group++) {
+    for (int group = unit * f->run_groups; group < (unit + 1) * f->run_groups && group < op->attention.groups;
+         group++) {
         const tub_operands o = tub_operands_of(run, step, NULL, item, group);
         few.q_stride = o.q_stride / narrow;
         few.k_stride = o.k_stride / narrow;

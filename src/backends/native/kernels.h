@@ -23,15 +23,18 @@ typedef struct tub_finish_block {
     bool wide;
 } tub_finish_block;
 
-// A part of a row's scores: the keys of a chunk. `greatest` and `sum` go on from the parts before.
-typedef struct tub_softmax_part {
+// Scores of some queries against the keys of a chunk. `greatest` and `sum` go on from the chunks before.
+typedef struct tub_softmax_block {
     const float *scores;
-    int count, padded;      // padded: so many weights are written, zeros behind the last
+    size_t score_row;       // floats
+    int rows, count;
+    int padded;             // weights written of a row, zeros behind the last: a multiple of 32
     float factor;           // scale * log2(e)
-    float *greatest, *sum;
+    float *greatest, *sum;  // [rows]
+    float *again;           // [rows]: what the results of the chunks before are to be multiplied with, 1 mostly
     void *out;              // narrow; spans of 32 elements, `out_span` bytes apart
-    size_t out_span;
-} tub_softmax_part;
+    size_t out_row, out_span;
+} tub_softmax_block;
 
 typedef struct tub_norm_params {
     const float *weight, *bias; // bias may be NULL
@@ -63,9 +66,8 @@ typedef struct tub_kernels {
     void (*norm_narrow)(const float *x, const tub_norm_params *params, void *out, int count);
     // out = exp(scale * (score - greatest)), narrow; returns 1 / their sum. `out` may begin at or before `scores`.
     float (*softmax)(const float *scores, float scale, void *out, int count);
-    // out = exp(scale * (score - greatest so far)). Returns what the results of the parts before are to be multiplied
-    // with, as the greatest may have grown: 1 mostly.
-    float (*softmax_part)(const tub_softmax_part *part);
+    // out = exp(scale * (score - greatest so far))
+    void (*softmax_block)(const tub_softmax_block *block);
     // softmax(q kT * scale) v, all narrow; `scores`: room for a row of them.
     void (*attend)(const tub_attend *a, const void *q, const void *k, const void *v, void *out, float *scores);
     void (*gate)(const void *x, tub_activation activation, void *out, int count);   // x: 2 * count narrow

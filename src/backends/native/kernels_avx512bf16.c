@@ -26,6 +26,11 @@ V void n_store(narrow *p, lanes x)
     _mm256_storeu_si256((void *)p, (__m256i)_mm512_cvtneps_pbh(x));
 }
 
+V void n_store_two(narrow *p, lanes x, lanes y)
+{
+    _mm512_storeu_si512(p, (__m512i)_mm512_cvtne2ps_pbh(y, x));
+}
+
 V void n_store_part(narrow *p, int n, lanes x)
 {
     _mm256_mask_storeu_epi16(p, first(n), (__m256i)_mm512_cvtneps_pbh(x));

@@ -4,6 +4,7 @@
 //   TABLE                   the name of the table
 //   v_set v_load v_store    float32; v_load_part(p, n, fill) and v_store_part(p, n, x) touch the first n lanes only
 //   n_load n_store n_load_part n_store_part     the same from and to narrow
+//   n_store_two(p, a, b)    a, then b
 //   v_fma(a, b, c)          a * b + c
 //   v_min(a, b) v_max(a, b) b where either is NaN
 //   v_round(x), v_power(p, n)   to the nearest integer; p * 2^n of an integral n in -126 .. 127
@@ -273,12 +274,16 @@ static void norm_narrow(const float *x, const tub_norm_params *p, void *out, int
 
 static float greatest(const float *x, int count)
 {
-    lanes a = v_set(-INFINITY), b = a;
+    lanes a = v_set(-INFINITY), b = a, c = a, d = a;
     int i = 0;
-    for (; i + 2 * LANES <= count; i += 2 * LANES) {
+    for (; i + 4 * LANES <= count; i += 4 * LANES) {
         a = v_max(a, v_load(x + i));
         b = v_max(b, v_load(x + i + LANES));
+        c = v_max(c, v_load(x + i + 2 * LANES));
+        d = v_max(d, v_load(x + i + 3 * LANES));
     }
+    a = v_max(a, c);
+    b = v_max(b, d);
     for (; i < count; i += LANES)
         a = v_max(a, v_load_part(x + i, count - i < LANES ? count - i : LANES, -INFINITY));
     return v_greatest(v_max(a, b));
@@ -311,42 +316,63 @@ static float softmax(const float *scores, float scale, void *weights, int count)
     return 1.0f / v_sum(a + b);
 }
 
-INLINE float part_sum(const tub_softmax_part *p, lanes f, lanes shift)
+INLINE void note_greatest(const tub_softmax_block *b)
 {
-    lanes sums[2] = {v_set(0), v_set(0)};
-    char *out = p->out;
-    for (int at = 0; at < p->padded; at += 32, out += p->out_span) {
-        narrow *to = (narrow *)(void *)out;
-        if (at + 32 <= p->count) {
-#pragma GCC unroll 8
-            for (int i = 0; i < 32; i += LANES) {
-                const lanes x = exp2_lanes(v_fma(v_load(p->scores + at + i), f, shift));
-                n_store(to + i, x);
-                sums[i / LANES % 2] = sums[i / LANES % 2] + x;
-            }
-            continue;
-        }
-        for (int i = 0; i < 32; i += LANES) {
-            const int left = p->count - at - i, n = left < 0 ? 0 : left < LANES ? left : LANES;
-            float kept[LANES];
-            v_store(kept, exp2_lanes(v_fma(v_load_part(p->scores + at + i, n, 0), f, shift)));
-            const lanes x = v_load_part(kept, n, 0);
-            n_store(to + i, x);
-            sums[0] = sums[0] + x;
-        }
+    for (int r = 0; r < b->rows; r++) {
+        const float before = b->greatest[r], here = greatest(b->scores + (size_t)r * b->score_row, b->count);
+        const float top = here > before ? here : before;
+        b->greatest[r] = top;
+        b->again[r] = b->factor * (before - top);
     }
-    return v_sum(sums[0] + sums[1]);
+    for (int r = 0; r < b->rows; r += LANES) {
+        const int n = b->rows - r < LANES ? b->rows - r : LANES;
+        v_store_part(b->again + r, n, exp2_lanes(v_load_part(b->again + r, n, 0)));
+    }
 }
 
-static float softmax_part(const tub_softmax_part *p)
+// The last weights of a row, and the zeros behind them.
+INLINE lanes edge(const float *scores, int left, lanes f, lanes shift, narrow *to)
 {
-    const float before = *p->greatest, here = greatest(p->scores, p->count);
-    const float top = here > before ? here : before;
-    const float again = before == top ? 1.0f : exp2f(p->factor * (before - top));
-    const float sum = part_sum(p, v_set(p->factor), v_set(-p->factor * top));
-    *p->greatest = top;
-    *p->sum = *p->sum * again + sum;
-    return again;
+    lanes sum = v_set(0);
+    for (int i = 0; i < 32; i += LANES) {
+        const int n = left - i < 0 ? 0 : left - i < LANES ? left - i : LANES;
+        float kept[LANES];
+        v_store(kept, exp2_lanes(v_fma(v_load_part(scores + i, n, 0), f, shift)));
+        const lanes x = v_load_part(kept, n, 0);
+        n_store(to + i, x);
+        sum = sum + x;
+    }
+    return sum;
+}
+
+INLINE float row_weights(const tub_softmax_block *b, const float *scores, lanes f, lanes shift, char *out)
+{
+    lanes low = v_set(0), high = low;
+    int at = 0;
+    for (; at + 32 <= b->count; at += 32, out += b->out_span) {
+#pragma GCC unroll 8
+        for (int i = 0; i < 32; i += 2 * LANES) {
+            const lanes x = exp2_lanes(v_fma(v_load(scores + at + i), f, shift));
+            const lanes y = exp2_lanes(v_fma(v_load(scores + at + i + LANES), f, shift));
+            n_store_two((narrow *)(void *)out + i, x, y);
+            low = low + x;
+            high = high + y;
+        }
+    }
+    for (; at < b->padded; at += 32, out += b->out_span)
+        low = low + edge(scores + at, b->count - at, f, shift, (narrow *)(void *)out);
+    return v_sum(low + high);
+}
+
+static void softmax_block(const tub_softmax_block *b)
+{
+    const lanes f = v_set(b->factor);
+    note_greatest(b);
+    for (int r = 0; r < b->rows; r++) {
+        const float sum = row_weights(b, b->scores + (size_t)r * b->score_row, f, v_set(-b->factor * b->greatest[r]),
+                                      (char *)b->out + (size_t)r * b->out_row);
+        b->sum[r] = b->sum[r] * b->again[r] + sum;
+    }
 }
 
 INLINE float dot(const narrow *a, const narrow *b, int count)
@@ -522,7 +548,7 @@ const tub_kernels TABLE = {
     .norm_wide = norm_wide,
     .norm_narrow = norm_narrow,
     .softmax = softmax,
-    .softmax_part = softmax_part,
+    .softmax_block = softmax_block,
     .attend = attend,
     .gate = gate,
     .rotate = rotate,

@@ -8,7 +8,7 @@
 #include "native_plan.h"
 
 enum {
-    CHUNK_KEYS = 512, // a multiple of TUB_PRODUCT_SPAN and of every product's columns
+    CHUNK_KEYS = 256, // a multiple of TUB_PRODUCT_SPAN and of every product's columns
     BLOCKS = 4,       // of queries that a chunk of keys meets
     SPARE = 16,       // floats between rows of scores, so that they don't all fall into the same sets of the cache
     LEAST_SPAN = 128, // queries that are worth packing keys and values for
@@ -36,6 +36,7 @@ typedef struct work {
     float *scores;         // [rows, CHUNK_KEYS + SPARE]
     float *mixed;          // [BLOCKS * rows, dim_panels * cols]
     float *greatest, *sum; // [BLOCKS * rows]
+    float *again;          // [rows]
     size_t score_row, mixed_row;
 } work;
 
@@ -52,6 +53,7 @@ static work work_of(const tub_executable *e, const tub_step *step, int member)
     w.mixed = (float *)(void *)((char *)w.scores + a->score_bytes);
     w.greatest = (float *)(void *)((char *)w.mixed + a->mixed_bytes);
     w.sum = w.greatest + BLOCKS * rows;
+    w.again = w.sum + BLOCKS * rows;
     w.score_row = CHUNK_KEYS + SPARE;
     w.mixed_row = (size_t)(a->dim_panels * a->product->cols);
     return w;
@@ -83,32 +85,34 @@ static void score(const work *w, int block, int rows, int first_key, int keys)
                            .a_group = a->query_packing.group,
                            .rows = rows,
                            .k = tub_product_depth(p, a->dim),
+                           .b = w->keys + (size_t)(first_key / p->cols) * a->key_panel_bytes,
+                           .b_panel = a->key_panel_bytes,
+                           .panels = (keys + p->cols - 1) / p->cols,
+                           .c = w->scores,
                            .c_row = w->score_row};
-    for (int at = 0; at < keys; at += p->cols) {
-        b.b = w->keys + (size_t)((first_key + at) / p->cols) * a->key_panel_bytes;
-        b.c = w->scores + at;
-        p->multiply(&b);
-    }
+    p->multiply(&b);
 }
 
 static void soften(const work *w, int block, int rows, int keys)
 {
     const attention_step *a = w->a;
-    const tub_kernels *kernels = w->e->kernels;
-    tub_softmax_part part = {.count = keys,
-                             .padded = (keys + TUB_PRODUCT_SPAN - 1) / TUB_PRODUCT_SPAN * TUB_PRODUCT_SPAN,
-                             .factor = w->factor,
-                             .out_span = a->weight_packing.group};
-    for (int r = 0; r < rows; r++) {
-        const size_t row = (size_t)(block * a->product->rows + r);
-        part.scores = w->scores + (size_t)r * w->score_row;
-        part.greatest = w->greatest + row;
-        part.sum = w->sum + row;
-        part.out = w->weights + (size_t)r * a->weight_packing.row;
-        const float again = kernels->softmax_part(&part);
-        if (again != 1.0f)
-            kernels->scale(w->mixed + row * w->mixed_row, again, (int)w->mixed_row);
-    }
+    const size_t first = (size_t)(block * a->product->rows);
+    const tub_softmax_block b = {.scores = w->scores,
+                                 .score_row = w->score_row,
+                                 .rows = rows,
+                                 .count = keys,
+                                 .padded = (keys + TUB_PRODUCT_SPAN - 1) / TUB_PRODUCT_SPAN * TUB_PRODUCT_SPAN,
+                                 .factor = w->factor,
+                                 .greatest = w->greatest + first,
+                                 .sum = w->sum + first,
+                                 .again = w->again,
+                                 .out = w->weights,
+                                 .out_row = a->weight_packing.row,
+                                 .out_span = a->weight_packing.group};
+    w->e->kernels->softmax_block(&b);
+    for (int r = 0; r < rows; r++)
+        if (w->again[r] != 1.0f)
+            w->e->kernels->scale(w->mixed + (first + (size_t)r) * w->mixed_row, w->again[r], (int)w->mixed_row);
 }
 
 static void mix(const work *w, int block, int rows, int first_key, int keys)
@@ -120,13 +124,13 @@ static void mix(const work *w, int block, int rows, int first_key, int keys)
                            .a_group = a->weight_packing.group,
                            .rows = rows,
                            .k = tub_product_depth(p, keys),
+                           .b = w->values + (size_t)first_key * (size_t)p->cols * p->element,
+                           .b_panel = a->value_panel_bytes,
+                           .panels = a->dim_panels,
+                           .c = w->mixed + (size_t)(block * p->rows) * w->mixed_row,
                            .c_row = w->mixed_row,
                            .add = true};
-    for (int i = 0; i < a->dim_panels; i++) {
-        b.b = w->values + (size_t)i * a->value_panel_bytes + (size_t)first_key * (size_t)p->cols * p->element;
-        b.c = w->mixed + (size_t)(block * p->rows) * w->mixed_row + (size_t)(i * p->cols);
-        p->multiply(&b);
-    }
+    p->multiply(&b);
 }
 
 static void begin(const work *w, const char *q, size_t stride, int queries)
@@ -215,7 +219,7 @@ static void choose_sizes(tub_executable *e, attention_step *a)
     a->score_bytes = tub_round_line((size_t)p->rows * (CHUNK_KEYS + SPARE) * sizeof(float));
     a->mixed_bytes = tub_round_line((size_t)(BLOCKS * p->rows * a->dim_panels * p->cols) * sizeof(float));
     tub_need_scratch(e, a->keys_bytes + a->values_bytes + a->query_bytes + a->weight_bytes + a->score_bytes +
-                            a->mixed_bytes + 2 * (size_t)(BLOCKS * p->rows) * sizeof(float));
+                            a->mixed_bytes + (2 * BLOCKS + 1) * (size_t)p->rows * sizeof(float));
 }
 
 tub_status tub_native_attention_make(tub_executable *e, tub_step *step, tub_error *err)

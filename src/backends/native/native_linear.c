@@ -80,6 +80,21 @@ static void finish(const work *w, int panel, int block, const float *sums)
     e->kernels->finish_block(&f);
 }
 
+// What a block's results are added to and written over is fetched while its sums are computed.
+static void fetch_results(const work *w, int panel, int block)
+{
+    const linear_step *l = w->l;
+    const tub_executable *e = w->run->executable;
+    const tub_op *op = &w->step->op;
+    const size_t element = tub_element_bytes(e, op->out), bytes = (size_t)l->product->cols * element;
+    const int first = block * l->product->rows, last = first + l->product->rows;
+    for (int r = first; r < last && r < w->rows; r++) {
+        const char *out = tub_row(w->run, op->out, w->item, w->row + r);
+        for (size_t at = 0; at < bytes; at += 64)
+            __builtin_prefetch(out + (size_t)panel * bytes + at, 1, 2);
+    }
+}
+
 // One part of k of one panel, for all the unit's rows. `next`: what will be read after it.
 static void multiply_panel(const work *w, int panel, int place, int part, const char *next)
 {
@@ -95,6 +110,7 @@ static void multiply_panel(const work *w, int panel, int place, int part, const 
                            .a_group = l->packing.group,
                            .k = k,
                            .c_row = (size_t)p->cols,
+                           .panels = 1,
                            .add = part > 0,
                            .next = next,
                            .next_lines = (int)((lines + (size_t)turns - 1) / (size_t)turns)};
@@ -103,6 +119,8 @@ static void multiply_panel(const work *w, int panel, int place, int part, const 
         b.a = w->packed_rows + (size_t)i * l->packing.bytes + into;
         b.rows = w->rows - i * p->rows < p->rows ? w->rows - i * p->rows : p->rows;
         b.c = w->sums + (l->parts > 1 ? (size_t)(place * blocks + i) * sums : 0);
+        if (part == l->parts - 1)
+            fetch_results(w, panel, i);
         p->multiply(&b);
         b.next = b.next ? b.next + (size_t)(b.next_lines * 64) * (size_t)(turns / blocks) : NULL;
         if (part == l->parts - 1)

@@ -41,18 +41,18 @@ tub_product_packing tub_product_packing_of(const tub_product *p, int k)
     return g;
 }
 
-static void pack_row(const char *from, size_t bytes, size_t padded, const tub_product_packing *g, size_t span, char *to)
+// The rows and the elements of k that are not there.
+static void pack_rest(const tub_product *p, const char *from, size_t row_bytes, int rows, size_t bytes, size_t spans,
+                      const tub_product_packing *g, char *out)
 {
-    for (size_t at = 0; at < padded; at += span, to += g->group) {
-        const size_t part = padded - at < span ? padded - at : span;
-        const size_t there = at >= bytes ? 0 : bytes - at < part ? bytes - at : part;
-        if (there == LINE) {
-            memcpy(to, from + at, LINE);
-            continue;
+    const size_t whole = bytes / g->row, left = bytes % g->row;
+    for (size_t s = 0; s < spans; s++) {
+        char *to = out + s * g->group;
+        for (int r = s < whole ? rows : 0; r < p->rows; r++) {
+            const size_t there = s == whole && r < rows ? left : 0;
+            memcpy(to + (size_t)r * g->row, from + (there ? (size_t)r * row_bytes + s * g->row : 0), there);
+            memset(to + (size_t)r * g->row + there, 0, g->row - there);
         }
-        if (there)
-            memcpy(to, from + at, there);
-        memset(to + there, 0, part - there);
     }
 }
 
@@ -60,18 +60,17 @@ void tub_product_pack_a(const tub_product *p, const void *from, size_t row_bytes
 {
     const tub_product_packing g = tub_product_packing_of(p, k);
     const size_t bytes = (size_t)k * p->element, padded = (size_t)tub_product_depth(p, k) * p->element;
-    const size_t span = TUB_PRODUCT_SPAN * p->element;
-    if (!p->packs_a) {
-        for (int r = 0; r < rows; r++) {
-            char *to = (char *)out + (size_t)r * g.row;
-            memcpy(to, (const char *)from + (size_t)r * row_bytes, bytes);
-            memset(to + bytes, 0, padded - bytes);
-        }
+    if (p->packs_a) {
+        p->pack_spans(from, row_bytes, rows, (int)(bytes / g.row), out);
+        if (rows < p->rows || bytes < padded)
+            pack_rest(p, from, row_bytes, rows, bytes, padded / g.row, &g, out);
         return;
     }
-    for (int r = 0; r < p->rows; r++)
-        pack_row((const char *)from + (size_t)r * row_bytes, r < rows ? bytes : 0, padded, &g, span,
-                 (char *)out + (size_t)r * g.row);
+    for (int r = 0; r < rows; r++) {
+        char *to = (char *)out + (size_t)r * g.row;
+        memcpy(to, (const char *)from + (size_t)r * row_bytes, bytes);
+        memset(to + bytes, 0, padded - bytes);
+    }
 }
 
 size_t tub_product_panel_bytes(const tub_product *p, int k)

@@ -9,6 +9,8 @@
 //       columns to `cols`. A panel from element k on begins k * cols elements further (k a multiple of 32).
 //   C   rows `c_row` floats apart, with room for `rows` rows even where fewer are asked for.
 //
+// A block may be multiplied with several panels, one after the other, whose columns then lie beside each other in C.
+//
 // Narrow elements are float32 or bfloat16. Errors: none. Thread-safety: all of it is safe; what stands between enter()
 // and leave() is run by one thread.
 #ifndef TUB_PRODUCT_H
@@ -27,6 +29,8 @@ typedef struct tub_product_block {
     float *c;
     size_t c_row;                   // floats
     bool add;                       // to what is in C
+    int panels;                     // at least 1
+    size_t b_panel;                 // bytes from a panel to the next
     const char *next;               // what will be read after: brought nearer, `next_lines` lines of 64 bytes each
     int next_lines;                 // TUB_PRODUCT_SPAN elements of k; NULL: nothing
 } tub_product_block;
@@ -42,6 +46,8 @@ typedef struct tub_product {
     void (*enter)(void);
     void (*leave)(void);
     void (*multiply)(const tub_product_block *block);
+    // Where packs_a: a block's whole spans of `rows` rows; the rest is filled by the caller.
+    void (*pack_spans)(const void *from, size_t row_bytes, int rows, int spans, void *out);
     // `turns` times the densest loop that there is, on registers alone; returns the operations done.
     double (*roof)(long turns);
 } tub_product;

@@ -97,12 +97,62 @@ static void multiply_one(const tub_product_block *p)
     _tile_stored(1, c + TILE, row);
 }
 
+// Few k: A stays in four tiles while panels go by, half a panel at a time. The next half is loaded before this one's
+// sums are stored: loads behind stores wait for those that share the lower bits of their address.
+enum { SHORT = 2 * TURN };
+
+static void multiply_short(const tub_product_block *p)
+{
+    const char *a = p->a, *a2 = a + TILE * p->a_row, *b = p->b;
+    const size_t row = p->c_row * sizeof(float);
+    float *c = p->c, *c2 = c + TILE * p->c_row;
+    const int halves = 2 * p->panels;
+    _tile_loadd(4, a, p->a_row);
+    _tile_loadd(5, a + p->a_group, p->a_row);
+    _tile_loadd(6, a2, p->a_row);
+    _tile_loadd(7, a2 + p->a_group, p->a_row);
+    _tile_loadd(2, b, B_ROW);
+    _tile_loadd(3, b + TILE * B_ROW, B_ROW);
+    for (int i = 0; i < halves; i++, c += TILE, c2 += TILE) {
+        const char *next = p->b;
+        next += (size_t)((i + 1) / 2) * p->b_panel + (size_t)((i + 1) % 2) * B_HALF;
+        next = i + 1 < halves ? next : b;
+        _tile_zero(0);
+        _tile_zero(1);
+        _tile_dpbf16ps(0, 4, 2);
+        _tile_dpbf16ps(1, 6, 2);
+        _tile_loadd(2, next, B_ROW);
+        _tile_dpbf16ps(0, 5, 3);
+        _tile_dpbf16ps(1, 7, 3);
+        _tile_loadd(3, next + TILE * B_ROW, B_ROW);
+        _tile_stored(0, c, row);
+        _tile_stored(1, c2, row);
+    }
+}
+
 static void multiply(const tub_product_block *p)
 {
-    if (p->rows > TILE)
-        multiply_two(p);
-    else
-        multiply_one(p);
+    if (p->rows > TILE && p->k == SHORT && !p->add) {
+        multiply_short(p);
+        return;
+    }
+    tub_product_block one = *p;
+    for (int i = 0; i < p->panels; i++) {
+        if (p->rows > TILE)
+            multiply_two(&one);
+        else
+            multiply_one(&one);
+        one.b = (const char *)one.b + p->b_panel;
+        one.c += SIDE;
+    }
+}
+
+static void pack_spans(const void *from, size_t row_bytes, int rows, int spans, void *out)
+{
+    char *to = out;
+    for (int s = 0; s < spans; s++, to += (SIDE - rows) * B_HALF)
+        for (int r = 0; r < rows; r++, to += B_HALF)
+            _mm512_store_si512(to, _mm512_loadu_si512((const char *)from + (size_t)r * row_bytes + (size_t)s * B_HALF));
 }
 
 static double roof(long turns)
@@ -140,6 +190,7 @@ const tub_product tub_product_amx = {
     .enter = enter,
     .leave = leave,
     .multiply = multiply,
+    .pack_spans = pack_spans,
     .roof = roof,
 };
 #endif

@@ -65,7 +65,7 @@ INLINE void product_rows(const int rows, const tub_product_block *p)
         product_rows(n < ROWS ? n : ROWS, p);                                                                          \
         break;
 
-static void multiply_block(const tub_product_block *p)
+static void multiply_panel(const tub_product_block *p)
 {
     switch (p->rows) {
         PRODUCT_CASE(1)
@@ -85,6 +85,16 @@ static void multiply_block(const tub_product_block *p)
 #endif
     default:
         product_rows(ROWS, p);
+    }
+}
+
+static void multiply_block(const tub_product_block *p)
+{
+    tub_product_block one = *p;
+    for (int i = 0; i < p->panels; i++) {
+        multiply_panel(&one);
+        one.b = (const char *)one.b + p->b_panel;
+        one.c += 2 * LANES;
     }
 }
 

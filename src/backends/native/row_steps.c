@@ -1,8 +1,8 @@
 // The steps that treat each row by itself, and the mean.
 #include <string.h>
 
-#include "fail.h"
 #include "executable.h"
+#include "fail.h"
 
 enum {
     UNIT_ELEMENTS = 65536, // about how much a unit of a row-wise step does
