@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "fail.h"
+#include "measured_backend.h"
 #include "native_encoder.h"
 
 static bool is_auto(const char *name)
@@ -62,8 +63,23 @@ static tub_status none(const tub_encoder_params *params, const tub_device_list *
                     params->backend ? params->backend : "auto", known);
 }
 
+// Another of the processor's backends, where it was measured to be faster.
+static const tub_backend_ops *measured(const tub_encoder_params *params, const tub_backend_ops *first, tub_dtype dtype,
+                                       bool measure)
+{
+    tub_candidates c = {.backends = {first}, .count = 1, .dtype = dtype, .threads = params->threads};
+    c.threads = c.threads ? c.threads : tub_usable_processors();
+    for (size_t i = 0; tub_backend_at(i) && c.count < TUB_CANDIDATES; i++) {
+        const tub_backend_ops *other = tub_backend_at(i);
+        if (other != first && is_cpu(other) && other != &tub_backend_reference &&
+            other->supports(dtype, NULL) == TUB_OK)
+            c.backends[c.count++] = other;
+    }
+    return tub_measured_backend(&c, measure, &params->log);
+}
+
 tub_status tub_choose_backend(const tub_encoder_params *params, const tub_backend_ops **backend, tub_dtype *dtype,
-                              tub_device_list *devices, tub_error *err)
+                              tub_device_list *devices, bool measure, tub_error *err)
 {
     tub_device_list asked;
     tub_status first = TUB_OK;
@@ -78,8 +94,11 @@ tub_status tub_choose_backend(const tub_encoder_params *params, const tub_backen
         // Where nothing was asked for, a machine without a GPU isn't worth a word: the processor's backends speak.
         const bool quiet = first != TUB_OK || (!is_cpu(*backend) && asked.is_auto && is_auto(params->backend));
         const tub_status status = resolve(*backend, params->dtype, devices, dtype, quiet ? NULL : err);
-        if (status == TUB_OK)
+        if (status == TUB_OK) {
+            if (is_auto(params->backend) && is_cpu(*backend) && *backend != &tub_backend_reference)
+                *backend = measured(params, *backend, *dtype, measure);
             return TUB_OK;
+        }
         first = quiet ? first : status;
     }
     return first != TUB_OK ? first : none(params, &asked, err);

@@ -289,7 +289,7 @@ tub_status tub_native_hash(opening *o, tub_encoder_info *info, tub_error *err)
 
 tub_status tub_native_prepare(opening *o, tub_encoder_info *info, tub_error *err)
 {
-    TUB_TRY(tub_choose_backend(o->params, &o->backend, &info->dtype, &o->devices, err));
+    TUB_TRY(tub_choose_backend(o->params, &o->backend, &info->dtype, &o->devices, !o->describe, err));
     info->backend = o->backend->name;
     info->device = o->backend->device;
     snprintf(info->isa, sizeof info->isa, "%s", o->backend->isa());

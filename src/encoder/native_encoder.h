@@ -32,8 +32,9 @@ void tub_native_opening_finish(tub_native_opening *o);
 // `params`: checked. Ownership and errors: as tub_encoder_open().
 tub_status tub_native_encoder_open(const tub_encoder_params *params, tub_encoder **out, tub_error *err);
 
-// The backend and the precision that `params` ask for. Errors: TUB_ERROR_DEVICE naming what there is instead.
+// The backend and the precision that `params` ask for; `measure`: which of the processor's is faster may be measured, where
+// it isn't remembered. Errors: TUB_ERROR_DEVICE naming what there is instead.
 tub_status tub_choose_backend(const tub_encoder_params *params, const tub_backend_ops **backend, tub_dtype *dtype,
-                              tub_device_list *devices, tub_error *err);
+                              tub_device_list *devices, bool measure, tub_error *err);
 
 #endif
