@@ -67,8 +67,7 @@ static tub_status none(const tub_encoder_params *params, const tub_device_list *
 static const tub_backend_ops *measured(const tub_encoder_params *params, const tub_backend_ops *first, tub_dtype dtype,
                                        bool measure)
 {
-    tub_candidates c = {.backends = {first}, .count = 1, .dtype = dtype, .threads = params->threads};
-    c.threads = c.threads ? c.threads : tub_usable_processors();
+    tub_candidates c = {.backends = {first}, .count = 1, .dtype = dtype};
     for (size_t i = 0; tub_backend_at(i) && c.count < TUB_CANDIDATES; i++) {
         const tub_backend_ops *other = tub_backend_at(i);
         if (other != first && is_cpu(other) && other != &tub_backend_reference &&

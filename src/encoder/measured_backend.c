@@ -45,8 +45,7 @@ static void key_of(const tub_candidates *c, char out[KEY])
 {
     char name[128];
     processor_name(name, sizeof name);
-    snprintf(out, KEY, "%s, %s, %d threads, %s, tubelet %s", name, c->backends[0]->isa(), c->threads,
-             tub_dtype_name(c->dtype), tub_version());
+    snprintf(out, KEY, "%s, %s, %s, tubelet %s", name, c->backends[0]->isa(), tub_dtype_name(c->dtype), tub_version());
 }
 
 static const tub_backend_ops *named(const tub_candidates *c, const char *name)
@@ -107,7 +106,8 @@ static void measure(const tub_candidates *c, machine machines[TUB_CANDIDATES])
     tub_program *program = NULL;
     tub_arena arena;
     tub_arena_init(&arena);
-    if (tub_team_open(c->threads, &team, NULL) == TUB_OK && tub_measured_program(&arena, &program, NULL) == TUB_OK) {
+    if (tub_team_open(tub_usable_processors(), &team, NULL) == TUB_OK &&
+        tub_measured_program(&arena, &program, NULL) == TUB_OK) {
         for (int i = 0; i < c->count; i++)
             open_machine(&machines[i], team, program, c->dtype);
         measure_all(machines, c->count, program);

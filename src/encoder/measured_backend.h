@@ -1,8 +1,8 @@
 // Which of the processor's backends is faster here: measured once, then remembered.
 //
 // What is measured is a transformer block of a small model on 196 tokens, a few times with each backend in turns. The
-// answer is kept in $XDG_CACHE_HOME (or ~/.cache) /tubelet/backends.json under the processor, its instruction set, the
-// threads, the type and this library's version. The first of the candidates stays unless another is clearly faster, so
+// answer is kept in $XDG_CACHE_HOME (or ~/.cache) /tubelet/backends.json under the processor, its instruction set,
+// the type and this library's version: not under the threads, on which no result may depend. The first of the candidates stays unless another is clearly faster, so
 // that noise doesn't choose; where nothing can be remembered, nothing is measured either.
 //
 // Thread-safety: safe; of several processes that measure at once the last one's answer stays.
@@ -17,7 +17,6 @@ typedef struct tub_candidates {
     const tub_backend_ops *backends[TUB_CANDIDATES];    // the preferred one first
     int count;
     tub_dtype dtype;                                    // which all of them support
-    int threads;
 } tub_candidates;
 
 // `measure`: where nothing is remembered; else the first. `log`: told of a measurement and of a choice that isn't the

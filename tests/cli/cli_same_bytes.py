@@ -5,7 +5,7 @@ from command_case import CommandCase, digests, npy_shape, run
 
 LENGTHS = [9, 16, 33, 61, 24]       # the first is shorter than a window
 ROWS = [1, 1, 5, 12, 3]
-ISA = ["scalar", "avx2", "avx512", "avx512_bf16"]
+ISA = ["scalar", "avx2", "avx512", "avx512_bf16", "amx"]
 
 
 class SameBytes(CommandCase):

@@ -9,7 +9,7 @@ TUBELET = os.environ.get("TUBELET", "build/tubelet")
 FOREIGN = ("SLURM_", "OMPI_", "RANK", "WORLD_SIZE", "TUBELET_ISA", "NO_COLOR", "LANG", "LC_")
 ENVIRONMENT = {k: v for k, v in os.environ.items() if not k.startswith(FOREIGN)}
 # Nor may the settings and profiles of who runs them.
-ENVIRONMENT["XDG_CONFIG_HOME"] = ENVIRONMENT["XDG_CACHE_HOME"] = "/nonexistent/tubelet-tests"
+ENVIRONMENT["XDG_CONFIG_HOME"] = ENVIRONMENT["XDG_CACHE_HOME"] = "/proc/tubelet-tests"
 
 
 def run(*arguments, environment=None, **more):
