@@ -45,6 +45,7 @@ int cli_convert(const cli_arguments *args);
 int cli_models(const cli_arguments *args);
 int cli_show_report(const cli_arguments *args);
 int cli_info(const cli_arguments *args);
+int cli_tune(const cli_arguments *args);
 int cli_doctor(const cli_arguments *args);
 int cli_completion(const cli_arguments *args);
 int cli_man(const cli_arguments *args);
@@ -66,7 +67,8 @@ void cli_print_overview(void);
 void cli_print_help(const cli_verb *verb);
 // What --print-config says: each setting of the verb and where it comes from.
 void cli_print_config(const cli_arguments *args);
-// "stride = 8 (tubelet.conf:3), ...": the settings that the command line doesn't show, to be freed; NULL: there are none.
+// "stride = 8 (tubelet.conf:3), ...": the settings that the command line doesn't show, to be freed; NULL: there are
+// none.
 char *cli_settings_elsewhere(const cli_arguments *args);
 
 // Seconds of the monotonic clock.

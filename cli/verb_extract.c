@@ -4,6 +4,7 @@
 #include "cli.h"
 #include "console.h"
 #include "interrupt.h"
+#include "profile_use.h"
 #include "report.h"
 #include "run_settings.h"
 #include "watch.h"
@@ -18,6 +19,7 @@ typedef struct extraction {
     tub_description *description; // of one that isn't needed
     const tub_encoder_info *info; // of either
     cli_report report;
+    cli_profile profile;
     cli_watch watch;
 } extraction;
 
@@ -78,6 +80,9 @@ static int open_encoder(extraction *x)
     take_pins(x);
     if (!tub_dataset_known_model(x->dataset, &encoder->known_stamp, &encoder->known_hash))
         encoder->known_stamp = encoder->known_hash = NULL;
+    int code = x->report.todo ? cli_use_profile(x->args, &x->settings, &x->profile) : CLI_OK;
+    if (code != CLI_OK)
+        return code;
     tub_status s =
         x->report.todo ? tub_encoder_open(encoder, &x->encoder, &err) : tub_describe(encoder, &x->description, &err);
     if (s != TUB_OK)
@@ -88,6 +93,8 @@ static int open_encoder(extraction *x)
         return cli_fail(&err);
     cli_report_start(&x->report, info, &resolved);
     cli_watch_start(&x->watch, info, &resolved);
+    if (*x->profile.line)
+        cli_say(x->report.text, "[R%d] %s", x->rank, x->profile.line);
     return CLI_OK;
 }
 
@@ -107,8 +114,9 @@ static int run_dataset(extraction *x)
         .size = sizeof params,
         .extractor = {.size = sizeof params.extractor,
                       .sampling = x->settings.sampling,
-                      .decode_threads = cli_number(args, OPTION_DECODE_THREADS, preset ? preset->decode_threads : 0),
-                      .prefetch = cli_number(args, OPTION_PREFETCH, preset ? preset->prefetch : 0),
+                      .decode_threads = cli_number(args, OPTION_DECODE_THREADS,
+                                                   preset ? preset->decode_threads : x->profile.decode_threads),
+                      .prefetch = cli_number(args, OPTION_PREFETCH, preset ? preset->prefetch : x->profile.prefetch),
                       .video_stream = cli_number(args, OPTION_VIDEO_STREAM, -1) + 1,
                       .trace = x->watch.trace,
                       .log = x->settings.encoder.log},

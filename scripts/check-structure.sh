@@ -22,7 +22,8 @@ backends: program
 encoder: models backends
 pipeline: media clip encoder
 dataset: pipeline
-machine: media encoder'
+machine: media encoder
+tuning: dataset machine'
 
 sources() { # folders... that exist: their C files
     for folder in "$@"; do

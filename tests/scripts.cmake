@@ -50,6 +50,7 @@ set(cli_scripts
   settings
   completion
   doctor
+  tune
   presets
   files
   verify

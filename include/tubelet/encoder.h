@@ -153,8 +153,8 @@ typedef struct tub_device_preset {
     const char *name;           // "8xa100-40"
     const char *what;           // in words
     int batch;                  // items of one run
+    int decode_threads;         // of the process
     int prefetch;               // clips that may be ready beyond the batch
-    int decode_threads;         // of one process with one GPU
 } tub_device_preset;
 TUB_API const tub_device_preset *tub_device_preset_at(size_t i);            // NULL past the last
 TUB_API const tub_device_preset *tub_device_preset_find(const char *name);  // NULL: there is none

@@ -11,6 +11,7 @@
 //   gpu_monitor.h what a GPU is doing
 //   trace.h       what each thread did and when
 //   machine.h     what this machine has, and what of it is used
+//   tune.h        the fastest settings for a model, measured and kept
 //   npy.h         arrays in files
 //   layout.h      names and containers of feature files
 //   features.h    folders of features: verified, compared, resampled, configured for
@@ -33,6 +34,7 @@
 #include <tubelet/status.h>
 #include <tubelet/trace.h>
 #include <tubelet/transform.h>
+#include <tubelet/tune.h>
 #include <tubelet/video.h>
 
 #endif

@@ -3,7 +3,6 @@
 
 #include "decoder_list.h"
 #include "fail.h"
-#include "hash.h"
 #include "machine_impl.h"
 #include "memory.h"
 
@@ -18,20 +17,6 @@ static void use_gpus(tub_machine *m)
     }
 }
 
-// What the speed of a setting depends on. Available memory and the folder change from run to run.
-static void name_machine(tub_machine *m)
-{
-    const tub_machine_info *info = &m->info;
-    char text[2048], hash[TUB_HASH_TEXT];
-    int used = snprintf(text, sizeof text, "%s|%s|%s|%d|%llu", info->cpu, info->features, info->isa, info->processors,
-                        (unsigned long long)(info->memory >> 30));
-    for (size_t i = 0; i < m->gpu_count && used < (int)sizeof text; i++)
-        used += snprintf(text + used, sizeof text - (size_t)used, "|%s %llu", m->gpus[i].name,
-                         (unsigned long long)(m->gpus[i].memory >> 30));
-    tub_hash_bytes(text, strlen(text), hash);
-    snprintf(m->info.hash, sizeof m->info.hash, "%s", hash);
-}
-
 tub_status tub_machine_open(const tub_machine_params *params, tub_machine **out, tub_error *err)
 {
     if (!out)
@@ -41,12 +26,12 @@ tub_status tub_machine_open(const tub_machine_params *params, tub_machine **out,
     if (!m)
         return tub_fail_memory(err, "a machine");
     tub_find_processor(&m->info);
-    tub_find_gpus(m, "libcuda.so.1", "libnvidia-ml.so.1");
+    tub_find_gpus(m, TUB_DRIVER_LIBRARY, TUB_MANAGEMENT_LIBRARY);
     snprintf(m->info.libav, sizeof m->info.libav, "%s", tub_libav_version());
     snprintf(m->info.libav_licence, sizeof m->info.libav_licence, "%s", tub_libav_licence());
     tub_find_backends(m);
     use_gpus(m);
-    name_machine(m);
+    tub_name_machine(m);
     tub_find_optimisations(m);
     tub_status status = params && params->out ? tub_find_folder(m, params->out, err) : TUB_OK;
     if (status == TUB_OK)

@@ -18,10 +18,15 @@ struct tub_machine {
     char *folder_path; // NULL: none was asked for
 };
 
+#define TUB_DRIVER_LIBRARY "libcuda.so.1"
+#define TUB_MANAGEMENT_LIBRARY "libnvidia-ml.so.1"
+
 // Each fills in its part. The order is that of machine.c: later ones read what earlier ones have found.
 void tub_find_processor(tub_machine_info *info);
-// `list`: the driver's library, "libcuda.so.1"; `management`: "libnvidia-ml.so.1" (tests give others).
+// The two libraries above (tests give others).
 void tub_find_gpus(tub_machine *m, const char *driver, const char *management);
+// The hash, from the processor and the GPUs.
+void tub_name_machine(tub_machine *m);
 void tub_find_backends(tub_machine *m);
 void tub_find_optimisations(tub_machine *m);
 tub_status tub_find_folder(tub_machine *m, const char *path, tub_error *err);

@@ -1,0 +1,82 @@
+#include "profile_use.h"
+
+#include <string.h>
+
+#include "cli.h"
+#include "console.h"
+
+static bool is_open(const char *name)
+{
+    return !name || !strcmp(name, "auto");
+}
+
+static int find(const cli_arguments *args, const cli_settings *settings, tub_profile *out, bool *found)
+{
+    // A preset that is asked for stands in the profile's place.
+    const char *which = cli_text(args, OPTION_PROFILE, cli_given(args, OPTION_DEVICE_PRESET) ? "none" : "auto");
+    tub_error err;
+    *found = false;
+    if (!strcmp(which, "none"))
+        return CLI_OK;
+    bool named = strcmp(which, "auto") != 0;
+    tub_status status = named ? tub_profile_read(which, out, &err) : tub_profile_find(&settings->encoder, out, &err);
+    *found = status == TUB_OK;
+    if (status == TUB_OK || status == TUB_END)
+        return CLI_OK;
+    if (named || status != TUB_ERROR_INPUT)
+        return cli_fail(&err);
+    cli_refuse(CLI_OK, "warning: profile: %s", err.text); // a run can do without
+    return CLI_OK;
+}
+
+// Whether the run is left to compute in what the profile was measured with.
+static bool fits(const tub_encoder_params *encoder, const tub_profile *p)
+{
+    return (encoder->dtype == TUB_DTYPE_AUTO || encoder->dtype == p->dtype) &&
+           (is_open(encoder->backend) || !strcmp(encoder->backend, p->backend));
+}
+
+static void add(char *line, size_t size, const char *name, int number)
+{
+    size_t used = strlen(line);
+    if (number)
+        snprintf(line + used, size - used, ", %s %d", name, number);
+}
+
+static int take_number(const cli_arguments *args, option_id id, int profiles)
+{
+    return args->value[id].source ? 0 : profiles;
+}
+
+int cli_use_profile(const cli_arguments *args, cli_settings *settings, cli_profile *out)
+{
+    tub_encoder_params *encoder = &settings->encoder;
+    tub_profile *p = &out->profile;
+    *out = (cli_profile){0};
+    bool found;
+    int code = find(args, settings, p, &found);
+    if (code != CLI_OK || !found)
+        return code;
+    if (!fits(encoder, p)) {
+        snprintf(out->line, sizeof out->line, "profile of %s on %s left aside, as this run is in %s on %s: %s",
+                 tub_dtype_name(p->dtype), p->backend, tub_dtype_name(encoder->dtype),
+                 is_open(encoder->backend) ? p->backend : encoder->backend, p->path);
+        return CLI_OK;
+    }
+    int batch = take_number(args, OPTION_BATCH, p->batch);
+    out->used = true;
+    out->decode_threads = take_number(args, OPTION_DECODE_THREADS, p->decode_threads);
+    out->prefetch = take_number(args, OPTION_PREFETCH, p->prefetch);
+    encoder->dtype = p->dtype;
+    encoder->backend = p->backend;
+    if (batch)
+        encoder->batch = batch;
+    snprintf(out->line, sizeof out->line, "profile: %s on %s", tub_dtype_name(p->dtype), p->backend);
+    add(out->line, sizeof out->line, "batch", batch);
+    add(out->line, sizeof out->line, "decode threads", out->decode_threads);
+    add(out->line, sizeof out->line, "prefetch", out->prefetch);
+    size_t used = strlen(out->line);
+    snprintf(out->line + used, sizeof out->line - used, " (%+.1f %% when tuned; --profile none does without): %s",
+             p->default_rate > 0 ? 100 * (p->rate / p->default_rate - 1) : 0, p->path);
+    return CLI_OK;
+}

@@ -1,0 +1,344 @@
+// The search: one setting after the other, each against the best so far; at last the winner against the defaults.
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <tubelet/checkpoint.h>
+
+#include "backend.h"
+#include "clock.h"
+#include "fail.h"
+#include "measure.h"
+#include "memory.h"
+#include "team.h"
+#include "tune_impl.h"
+#include "tune_ranges.h"
+
+enum { CONFIRMATIONS = 3, CLIPS_FOR_PRECISION = 1, FRAMES_FOR_PRECISION = 4 };
+static const double usual_budget = 60, noise = 1.04, least_slice = 0.3, most_slice = 10;
+
+static void note(const tub_tuning *t, const char *text)
+{
+    if (t->params->on_note)
+        t->params->on_note(t->params->user, text);
+}
+
+static double budget_of(const tub_tuning *t)
+{
+    return t->params->budget > 0 ? t->params->budget : usual_budget;
+}
+
+static double left(const tub_tuning *t)
+{
+    return budget_of(t) - (tub_now() - t->began);
+}
+
+static bool same_encoder(const tub_tune_entry *a, const tub_tune_entry *b)
+{
+    return a->dtype == b->dtype && a->batch == b->batch &&
+           (a->backend == b->backend || (a->backend && b->backend && !strcmp(a->backend, b->backend)));
+}
+
+static tub_status open_encoder(tub_tuning *t, size_t i, tub_error *err)
+{
+    const tub_tune_entry *e = &t->entries[i];
+    if (t->encoder && same_encoder(e, &t->entries[t->encoder_of]))
+        return TUB_OK;
+    tub_encoder_close(&t->encoder);
+    tub_encoder_params params = t->params->encoder;
+    params.dtype = e->dtype;
+    params.backend = e->backend;
+    params.batch = e->batch;
+    t->encoder_of = i;
+    return tub_encoder_open(&params, &t->encoder, err);
+}
+
+// Whether there is time for that many measurements, by what they took so far.
+static bool has_time(const tub_tuning *t, int measurements)
+{
+    return left(t) >= measurements * (t->measured ? t->spent / t->measured : t->slice);
+}
+
+static tub_status measure_once(tub_tuning *t, size_t i, tub_measurement *out, tub_error *err)
+{
+    const tub_tune_params *p = t->params;
+    tub_extractor_params x = p->extractor;
+    TUB_TRY(open_encoder(t, i, err));
+    if (!p->video_count)
+        return tub_measure_forward(t->encoder, t->slice, p->stop, out, err);
+    x.size = sizeof x;
+    x.decode_threads = t->entries[i].decode_threads;
+    x.prefetch = t->entries[i].prefetch;
+    return tub_measure_extraction(t->encoder, &x, p->videos, p->video_count, t->slice, p->stop, out, err);
+}
+
+// A setting that fails is a row with its reason; only cancelling and the defaults' failure end the search.
+static tub_status measure(tub_tuning *t, size_t i, tub_error *err)
+{
+    tub_tune_entry *e = &t->entries[i];
+    tub_tune_row *row = &e->row;
+    tub_measurement m = {0};
+    tub_error failed = {0};
+    double began = tub_now();
+    tub_status status = measure_once(t, i, &m, &failed);
+    t->spent += tub_now() - began;
+    t->measured++;
+    if (status == TUB_ERROR_CANCELLED || (status != TUB_OK && i == 0)) {
+        if (err)
+            *err = failed;
+        return status;
+    }
+    if (t->encoder) {
+        const tub_encoder_info *info = tub_encoder_get_info(t->encoder);
+        row->dtype = info->dtype;
+        row->batch = info->batch;
+        snprintf(row->backend, sizeof row->backend, "%s", info->backend);
+        row->decode_threads = t->params->video_count ? m.decode_threads : 0;
+        row->prefetch = !t->params->video_count ? 0 : e->prefetch ? e->prefetch : info->batch;
+    }
+    if (status == TUB_OK)
+        tub_tune_note(e, m.rate);
+    else
+        snprintf(row->reason, sizeof row->reason, "%.*s", (int)sizeof row->reason - 1, failed.text);
+    if (t->params->on_row)
+        t->params->on_row(t->params->user, row);
+    return TUB_OK;
+}
+
+static bool same_settings(const tub_tune_entry *a, const tub_tune_entry *b)
+{
+    return same_encoder(a, b) && a->decode_threads == b->decode_threads && a->prefetch == b->prefetch;
+}
+
+// Whether an entry comes down to one that was measured: a default spelled out.
+static bool is_known(const tub_tuning *t, const tub_tune_entry *asked)
+{
+    const tub_tune_row *first = &t->entries[0].row;
+    for (size_t i = 0; i < t->count; i++)
+        if (same_settings(asked, &t->entries[i]))
+            return true;
+    tub_tune_entry plain = *asked;
+    plain.dtype = asked->dtype == first->dtype ? t->entries[0].dtype : asked->dtype;
+    if (asked->backend && !strcmp(asked->backend, first->backend))
+        plain.backend = t->entries[0].backend;
+    plain.batch = asked->batch == first->batch ? t->entries[0].batch : asked->batch;
+    plain.decode_threads =
+        asked->decode_threads == first->decode_threads ? t->entries[0].decode_threads : asked->decode_threads;
+    if (asked->prefetch == (asked->batch ? asked->batch : first->batch))
+        plain.prefetch = t->entries[0].prefetch; // a batch is the default
+    for (size_t i = 0; i < t->count; i++)
+        if (same_settings(&plain, &t->entries[i]))
+            return true;
+    return false;
+}
+
+static tub_status try_entry(tub_tuning *t, const tub_tune_entry *asked, tub_error *err)
+{
+    if (t->count == TUB_TUNE_ROWS_MOST || is_known(t, asked))
+        return TUB_OK;
+    if (!has_time(t, 2 * CONFIRMATIONS - 1)) {
+        t->untried++;
+        return TUB_OK;
+    }
+    size_t i = t->count++;
+    t->entries[i] = *asked;
+    t->entries[i].row = (tub_tune_row){.dtype = asked->dtype,
+                                       .batch = asked->batch,
+                                       .decode_threads = asked->decode_threads,
+                                       .prefetch = asked->prefetch};
+    if (asked->backend)
+        snprintf(t->entries[i].row.backend, sizeof t->entries[i].row.backend, "%s", asked->backend);
+    TUB_TRY(measure(t, i, err));
+    if (t->entries[i].row.rate > noise * t->entries[t->best].row.rate)
+        t->best = i;
+    return TUB_OK;
+}
+
+// Items a second of forwards alone, few at a time: enough to tell precisions apart.
+static tub_status time_forward(tub_tuning *t, const tub_tune_entry *asked, double *rate, tub_error *err)
+{
+    tub_measurement m = {0};
+    tub_encoder *encoder = NULL;
+    tub_encoder_params params = t->params->encoder;
+    params.dtype = asked->dtype;
+    params.backend = asked->backend;
+    params.batch = t->per_frame ? FRAMES_FOR_PRECISION : CLIPS_FOR_PRECISION;
+    TUB_TRY(tub_encoder_open(&params, &encoder, err));
+    tub_status status = tub_measure_forward(encoder, t->slice / 4, t->params->stop, &m, err);
+    tub_encoder_close(&encoder);
+    *rate = m.rate;
+    return status;
+}
+
+static tub_status try_backend(tub_tuning *t, const char *backend, tub_dtype dtype, tub_error *err)
+{
+    double rate = 0;
+    char text[200];
+    tub_tune_entry asked = t->entries[0];
+    asked.backend = backend;
+    asked.dtype = dtype;
+    if (is_known(t, &asked))
+        return TUB_OK;
+    tub_encoder_close(&t->encoder); // two at a time may not fit
+    if (t->forward_rate == 0)
+        TUB_TRY(time_forward(t, &t->entries[0], &t->forward_rate, err));
+    tub_status status = time_forward(t, &asked, &rate, NULL);
+    if (status == TUB_ERROR_CANCELLED)
+        return tub_fail(err, status, "stopped");
+    if (status == TUB_OK && rate > noise * t->forward_rate)
+        return try_entry(t, &asked, err);
+    if (status == TUB_OK)
+        snprintf(text, sizeof text, "%s on %s isn't tried: its forward is %.2f times as fast as %s's on %s",
+                 tub_dtype_name(dtype), backend ? backend : "this backend", rate / t->forward_rate,
+                 tub_dtype_name(t->entries[0].row.dtype), t->entries[0].row.backend);
+    else
+        snprintf(text, sizeof text, "%s on %s can't run this model", tub_dtype_name(dtype),
+                 backend ? backend : "this backend");
+    note(t, text);
+    return TUB_OK;
+}
+
+// Precisions of the backend that runs by default, and other backends than the plain loops, which are never the fastest.
+static tub_status try_precisions(tub_tuning *t, tub_error *err)
+{
+    static const tub_dtype dtypes[] = {TUB_BF16, TUB_F16, TUB_F32};
+    const char *asked = t->params->encoder.backend;
+    bool any_backend = !asked || !strcmp(asked, "auto"), custom = !strcmp(t->entries[0].row.backend, "openvino");
+    const tub_backend_ops *ops;
+    if (t->params->encoder.dtype != TUB_DTYPE_AUTO)
+        return TUB_OK;
+    for (size_t d = 0; custom && d < 3; d++)
+        TUB_TRY(try_backend(t, t->entries[0].backend, dtypes[d], err));
+    for (size_t i = 0; !custom && (ops = tub_backend_at(i)); i++)
+        for (size_t d = 0; d < 3; d++) {
+            bool wanted = any_backend ? strcmp(ops->name, "reference") != 0 : strcmp(ops->name, asked) == 0;
+            if (wanted && ops->supports(dtypes[d], NULL) == TUB_OK)
+                TUB_TRY(try_backend(t, ops->name, dtypes[d], err));
+        }
+    return TUB_OK;
+}
+
+// The values nearest to what is there first: the budget may end.
+static tub_status try_range(tub_tuning *t, tub_range *range, int now, size_t offset, tub_error *err)
+{
+    note(t, range->note);
+    tub_range_sort(range, now);
+    for (int i = 0; i < range->count; i++) {
+        tub_tune_entry asked = t->entries[t->best];
+        memcpy((char *)&asked + offset, &range->values[i], sizeof range->values[i]);
+        TUB_TRY(try_entry(t, &asked, err));
+    }
+    return TUB_OK;
+}
+
+static tub_status try_batches(tub_tuning *t, tub_error *err)
+{
+    tub_range range;
+    tub_description *d = NULL;
+    if (t->params->encoder.batch)
+        return TUB_OK;
+    tub_encoder_params params = t->params->encoder;
+    params.batch = 1;
+    // Of custom models only OpenVINO knows what they need.
+    bool custom = !strcmp(t->entries[0].row.backend, "openvino");
+    size_t workspace = 0;
+    if (!custom && tub_describe(&params, &d, NULL) == TUB_OK)
+        workspace = tub_description_get_info(d)->workspace_bytes;
+    tub_description_close(&d);
+    TUB_TRY(open_encoder(t, t->best, err));
+    tub_range_of_batch(tub_encoder_get_info(t->encoder), workspace, tub_usable_memory(), &range);
+    return try_range(t, &range, t->entries[t->best].row.batch, offsetof(tub_tune_entry, batch), err);
+}
+
+static tub_status try_decoding(tub_tuning *t, tub_error *err)
+{
+    tub_range range;
+    if (!t->params->video_count) {
+        note(t, "decode threads and prefetch are left alone: without videos nothing is decoded");
+        return TUB_OK;
+    }
+    tub_range_of_decode_threads(tub_usable_processors(), &range);
+    if (!t->params->extractor.decode_threads)
+        TUB_TRY(try_range(t, &range, t->entries[t->best].row.decode_threads, offsetof(tub_tune_entry, decode_threads),
+                          err));
+    tub_range_of_prefetch(&range);
+    if (!t->params->extractor.prefetch)
+        TUB_TRY(try_range(t, &range, t->entries[t->best].row.prefetch, offsetof(tub_tune_entry, prefetch), err));
+    return TUB_OK;
+}
+
+// The fastest and the defaults in turns, so that what the machine does besides hits both; until the fastest of the
+// table isn't just one lucky measurement.
+static tub_status confirm(tub_tuning *t, tub_error *err)
+{
+    for (;;) {
+        t->best = tub_tune_choose(t->entries, t->count);
+        int runs = t->entries[0].row.runs, needed = t->best ? CONFIRMATIONS : 2;
+        if (t->count == 1 || (runs >= needed && t->entries[t->best].row.runs >= needed) || !has_time(t, 2))
+            return TUB_OK;
+        TUB_TRY(measure(t, 0, err));
+        if (t->best)
+            TUB_TRY(measure(t, t->best, err));
+    }
+}
+
+static void fill_profile(tub_tuning *t, const tub_encoder_info *info)
+{
+    const tub_tune_entry *e = &t->entries[t->best];
+    tub_profile *p = &t->profile;
+    *p = (tub_profile){.dtype = e->row.dtype,
+                       .batch = e->batch,
+                       .decode_threads = e->decode_threads,
+                       .prefetch = e->prefetch,
+                       .rate = e->row.rate,
+                       .default_rate = t->entries[0].row.rate};
+    snprintf(p->backend, sizeof p->backend, "%s", e->row.backend);
+    snprintf(p->name, sizeof p->name, "%s", t->params->encoder.model);
+    tub_profile_model(info, p->model);
+    t->entries[t->best].row.is_winner = true;
+}
+
+static tub_status search(tub_tuning *t, tub_error *err)
+{
+    const tub_tune_params *p = t->params;
+    t->count = 1;
+    t->entries[0] = (tub_tune_entry){.row = {.is_default = true},
+                                     .dtype = p->encoder.dtype,
+                                     .backend = p->encoder.backend,
+                                     .batch = p->encoder.batch,
+                                     .decode_threads = p->extractor.decode_threads,
+                                     .prefetch = p->extractor.prefetch};
+    t->began = tub_now();
+    int rows = p->video_count ? 12 : 8;
+    t->slice = budget_of(t) / (1.5 * (rows + 2 * CONFIRMATIONS));
+    t->slice = t->slice < least_slice ? least_slice : t->slice > most_slice ? most_slice : t->slice;
+    TUB_TRY(measure(t, 0, err));
+    t->per_frame = tub_encoder_get_info(t->encoder)->per_frame;
+    TUB_TRY(try_precisions(t, err));
+    TUB_TRY(try_batches(t, err));
+    TUB_TRY(try_decoding(t, err));
+    if (t->untried)
+        note(t, "the budget ended before every setting was tried: --budget SECONDS gives more");
+    TUB_TRY(confirm(t, err));
+    TUB_TRY(open_encoder(t, t->best, err));
+    fill_profile(t, tub_encoder_get_info(t->encoder));
+    return TUB_OK;
+}
+
+tub_status tub_tune(const tub_tune_params *params, tub_tuning **out, tub_error *err)
+{
+    if (!params || params->size < sizeof *params || !out)
+        return tub_fail(err, TUB_ERROR_ARGUMENT, "tune: params.size must be sizeof(tub_tune_params)");
+    *out = NULL;
+    tub_tuning *t = tub_calloc(1, sizeof *t);
+    if (!t)
+        return tub_fail_memory(err, "a tuning");
+    t->params = params;
+    tub_status status = search(t, err);
+    tub_encoder_close(&t->encoder);
+    t->params = NULL;
+    if (status == TUB_OK)
+        *out = t;
+    else
+        tub_tuning_close(&t);
+    return status;
+}
