@@ -35,7 +35,7 @@ const cli_verb *cli_verb_at(size_t i);
 const cli_verb *cli_verb_find(const char *name);
 const char *cli_verb_nearest(const char *name);
 
-int cli_extract(const cli_arguments *args);
+int cli_extract(const cli_arguments *args); // and plan
 int cli_embed(const cli_arguments *args);
 int cli_frames(const cli_arguments *args);
 int cli_probe(const cli_arguments *args);

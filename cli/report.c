@@ -82,7 +82,7 @@ void cli_report_init(cli_report *r, const cli_arguments *args, const tub_dataset
             keep_failure(r, item.path, item.reason);
         }
     }
-    if (r->todo > 0 && !cli_given(args, OPTION_DRY_RUN))
+    if (r->todo > 0 && args->verb->bit == VERB_EXTRACT && !cli_given(args, OPTION_DRY_RUN))
         ask_headers(r, dataset);
     r->began = r->last_line = cli_now();
 }
@@ -91,53 +91,6 @@ void cli_report_finish(cli_report *r)
 {
     for (size_t i = 0; i < REPORT_FAILURES; i++)
         free(r->failure[i]);
-}
-
-static const char *plan_word(tub_item_state state)
-{
-    switch (state) {
-    case TUB_ITEM_DONE:
-        return N_("done");
-    case TUB_ITEM_DONE_PARTIAL:
-        return N_("done, partial");
-    case TUB_ITEM_FAILED:
-        return N_("failed before");
-    case TUB_ITEM_TODO:
-        break;
-    }
-    return N_("to do");
-}
-
-static void plan_item(const cli_report *r, const tub_item *item)
-{
-    const char *word = plan_word(item->state);
-    if (!r->json)
-        cli_say(r->text, "%-13s  %s -> %s/%s.%s%s%s", _(word), item->path, r->out, item->name, r->extension,
-                item->reason ? ": " : "", item->reason ? item->reason : "");
-    else
-        cli_print_json(json_pack("{s:s, s:o, s:o, s:s, s:o}", "event", "plan", "video", cli_json_text(item->path),
-                                 "stem", cli_json_text(item->stem), "state", word, "reason",
-                                 cli_json_text(item->reason)));
-}
-
-void cli_report_plan(const cli_report *r, const tub_dataset *dataset)
-{
-    cli_hold_lines(true);
-    for (size_t i = 0; i < r->videos; i++) {
-        tub_item item;
-        tub_dataset_item(dataset, i, &item);
-        plan_item(r, &item);
-    }
-    cli_hold_lines(false);
-    cli_say(r->text,
-            _("[R%d] shard %d/%d (from: %s): %zu videos: %zu to do (%.1f MB), %zu done, %zu failed before; nothing was "
-              "written"),
-            r->rank, r->rank, r->world, r->shard_source, r->videos, r->todo, r->bytes_todo / 1e6, r->done_before,
-            r->failed_before);
-    if (r->json)
-        cli_print_json(json_pack("{s:s, s:b, s:I, s:I, s:I, s:I}", "event", "end", "dry_run", 1, "videos",
-                                 (json_int_t)r->videos, "to_do", (json_int_t)r->todo, "done",
-                                 (json_int_t)r->done_before, "failed", (json_int_t)r->failed_before));
 }
 
 static json_t *start_event(const cli_report *r, const tub_encoder_info *info, const tub_sampling *s)

@@ -35,8 +35,8 @@ void cli_report_init(cli_report *r, const cli_arguments *args, const tub_dataset
                      const char *shard_source);
 void cli_report_finish(cli_report *r);
 
-// Plan of a dry run, video by video.
-void cli_report_plan(const cli_report *r, const tub_dataset *dataset);
+// Seconds as 0:42 or 1:02:03.
+void cli_duration(double seconds, char *out, size_t size);
 
 // Before the first video.
 void cli_report_start(cli_report *r, const tub_encoder_info *info, const tub_sampling *sampling);

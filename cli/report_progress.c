@@ -16,7 +16,7 @@ const char *cli_bottleneck(double forward, double device_wait, double decode_wai
     return convert > decode ? N_("convert") : N_("decode");
 }
 
-static void write_duration(double seconds, char *out, size_t size)
+void cli_duration(double seconds, char *out, size_t size)
 {
     long s = (long)(seconds + 0.5);
     if (s >= 3600)
@@ -48,7 +48,7 @@ static void write_progress(const cli_report *r, const tub_event *e, char *out, s
     double elapsed = cli_now() - r->began, share = done_share(r, p);
     char eta[32] = "?", failures[40] = "";
     if (share > 0 && elapsed > 1)
-        write_duration(elapsed * (1 - share) / share, eta, sizeof eta);
+        cli_duration(elapsed * (1 - share) / share, eta, sizeof eta);
     size_t failed = t->failed - t->recorded_failures, done = t->ok + t->partial + failed;
     if (failed > 0)
         snprintf(failures, sizeof failures, _(", %zu failed"), failed);

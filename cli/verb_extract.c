@@ -4,6 +4,7 @@
 #include "cli.h"
 #include "console.h"
 #include "interrupt.h"
+#include "plan_report.h"
 #include "profile_use.h"
 #include "report.h"
 #include "run_settings.h"
@@ -33,6 +34,12 @@ static int read_shard(extraction *x)
     return s == TUB_OK ? CLI_OK : cli_fail(&err);
 }
 
+// `plan`, or `extract --dry-run`.
+static bool is_dry(const cli_arguments *args)
+{
+    return args->verb->bit == VERB_PLAN || cli_given(args, OPTION_DRY_RUN);
+}
+
 static int open_dataset(extraction *x)
 {
     const cli_arguments *args = x->args;
@@ -47,7 +54,7 @@ static int open_dataset(extraction *x)
         .annotations = cli_text(args, OPTION_ANNOTATIONS, NULL),
         .layout = x->settings.layout,
         .retry_failed = cli_given(args, OPTION_RETRY_FAILED),
-        .dry_run = cli_given(args, OPTION_DRY_RUN),
+        .dry_run = is_dry(args),
         .log = x->settings.encoder.log,
     };
     tub_error err;
@@ -105,14 +112,13 @@ static void on_event(void *user, const tub_event *event)
     cli_watch_event(&x->watch, event);
 }
 
-static int run_dataset(extraction *x)
+static tub_run_params run_params(extraction *x)
 {
     const cli_arguments *args = x->args;
-    const cli_report *r = &x->report;
     const tub_device_preset *preset = cli_device_preset(args);
-    tub_run_params params = {
-        .size = sizeof params,
-        .extractor = {.size = sizeof params.extractor,
+    return (tub_run_params){
+        .size = sizeof(tub_run_params),
+        .extractor = {.size = sizeof(tub_extractor_params),
                       .sampling = x->settings.sampling,
                       .decode_threads = cli_number(args, OPTION_DECODE_THREADS,
                                                    preset ? preset->decode_threads : x->profile.decode_threads),
@@ -126,10 +132,46 @@ static int run_dataset(extraction *x)
         .user = x,
         .stop = cli_stop_flag(),
     };
+}
+
+static tub_status run_or_settle(extraction *x, tub_run_totals *totals, tub_error *err)
+{
+    const tub_run_params params = run_params(x);
+    return x->encoder ? tub_dataset_run(x->dataset, x->encoder, &params, totals, err)
+                      : tub_dataset_settle(x->dataset, x->info, &params, totals, err);
+}
+
+static int plan_dataset(extraction *x)
+{
     tub_run_totals totals = {0};
     tub_error err;
-    tub_status s = x->encoder ? tub_dataset_run(x->dataset, x->encoder, &params, &totals, &err)
-                              : tub_dataset_settle(x->dataset, x->info, &params, &totals, &err);
+    tub_plan *plan = NULL;
+    int seconds = cli_number(x->args, OPTION_BUDGET, -1);
+    const tub_plan_params params = {.size = sizeof params,
+                                    .dataset = x->dataset,
+                                    .info = x->info,
+                                    .encoder = seconds == 0 ? NULL : x->encoder,
+                                    .asked = x->settings.encoder,
+                                    .extractor = run_params(x).extractor,
+                                    .seconds = seconds > 0 ? seconds : 0,
+                                    .stop = cli_stop_flag()};
+    tub_status s = run_or_settle(x, &totals, &err); // dry: whether the folder would take it
+    if (s == TUB_OK)
+        s = tub_plan_make(&params, &plan, &err);
+    if (s == TUB_OK)
+        cli_report_plan(&x->report, x->dataset, plan);
+    tub_plan_close(&plan);
+    if (s == TUB_ERROR_CANCELLED && cli_interrupted())
+        return cli_interrupted();
+    return s == TUB_OK ? CLI_OK : cli_fail(&err);
+}
+
+static int run_dataset(extraction *x)
+{
+    const cli_report *r = &x->report;
+    tub_run_totals totals = {0};
+    tub_error err;
+    tub_status s = run_or_settle(x, &totals, &err);
     cli_status_line("");
     if (s == TUB_ERROR_ARGUMENT) // mixed settings: nothing was run
         return cli_fail(&err);
@@ -161,13 +203,10 @@ int cli_extract(const cli_arguments *args)
     cli_catch_interrupts();
     if (code == CLI_OK)
         code = open_dataset(&x);
-    if (code == CLI_OK && cli_given(args, OPTION_DRY_RUN)) {
-        cli_report_plan(&x.report, x.dataset);
-    } else if (code == CLI_OK) {
+    if (code == CLI_OK)
         code = open_encoder(&x);
-        if (code == CLI_OK)
-            code = run_dataset(&x);
-    }
+    if (code == CLI_OK)
+        code = is_dry(args) ? plan_dataset(&x) : run_dataset(&x);
     tub_encoder_close(&x.encoder);
     tub_description_close(&x.description);
     tub_dataset_close(&x.dataset);

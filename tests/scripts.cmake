@@ -51,6 +51,7 @@ set(cli_scripts
   completion
   doctor
   tune
+  plan
   presets
   files
   verify

@@ -11,6 +11,7 @@
 //   gpu_monitor.h what a GPU is doing
 //   trace.h       what each thread did and when
 //   machine.h     what this machine has, and what of it is used
+//   plan.h        what a run would do, and how long it would take
 //   tune.h        the fastest settings for a model, measured and kept
 //   npy.h         arrays in files
 //   layout.h      names and containers of feature files
@@ -30,6 +31,7 @@
 #include <tubelet/machine.h>
 #include <tubelet/gpu_monitor.h>
 #include <tubelet/npy.h>
+#include <tubelet/plan.h>
 #include <tubelet/sampling.h>
 #include <tubelet/status.h>
 #include <tubelet/trace.h>

@@ -14,7 +14,8 @@ static bool same_file(const tub_entry *a, const tub_entry *b)
 
 static tub_status keep_first(tub_entries *list, const char *extension, tub_stem_map *seen, tub_error *err)
 {
-    size_t kept = 0;
+    size_t kept = 0, collisions = 0;
+    tub_error first;
     for (size_t i = 0; i < list->count; i++) {
         const tub_entry *entry = &list->items[i];
         size_t other = tub_stem_map_get(seen, entry->name);
@@ -23,12 +24,17 @@ static tub_status keep_first(tub_entries *list, const char *extension, tub_stem_
                 return tub_fail_memory(err, "the list of videos");
             list->items[kept++] = *entry;
         } else if (!same_file(entry, &list->items[other])) {
-            return tub_fail(err, TUB_ERROR_ARGUMENT,
-                            "%s and %s would both become %s%s: rename one of them, or extract them into different "
-                            "output folders",
-                            list->items[other].path, entry->path, entry->name, extension);
+            if (collisions++ == 0)
+                tub_fail(&first, TUB_ERROR_ARGUMENT,
+                         "%s and %s would both become %s%s: rename one of them, or extract them into different "
+                         "output folders",
+                         list->items[other].path, entry->path, entry->name, extension);
         }
     }
+    if (collisions > 1)
+        return tub_fail(err, TUB_ERROR_ARGUMENT, "%s (%zu more names collide)", first.text, collisions - 1);
+    if (collisions)
+        return tub_fail(err, TUB_ERROR_ARGUMENT, "%s", first.text);
     list->count = kept;
     return TUB_OK;
 }

@@ -77,6 +77,15 @@ static tub_status extract(extraction *e, const volatile int *stop, tub_error *er
     return status;
 }
 
+// The device's waits, but for those before its first batch, tell whether it is the one that is waited for.
+static const char *bottleneck(const tub_progress *p)
+{
+    double idle = p->device_wait_seconds - p->idle_start_seconds;
+    if (idle < 0.1 * (p->forward_seconds + idle))
+        return "forward";
+    return p->convert_seconds > p->decode_seconds ? "convert" : "decode";
+}
+
 tub_status tub_measure_extraction(tub_encoder *encoder, const tub_extractor_params *params, const char *const *videos,
                                   size_t count, double seconds, const volatile int *stop, tub_measurement *out,
                                   tub_error *err)
@@ -89,7 +98,8 @@ tub_status tub_measure_extraction(tub_encoder *encoder, const tub_extractor_para
     tub_extractor_progress(e.x, &progress);
     tub_extractor_close(&e.x);
     if (status == TUB_OK)
-        *out = (tub_measurement){(double)(e.rows - e.rows_from) / (e.to - e.from), progress.decode_threads};
+        *out = (tub_measurement){(double)(e.rows - e.rows_from) / (e.to - e.from), progress.decode_threads,
+                                 bottleneck(&progress)};
     return status;
 }
 

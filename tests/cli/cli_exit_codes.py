@@ -93,7 +93,7 @@ class BadInput(CommandCase):
     def test_dry_run_writes_nothing(self):
         text = self.extract(0, self.videos, options=["--dry-run"]).stdout
         self.assertFalse(self.out.exists())
-        self.assertEqual(text.count("to do"), 3)
+        self.assertEqual(text.count("to do"), 4)
 
     # models
 
