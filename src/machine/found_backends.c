@@ -6,16 +6,16 @@
 #include "machine_impl.h"
 #include "openvino_table.h"
 
-static const tub_dtype dtypes[] = {TUB_F32, TUB_TF32, TUB_BF16, TUB_F16};
+static const char *const dtypes[] = {"f32", "tf32", "bf16", "f16", "int8", "fp8"};
 
 static void list_dtypes(const tub_backend_ops *ops, tub_backend_info *out)
 {
     tub_error err = {0};
     for (size_t i = 0; i < sizeof dtypes / sizeof *dtypes; i++) {
         size_t used = strlen(out->dtypes);
-        if (ops->supports(dtypes[i], &err) == TUB_OK)
-            snprintf(out->dtypes + used, sizeof out->dtypes - used, "%s%s", used ? ", " : "",
-                     tub_dtype_name(dtypes[i]));
+        tub_dtype dtype;
+        if (tub_dtype_parse(dtypes[i], &dtype, NULL) == TUB_OK && ops->supports(dtype, &err) == TUB_OK)
+            snprintf(out->dtypes + used, sizeof out->dtypes - used, "%s%s", used ? ", " : "", dtypes[i]);
     }
     out->found = out->dtypes[0] != 0;
     if (!out->found)
