@@ -118,7 +118,9 @@ static tub_status finish_publishing(tub_run *run, tub_status status, tub_error *
             *err = error;
         return published;
     }
-    return status == TUB_ERROR_CANCELLED ? stopped(run, err) : status;
+    if (status != TUB_ERROR_CANCELLED)
+        return status;
+    return run->totals->pending ? stopped(run, err) : TUB_OK;
 }
 
 static tub_status extract(tub_run *run, tub_encoder *encoder, const tub_source_ops *source, tub_error *err)

@@ -11,7 +11,7 @@ class Resume(CommandCase):
     def setUpClass(cls):
         super().setUpClass()
         cls.model = cls.make_model("dinov2:tiny")
-        cls.videos = cls.make_videos("videos", [40, 25, 60, 16, 33, 50, 21, 45])
+        cls.videos = cls.make_videos("videos", [40, 25, 60, 16, 33, 50, 210, 450])
         cls.arguments = ["extract", cls.videos, "--model", cls.model, "--dtype", "f32", "--out"]
         began = time.monotonic()
         done = run(*cls.arguments, cls.folder / "whole")
