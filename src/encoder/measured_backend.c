@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "atomic_file.h"
+#include "cache_path.h"
 #include "clock.h"
 #include "fail.h"
 #include "json.h"
@@ -19,14 +20,6 @@ typedef struct machine {
     tub_executable *executable;
     double seconds; // the best turn's; 0: can't be measured
 } machine;
-
-static char *cache_file(void)
-{
-    const char *cache = getenv("XDG_CACHE_HOME"), *home = getenv("HOME");
-    if (cache && cache[0] == '/')
-        return tub_format("%s/tubelet/backends.json", cache);
-    return home && home[0] == '/' ? tub_format("%s/.cache/tubelet/backends.json", home) : NULL;
-}
 
 static void processor_name(char *out, size_t size)
 {
@@ -184,7 +177,7 @@ const tub_backend_ops *tub_measured_backend(const tub_candidates *c, bool may_me
 {
     char key[KEY];
     json_t *all = NULL;
-    char *file = c->count > 1 ? cache_file() : NULL;
+    char *file = c->count > 1 ? tub_cache_path("backends.json") : NULL;
     if (!file)
         return c->backends[0];
     key_of(c, key);

@@ -2,10 +2,10 @@
 
 #include <inttypes.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "atomic_file.h"
+#include "cache_path.h"
 #include "fail.h"
 #include "half.h"
 
@@ -66,15 +66,8 @@ static tub_status keep(tub_gpu_choices *c, const shape *s, const tub_gpu_algorit
 
 static char *file_of(const char *key)
 {
-    static const struct {
-        const char *variable, *below;
-    } places[] = {{"XDG_CACHE_HOME", ""}, {"HOME", "/.cache"}};
-    for (size_t i = 0; i < sizeof places / sizeof *places; i++) {
-        const char *value = getenv(places[i].variable);
-        if (value && value[0] == '/')
-            return tub_format("%s%s/tubelet/gpu-%s.txt", value, places[i].below, key);
-    }
-    return NULL;
+    char name[128];
+    return snprintf(name, sizeof name, "gpu-%s.txt", key) < (int)sizeof name ? tub_cache_path(name) : NULL;
 }
 
 static bool read_line(const char *line, shape *s, tub_gpu_algorithm *a)
