@@ -1,7 +1,12 @@
 #include "hash.h"
 
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <unistd.h>
 #include <xxhash.h>
 
+#include "fail.h"
 #include "memory.h"
 
 struct tub_hash {
@@ -23,6 +28,32 @@ void tub_hash_update(tub_hash *hash, const void *data, size_t bytes)
 {
     if (bytes)
         XXH3_128bits_update(hash->state, data, bytes);
+}
+
+static ssize_t update_from(tub_hash *hash, int fd, char *chunk, size_t bytes)
+{
+    ssize_t got;
+    do {
+        got = read(fd, chunk, bytes);
+        if (got > 0)
+            tub_hash_update(hash, chunk, (size_t)got);
+    } while (got > 0 || (got < 0 && errno == EINTR));
+    return got;
+}
+
+tub_status tub_hash_file(tub_hash *hash, const char *path, tub_status status, tub_error *err)
+{
+    enum { CHUNK = 1 << 20 };
+    char *chunk = tub_alloc_aligned(CHUNK, 1);
+    if (!chunk)
+        return tub_fail_memory(err, "reading a file");
+    const int fd = open(path, O_RDONLY | O_CLOEXEC);
+    const ssize_t end = fd >= 0 ? update_from(hash, fd, chunk, CHUNK) : -1;
+    const tub_status result = end < 0 ? tub_fail(err, status, "%s: can't be read: %s", path, strerror(errno)) : TUB_OK;
+    if (fd >= 0)
+        close(fd);
+    tub_free(chunk);
+    return result;
 }
 
 static void to_text(XXH128_hash_t value, char out[TUB_HASH_TEXT])

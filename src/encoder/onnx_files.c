@@ -227,34 +227,13 @@ void tub_custom_files_finish(tub_custom_files *files)
     *files = (tub_custom_files){0};
 }
 
-static tub_status hash_file(tub_hash *hash, const char *path, tub_error *err)
-{
-    enum { CHUNK = 1 << 20 };
-    int fd = open(path, O_RDONLY | O_CLOEXEC);
-    char *chunk = tub_alloc_aligned(CHUNK, 1);
-    ssize_t got = fd >= 0 && chunk ? 1 : -1;
-    while (got > 0) {
-        do
-            got = read(fd, chunk, CHUNK);
-        while (got < 0 && errno == EINTR);
-        if (got > 0)
-            tub_hash_update(hash, chunk, (size_t)got);
-    }
-    tub_status status =
-        got < 0 ? tub_fail(err, TUB_ERROR_MODEL, "%s: can't be read: %s", path, strerror(errno)) : TUB_OK;
-    tub_free(chunk);
-    if (fd >= 0)
-        close(fd);
-    return status;
-}
-
 // The order of external files is that in which the model names them, wherever the folder lies.
 tub_status tub_custom_files_hash(const tub_custom_files *files, tub_hash *hash, tub_error *err)
 {
-    TUB_TRY(hash_file(hash, files->model, err));
+    TUB_TRY(tub_hash_file(hash, files->model, TUB_ERROR_MODEL, err));
     if (files->weights)
-        TUB_TRY(hash_file(hash, files->weights, err));
+        TUB_TRY(tub_hash_file(hash, files->weights, TUB_ERROR_MODEL, err));
     for (size_t i = 0; i < files->external_count; i++)
-        TUB_TRY(hash_file(hash, files->external[i], err));
+        TUB_TRY(tub_hash_file(hash, files->external[i], TUB_ERROR_MODEL, err));
     return TUB_OK;
 }

@@ -1,42 +1,18 @@
 #include "checkpoint_hash.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <time.h>
-#include <unistd.h>
 
 #include "checkpoint_impl.h"
 #include "fail.h"
 #include "memory.h"
 
-static tub_status hash_file(tub_hash *hash, const char *path, tub_error *err)
-{
-    enum { CHUNK = 1 << 20 };
-    int fd = open(path, O_RDONLY | O_CLOEXEC);
-    char *chunk = tub_alloc_aligned(CHUNK, 1);
-    ssize_t got = fd >= 0 && chunk ? 1 : -1;
-    while (got > 0) {
-        do
-            got = read(fd, chunk, CHUNK);
-        while (got < 0 && errno == EINTR);
-        if (got > 0)
-            tub_hash_update(hash, chunk, (size_t)got);
-    }
-    tub_status status =
-        got < 0 ? tub_fail(err, TUB_ERROR_MODEL, "%s: can't be read: %s", path, strerror(errno)) : TUB_OK;
-    tub_free(chunk);
-    if (fd >= 0)
-        close(fd);
-    return status;
-}
-
 static tub_status hash_weights(tub_hash *hash, const tub_tensor_file *file, tub_error *err)
 {
     if (!file->map)
-        return hash_file(hash, file->path, err);
+        return tub_hash_file(hash, file->path, TUB_ERROR_MODEL, err);
     tub_hash_update(hash, tub_file_map_data(file->map), (size_t)file->file_bytes);
     return TUB_OK;
 }
@@ -46,7 +22,7 @@ tub_status tub_checkpoint_hash(const tub_checkpoint *c, char out[TUB_HASH_TEXT],
     tub_hash *hash = tub_hash_create();
     tub_status status = hash ? TUB_OK : tub_fail_memory(err, "a checksum");
     if (status == TUB_OK && c->config_path)
-        status = hash_file(hash, c->config_path, err);
+        status = tub_hash_file(hash, c->config_path, TUB_ERROR_MODEL, err);
     for (size_t i = 0; i < c->file_count && status == TUB_OK; i++)
         status = hash_weights(hash, &c->files[i], err);
     if (status == TUB_OK)
