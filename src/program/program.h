@@ -227,6 +227,8 @@ tub_status tub_program_place(const tub_program *p, const bool *need, size_t narr
 tub_status tub_program_place_shared(const tub_program *p, const bool *need, size_t narrow_bytes, const tub_value *share,
                                     size_t *offsets, size_t *bytes, tub_error *err);
 
+// The operand whose memory an operation could write its result to; TUB_NONE: none.
+tub_value tub_op_replaceable(const tub_op *op);
 // The last needed operation that reads a value (the one that makes it, if none does); INT_MAX of outputs.
 int tub_program_last_use(const tub_program *p, const bool *need, tub_value v);
 

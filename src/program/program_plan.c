@@ -61,6 +61,21 @@ void tub_program_needed(const tub_program *p, bool tokens, bool *need)
                 need[p->values[p->ops[i].in[k]].first_op] = true;
 }
 
+tub_value tub_op_replaceable(const tub_op *op)
+{
+    switch (op->kind) {
+    case TUB_OP_LINEAR:
+        return op->in[1];
+    case TUB_OP_ROTATE:
+    case TUB_OP_NORM:
+    case TUB_OP_ADD_TABLE:
+    case TUB_OP_ADD:
+        return op->in[0];
+    default:
+        return TUB_NONE;
+    }
+}
+
 int tub_program_last_use(const tub_program *p, const bool *need, tub_value v)
 {
     if (v == p->feature || v == p->tokens)

@@ -8,22 +8,6 @@
 
 // ---- where values live ----
 
-// The operand whose memory the operation could write its result to.
-static tub_value replaceable(const tub_op *op)
-{
-    switch (op->kind) {
-    case TUB_OP_LINEAR:
-        return op->in[1];
-    case TUB_OP_ROTATE:
-    case TUB_OP_NORM:
-    case TUB_OP_ADD_TABLE:
-    case TUB_OP_ADD:
-        return op->in[0];
-    default:
-        return TUB_NONE;
-    }
-}
-
 // Nobody reads the operand's memory after this operation, and no other operand lies there.
 static bool may_replace(const tub_program *p, const bool *need, const tub_value *share, int op, tub_value operand)
 {
@@ -57,7 +41,7 @@ tub_status tub_gpu_list_place(tub_executable *e, bool tokens, tub_error *err)
     for (tub_value v = 0; v < p->value_count; v++)
         share[v] = v;
     for (int i = 0; i < p->op_count; i++) {
-        const tub_value operand = replaceable(&p->ops[i]);
+        const tub_value operand = tub_op_replaceable(&p->ops[i]);
         if (list->need[i] && may_replace(p, list->need, share, i, operand))
             share[p->ops[i].out] = share[operand];
     }

@@ -1,6 +1,5 @@
 #include "placement.h"
 
-#include <limits.h>
 
 #include "fail.h"
 
@@ -21,39 +20,10 @@ typedef struct state {
     int live_count;
 } state;
 
-static int last_use(const state *s, int v)
-{
-    const tub_program *p = s->program;
-    if (v == p->feature || v == p->tokens)
-        return INT_MAX;
-    int last = p->values[v].first_op;
-    for (int i = last + 1; i < p->op_count; i++)
-        for (int k = 0; s->need[i] && k < 4; k++)
-            if (p->ops[i].in[k] == v)
-                last = i;
-    return last;
-}
-
 static size_t row_bytes(const state *s, int v)
 {
     const tub_value_info *info = &s->program->values[v];
     return (size_t)info->cols * (info->width == TUB_WIDE ? sizeof(float) : s->narrow_bytes);
-}
-
-// The operand whose memory the operation could write its result to.
-static int replaceable(const tub_op *op)
-{
-    switch (op->kind) {
-    case TUB_OP_LINEAR:
-        return op->in[1];
-    case TUB_OP_ROTATE:
-    case TUB_OP_NORM:
-    case TUB_OP_ADD_TABLE:
-    case TUB_OP_ADD:
-        return op->in[0];
-    default:
-        return TUB_NONE;
-    }
 }
 
 // No other operand may lie in the same memory: its rows could be overwritten before they are read.
@@ -78,10 +48,10 @@ static void share(state *s)
             continue;
         const tub_op *op = &s->program->ops[i];
         piece *out = &s->pieces[op->out];
-        const int until = last_use(s, op->out);
+        const int until = tub_program_last_use(s->program, s->need, op->out);
         *out = (piece){.root = op->out, .from = i, .until = until};
         out->bytes = (size_t)s->program->values[op->out].rows * row_bytes(s, op->out);
-        const int operand = op->kind == TUB_OP_ROWS ? op->in[0] : replaceable(op);
+        const int operand = op->kind == TUB_OP_ROWS ? op->in[0] : tub_op_replaceable(op);
         if (op->kind != TUB_OP_ROWS && !may_replace(s, i, operand))
             continue;
         out->root = s->pieces[operand].root;
