@@ -23,6 +23,8 @@ typedef tub_status (*tub_step_unit)(const tub_run *run, const tub_step *step, in
 struct tub_step {
     tub_op op;                  // constants replaced by what is below; label NULL
     int units;                  // of an item; 0: nothing to do, the value is a view
+    int units_whole;            // the fewest, of a step where units do some work again that others did; 0: the same.
+                                // Taken where the wave's items alone keep the threads busy: see tub_step_units()
     int unit_rows;              // of row-wise steps
     tub_step_unit unit;
     union {
@@ -74,6 +76,7 @@ struct tub_run {
     const tub_placement *plan;
     const void *const *frames;  // of the wave's first item
     const int *positions;       // likewise, where the program wants them
+    int items;                  // of the wave
     atomic_int failed;          // a unit failed; `error` is of the first
     tub_error error;
 };
@@ -94,6 +97,13 @@ static inline void *tub_row(const tub_run *run, tub_value v, int item, int row)
     const tub_executable *e = run->executable;
     return e->workspace + (size_t)item * run->plan->bytes + run->plan->offsets[v] +
            (size_t)row * (size_t)e->values[v].cols * tub_element_bytes(e, v);
+}
+
+// Units of an item in this wave.
+static inline int tub_step_units(const tub_run *run, const tub_step *step)
+{
+    const bool whole = step->units_whole && run->items * step->units_whole >= 2 * tub_team_size(run->executable->team);
+    return whole ? step->units_whole : step->units;
 }
 
 static inline char *tub_scratch(const tub_executable *e, int member)

@@ -49,6 +49,7 @@ void tub_processor_close(tub_backend **backend)
 typedef struct loop {
     tub_run *run;
     const tub_step *step;
+    int units; // of an item
 } loop;
 
 static void run_unit(void *context, int unit, int member)
@@ -60,7 +61,7 @@ static void run_unit(void *context, int unit, int member)
     tub_error error = {0};
     const tub_engine *engine = run->executable->engine;
     const int before = engine->enter();
-    const tub_status status = l->step->unit(run, l->step, unit / l->step->units, unit % l->step->units, member, &error);
+    const tub_status status = l->step->unit(run, l->step, unit / l->units, unit % l->units, member, &error);
     engine->leave(before);
     if (status != TUB_OK && atomic_exchange(&run->failed, 1) == 0)
         run->error = error;
@@ -74,7 +75,7 @@ static void copy_out(const tub_run *run, tub_value value, int items, float *out)
         memcpy(out + (size_t)item * count, tub_row(run, value, item, 0), count * sizeof *out);
 }
 
-static bool run_wave(tub_run *run, const tub_batch *batch, int items)
+static bool run_wave(tub_run *run, const tub_batch *batch)
 {
     tub_executable *e = run->executable;
     for (int i = 0; i < e->step_count; i++) {
@@ -83,9 +84,9 @@ static bool run_wave(tub_run *run, const tub_batch *batch, int items)
             tub_fail(&run->error, TUB_ERROR_CANCELLED, "interrupted");
             return false;
         }
-        loop l = {.run = run, .step = &e->steps[i]};
-        if (run->plan->need[i] && l.step->units > 0)
-            tub_team_run(e->team, items * l.step->units, run_unit, &l);
+        loop l = {.run = run, .step = &e->steps[i], .units = tub_step_units(run, &e->steps[i])};
+        if (run->plan->need[i] && l.units > 0)
+            tub_team_run(e->team, run->items * l.units, run_unit, &l);
     }
     return atomic_load(&run->failed) == 0;
 }
@@ -101,7 +102,8 @@ tub_status tub_processor_run(tub_executable *e, const tub_batch *batch, tub_erro
         const int items = batch->items - first < wave ? batch->items - first : wave;
         r.frames = batch->frames + (size_t)first * (size_t)e->input.frames;
         r.positions = batch->positions ? batch->positions + (size_t)first * (size_t)e->input.frames : NULL;
-        if (!run_wave(&r, batch, items))
+        r.items = items;
+        if (!run_wave(&r, batch))
             break;
         copy_out(&r, e->feature, items, batch->rows + (size_t)first * dim);
         if (batch->tokens)

@@ -17,7 +17,7 @@ enum {
 typedef struct attention_step {
     const tub_product *product;
     int dim, heads, groups, queries, keys; // of a group
-    int spans, span_queries;               // parts of a head's queries
+    int spans;                             // parts of a head's queries where the item is alone in its wave
     int dim_panels, key_panels;
     size_t key_panel_bytes, value_panel_bytes;
     tub_product_packing query_packing, weight_packing;
@@ -169,15 +169,22 @@ static void attend(const work *w, const char *q, size_t q_stride, char *out, siz
                                 a->dim);
 }
 
+// Queries of a span: whole turns of attend().
+static int span_queries(const attention_step *a, int spans)
+{
+    const int at_once = BLOCKS * a->product->rows;
+    return ((a->queries + spans - 1) / spans + at_once - 1) / at_once * at_once;
+}
+
 static tub_status attention_unit(const tub_run *run, const tub_step *step, int item, int unit, int member,
                                  tub_error *err)
 {
     (void)err;
     const attention_step *a = step->made;
-    const int span = unit % a->spans, head = unit / a->spans % a->heads, at_once = BLOCKS * a->product->rows;
-    const int first = span * a->span_queries, left = a->queries - first;
-    const int queries = left < a->span_queries ? left : a->span_queries;
-    const tub_operands o = tub_operands_of(run, step, a->query, item, unit / a->spans / a->heads);
+    const int spans = tub_step_units(run, step) / (a->groups * a->heads), most = span_queries(a, spans);
+    const int span = unit % spans, head = unit / spans % a->heads, at_once = BLOCKS * a->product->rows;
+    const int first = span * most, left = a->queries - first, queries = left < most ? left : most;
+    const tub_operands o = tub_operands_of(run, step, a->query, item, unit / spans / a->heads);
     const size_t shift = (size_t)(head * a->dim) * a->product->element;
     const work w = work_of(run->executable, step, member);
     a->product->enter();
@@ -193,13 +200,11 @@ static tub_status attention_unit(const tub_run *run, const tub_step *step, int i
 
 static void choose_spans(attention_step *a, int threads)
 {
-    const int at_once = BLOCKS * a->product->rows, units = a->groups * a->heads, wanted = 4 * threads;
+    const int units = a->groups * a->heads, wanted = 4 * threads;
     int spans = units >= wanted ? 1 : (wanted + units - 1) / units;
     const int most = a->queries / LEAST_SPAN > 0 ? a->queries / LEAST_SPAN : 1;
     spans = spans > most ? most : spans;
-    a->span_queries = (a->queries + spans - 1) / spans;
-    a->span_queries = (a->span_queries + at_once - 1) / at_once * at_once;
-    a->spans = (a->queries + a->span_queries - 1) / a->span_queries;
+    a->spans = (a->queries + span_queries(a, spans) - 1) / span_queries(a, spans);
 }
 
 static void choose_sizes(tub_executable *e, attention_step *a)
@@ -238,6 +243,7 @@ tub_status tub_native_attention_make(tub_executable *e, tub_step *step, tub_erro
         return tub_fail_memory(err, "a query");
     choose_sizes(e, a);
     step->units = a->groups * a->heads * a->spans;
+    step->units_whole = a->groups * a->heads;
     step->unit = attention_unit;
     return TUB_OK;
 }

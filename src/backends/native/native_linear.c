@@ -9,9 +9,9 @@
 typedef struct linear_step {
     const tub_product *product;
     int rows, k, n;
-    int unit_rows, row_units;     // multiples of the product's block
-    int unit_panels, panel_units; // panels of `product->cols` columns
-    int group_panels;             // done together
+    int unit_rows, row_units; // multiples of the product's block
+    int panels, panel_units;  // panels of `product->cols` columns; units of an item that is alone in its wave
+    int group_panels;         // done together
     int k_part, parts;
     bool k_outer;
     tub_product_packing packing; // of a packed block of rows: all of k, or with k_outer a part
@@ -32,9 +32,14 @@ typedef struct work {
     float *sums; // of a group: [panel][block of rows][rows of a block][cols]
 } work;
 
+static int divide_up(int a, int b)
+{
+    return (a + b - 1) / b;
+}
+
 static int blocks_of(const linear_step *l, int rows)
 {
-    return (rows + l->product->rows - 1) / l->product->rows;
+    return divide_up(rows, l->product->rows);
 }
 
 static int part_length(const linear_step *l, int part)
@@ -172,13 +177,13 @@ static tub_status linear_unit(const tub_run *run, const tub_step *step, int item
 {
     (void)err;
     const linear_step *l = step->made;
-    const int panels = (l->n + l->product->cols - 1) / l->product->cols;
+    const int across = tub_step_units(run, step) / l->row_units, most = divide_up(l->panels, across);
     work w = {.run = run, .step = step, .l = l, .item = item, .packed_rows = tub_scratch(run->executable, member)};
     w.sums = (float *)(void *)(w.packed_rows + l->rows_bytes);
-    w.row = unit / l->panel_units * l->unit_rows;
+    w.row = unit / across * l->unit_rows;
     w.rows = l->rows - w.row < l->unit_rows ? l->rows - w.row : l->unit_rows;
-    w.panel = unit % l->panel_units * l->unit_panels;
-    w.panels = panels - w.panel < l->unit_panels ? panels - w.panel : l->unit_panels;
+    w.panel = unit % across * most;
+    w.panels = l->panels - w.panel < most ? l->panels - w.panel : most;
     l->product->enter();
     if (l->k_outer)
         run_k_outer(&w);
@@ -186,11 +191,6 @@ static tub_status linear_unit(const tub_run *run, const tub_step *step, int item
         run_k_inner(&w);
     l->product->leave();
     return TUB_OK;
-}
-
-static int divide_up(int a, int b)
-{
-    return (a + b - 1) / b;
 }
 
 // Even parts of at most `most`, multiples of `step`; their number a multiple of `threads` where that costs little.
@@ -217,7 +217,7 @@ static int most_rows(const linear_step *l)
 static void choose_sizes(const tub_executable *e, linear_step *l)
 {
     const tub_product *p = l->product;
-    const int depth = tub_product_depth(p, l->k), panels = divide_up(l->n, p->cols);
+    const int depth = tub_product_depth(p, l->k);
     const int threads = tub_team_size(e->team);
     l->parts = divide_up(depth, p->k_block);
     l->k_part = divide_up(divide_up(depth, l->parts), TUB_PRODUCT_SPAN) * TUB_PRODUCT_SPAN;
@@ -225,12 +225,10 @@ static void choose_sizes(const tub_executable *e, linear_step *l)
     l->k_outer = l->parts > 1 && (size_t)l->k * p->element > (size_t)l->n * sizeof(float);
     l->unit_rows = even_part(l->rows, most_rows(l), p->rows, threads);
     l->row_units = divide_up(l->rows, l->unit_rows);
-    // Few rows: the columns are what threads share.
+    // Few rows: the columns are what threads share, each packing the rows for itself.
+    l->panels = divide_up(l->n, p->cols);
     l->panel_units = l->row_units >= threads ? 1 : divide_up(2 * threads, l->row_units);
-    if (l->panel_units > panels)
-        l->panel_units = panels;
-    l->unit_panels = divide_up(panels, l->panel_units);
-    l->panel_units = divide_up(panels, l->unit_panels);
+    l->panel_units = divide_up(l->panels, divide_up(l->panels, l->panel_units));
     l->group_panels = GROUP_COLS / p->cols;
     l->packing = tub_product_packing_of(p, l->k_outer ? l->k_part : l->k);
 }
@@ -239,7 +237,7 @@ static void need_scratch(tub_executable *e, linear_step *l)
 {
     const tub_product *p = l->product;
     const size_t blocks = (size_t)blocks_of(l, l->unit_rows), block = (size_t)(p->rows * p->cols) * sizeof(float);
-    const size_t panels = (size_t)(l->k_outer ? l->unit_panels : l->group_panels);
+    const size_t panels = (size_t)(l->k_outer ? l->panels : l->group_panels);
     l->rows_bytes = tub_round_line(blocks * l->packing.bytes);
     tub_need_scratch(e, l->rows_bytes + block * (l->parts == 1 ? 1 : blocks * panels));
 }
@@ -270,15 +268,14 @@ static void pack_panel(void *context, int panel, int member)
 
 static tub_status pack_weight(tub_executable *e, linear_step *l, const tub_tensor *weight, tub_error *err)
 {
-    const int panels = divide_up(l->n, l->product->cols);
     packing p = {.e = e, .l = l, .weight = weight};
     p.member_bytes = tub_round_line((size_t)l->product->cols * (size_t)l->k * 2 * sizeof(float));
     l->panel_bytes = tub_product_panel_bytes(l->product, l->k);
-    l->packed = tub_arena_alloc_raw(&e->arena, (size_t)panels, l->panel_bytes);
+    l->packed = tub_arena_alloc_raw(&e->arena, (size_t)l->panels, l->panel_bytes);
     p.scratch = tub_alloc_aligned((size_t)tub_team_size(e->team), p.member_bytes);
     const bool ok = l->packed && p.scratch;
     if (ok)
-        tub_team_run(e->team, panels, pack_panel, &p);
+        tub_team_run(e->team, l->panels, pack_panel, &p);
     tub_free(p.scratch);
     return ok ? TUB_OK : tub_fail_memory(err, "packed weights");
 }
@@ -302,6 +299,7 @@ tub_status tub_native_linear_make(tub_executable *e, tub_step *step, tub_error *
     if (op->linear.scale.data && !(l->epilogue.scale = tub_own_floats(e, &op->linear.scale)))
         return tub_fail_memory(err, "a scale");
     step->units = l->row_units * l->panel_units;
+    step->units_whole = l->row_units;
     step->unit = linear_unit;
     return TUB_OK;
 }
