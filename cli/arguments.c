@@ -10,9 +10,6 @@
 
 static int unknown_option(const cli_verb *verb, const char *name, size_t length)
 {
-    const char *why = cli_option_refusal(name, length);
-    if (why)
-        return cli_refuse(CLI_USAGE, "--%.*s %s", (int)length, name, why);
     const option_row *elsewhere = cli_option_find(name, length, ~0u);
     if (elsewhere)
         return cli_refuse(CLI_USAGE, "tubelet %s takes no --%s; see tubelet %s --help", verb->name, elsewhere->name,

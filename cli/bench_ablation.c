@@ -79,18 +79,23 @@ typedef struct ablation_switch {
     void (*turn_off)(setup *s);
     const char *(*why_not)(const ablation *a); // NULL: always has a meaning
     bool other_rows;                           // rows differ by nature
+    unsigned gpu_without;                      // in the place of the two functions: TUB_GPU_WITHOUT_...
 } ablation_switch;
 
 static const ablation_switch switches[] = {
-    {"batch size", "one item a forward", one_item, NULL, false},
-    {"threads", "one compute and one decoding thread", one_thread, NULL, false},
-    {"prefetch", "no decoding during a forward", no_overlap, NULL, false},
-    {"precision", "float32", full_precision, about_precision, true},
-    {"decode once", "each window seeks and decodes", decode_again, NULL, false},
-    {"preprocess once", "each window converts its frames", convert_again, NULL, false},
-    {"frame reuse", "each window encodes its frames", encode_again, about_reuse, false},
-    {"cross-video batches", "a batch ends with its video", no_mixing, about_mixing, false},
-    {"backend", "oneDNN's kernels in ours' place", no_own_kernels, about_backend, true},
+    {"batch size", "one item a forward", one_item, NULL, false, 0},
+    {"threads", "one compute and one decoding thread", one_thread, NULL, false, 0},
+    {"prefetch", "no decoding during a forward", no_overlap, NULL, false, 0},
+    {"precision", "float32", full_precision, about_precision, true, 0},
+    {"decode once", "each window seeks and decodes", decode_again, NULL, false, 0},
+    {"preprocess once", "each window converts its frames", convert_again, NULL, false, 0},
+    {"frame reuse", "each window encodes its frames", encode_again, about_reuse, false, 0},
+    {"cross-video batches", "a batch ends with its video", no_mixing, about_mixing, false, 0},
+    {"backend", "oneDNN's kernels in ours' place", no_own_kernels, about_backend, true, 0},
+    {"CUDA graphs", "steps are launched one by one", NULL, NULL, false, TUB_GPU_WITHOUT_GRAPHS},
+    {"autotuning", "products by cuBLASLt's advice", NULL, NULL, false, TUB_GPU_WITHOUT_TUNING},
+    {"cuDNN", "attention by our own kernel", NULL, NULL, true, TUB_GPU_WITHOUT_CUDNN},
+    {"non-blocking copies", "frames are copied before computing", NULL, NULL, false, TUB_GPU_WITHOUT_OVERLAP},
 };
 enum { SWITCHES = sizeof switches / sizeof *switches, ROWS = SWITCHES + 2, ON = 0, TOTAL = SWITCHES + 1 };
 
@@ -130,13 +135,27 @@ static const char *about_backend(const ablation *a)
     return status == TUB_OK ? NULL : "oneDNN can't run it here";
 }
 
+static const char *about_gpu(const ablation *a, unsigned what)
+{
+    if (strcmp(a->first[ON].backend, "cuda") != 0)
+        return "the run doesn't use a GPU";
+    return a->setup.encoder.gpu_without & what ? "the run does without it as it is" : NULL;
+}
+
+static void turn_off(const ablation_switch *which, setup *s)
+{
+    s->encoder.gpu_without |= which->gpu_without;
+    if (which->turn_off)
+        which->turn_off(s);
+}
+
 // Row 0 has all on, the last one all off; those between turn off one each.
 static setup setup_of(const ablation *a, int row)
 {
     setup s = a->setup;
     for (int i = 0; i < SWITCHES; i++)
         if ((row == TOTAL || row == i + 1) && !a->skipped[i + 1])
-            switches[i].turn_off(&s);
+            turn_off(&switches[i], &s);
     return s;
 }
 
@@ -169,6 +188,8 @@ static void skip_what_has_no_meaning(ablation *a)
     for (int i = 0; i < SWITCHES; i++)
         if (switches[i].why_not)
             a->skipped[i + 1] = switches[i].why_not(a);
+        else if (switches[i].gpu_without)
+            a->skipped[i + 1] = about_gpu(a, switches[i].gpu_without);
 }
 
 static int run_turns(ablation *a)

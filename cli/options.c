@@ -111,6 +111,12 @@ static const option_row rows[] = {
      "batch, prefetch, decode threads of 8xa100-40, l4, ..."},
     {OPTION_GPU_MEMORY, E | M | B, "speed", "gpu-memory", KIND_NUMBER, "MIB", 16, 1 << 24,
      "most memory to take of each GPU (what is free)"},
+    {OPTION_NO_GRAPH, E | M | B, "speed", "no-graph", KIND_FLAG, NULL, 0, 0, "GPU: launch steps one by one"},
+    {OPTION_NO_AUTOTUNE, E | M | B, "speed", "no-autotune", KIND_FLAG, NULL, 0, 0,
+     "GPU: take cuBLASLt's advice, measure no products"},
+    {OPTION_NO_CUDNN, E | M | B, "speed", "no-cudnn", KIND_FLAG, NULL, 0, 0, "GPU: attention by our own kernel"},
+    {OPTION_BLOCKING_COPIES, E | M | B, "speed", "blocking-copies", KIND_FLAG, NULL, 0, 0,
+     "GPU: copy frames before computing, not meanwhile"},
     {OPTION_BACKEND, E | M | B | N, "speed", "backend", KIND_CHOICE, BACKENDS, 0, 0, "how (auto)"},
     {OPTION_PROFILE, X, "speed", "profile", KIND_TEXT, "auto|none|FILE", 0, 0,
      "settings of tubelet tune for what isn't given (auto)"},
@@ -190,16 +196,4 @@ const char *cli_option_nearest(const char *name, unsigned verbs)
         if (rows[i].verbs & verbs)
             names[count++] = rows[i].name;
     return cli_nearest(name, names, count);
-}
-
-const char *cli_option_refusal(const char *name, size_t length)
-{
-    static const struct {
-        const char *name, *why;
-    } gone[] = {{"no-graph", "is TUBELET_CUDA_WITHOUT=graphs in the environment"},
-                {"no-autotune", "is TUBELET_CUDA_WITHOUT=tuning in the environment"}};
-    for (size_t i = 0; i < sizeof gone / sizeof *gone; i++)
-        if (strlen(gone[i].name) == length && !memcmp(gone[i].name, name, length))
-            return gone[i].why;
-    return NULL;
 }

@@ -74,6 +74,10 @@ typedef enum option_id {
     OPTION_DEVICE,
     OPTION_DEVICE_PRESET,
     OPTION_GPU_MEMORY,
+    OPTION_NO_GRAPH,
+    OPTION_NO_AUTOTUNE,
+    OPTION_NO_CUDNN,
+    OPTION_BLOCKING_COPIES,
     OPTION_BACKEND,
     OPTION_FILE_NAME,
     OPTION_FILE_TYPE,
@@ -135,7 +139,5 @@ const option_row *cli_option_at(size_t i);
 const option_row *cli_option_find(const char *name, size_t length, unsigned verb);
 // The name that a mistyped one most likely means among the options of `verbs`; NULL when none is near.
 const char *cli_option_nearest(const char *name, unsigned verbs);
-// Why an option of the contract is not in this build; NULL if there is nothing to say.
-const char *cli_option_refusal(const char *name, size_t length);
 
 #endif

@@ -114,6 +114,21 @@ static int refuse_device_preset(const char *name)
     return cli_refuse(CLI_USAGE, "--device-preset %s: there are %s", name, known);
 }
 
+static unsigned read_without(const cli_arguments *args)
+{
+    static const struct {
+        option_id option;
+        unsigned what;
+    } flags[] = {{OPTION_NO_GRAPH, TUB_GPU_WITHOUT_GRAPHS},
+                 {OPTION_NO_AUTOTUNE, TUB_GPU_WITHOUT_TUNING},
+                 {OPTION_NO_CUDNN, TUB_GPU_WITHOUT_CUDNN},
+                 {OPTION_BLOCKING_COPIES, TUB_GPU_WITHOUT_OVERLAP}};
+    unsigned without = 0;
+    for (size_t i = 0; i < sizeof flags / sizeof *flags; i++)
+        without |= cli_given(args, flags[i].option) ? flags[i].what : 0;
+    return without;
+}
+
 static int read_encoder(const cli_arguments *args, tub_encoder_params *out)
 {
     const tub_device_preset *preset = cli_device_preset(args);
@@ -127,6 +142,7 @@ static int read_encoder(const cli_arguments *args, tub_encoder_params *out)
         .threads = cli_number(args, OPTION_THREADS, 0),
         .batch = cli_number(args, OPTION_BATCH, preset ? preset->batch : 0),
         .device_memory = (size_t)cli_number(args, OPTION_GPU_MEMORY, 0) << 20,
+        .gpu_without = read_without(args),
         .log = cli_log(cli_given(args, OPTION_VERBOSE)),
         .input_layout = cli_text(args, OPTION_INPUT_LAYOUT, NULL),
         .output = cli_text(args, OPTION_OUTPUT, NULL),

@@ -103,9 +103,6 @@ static int take_section(settings_file *f, char *name)
 
 static int unknown_setting(const settings_file *f, const char *name)
 {
-    const char *why = cli_option_refusal(name, strlen(name));
-    if (why)
-        return cli_refuse(CLI_USAGE, "%s:%d: %s %s", f->path, f->line, name, why);
     const option_row *elsewhere = cli_option_find(name, strlen(name), EVERY_VERB);
     if (elsewhere && !cli_is_setting(elsewhere->id))
         return cli_refuse(CLI_USAGE, "%s:%d: %s is for the command line, not for files", f->path, f->line, name);

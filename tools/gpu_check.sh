@@ -97,8 +97,8 @@ batch=$([ -n "${SMALL:-}" ] && echo 4 || echo 32)
 for dtype in f32 tf32 bf16 f16; do
     row "forward, $clip x $batch, $dtype" - "$(seconds_of --model "$work/clip" --clips $batch --dtype $dtype) s"
 done
-for without in graphs tuning overlap cudnn; do
-    row "  f16 without $without" - "$(TUBELET_CUDA_WITHOUT=$without seconds_of --model "$work/clip" --clips $batch --dtype f16) s"
+for without in no-graph no-autotune no-cudnn blocking-copies; do
+    row "  f16 --$without" - "$(seconds_of --model "$work/clip" --clips $batch --dtype f16 --$without) s"
 done
 row "  f16, one clip" - "$(seconds_of --model "$work/clip" --clips 1 --batch 1 --dtype f16) s"
 row "videos to features" - "$(tail -2 "$work/whole.log" | head -1 | cut -c1-110)"
@@ -118,8 +118,8 @@ else row "PyTorch on this card" - "no torch with CUDA and transformers here"; fi
 # ---- memory errors and races ----
 for tool in memcheck racecheck; do
     if command -v compute-sanitizer >/dev/null && nvidia-smi >/dev/null 2>&1; then
-        part "compute-sanitizer $tool" 90 env TUBELET_CUDA_WITHOUT=tuning,graphs compute-sanitizer --tool $tool --error-exitcode 9 \
-            "$tubelet" bench --case forward --model "$work/clip" --clips 2 --repeat 1 --device cuda
+        part "compute-sanitizer $tool" 90 compute-sanitizer --tool $tool --error-exitcode 9 \
+            "$tubelet" bench --case forward --model "$work/clip" --clips 2 --repeat 1 --device cuda --no-autotune --no-graph
     else row "compute-sanitizer $tool" - "not here"; fi
 done
 echo

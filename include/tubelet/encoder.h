@@ -46,6 +46,15 @@ typedef enum tub_positions {
 } tub_positions;
 enum { TUB_POSITIONS_COUNT = 64 };
 
+// What a GPU can do without, so that what each gives can be measured, or where a driver has trouble with it. Rows keep their
+// bytes, but for cuDNN: our own attention adds up in another order.
+typedef enum tub_gpu_without {
+    TUB_GPU_WITHOUT_GRAPHS = 1,     // a batch's steps are launched one by one instead of as one CUDA graph
+    TUB_GPU_WITHOUT_TUNING = 2,     // products by cuBLASLt's advice; nothing is measured, and no file is read or written
+    TUB_GPU_WITHOUT_OVERLAP = 4,    // frames are copied before a batch is computed, not while the one before it is
+    TUB_GPU_WITHOUT_CUDNN = 8,      // attention by our own kernel
+} tub_gpu_without;
+
 // All zero (but `model`) = defaults. Strings are copied.
 typedef struct tub_encoder_params {
     size_t size;                        // sizeof(tub_encoder_params)
@@ -70,6 +79,7 @@ typedef struct tub_encoder_params {
     // Any model:
     bool l2_normalize;                  // rows of length 1; frame models: the means over the frames
     size_t device_memory;               // most bytes of each GPU's memory (0 = what is free)
+    unsigned gpu_without;               // TUB_GPU_WITHOUT_... (0 = nothing is done without)
     // info.model_stamp and info.model_hash of an earlier time: where the stamp is still the same the weights aren't
     // read for the hash (NULL = not known)
     const char *known_stamp, *known_hash;

@@ -19,6 +19,7 @@ typedef struct tub_open_params {
     tub_team *team;         // borrowed: the threads to compute with
     int device;             // which one of a kind, from 0; of the processor there is one
     size_t memory;          // most bytes of the device's memory (0 = what is free)
+    unsigned without;       // TUB_GPU_WITHOUT_..., of GPUs
     tub_log log;            // what is given up and what is done instead, said once
 } tub_open_params;
 

@@ -195,8 +195,11 @@ typedef struct lane_opening {
 static tub_status open_lane(const opening *o, native *n, int i, tub_error *err)
 {
     const tub_compile_params compiled = {.dtype = n->base.info.dtype, .max_items = n->base.info.batch, .tokens = true};
-    const tub_open_params opened = {
-        .team = n->team, .device = o->devices.index[i], .memory = o->params->device_memory, .log = o->params->log};
+    const tub_open_params opened = {.team = n->team,
+                                    .device = o->devices.index[i],
+                                    .memory = o->params->device_memory,
+                                    .without = o->params->gpu_without,
+                                    .log = o->params->log};
     TUB_TRY(n->ops->open(&opened, &n->lanes[i].backend, err));
     return n->ops->compile(n->lanes[i].backend, o->program, &compiled, &n->lanes[i].executable, err);
 }

@@ -4,7 +4,9 @@ import json, os, pathlib, subprocess, sys, unittest
 from command_case import CommandCase
 
 SPREAD = {"seconds", "min_seconds", "max_seconds", "repetitions"}
-OPTIMIZATIONS = ["batch size", "threads", "prefetch", "precision", "decode once", "preprocess once", "frame reuse", "cross-video batches", "backend", "total"]
+OPTIMIZATIONS = ["batch size", "threads", "prefetch", "precision", "decode once", "preprocess once", "frame reuse", "cross-video batches", "backend", "CUDA graphs",
+                 "autotuning", "cuDNN", "non-blocking copies", "total"]
+GPU = {"CUDA graphs", "autotuning", "cuDNN", "non-blocking copies"}
 
 
 class Bench(CommandCase):
@@ -16,9 +18,9 @@ class Bench(CommandCase):
         cls.temporary = cls.folder / "temporary"
         cls.temporary.mkdir()
 
-    def bench(self, case, *arguments):
+    def bench(self, case, *arguments, **environment):
         """The last line of stdout, after a look at what is left behind."""
-        done = self.check(0, "bench", "--case", case, *arguments, "--json", environment={"TMPDIR": str(self.temporary)})
+        done = self.check(0, "bench", "--case", case, *arguments, "--json", environment={"TMPDIR": str(self.temporary), **environment})
         self.assertEqual(os.listdir(self.temporary), [])
         result = json.loads(done.stdout.splitlines()[-1])
         self.assertEqual(result["case"], case)
@@ -86,7 +88,7 @@ class Bench(CommandCase):
         self.bench("resume", "--outputs", 1, "--repeat", 1, "--model", self.make_model("videomae:tiny"))
 
     def check_ablation(self, result, skipped):
-        skipped = skipped if result["backend"] == "native" else skipped | {"backend"}
+        skipped = skipped | (set() if result["backend"] == "native" else {"backend"}) | (set() if result["backend"] == "cuda" else GPU)
         self.assertEqual([row["optimization"] for row in result["rows"]], OPTIMIZATIONS)
         for row in result["rows"]:
             if row["optimization"] in skipped:
@@ -96,7 +98,7 @@ class Bench(CommandCase):
             self.check_spread(row, result["repetitions"])
             self.assertLessEqual(row["min_speedup"], row["speedup"])
             self.assertLessEqual(row["speedup"], row["max_speedup"])
-            if row["optimization"] not in ("precision", "backend", "total"):
+            if row["optimization"] not in ("precision", "backend", "cuDNN", "total"):
                 self.assertTrue(row["same_rows"], row)
 
     def test_ablation(self):
@@ -106,6 +108,16 @@ class Bench(CommandCase):
         self.check_ablation(result, {"precision"} if result["dtype"] == "f32" else set())
         result = self.bench("ablation", "--video", self.video, "--model", self.make_model("videomae:tiny"), "--dtype", "f32", *arguments)
         self.check_ablation(result, {"precision", "frame reuse", "cross-video batches"})
+
+    def test_ablation_on_a_gpu(self):
+        arguments = ("--repeat", 1, "--stride", 8, "--video", self.video, "--model", self.make_model("videomae:tiny"))
+        fake = {"TUBELET_CUDA_PLUGIN": os.environ["FAKE_GPU_PLUGIN"]}
+        result = self.bench("ablation", *arguments, "--dtype", "tf32", **fake)
+        self.assertEqual((result["backend"], result["dtype"]), ("cuda", "tf32"))
+        self.check_ablation(result, {"frame reuse", "cross-video batches"})
+        result = self.bench("ablation", *arguments, "--no-graph", "--no-autotune", **fake)
+        self.assertEqual((result["backend"], result["dtype"]), ("cuda", "f16"))
+        self.check_ablation(result, {"frame reuse", "cross-video batches", "CUDA graphs", "autotuning"})
 
     def test_tables(self):
         done = self.check(0, "bench", "--case", "ablation", "--video", self.video, "--model", self.make_model("dinov2:tiny"), "--repeat", 1, "--markdown")

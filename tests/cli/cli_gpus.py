@@ -8,7 +8,7 @@ LENGTHS = [20, 33, 61, 24, 47]
 
 
 def gpus(text, **more):
-    return {"TUBELET_CUDA_PLUGIN": PLUGIN, "TUBELET_CUDA_WITHOUT": "tuning", "FAKE_GPU": text, **more}
+    return {"TUBELET_CUDA_PLUGIN": PLUGIN, "TUBELET_NO_AUTOTUNE": "1", "FAKE_GPU": text, **more}
 
 
 class Gpus(CommandCase):
@@ -85,6 +85,20 @@ class Gpus(CommandCase):
             features, _, out = self.extract(gpus("devices=1"), "--device", "cuda", "--dtype", dtype)
             self.assertEqual(json.loads((out / "features.json").read_text())["settings"]["dtype"], dtype)
             self.assertEqual(features == self.whole, dtype == "f16")
+
+    def test_what_gpus_can_do_without(self):
+        for options in (["--no-graph"], ["--blocking-copies"], ["--no-graph", "--no-autotune", "--blocking-copies"]):
+            self.assertEqual(self.extract(gpus("devices=1"), "--device", "cuda", *options)[0], self.whole)
+        cache = {"XDG_CACHE_HOME": str(self.folder / "cache")}
+        tuned, _, _ = self.extract(gpus("devices=1", TUBELET_NO_AUTOTUNE="no", **cache), "--device", "cuda")
+        self.assertEqual(tuned, self.whole)
+        kept = list((self.folder / "cache" / "tubelet").glob("gpu-*.txt"))
+        self.assertEqual(len(kept), 1)
+        kept[0].unlink()
+        self.extract({"TUBELET_CUDA_PLUGIN": PLUGIN, **cache}, "--device", "cuda", "--no-autotune")
+        self.assertFalse(kept[0].exists())
+        own, _, _ = self.extract(gpus("devices=1"), "--device", "cuda", "--no-cudnn")
+        self.assertNotEqual(own, self.whole)
 
     def test_a_preset_sets_the_batch(self):
         done = run("extract", self.videos, "--model", self.model, "--out", self.folder / "dry", "--device-preset", "8xv100-16", "--json", environment=gpus("devices=1"))

@@ -132,7 +132,7 @@ class Watch(CommandCase):
     @unittest.skipUnless(os.environ.get("FAKE_GPU"), "the build's fake GPU isn't named")
     def test_gpus_are_watched(self):
         prom, record = self.folder / "gpu.prom", self.folder / "gpu.json"
-        fakes = {"TUBELET_CUDA_PLUGIN": os.environ["FAKE_GPU"], "TUBELET_CUDA_WITHOUT": "tuning", "LD_LIBRARY_PATH": os.environ["FAKES"],
+        fakes = {"TUBELET_CUDA_PLUGIN": os.environ["FAKE_GPU"], "TUBELET_NO_AUTOTUNE": "1", "LD_LIBRARY_PATH": os.environ["FAKES"],
                  "CUDA_VISIBLE_DEVICES": "3"}
         self.extract("gpu", "--device", "cuda:0", "--metrics-file", prom, "--report", record, environment=fakes)
         metrics = parse_metrics(prom.read_text())

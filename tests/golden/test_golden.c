@@ -158,7 +158,8 @@ static void expect_pixels(const job *j, const json_t *meta, const float *have, c
 static tub_encoder *open_encoder(const job *j, int frames)
 {
     tub_encoder_params params = {.size = sizeof params, .model = j->folder, .backend = j->way->backend,
-                                 .dtype = j->way->dtype, .clip_length = frames, .threads = 2};
+                                 .dtype = j->way->dtype, .clip_length = frames, .threads = 2,
+                                 .gpu_without = TUB_GPU_WITHOUT_TUNING};
     tub_encoder *encoder = NULL;
     tub_error err = {0};
     tub_status s = tub_encoder_open(&params, &encoder, &err);

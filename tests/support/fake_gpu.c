@@ -414,6 +414,7 @@ static tub_status fake_upload(tub_gpu *gpu, tub_gpu_stream stream, void *to, con
 {
     const work w = {.kind = UPLOAD, .copy = {to, host, bytes}};
     counts(gpu)->uploads++;
+    counts(gpu)->copies += stream == TUB_GPU_COPY;
     return copy(gpu, stream, &w, err);
 }
 

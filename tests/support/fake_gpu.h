@@ -25,7 +25,7 @@ typedef struct fake_gpu_params {
 typedef struct fake_gpu_counts {
     int launches, multiplies, attends;  // run or recorded
     int captures, replays, graphs;      // graphs: alive
-    int uploads;
+    int uploads, copies;                // copies: uploads on the copy stream
     int blocks, host_blocks, plans, pinned; // alive
     size_t bytes, most_bytes;           // alive, and the most that were
     uint64_t last_algorithm;

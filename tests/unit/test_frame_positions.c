@@ -54,6 +54,7 @@ static tub_encoder *open_encoder(const char *backend, tub_positions positions, b
                                  .batch = ITEMS,
                                  .positions = positions,
                                  .l2_normalize = unit,
+                                 .gpu_without = TUB_GPU_WITHOUT_TUNING,
                                  .transform = {.has_size = true, .height = SIDE, .width = SIDE}};
     if (tub_encoder_open(&params, &e, &err) != TUB_OK)
         fail_msg("%s", err.text);

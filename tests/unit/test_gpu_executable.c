@@ -30,6 +30,8 @@ typedef struct subject {
     char last[TUB_ERROR_TEXT];
 } subject;
 
+static unsigned without; // of what is opened next
+
 static void note(void *user, int level, const char *text)
 {
     subject *s = user;
@@ -80,7 +82,7 @@ static void build(subject *s, float big)
 
 static tub_status open_with(subject *s, tub_dtype dtype, int items, size_t memory, tub_error *err)
 {
-    const tub_open_params opened = {.memory = memory, .log = {note, s}};
+    const tub_open_params opened = {.memory = memory, .without = without, .log = {note, s}};
     const tub_compile_params compiled = {.dtype = dtype, .max_items = items, .tokens = true};
     assert_int_equal(fake_gpu_backend.open(&opened, &s->backend, err), TUB_OK);
     return fake_gpu_backend.compile(s->backend, s->program, &compiled, &s->executable, err);
@@ -138,7 +140,7 @@ static int reset(void **state)
 {
     (void)state;
     fake_gpu_reset();
-    setenv("TUBELET_CUDA_WITHOUT", "tuning", 1);
+    without = TUB_GPU_WITHOUT_TUNING;
     return 0;
 }
 
@@ -184,6 +186,27 @@ static void attention_falls_back_and_says_so(void **state)
     assert_int_equal(s->informed, 1);
     assert_non_null(strstr(s->last, "attention: attention by tubelet's own kernel"));
     stop(s);
+}
+
+static void does_without_what_it_is_told(void **state)
+{
+    (void)state;
+    float wanted[ITEMS * COLS];
+    wanted_rows(wanted);
+    for (unsigned more = 0; more < 16; more++)
+        for (int narrow = 0; narrow < 2; narrow++) {
+            without = TUB_GPU_WITHOUT_TUNING | more;
+            subject *s = start(narrow ? TUB_F16 : TUB_F32, 8, 0);
+            run_all(s, 8);
+            assert_int_equal(s->informed + s->warned, 0); // nothing failed: it was asked for
+            assert_int_equal(fake_gpu_counted[0].captures == 0, (more & TUB_GPU_WITHOUT_GRAPHS) != 0);
+            assert_int_equal(fake_gpu_counted[0].copies == 0, (more & TUB_GPU_WITHOUT_OVERLAP) != 0);
+            assert_int_equal(fake_gpu_counted[0].attends == 0, !narrow || (more & TUB_GPU_WITHOUT_CUDNN));
+            if (!narrow)
+                assert_memory_equal(s->rows, wanted, sizeof wanted);
+            stop(s);
+            fake_gpu_reset();
+        }
 }
 
 static void a_frame_is_uploaded_once(void **state)
@@ -319,7 +342,7 @@ static void stops_when_asked(void **state)
 static int tune_setup(void **state)
 {
     fake_gpu_reset();
-    unsetenv("TUBELET_CUDA_WITHOUT");
+    without = 0;
     *state = test_folder_make();
     setenv("XDG_CACHE_HOME", *state, 1);
     return 0;
@@ -345,9 +368,9 @@ static void the_fastest_of_the_same_bits_wins(void **state)
 {
     (void)state;
     float wanted[ITEMS * COLS];
-    setenv("TUBELET_CUDA_WITHOUT", "tuning", 1);
+    without = TUB_GPU_WITHOUT_TUNING;
     wanted_rows(wanted);
-    unsetenv("TUBELET_CUDA_WITHOUT");
+    without = 0;
     subject *s = start(TUB_F32, 8, 0);
     run_all(s, 8);
     assert_int_equal(fake_gpu_counted[0].last_algorithm, 1);
@@ -402,6 +425,7 @@ int main(void)
         TEST(records_once_and_replays),
         TEST(runs_step_by_step_where_nothing_is_recorded),
         TEST(attention_falls_back_and_says_so),
+        TEST(does_without_what_it_is_told),
         TEST(a_frame_is_uploaded_once),
         TEST(rows_are_the_same_in_any_batch),
         TEST(halves_until_it_fits),

@@ -1,7 +1,4 @@
 // Opening a backend on a device, compiling a program for it, and freeing both.
-#include <stdlib.h>
-#include <string.h>
-
 #include "fail.h"
 #include "gpu_algorithms.h"
 #include "gpu_executable.h"
@@ -29,24 +26,6 @@ void tub_gpu_give_back(tub_backend *b, tub_gpu_block *block)
     *block = (tub_gpu_block){0};
 }
 
-static bool lists(const char *text, const char *word)
-{
-    const size_t length = strlen(word);
-    for (const char *at = text; at; at = strchr(at, ',') ? strchr(at, ',') + 1 : NULL)
-        if (strncmp(at, word, length) == 0 && (at[length] == ',' || at[length] == 0))
-            return true;
-    return false;
-}
-
-static tub_gpu_without read_without(void)
-{
-    const char *text = getenv("TUBELET_CUDA_WITHOUT");
-    return (tub_gpu_without){.graphs = lists(text, "graphs"),
-                             .tuning = lists(text, "tuning"),
-                             .overlap = lists(text, "overlap"),
-                             .cudnn = lists(text, "cudnn")};
-}
-
 tub_status tub_gpu_backend_open(const tub_gpu_ops *ops, const tub_open_params *params, tub_backend **out,
                                 tub_error *err)
 {
@@ -57,12 +36,12 @@ tub_status tub_gpu_backend_open(const tub_gpu_ops *ops, const tub_open_params *p
     b->ops = ops;
     b->limit = params->memory;
     b->log = params->log;
-    b->without = read_without();
+    b->without = params->without;
     tub_status status = ops->describe(params->device, &b->info, err);
     if (status == TUB_OK)
         status = ops->open(params->device, &b->gpu, err);
     if (status == TUB_OK)
-        status = tub_gpu_choices_open(b->info.key, !b->without.tuning, &b->choices, err);
+        status = tub_gpu_choices_open(b->info.key, !(b->without & TUB_GPU_WITHOUT_TUNING), &b->choices, err);
     if (status != TUB_OK)
         tub_gpu_backend_close(&b);
     *out = b;

@@ -23,16 +23,11 @@
 #include "gpu.h"
 #include "memory.h"
 
-// What a backend does without, to find out what it is worth: TUBELET_CUDA_WITHOUT is a comma-separated list of these.
-typedef struct tub_gpu_without {
-    bool graphs, tuning, overlap, cudnn;
-} tub_gpu_without;
-
 struct tub_backend {
     const tub_gpu_ops *ops;
     tub_gpu *gpu;
     tub_gpu_facts info;
-    tub_gpu_without without;
+    unsigned without;               // TUB_GPU_WITHOUT_..., asked for or found out
     size_t limit, used;             // bytes; limit 0: none
     tub_log log;
     struct tub_gpu_choices *choices;    // algorithms

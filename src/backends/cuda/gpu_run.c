@@ -43,7 +43,7 @@ static tub_status run_steps(const tub_executable *e, const tub_gpu_list *list, t
 
 static tub_status give_up_graphs(tub_executable *e, const tub_error *why)
 {
-    e->backend->without.graphs = true;
+    e->backend->without |= TUB_GPU_WITHOUT_GRAPHS;
     if (!e->said_eager)
         tub_inform(&e->backend->log, "%s: no CUDA graph, steps are launched one by one: %s", e->backend->info.name,
                    why->text);
@@ -77,7 +77,7 @@ static tub_status record(tub_executable *e, tub_gpu_list *list, tub_error *err)
 // The first wave runs step by step, since libraries load their kernels when they first run; the second is recorded.
 static tub_status compute(tub_executable *e, tub_gpu_list *list, tub_error *err)
 {
-    if (list->ran && !list->graph && !e->backend->without.graphs)
+    if (list->ran && !list->graph && !(e->backend->without & TUB_GPU_WITHOUT_GRAPHS))
         TUB_TRY(record(e, list, err));
     list->ran = true;
     if (list->graph)
@@ -107,7 +107,7 @@ static tub_status bring_frames(part *p, int wave, int items, tub_error *err)
     const void *const *from = p->batch->frames + ((size_t)p->first + (size_t)(wave * e->wave)) * frames;
     const size_t values = 3 * (size_t)e->program->input.height * (size_t)e->program->input.width;
     const size_t bytes = values * (e->program->input.is_float ? sizeof(float) : 1);
-    const tub_gpu_stream stream = b->without.overlap ? TUB_GPU_COMPUTE : TUB_GPU_COPY;
+    const tub_gpu_stream stream = b->without & TUB_GPU_WITHOUT_OVERLAP ? TUB_GPU_COMPUTE : TUB_GPU_COPY;
     for (size_t i = 0; i < count; i++) {
         bool fresh;
         char *to = (char *)e->frames.data + place_of(p, from[i], &fresh) * e->pixel_bytes;

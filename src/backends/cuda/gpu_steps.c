@@ -318,7 +318,7 @@ static tub_status plan_of(const build *b, const tub_gpu_attention *shape, tub_gp
 {
     tub_executable *e = b->e;
     *out = NULL;
-    if (e->backend->without.cudnn || shape->type == TUB_GPU_F32)
+    if ((e->backend->without & TUB_GPU_WITHOUT_CUDNN) || shape->type == TUB_GPU_F32)
         return TUB_OK;
     for (size_t i = 0; i < e->plan_count; i++)
         if (same_shape(&e->plans[i].shape, shape)) {
