@@ -1,7 +1,7 @@
 """Killed, interrupted, run again: the outputs are those of a run that nobody disturbed."""
 import json, os, random, shlex, signal, subprocess, time, unittest
 
-from command_case import ENVIRONMENT, TUBELET, CommandCase, digests, run, strays
+from command_case import ENVIRONMENT, TUBELET, CommandCase, digests, run, settle, strays
 
 KILLS = int(os.environ.get("TUBELET_TEST_KILLS", "20"))
 
@@ -96,6 +96,7 @@ class Resume(CommandCase):
         self.assertIn("a second signal leaves at once", error)
 
     def test_a_second_run_changes_nothing(self):
+        settle(self.model)
         out = self.folder / "twice"
         self.check(0, *self.arguments, out)
         before = {p.name: (p.stat().st_mtime_ns, p.stat().st_ino, p.read_bytes()) for p in out.iterdir()}

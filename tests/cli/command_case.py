@@ -2,7 +2,7 @@
 
 The command is $TUBELET; everything is written below one temporary folder that goes at the end.
 """
-import hashlib, json, os, pathlib, shutil, struct, subprocess, tempfile, unittest
+import hashlib, json, os, pathlib, shutil, struct, subprocess, tempfile, time, unittest
 
 TUBELET = os.environ.get("TUBELET", "build/tubelet")
 # What tells shards apart in an environment must not leak into the tests.
@@ -27,6 +27,13 @@ def encode(path, source, frames, *options):
 def digests(folder):
     """Of every .npy in the folder."""
     return {p.name: hashlib.sha256(p.read_bytes()).hexdigest() for p in pathlib.Path(folder).glob("*.npy")}
+
+
+def settle(folder):
+    """Waits until every file of a checkpoint is older than what is taken for just written: only then is its stamp kept."""
+    newest = max(max(p.stat().st_mtime, p.stat().st_ctime) for p in pathlib.Path(folder).iterdir())
+    while time.time() - newest <= 2.1:
+        time.sleep(0.1)
 
 
 def strays(folder):
