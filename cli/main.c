@@ -5,6 +5,7 @@
 
 #include "cli.h"
 #include "console.h"
+#include "settings_layers.h"
 #include "translate.h"
 
 static const cli_verb verbs[] = {
@@ -46,7 +47,8 @@ static const cli_verb verbs[] = {
      "Exit code 3 where something was found.", 1, 1, cli_verify},
     {"compare", VERB_COMPARE, "A B", "two folders of features, row by row: how alike, and whether one is shifted",
      "Exit code 3 where B is shifted, or videos are missing or not comparable.", 2, 2, cli_compare},
-    {"resample", VERB_RESAMPLE, "IN OUT", "features of a folder with a larger stride, or of a fixed length, into another",
+    {"resample", VERB_RESAMPLE, "IN OUT",
+     "features of a folder with a larger stride, or of a fixed length, into another",
      "Also into other names and kinds of files. Exit code 3 where a file could not be used.", 2, 2, cli_resample},
     {"consumer-config", VERB_CONSUMER_CONFIG, "opentad|actionformer OUT",
      "the block of a trainer's configuration for a folder of features", NULL, 2, 2, cli_consumer_config},
@@ -82,16 +84,25 @@ static int unknown_verb(const char *name)
     return cli_refuse(CLI_USAGE, "unknown verb %s; tubelet --help lists the verbs", name);
 }
 
+static int start_verb(const cli_arguments *args)
+{
+    if (!strcmp(cli_text(args, OPTION_LOG_FORMAT, "text"), "json"))
+        cli_lines_as_json();
+    cli_warn_of_variables();
+    if (!cli_given(args, OPTION_PRINT_CONFIG))
+        return args->verb->run(args);
+    cli_print_config(args);
+    return CLI_OK;
+}
+
 static int run_verb(const cli_verb *verb, int argc, char **argv)
 {
     cli_arguments args;
     int code = cli_parse(verb, argc, argv, &args);
     if (code == CLI_OK && cli_given(&args, OPTION_HELP))
         cli_print_help(verb);
-    else if (code == CLI_OK && cli_given(&args, OPTION_PRINT_CONFIG))
-        cli_print_config(&args);
     else if (code == CLI_OK)
-        code = verb->run(&args);
+        code = start_verb(&args);
     cli_arguments_finish(&args);
     return code;
 }

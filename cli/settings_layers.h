@@ -23,6 +23,8 @@ bool cli_user_file(char *out, size_t size);
 int cli_read_settings_file(cli_arguments *args, const char *path, bool needed);
 // Puts `value` where nothing stronger has said anything.
 void cli_settle(cli_arguments *args, option_id id, cli_value value);
+// Warns of variables that begin with TUBELET_ and are no setting, nor read by anything else.
+void cli_warn_of_variables(void);
 // Keeps a text (malloc's) as long as the arguments; NULL after a message where memory is out.
 char *cli_keep(cli_arguments *args, char *text);
 

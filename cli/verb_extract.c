@@ -189,8 +189,6 @@ static int run_dataset(extraction *x)
 int cli_extract(const cli_arguments *args)
 {
     extraction x = {.args = args};
-    if (!strcmp(cli_text(args, OPTION_LOG_FORMAT, "text"), "json"))
-        cli_lines_as_json();
     int code = cli_require(args, OPTION_MODEL);
     if (code == CLI_OK)
         code = cli_require(args, OPTION_OUT);

@@ -69,6 +69,21 @@ class Settings(CommandCase):
         self.assertIn("TUBELET_STRIDE 4x: expected a whole number", self.settings("x", code=2, TUBELET_STRIDE="4x").stderr)
         self.assertIn("settings file", self.settings("x", "--config", self.project, code=2).stderr)
 
+    def test_variables_that_mean_nothing_are_named(self):
+        for name, meant in (("TUBELET_STRDE", "TUBELET_STRIDE"), ("TUBELET_DECODE_THREAD", "TUBELET_DECODE_THREADS"), ("TUBELET_IAS", "TUBELET_ISA"),
+                            ("TUBELET_OPEN_VINO", "TUBELET_OPENVINO"), ("TUBELET_stride", "TUBELET_STRIDE"), ("TUBELET_CONFG", "TUBELET_CONFIG")):
+            with self.subTest(name):
+                error = self.settings("--print-config", **{name: "4"}).stderr
+                self.assertIn(f"warning: {name} in the environment is no setting, and ignored: did you mean {meant}?", error)
+        self.assertIn("TUBELET_XYZZY in the environment is no setting, and ignored: tubelet VERB", self.settings("--print-config", TUBELET_XYZZY="4").stderr)
+        self.assertIn("TUBELET_STRDE", self.settings("videos", "--model", "gone", "--out", "out", TUBELET_STRDE="4", code=2).stderr)
+        # Those of other verbs, those that aren't options, the tests' own, and what is empty.
+        quiet = self.settings("--print-config", TUBELET_BUDGET="4", TUBELET_ISA="scalar", TUBELET_OPENVINO="/x", TUBELET_CUDA_PLUGIN="/x", TUBELET_TEST_KILLS="1",
+                              TUBELET_STRDE="", TUBELET="x")
+        self.assertEqual(quiet.stderr, "")
+        lines = self.settings("videos", "--model", "gone", "--out", "out", "--log-format", "json", TUBELET_STRDE="4", code=2).stderr.splitlines()
+        self.assertEqual([json.loads(line)["level"] for line in lines], ["warning", "error"])
+
     def test_a_broken_file_doesnt_stop_help(self):
         self.assertIn("Usage", self.settings("--help", project="???").stdout)
 
