@@ -7,7 +7,7 @@
 
 static const double turn_seconds = 0.2;
 
-static const tub_dtype dtypes[] = {TUB_F32, TUB_BF16};
+static const tub_dtype dtypes[] = {TUB_F32, TUB_BF16, TUB_INT8};
 enum { DTYPES = sizeof dtypes / sizeof *dtypes };
 
 typedef struct roof_bench {

@@ -25,14 +25,9 @@ static int read_preset(const cli_arguments *args, const tub_preset **out)
 // Precisions that only other devices have are the device's refusal, not a matter of usage.
 static int read_dtype(const cli_arguments *args, tub_dtype *out)
 {
-    static const struct {
-        const char *name, *alternative;
-    } elsewhere[] = {{"int8", "bf16"}, {"fp8", "bf16"}};
     const char *name = cli_text(args, OPTION_DTYPE, "auto");
-    for (size_t i = 0; i < sizeof elsewhere / sizeof *elsewhere; i++)
-        if (!strcmp(name, elsewhere[i].name))
-            return cli_refuse(CLI_DEVICE, "--dtype %s: isn't in this build: use --dtype %s", name,
-                              elsewhere[i].alternative);
+    if (!strcmp(name, "fp8"))
+        return cli_refuse(CLI_DEVICE, "--dtype fp8: isn't in this build: use --dtype bf16");
     tub_error err;
     return tub_dtype_parse(name, out, &err) == TUB_OK ? CLI_OK : cli_fail(&err);
 }

@@ -14,7 +14,7 @@ if(TUBELET_SANITIZE)
   add_link_options(-fsanitize=${TUBELET_SANITIZE})
 endif()
 
-# *_avx2.c, *_avx512.c, *_avx512bf16.c and *_amx.c are compiled for these instructions and called only where the processor has
+# *_avx2.c, *_avx512.c, *_avx512bf16.c, *_vnni.c and *_amx.c are compiled for these instructions and called only where the processor has
 # them (base/cpu.h). On other processors than x86-64 they compile to nothing.
 function(tubelet_isa_flags)
   foreach(source ${ARGN})
@@ -24,6 +24,8 @@ function(tubelet_isa_flags)
       set(flags -mavx2 -mfma -mf16c -mavx512f -mavx512bw -mavx512vl -mavx512dq -mprefer-vector-width=512)
     elseif(source MATCHES "_avx512bf16\\.c$")
       set(flags -mavx2 -mfma -mf16c -mavx512f -mavx512bw -mavx512vl -mavx512dq -mavx512bf16 -mprefer-vector-width=512)
+    elseif(source MATCHES "_vnni\\.c$")
+      set(flags -mavx2 -mfma -mf16c -mavx512f -mavx512bw -mavx512vl -mavx512dq -mavx512vnni -mprefer-vector-width=512)
     elseif(source MATCHES "_amx\\.c$")
       set(flags -mavx512f -mavx512bw -mavx512vl -mamx-tile -mamx-bf16 -mamx-int8)
     else()

@@ -26,6 +26,9 @@ typedef enum tub_dtype {
     TUB_I64 = 4,            // in checkpoints only
     TUB_U8 = 5,             // in arrays only
     TUB_TF32 = 8,           // float32 whose products round their factors to TF32: GPUs from compute capability 8.0
+    TUB_INT8 = 9,           // linear layers as products of 8-bit integers, all else as with AUTO: processors with AVX512_VNNI
+                            // or AMX. A scale for each row of activations and each output channel of weights. Less exact
+                            // than the others; how much is logged with the first rows
 } tub_dtype;
 
 // What one row is (default by family; see `feature` in the info).
@@ -169,7 +172,7 @@ typedef struct tub_device_preset {
 TUB_API const tub_device_preset *tub_device_preset_at(size_t i);            // NULL past the last
 TUB_API const tub_device_preset *tub_device_preset_find(const char *name);  // NULL: there is none
 
-// "f32", "tf32", "bf16", "f16", "auto" and back.
+// "f32", "tf32", "bf16", "f16", "int8", "auto" and back.
 TUB_API tub_status tub_dtype_parse(const char *name, tub_dtype *out, tub_error *err);
 TUB_API const char *tub_dtype_name(tub_dtype dtype);
 // "default", "pooler", "cls", "mean", "patch-mean", "projection" and back.

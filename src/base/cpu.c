@@ -63,6 +63,16 @@ tub_isa tub_cpu_isa(void)
     return level;
 }
 
+bool tub_cpu_has_vnni(void)
+{
+#if defined(__x86_64__)
+    __builtin_cpu_init();
+    return __builtin_cpu_supports("avx512vnni");
+#else
+    return false;
+#endif
+}
+
 const char *tub_isa_name(tub_isa isa)
 {
     return isa >= TUB_ISA_SCALAR && isa <= TUB_ISA_AMX ? names[isa] : "unknown";

@@ -3,6 +3,8 @@
 #ifndef TUB_CPU_H
 #define TUB_CPU_H
 
+#include <stdbool.h>
+
 typedef enum tub_isa {
     TUB_ISA_SCALAR = 0,
     TUB_ISA_AVX2 = 1,           // AVX2 and FMA
@@ -12,6 +14,7 @@ typedef enum tub_isa {
 } tub_isa;
 
 tub_isa tub_cpu_isa(void);                  // what to use; read once. Thread-safety: safe
+bool tub_cpu_has_vnni(void);                // AVX512_VNNI, which some AVX-512 processors have. Thread-safety: safe
 const char *tub_isa_name(tub_isa isa);
 
 #endif

@@ -52,6 +52,7 @@ size_t tub_dtype_bytes(tub_dtype dtype)
     case TUB_I64:
         return 8;
     case TUB_U8:
+    case TUB_INT8:
         return 1;
     case TUB_DTYPE_AUTO:
         break;

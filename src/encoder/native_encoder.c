@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "fail.h"
+#include "int8_check.h"
 #include "memory.h"
 #include "pixel_plan.h"
 
@@ -19,7 +20,8 @@ typedef struct native {
         tub_backend *backend;
         tub_executable *executable;
     } lanes[TUB_DEVICES_MOST];
-    int *positions; // of items that are videos of their own; NULL where the program wants none
+    tub_int8_check *check; // until the first run; NULL in other types
+    int *positions;        // of items that are videos of their own; NULL where the program wants none
 } native;
 
 typedef tub_native_opening opening;
@@ -34,7 +36,9 @@ static tub_status run_lane(tub_encoder *encoder, int lane, const void *const *fr
                              .rows = rows,
                              .tokens = tokens,
                              .stop = &encoder->interrupted};
-    return n->ops->run(n->lanes[lane].executable, &batch, err);
+    TUB_TRY(n->ops->run(n->lanes[lane].executable, &batch, err));
+    tub_int8_check_run(&n->check, &batch, encoder->info.dim);
+    return TUB_OK;
 }
 
 static tub_status run_at(tub_encoder *encoder, const void *const *frames, const int *positions, int items, float *rows,
@@ -76,6 +80,7 @@ static void close_native(tub_encoder *encoder)
     native *n = (native *)encoder;
     for (int i = 0; i < TUB_DEVICES_MOST; i++)
         close_lane(n, &n->lanes[i]);
+    tub_int8_check_close(&n->check);
     tub_native_opening_finish(&n->opening);
     tub_team_close(&n->team);
     tub_free(n->positions);
@@ -259,6 +264,8 @@ static tub_status compile(const opening *o, native *n, tub_error *err)
     }
     n->base.info.lanes = 1;
     TUB_TRY(tub_team_open(threads, &n->team, err));
+    if (n->base.info.dtype == TUB_INT8)
+        TUB_TRY(tub_int8_check_open(n->ops, n->team, o->program, &o->params->log, &n->check, err));
     return open_lane(o, n, 0, err);
 }
 

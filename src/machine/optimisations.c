@@ -89,6 +89,7 @@ void tub_find_optimisations(tub_machine *m)
 {
     add_dtype(m, TUB_F16);
     add_dtype(m, TUB_BF16);
+    add_dtype(m, TUB_INT8);
     add_gpu_only(m, "tf32", 80, "float32 products in 10-bit mantissas");
     add_gpu_only(m, "graphs", 70, "a forward pass as one CUDA graph");
     add_autotune(m);

@@ -1,5 +1,6 @@
-// Our own matrix products, at each level that this processor has: against sums in double, over sizes that leave rows,
-// columns and k over; and that an element's bytes don't depend on the block that it is computed in.
+// Our own matrix products, at each level that this processor has: against sums in double (of int8: exact ones), over
+// sizes that leave rows, columns and k over; and that an element's bytes don't depend on the block that it is computed
+// in.
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -25,10 +26,16 @@ static float number(void)
 }
 
 // Narrow elements and what they stand for.
-static void fill(const tub_product *p, void *narrow, double *values, size_t count)
+static void fill(const tub_product *p, int shift, void *narrow, double *values, size_t count)
 {
     for (size_t i = 0; i < count; i++) {
         const float x = number();
+        if (p->element == 1) {
+            const int whole = (int)lrintf(127 * x);
+            ((uint8_t *)narrow)[i] = (uint8_t)(whole + shift);
+            values[i] = whole + shift;
+            continue;
+        }
         if (p->element == 4) {
             ((float *)narrow)[i] = x;
             values[i] = (double)x;
@@ -57,8 +64,8 @@ static matrices make(const tub_product *p, int rows, int k, int cols)
     m.b = tub_calloc(b, p->element);
     m.a_values = tub_calloc(a, sizeof(double));
     m.b_values = tub_calloc(b, sizeof(double));
-    fill(p, m.a, m.a_values, a);
-    fill(p, m.b, m.b_values, b);
+    fill(p, p->a_shift, m.a, m.a_values, a);
+    fill(p, 0, m.b, m.b_values, b);
     return m;
 }
 
@@ -85,7 +92,7 @@ static float *product(const tub_product *p, const matrices *m, bool down, int fi
         tub_product_pack_across(p, m->b, (size_t)m->k, m->k, m->cols, b);
     p->enter();
     for (int at = 0; at < depth; at += part) {
-        const tub_product_block block = {.a = a + (size_t)(at / TUB_PRODUCT_SPAN) * g.group,
+        const tub_product_block block = {.a = a + (size_t)(at / p->span) * g.group,
                                          .b = b + (size_t)(at * p->cols) * p->element,
                                          .a_row = g.row,
                                          .a_group = g.group,
@@ -113,7 +120,10 @@ static void check(const tub_product *p, const matrices *m, bool down, const floa
                 sum += term;
                 size += fabs(term);
             }
-            assert_true(fabs((double)c[r * p->cols + j] - sum) <= 1e-6 * size);
+            if (p->element == 1)
+                assert_int_equal(((const int32_t *)(const void *)c)[r * p->cols + j], (int32_t)sum);
+            else
+                assert_true(fabs((double)c[r * p->cols + j] - sum) <= 1e-6 * size);
         }
 }
 
@@ -123,7 +133,7 @@ static void try_shape(const tub_product *p, int rows, int k, int cols, bool down
     float *whole = product(p, &m, down, 0, rows, tub_product_depth(p, k));
     check(p, &m, down, whole);
     // In parts of k, and a row alone: the same bytes.
-    float *parts = product(p, &m, down, 0, rows, TUB_PRODUCT_SPAN);
+    float *parts = product(p, &m, down, 0, rows, p->span);
     for (int r = 0; r < rows; r++)
         assert_memory_equal(whole + r * p->cols, parts + r * p->cols, (size_t)cols * sizeof(float));
     float *last = product(p, &m, down, rows - 1, 1, tub_product_depth(p, k));
@@ -155,6 +165,10 @@ static void test_products(void **state)
                                                 &tub_product_amx};
     for (int i = 1; i <= (int)tub_cpu_isa(); i++)
         try_level(levels[i]);
+    if (tub_cpu_isa() >= TUB_ISA_AVX512 && tub_cpu_has_vnni())
+        try_level(&tub_product_int8_vnni);
+    if (tub_cpu_isa() >= TUB_ISA_AMX)
+        try_level(&tub_product_int8_amx);
 #endif
 }
 

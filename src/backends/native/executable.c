@@ -98,8 +98,9 @@ tub_status tub_processor_compile(tub_backend *backend, const tub_program *progra
     e->team = backend->team;
     e->engine = backend->engine;
     e->max_items = params->max_items;
-    e->dtype = params->dtype;
-    e->kernels = tub_kernels_for(params->dtype);
+    e->int8 = params->dtype == TUB_INT8;
+    e->dtype = e->int8 ? tub_processor_best_dtype() : params->dtype;
+    e->kernels = tub_kernels_for(e->dtype);
     const int before = e->engine->enter();
     tub_status status = e->engine->open ? e->engine->open(e, err) : TUB_OK;
     if (status == TUB_OK)

@@ -56,7 +56,8 @@ struct tub_executable {
     const tub_engine *engine;
     void *engine_state;
     const tub_kernels *kernels;
-    tub_dtype dtype;
+    tub_dtype dtype;            // of what isn't int8
+    bool int8;                  // linear layers as products of integers, by engines that can
     tub_arena arena;
     tub_input input;
     tub_value feature, tokens;

@@ -5,6 +5,8 @@
 #ifndef TUB_KERNELS_H
 #define TUB_KERNELS_H
 
+#include <stdint.h>
+
 #include "cpu.h"
 #include "program.h"
 
@@ -14,14 +16,32 @@ typedef struct tub_epilogue {
     tub_activation activation;
 } tub_epilogue;
 
+// Where sums are integers: a sum stands for (sum - offset) * the scale of its row * that of its column.
+typedef struct tub_integer_sums {
+    const float *rows, *columns;    // scales; columns NULL: the sums are floats
+    const int32_t *offsets;         // of columns; NULL: 0
+} tub_integer_sums;
+
 typedef struct tub_finish_block {
     const float *x;
     size_t x_stride, residual_stride, out_stride;
     int rows, cols;
     tub_epilogue epilogue;
+    tub_integer_sums integers;
     void *out;
     bool wide;
 } tub_finish_block;
+
+// A row as int8: x * factor, rounded to the nearest, and `shift` added; zeros behind `count`.
+typedef struct tub_int8_row {
+    const void *x;          // narrow
+    int count, padded;      // padded: a multiple of 4
+    float factor;
+    int shift;              // 0, or 128: as unsigned bytes
+    void *out;
+    int span;               // bytes of the row that lie together, a multiple of 16,
+    size_t out_span;        // and from one span to the next
+} tub_int8_row;
 
 // Scores of some queries against the keys of a chunk. `greatest` and `sum` go on from the chunks before.
 typedef struct tub_softmax_block {
@@ -77,6 +97,9 @@ typedef struct tub_kernels {
     void (*add)(const float *a, const float *b, float *out, int count);             // out may be a
     void (*narrow)(const float *x, void *out, int count);
     void (*widen)(const void *x, float *out, int count);
+    // For int8 products; NULL where there are none. The greatest magnitude of narrow x.
+    float (*peak)(const void *x, int count);
+    void (*int8_row)(const tub_int8_row *row);
 } tub_kernels;
 
 // The table for a compute type at the level in use. BF16 needs TUB_ISA_AVX512_BF16.

@@ -8,6 +8,7 @@ typedef float narrow;
 #define n_load_part(p, n) v_load_part(p, n, 0)
 #define n_store_part v_store_part
 #define n_store_two(p, a, b) (v_store(p, a), v_store((p) + LANES, b))
+#define WITH_INT8 0
 #define TABLE tub_kernels_avx2
 #include "kernels_template.h"
 #endif

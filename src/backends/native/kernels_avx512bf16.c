@@ -36,6 +36,7 @@ V void n_store_part(narrow *p, int n, lanes x)
     _mm256_mask_storeu_epi16(p, first(n), (__m256i)_mm512_cvtneps_pbh(x));
 }
 
+#define WITH_INT8 1
 #define TABLE tub_kernels_avx512bf16
 #include "kernels_template.h"
 #endif

@@ -2,6 +2,7 @@
 //   lanes, LANES            a vector of float32 and how many
 //   narrow, NARROW_IS_FLOAT the narrow element
 //   TABLE                   the name of the table
+//   WITH_INT8               whether it has what int8 products need, see kernels_int8.h
 //   v_set v_load v_store    float32; v_load_part(p, n, fill) and v_store_part(p, n, x) touch the first n lanes only
 //   n_load n_store n_load_part n_store_part     the same from and to narrow
 //   n_store_two(p, a, b)    a, then b
@@ -98,106 +99,7 @@ INLINE lanes activate(tub_activation activation, lanes x)
     }
 }
 
-INLINE lanes finish_lanes(const tub_epilogue *e, tub_activation activation, lanes x, int i, int n)
-{
-#define PART(p, fill) (n == LANES ? v_load((p) + i) : v_load_part((p) + i, n, fill))
-    if (e->bias)
-        x = x + PART(e->bias, 0);
-    x = activate(activation, x);
-    if (e->scale && e->residual)
-        return v_fma(x, PART(e->scale, 0), PART(e->residual, 0));
-    if (e->scale)
-        x = x * PART(e->scale, 0);
-    if (e->residual)
-        x = x + PART(e->residual, 0);
-#undef PART
-    return x;
-}
-
-// `activation` is a constant in each call, so that the switch above is gone from the loops.
-INLINE void finish(const float *x, const tub_epilogue *e, tub_activation activation, float *wide, narrow *slim,
-                   int count)
-{
-    int i = 0;
-    for (; i + LANES <= count; i += LANES) {
-        const lanes y = finish_lanes(e, activation, v_load(x + i), i, LANES);
-        if (wide)
-            v_store(wide + i, y);
-        else
-            n_store(slim + i, y);
-    }
-    if (i == count)
-        return;
-    const lanes y = finish_lanes(e, activation, v_load_part(x + i, count - i, 0), i, count - i);
-    if (wide)
-        v_store_part(wide + i, count - i, y);
-    else
-        n_store_part(slim + i, count - i, y);
-}
-
-INLINE void finish_any(const float *x, const tub_epilogue *e, float *wide, narrow *slim, int count)
-{
-    switch (e->activation) {
-    case TUB_ACT_GELU:
-        finish(x, e, TUB_ACT_GELU, wide, slim, count);
-        break;
-    case TUB_ACT_GELU_TANH:
-        finish(x, e, TUB_ACT_GELU_TANH, wide, slim, count);
-        break;
-    case TUB_ACT_QUICK_GELU:
-        finish(x, e, TUB_ACT_QUICK_GELU, wide, slim, count);
-        break;
-    case TUB_ACT_SILU:
-        finish(x, e, TUB_ACT_SILU, wide, slim, count);
-        break;
-    case TUB_ACT_TANH:
-        finish(x, e, TUB_ACT_TANH, wide, slim, count);
-        break;
-    default:
-        finish(x, e, TUB_ACT_NONE, wide, slim, count);
-    }
-}
-
-static void finish_wide(const float *x, const tub_epilogue *e, float *out, int count)
-{
-    finish_any(x, e, out, NULL, count);
-}
-
-static void finish_narrow(const float *x, const tub_epilogue *e, void *out, int count)
-{
-    finish_any(x, e, NULL, out, count);
-}
-
-// Columns of a block are a multiple of LANES but at the matrix's edge.
-INLINE void finish_rows(const tub_finish_block *b, tub_activation activation, bool wide)
-{
-    tub_epilogue e = b->epilogue;
-    for (int r = 0; r < b->rows; r++) {
-        const float *x = b->x + (size_t)r * b->x_stride;
-        const size_t at = (size_t)r * b->out_stride;
-        finish(x, &e, activation, wide ? (float *)b->out + at : NULL, wide ? NULL : (narrow *)b->out + at, b->cols);
-        e.residual = e.residual ? e.residual + b->residual_stride : NULL;
-    }
-}
-
-static void finish_block(const tub_finish_block *b)
-{
-    if (b->epilogue.activation == TUB_ACT_NONE && b->wide)
-        finish_rows(b, TUB_ACT_NONE, true);
-    else if (b->epilogue.activation == TUB_ACT_NONE)
-        finish_rows(b, TUB_ACT_NONE, false);
-    else if (b->epilogue.activation == TUB_ACT_GELU && !b->wide)
-        finish_rows(b, TUB_ACT_GELU, false);
-    else {
-        tub_epilogue e = b->epilogue;
-        for (int r = 0; r < b->rows; r++) {
-            const float *x = b->x + (size_t)r * b->x_stride;
-            const size_t at = (size_t)r * b->out_stride;
-            finish_any(x, &e, b->wide ? (float *)b->out + at : NULL, b->wide ? NULL : (narrow *)b->out + at, b->cols);
-            e.residual = e.residual ? e.residual + b->residual_stride : NULL;
-        }
-    }
-}
+#include "kernels_finish.h"
 
 static float row_mean(const float *x, int count)
 {
@@ -254,8 +156,7 @@ INLINE void norm(const float *x, const tub_norm_params *p, float *wide, narrow *
     }
     if (i == count)
         return;
-    const lanes y =
-        norm_lanes(p, v_load_part(x + i, count - i, 0), v_set(middle), v_set(factor), i, count - i);
+    const lanes y = norm_lanes(p, v_load_part(x + i, count - i, 0), v_set(middle), v_set(factor), i, count - i);
     if (wide)
         v_store_part(wide + i, count - i, y);
     else
@@ -431,8 +332,8 @@ INLINE void gate_any(const narrow *x, tub_activation activation, narrow *out, in
     for (; i + LANES <= count; i += LANES)
         n_store(out + i, activate(activation, n_load(x + i)) * n_load(x + count + i));
     if (i < count)
-        n_store_part(out + i, count - i, activate(activation, n_load_part(x + i, count - i)) *
-                                             n_load_part(x + count + i, count - i));
+        n_store_part(out + i, count - i,
+                     activate(activation, n_load_part(x + i, count - i)) * n_load_part(x + count + i, count - i));
 }
 
 static void gate(const void *x, tub_activation activation, void *out, int count)
@@ -540,6 +441,10 @@ static void to_wide(const void *x, float *out, int count)
 #endif
 }
 
+#if WITH_INT8
+#include "kernels_int8.h"
+#endif
+
 const tub_kernels TABLE = {
     .narrow_bytes = sizeof(narrow),
     .finish_wide = finish_wide,
@@ -557,4 +462,8 @@ const tub_kernels TABLE = {
     .add = add,
     .narrow = to_narrow,
     .widen = to_wide,
+#if WITH_INT8
+    .peak = peak,
+    .int8_row = int8_row,
+#endif
 };

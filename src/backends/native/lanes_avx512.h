@@ -75,3 +75,37 @@ V float v_greatest(lanes x)
 {
     return _mm512_reduce_max_ps(x);
 }
+
+// Integers in lanes' bits -> floats of `x - offset`.
+V lanes v_from_integers(lanes x, lanes offset)
+{
+    return _mm512_cvtepi32_ps(_mm512_sub_epi32(_mm512_castps_si512(x), _mm512_castps_si512(offset)));
+}
+
+V lanes v_peak(lanes a, lanes x)
+{
+    const __m512i magnitude = _mm512_and_si512(_mm512_castps_si512(x), _mm512_set1_epi32(0x7fffffff));
+    return _mm512_castsi512_ps(_mm512_max_epi32(_mm512_castps_si512(a), magnitude));
+}
+
+V float v_peak_of(lanes a)
+{
+    return _mm_cvtss_f32(_mm_castsi128_ps(_mm_cvtsi32_si128(_mm512_reduce_max_epi32(_mm512_castps_si512(a)))));
+}
+
+// Rounded to the nearest and kept within [-127, 127], plus shift, as bytes.
+V __m128i v_bytes(lanes x, int shift)
+{
+    const __m512i whole = _mm512_cvtps_epi32(_mm512_max_ps(_mm512_min_ps(x, v_set(127.0f)), v_set(-127.0f)));
+    return _mm512_cvtepi32_epi8(_mm512_add_epi32(whole, _mm512_set1_epi32(shift)));
+}
+
+V void v_store_bytes(void *p, lanes x, int shift)
+{
+    _mm_storeu_si128(p, v_bytes(x, shift));
+}
+
+V void v_store_bytes_part(void *p, int n, lanes x, int shift)
+{
+    _mm_mask_storeu_epi8(p, first(n), v_bytes(x, shift));
+}

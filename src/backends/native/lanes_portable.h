@@ -4,7 +4,7 @@
 #include <string.h>
 
 typedef float lanes __attribute__((vector_size(16)));
-typedef int32_t integers __attribute__((vector_size(16)));
+typedef int32_t lane_integers __attribute__((vector_size(16)));
 enum { LANES = 4 };
 
 #define V static inline __attribute__((always_inline))
@@ -45,9 +45,9 @@ V lanes v_fma(lanes a, lanes b, lanes c)
     return a * b + c;
 }
 
-V lanes pick(integers mask, lanes a, lanes b)
+V lanes pick(lane_integers mask, lanes a, lanes b)
 {
-    return (lanes)(((integers)a & mask) | ((integers)b & ~mask));
+    return (lanes)(((lane_integers)a & mask) | ((lane_integers)b & ~mask));
 }
 
 V lanes v_min(lanes a, lanes b)
@@ -69,7 +69,7 @@ V lanes v_round(lanes x)
 
 V lanes v_power(lanes p, lanes n)
 {
-    const integers exponent = __builtin_convertvector(n, integers) + 127;
+    const lane_integers exponent = __builtin_convertvector(n, lane_integers) + 127;
     return p * (lanes)(exponent << 23);
 }
 

@@ -6,7 +6,13 @@
 
 static tub_status supports(tub_dtype dtype, tub_error *err)
 {
-    return tub_processor_supports("native", dtype, err);
+    if (dtype != TUB_INT8)
+        return tub_processor_supports("native", dtype, err);
+    if (tub_product_for(TUB_INT8))
+        return TUB_OK;
+    return tub_fail(err, TUB_ERROR_DEVICE,
+                    "this processor has no int8 instructions (AVX512_VNNI or AMX) in use: take `--dtype %s`",
+                    tub_dtype_name(tub_processor_best_dtype()));
 }
 
 size_t tub_native_cache_bytes(void)

@@ -2,8 +2,10 @@
 // panels in groups; a group's sums are kept while k is done in parts, so that a part of a panel stays in the
 // first-level cache for all the rows. Where k is long and the columns are few, the parts of k are the outer loop
 // instead, and rows are packed a part at a time. What is finished goes through the epilogue while it is in the cache.
+// In int8, packing a unit's rows makes integers of them, see int8_rows.h.
 #include "fail.h"
 #include "half.h"
+#include "int8_rows.h"
 #include "native_plan.h"
 
 typedef struct linear_step {
@@ -18,7 +20,9 @@ typedef struct linear_step {
     size_t rows_bytes;           // packed rows of a unit
     char *packed;                // the panels
     size_t panel_bytes;
-    tub_epilogue epilogue; // residual filled in at run time
+    tub_epilogue epilogue;   // residual filled in at run time
+    float *column_scales;    // of int8 weights; NULL: these are none
+    int32_t *column_offsets; // what the rows' shift adds to the sums; NULL: nothing
 } linear_step;
 
 // One unit at work.
@@ -29,7 +33,8 @@ typedef struct work {
     int item, row, rows; // its rows
     int panel, panels;   // its panels
     char *packed_rows;
-    float *sums; // of a group: [panel][block of rows][rows of a block][cols]
+    float *row_scales; // of int8 rows
+    float *sums;       // of a group: [panel][block of rows][rows of a block][cols]
 } work;
 
 static int divide_up(int a, int b)
@@ -48,17 +53,39 @@ static int part_length(const linear_step *l, int part)
     return left < l->k_part ? left : l->k_part;
 }
 
+static const char *rows_of(const work *w)
+{
+    return tub_row(w->run, w->step->op.in[0], w->item, w->row);
+}
+
 // k elements [first, first + count) of the unit's rows.
 static void pack_rows(const work *w, int first, int count)
 {
     const linear_step *l = w->l;
     const size_t element = l->product->element, row_bytes = (size_t)l->k * element;
     const int most = l->product->rows;
-    const char *from = tub_row(w->run, w->step->op.in[0], w->item, w->row);
+    const char *from = rows_of(w) + (size_t)first * element;
     for (int r = 0; r < w->rows; r += most)
-        tub_product_pack_a(l->product, from + (size_t)r * row_bytes + (size_t)first * element, row_bytes,
-                           w->rows - r < most ? w->rows - r : most, count,
-                           w->packed_rows + (size_t)(r / most) * l->packing.bytes);
+        tub_product_pack_a(l->product, from + (size_t)r * row_bytes, row_bytes, w->rows - r < most ? w->rows - r : most,
+                           count, w->packed_rows + (size_t)(r / most) * l->packing.bytes);
+}
+
+static void pack_int8_rows(const work *w, int first, int count)
+{
+    const linear_step *l = w->l;
+    const tub_kernels *kernels = w->run->executable->kernels;
+    const size_t row_bytes = (size_t)l->k * kernels->narrow_bytes;
+    const int most = l->product->rows;
+    tub_int8_block b = {.row_bytes = row_bytes, .count = count, .packing = l->packing};
+    if (first == 0)
+        tub_int8_row_scales(kernels, rows_of(w), row_bytes, w->rows, l->k, w->row_scales);
+    for (int r = 0; r < w->rows; r += most) {
+        b.from = rows_of(w) + (size_t)r * row_bytes + (size_t)first * kernels->narrow_bytes;
+        b.rows = w->rows - r < most ? w->rows - r : most;
+        b.scales = w->row_scales + r;
+        b.out = w->packed_rows + (size_t)(r / most) * l->packing.bytes;
+        tub_int8_pack(kernels, l->product, &b);
+    }
 }
 
 static void finish(const work *w, int panel, int block, const float *sums)
@@ -82,6 +109,10 @@ static void finish(const work *w, int panel, int block, const float *sums)
         f.epilogue.residual = (const float *)tub_row(w->run, op->in[1], w->item, row) + col;
         f.residual_stride = (size_t)l->n;
     }
+    if (l->column_scales)
+        f.integers = (tub_integer_sums){.rows = w->row_scales + block * most,
+                                        .columns = l->column_scales + col,
+                                        .offsets = l->column_offsets ? l->column_offsets + col : NULL};
     e->kernels->finish_block(&f);
 }
 
@@ -107,7 +138,7 @@ static void multiply_panel(const work *w, int panel, int place, int part, const 
     const tub_product *p = l->product;
     const int blocks = blocks_of(l, w->rows);
     const size_t element = p->element, sums = (size_t)(p->rows * p->cols);
-    const int k = part_length(l, part), turns = blocks * ((k + TUB_PRODUCT_SPAN - 1) / TUB_PRODUCT_SPAN);
+    const int k = part_length(l, part), turns = blocks * ((k + p->span - 1) / p->span);
     const size_t lines = (size_t)k * (size_t)p->cols * element / 64;
     tub_product_block b = {.b = l->packed + (size_t)panel * l->panel_bytes +
                                 (size_t)(part * l->k_part) * (size_t)p->cols * element,
@@ -119,7 +150,7 @@ static void multiply_panel(const work *w, int panel, int place, int part, const 
                            .add = part > 0,
                            .next = next,
                            .next_lines = (int)((lines + (size_t)turns - 1) / (size_t)turns)};
-    const size_t into = l->k_outer ? 0 : (size_t)(part * l->k_part / TUB_PRODUCT_SPAN) * l->packing.group;
+    const size_t into = l->k_outer ? 0 : (size_t)(part * l->k_part / p->span) * l->packing.group;
     for (int i = 0; i < blocks; i++) {
         b.a = w->packed_rows + (size_t)i * l->packing.bytes + into;
         b.rows = w->rows - i * p->rows < p->rows ? w->rows - i * p->rows : p->rows;
@@ -152,12 +183,20 @@ static void multiply_part(const work *w, int first, int count, int part)
     }
 }
 
+static void pack(const work *w, int first, int count)
+{
+    if (w->l->column_scales)
+        pack_int8_rows(w, first, count);
+    else
+        pack_rows(w, first, count);
+}
+
 static void run_k_outer(const work *w)
 {
     const linear_step *l = w->l;
     for (int part = 0; part < l->parts; part++) {
         const int left = l->k - part * l->k_part;
-        pack_rows(w, part * l->k_part, left < l->k_part ? left : l->k_part);
+        pack(w, part * l->k_part, left < l->k_part ? left : l->k_part);
         multiply_part(w, w->panel, w->panels, part);
     }
 }
@@ -165,12 +204,17 @@ static void run_k_outer(const work *w)
 static void run_k_inner(const work *w)
 {
     const linear_step *l = w->l;
-    pack_rows(w, 0, l->k);
+    pack(w, 0, l->k);
     for (int at = 0; at < w->panels; at += l->group_panels) {
         const int count = w->panels - at < l->group_panels ? w->panels - at : l->group_panels;
         for (int part = 0; part < l->parts; part++)
             multiply_part(w, w->panel + at, count, part);
     }
+}
+
+static size_t scales_room(const linear_step *l)
+{
+    return tub_round_line((size_t)l->unit_rows * sizeof(float)) / sizeof(float);
 }
 
 static tub_status linear_unit(const tub_run *run, const tub_step *step, int item, int unit, int member, tub_error *err)
@@ -179,7 +223,8 @@ static tub_status linear_unit(const tub_run *run, const tub_step *step, int item
     const linear_step *l = step->made;
     const int across = tub_step_units(run, step) / l->row_units, most = divide_up(l->panels, across);
     work w = {.run = run, .step = step, .l = l, .item = item, .packed_rows = tub_scratch(run->executable, member)};
-    w.sums = (float *)(void *)(w.packed_rows + l->rows_bytes);
+    w.row_scales = (float *)(void *)(w.packed_rows + l->rows_bytes);
+    w.sums = w.row_scales + (l->column_scales ? scales_room(l) : 0);
     w.row = unit / across * l->unit_rows;
     w.rows = l->rows - w.row < l->unit_rows ? l->rows - w.row : l->unit_rows;
     w.panel = unit % across * most;
@@ -220,7 +265,7 @@ static void choose_sizes(const tub_executable *e, linear_step *l)
     const int depth = tub_product_depth(p, l->k);
     const int threads = tub_team_size(e->team);
     l->parts = divide_up(depth, p->k_block);
-    l->k_part = divide_up(divide_up(depth, l->parts), TUB_PRODUCT_SPAN) * TUB_PRODUCT_SPAN;
+    l->k_part = divide_up(divide_up(depth, l->parts), p->span) * p->span;
     l->parts = divide_up(depth, l->k_part);
     l->k_outer = l->parts > 1 && (size_t)l->k * p->element > (size_t)l->n * sizeof(float);
     l->unit_rows = even_part(l->rows, most_rows(l), p->rows, threads);
@@ -239,7 +284,7 @@ static void need_scratch(tub_executable *e, linear_step *l)
     const size_t blocks = (size_t)blocks_of(l, l->unit_rows), block = (size_t)(p->rows * p->cols) * sizeof(float);
     const size_t panels = (size_t)(l->k_outer ? l->panels : l->group_panels);
     l->rows_bytes = tub_round_line(blocks * l->packing.bytes);
-    tub_need_scratch(e, l->rows_bytes + block * (l->parts == 1 ? 1 : blocks * panels));
+    tub_need_scratch(e, l->rows_bytes + scales_room(l) * sizeof(float) + block * (l->parts == 1 ? 1 : blocks * panels));
 }
 
 // Panels are packed by the team: of each, the weight's rows as narrow elements, then across.
@@ -250,6 +295,18 @@ typedef struct packing {
     char *scratch; // a member's: rows as float32, then as narrow elements
     size_t member_bytes;
 } packing;
+
+// Channels [first, first + n).
+static void make_integers(const linear_step *l, const float *floats, int first, int n, int8_t *out)
+{
+    for (int c = 0; c < n; c++) {
+        const size_t at = (size_t)c * (size_t)l->k;
+        int32_t sum = 0;
+        l->column_scales[first + c] = tub_int8_channel(floats + at, l->k, out + at, &sum);
+        if (l->column_offsets)
+            l->column_offsets[first + c] = l->product->a_shift * sum;
+    }
+}
 
 static void pack_panel(void *context, int panel, int member)
 {
@@ -262,7 +319,10 @@ static void pack_panel(void *context, int panel, int member)
     tub_to_float(floats,
                  (const char *)p->weight->data + (size_t)first * (size_t)l->k * tub_dtype_bytes(p->weight->dtype),
                  p->weight->dtype, count);
-    p->e->kernels->narrow(floats, narrow, (int)count);
+    if (l->column_scales)
+        make_integers(l, floats, first, n, narrow);
+    else
+        p->e->kernels->narrow(floats, narrow, (int)count);
     tub_product_pack_across(l->product, narrow, (size_t)l->k, l->k, n, l->packed + (size_t)panel * l->panel_bytes);
 }
 
@@ -280,18 +340,40 @@ static tub_status pack_weight(tub_executable *e, linear_step *l, const tub_tenso
     return ok ? TUB_OK : tub_fail_memory(err, "packed weights");
 }
 
+// Not in int8: what stands first, on pixels, and what has a few rows. Both cost little, and much hangs on them.
+static bool as_integers(const tub_executable *e, const tub_op *op)
+{
+    enum { FEW_ROWS = 16 };
+    bool pixels = false;
+    for (int i = 0; i < e->step_count; i++)
+        pixels = pixels || (e->steps[i].op.kind == TUB_OP_PATCHES && e->steps[i].op.out == op->in[0]);
+    return e->int8 && !pixels && e->values[op->out].rows >= FEW_ROWS;
+}
+
+static tub_status make_scales(tub_executable *e, linear_step *l, tub_error *err)
+{
+    l->column_scales = tub_arena_alloc(&e->arena, (size_t)l->n, sizeof *l->column_scales);
+    if (l->product->a_shift)
+        l->column_offsets = tub_arena_alloc(&e->arena, (size_t)l->n, sizeof *l->column_offsets);
+    const bool ok = l->column_scales && (l->column_offsets || !l->product->a_shift);
+    return ok ? TUB_OK : tub_fail_memory(err, "the weights' scales");
+}
+
 tub_status tub_native_linear_make(tub_executable *e, tub_step *step, tub_error *err)
 {
     const tub_op *op = &step->op;
     linear_step *l = step->made = tub_arena_alloc(&e->arena, 1, sizeof *l);
     if (!l)
         return tub_fail_memory(err, "a product");
-    *l = (linear_step){.product = tub_product_for(e->dtype),
+    const bool int8 = as_integers(e, op);
+    *l = (linear_step){.product = tub_product_for(int8 ? TUB_INT8 : e->dtype),
                        .rows = e->values[op->out].rows,
                        .k = e->values[op->in[0]].cols,
                        .n = e->values[op->out].cols};
     choose_sizes(e, l);
     need_scratch(e, l);
+    if (int8)
+        TUB_TRY(make_scales(e, l, err));
     TUB_TRY(pack_weight(e, l, &op->linear.weight, err));
     l->epilogue.activation = op->linear.activation;
     if (op->linear.bias.data && !(l->epilogue.bias = tub_own_floats(e, &op->linear.bias)))

@@ -11,6 +11,10 @@ const tub_product *tub_product_for(tub_dtype dtype)
 {
 #if defined(__x86_64__)
     const tub_isa isa = tub_cpu_isa();
+    if (dtype == TUB_INT8)
+        return isa >= TUB_ISA_AMX                            ? &tub_product_int8_amx
+               : isa >= TUB_ISA_AVX512 && tub_cpu_has_vnni() ? &tub_product_int8_vnni
+                                                             : NULL;
     if (dtype == TUB_BF16)
         return isa >= TUB_ISA_AMX ? &tub_product_amx : isa >= TUB_ISA_AVX512_BF16 ? &tub_product_avx512bf16 : NULL;
     if (isa >= TUB_ISA_AVX512)
@@ -29,7 +33,7 @@ int tub_product_depth(const tub_product *p, int k)
 // Where rows are only copied, a cache line between them keeps rows of a power of two apart in the cache.
 tub_product_packing tub_product_packing_of(const tub_product *p, int k)
 {
-    const size_t bytes = (size_t)tub_product_depth(p, k) * p->element, span = TUB_PRODUCT_SPAN * p->element;
+    const size_t bytes = (size_t)tub_product_depth(p, k) * p->element, span = (size_t)p->span * p->element;
     tub_product_packing g;
     if (p->packs_a) {
         g = (tub_product_packing){.row = span, .group = span * (size_t)p->rows};
@@ -78,7 +82,7 @@ size_t tub_product_panel_bytes(const tub_product *p, int k)
     return (size_t)tub_product_depth(p, k) * (size_t)p->cols * p->element;
 }
 
-// Words are `group` elements that lie together: one float32, two bfloat16.
+// Words are `group` elements that lie together: one float32, two bfloat16, four int8.
 static uint32_t word_at(const tub_product *p, const char *from, size_t step, int left)
 {
     uint32_t word = 0;

@@ -3,7 +3,7 @@
 // C [rows, cols] (+)= A [rows, k] B [k, cols], in float32. One element is the sum over k in order, from 0 on, whatever
 // the block that it is computed in: so the cutting into blocks, units and threads doesn't show in the result.
 //
-//   A   `rows` rows at most. Element (r, i) lies at r * a_row + i / 32 * a_group + i % 32 elements. Where the level
+//   A   `rows` rows at most. Element (r, i) lies at r * a_row + i / span * a_group + i % span elements. Where the level
 //       wants it (`packs_a`), pack_a() brings rows into the form that it reads best.
 //   B   a panel of `cols` columns: [k / group][cols][group] elements, k filled with zeros to a multiple of `depth`,
 //       columns to `cols`. A panel from element k on begins k * cols elements further (k a multiple of 32).
@@ -11,7 +11,11 @@
 //
 // A block may be multiplied with several panels, one after the other, whose columns then lie beside each other in C.
 //
-// Narrow elements are float32 or bfloat16. Errors: none. Thread-safety: all of it is safe; what stands between enter()
+// Narrow elements are float32, bfloat16 or int8. Of int8 the sums are int32, exact, and so the same at all levels: C then
+// holds integers. Where the instruction takes A's elements without a sign, they are given with `a_shift` added, and a sum
+// has a_shift times that of B's column too much.
+//
+// Errors: none. Thread-safety: all of it is safe; what stands between enter()
 // and leave() is run by one thread.
 #ifndef TUB_PRODUCT_H
 #define TUB_PRODUCT_H
@@ -20,7 +24,7 @@
 #include <stddef.h>
 #include <tubelet/encoder.h>
 
-enum { TUB_PRODUCT_SPAN = 32 };     // elements of a row that lie together in A
+enum { TUB_PRODUCT_SPAN = 32 };     // `span` of floats
 
 typedef struct tub_product_block {
     const void *a, *b;
@@ -32,13 +36,15 @@ typedef struct tub_product_block {
     int panels;                     // at least 1
     size_t b_panel;                 // bytes from a panel to the next
     const char *next;               // what will be read after: brought nearer, `next_lines` lines of 64 bytes each
-    int next_lines;                 // TUB_PRODUCT_SPAN elements of k; NULL: nothing
+    int next_lines;                 // span of k; NULL: nothing
 } tub_product_block;
 
 typedef struct tub_product {
     const char *name;               // of the instructions
     int rows, cols;                 // of a block
     int group, depth;
+    int span;                       // elements of a row that lie together in A
+    int a_shift;                    // 0 but for some int8
     int k_block;                    // how much of k is best done at once: B's part then stays in the first cache
     size_t element;                 // bytes of a narrow element
     bool packs_a;
@@ -76,6 +82,8 @@ extern const tub_product tub_product_avx2;
 extern const tub_product tub_product_avx512;
 extern const tub_product tub_product_avx512bf16;
 extern const tub_product tub_product_amx;
+extern const tub_product tub_product_int8_vnni;
+extern const tub_product tub_product_int8_amx;
 #endif
 
 #endif

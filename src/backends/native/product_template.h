@@ -6,6 +6,7 @@
 //   p_fma(a, b, c)           c + the products of a and b
 //   ROWS                     most rows of a block: 4, 6 or 14
 //   PRODUCT, PRODUCT_NAME, K_BLOCK
+//   A_SHIFT                  what A's integers come with added to them; not defined: nothing
 // A block is ROWS x (2 * LANES), all of it in registers.
 #include "product.h"
 
@@ -131,9 +132,13 @@ const tub_product PRODUCT = {
     .rows = ROWS,
     .cols = 2 * LANES,
     .group = GROUP,
+    .span = TUB_PRODUCT_SPAN,
     .depth = GROUP,
     .k_block = K_BLOCK,
     .element = WORD / GROUP,
+#ifdef A_SHIFT
+    .a_shift = A_SHIFT,
+#endif
     .enter = product_nothing,
     .leave = product_nothing,
     .multiply = multiply_block,
