@@ -306,7 +306,9 @@ static int read_setup(const cli_arguments *args, ablation *a)
     a->setup.extractor = (tub_extractor_params){.size = sizeof a->setup.extractor,
                                                 .sampling = settings.sampling,
                                                 .decode_threads = cli_number(args, OPTION_DECODE_THREADS, 0),
-                                                .prefetch = cli_number(args, OPTION_PREFETCH, 0)};
+                                                .prefetch = cli_number(args, OPTION_PREFETCH, 0),
+                                                .decoder = cli_decoder(args),
+                                                .log = settings.encoder.log};
     return bench_videos_open(args->value[OPTION_VIDEO].text, &a->videos);
 }
 

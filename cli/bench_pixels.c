@@ -55,12 +55,19 @@ static void warn_of_model_options(const cli_arguments *args)
                    args->value[OPTION_CASE].text);
 }
 
+static void warn_of_decoder(const cli_arguments *args)
+{
+    if (cli_given(args, OPTION_DECODER))
+        cli_refuse(CLI_OK, "warning: --decoder has no effect on --case %s", args->value[OPTION_CASE].text);
+}
+
 int cli_bench_windows(const cli_arguments *args)
 {
     tub_sampling sampling;
     tub_transform transform;
     tub_error err;
     warn_of_model_options(args);
+    warn_of_decoder(args);
     int code = cli_require(args, OPTION_VIDEO);
     if (code == CLI_OK)
         code = read_windows(args, &sampling);
@@ -97,14 +104,13 @@ static int decoding_threads(const cli_arguments *args)
 }
 
 // Opens, decodes all of it, closes.
-static int decode_once(const char *path, int threads, tub_video_info *info, double *seconds)
+static int decode_once(const char *path, const tub_video_params *params, tub_video_info *info, double *seconds)
 {
-    tub_video_params params = {.size = sizeof params, .threads = threads};
     tub_video *video = NULL;
     tub_frame frame;
     tub_error err;
     double began = cli_now();
-    tub_status status = tub_video_open(path, &params, &video, &err);
+    tub_status status = tub_video_open(path, params, &video, &err);
     while (status == TUB_OK)
         status = tub_video_next(video, &frame, &err);
     if (status == TUB_END)
@@ -119,20 +125,23 @@ int cli_bench_decode(const cli_arguments *args)
     double seconds[BENCH_REPETITIONS];
     tub_video_info info = {0};
     const int repetitions = cli_number(args, OPTION_REPEAT, 5), threads = decoding_threads(args);
+    const tub_video_params params = {.size = sizeof params, .threads = threads, .gpu = cli_decoding_gpu(args)};
     warn_of_model_options(args);
     int code = cli_require(args, OPTION_VIDEO);
     for (int i = 0; code == CLI_OK && i < repetitions; i++)
-        code = decode_once(args->value[OPTION_VIDEO].text, threads, &info, &seconds[i]);
+        code = decode_once(args->value[OPTION_VIDEO].text, &params, &info, &seconds[i]);
     if (code != CLI_OK)
         return code;
+    cli_say_decoder(args->value[OPTION_VIDEO].text, &info);
     bench_spread spread = bench_spread_of(seconds, repetitions);
     double rate = spread.median > 0 ? (double)info.frames / spread.median : 0;
-    json_t *result = json_pack("{s:s, s:I, s:f, s:s, s:i, s:i, s:i}", "case", "decode", "frames",
-                               (json_int_t)info.frames, "frames_per_second", rate, "codec", info.codec, "height",
-                               info.height, "width", info.width, "decode_threads", threads);
+    json_t *result = json_pack("{s:s, s:I, s:f, s:s, s:s, s:i, s:i, s:i}", "case", "decode", "frames",
+                               (json_int_t)info.frames, "frames_per_second", rate, "codec", info.codec, "decoder",
+                               info.decoder, "height", info.height, "width", info.width, "decode_threads", threads);
     bench_add_seconds(result, spread, repetitions);
-    return bench_print(args, result, "decode: %lld frames of %s, %dx%d, in %.3f s (median of %d; %.0f frames/s)",
-                       (long long)info.frames, info.codec, info.height, info.width, spread.median, repetitions, rate);
+    return bench_print(args, result, "decode: %lld frames of %s (%s), %dx%d, in %.3f s (median of %d; %.0f frames/s)",
+                       (long long)info.frames, info.codec, info.decoder, info.height, info.width, spread.median,
+                       repetitions, rate);
 }
 
 typedef struct convert_bench {
@@ -206,6 +215,7 @@ int cli_bench_preprocess(const cli_arguments *args)
     convert_bench b = {0};
     const int repetitions = cli_number(args, OPTION_REPEAT, 5);
     warn_of_model_options(args);
+    warn_of_decoder(args);
     int code = cli_require(args, OPTION_VIDEO);
     if (code == CLI_OK)
         code = read_pixels(args, &transform);

@@ -103,6 +103,8 @@ static const option_row rows[] = {
     {OPTION_THREADS, E | M | B | N, "speed", "threads", KIND_AUTO, "N|auto", 1, THREADS, "compute threads"},
     {OPTION_DECODE_THREADS, E | F | B, "speed", "decode-threads", KIND_AUTO, "N|auto", 1, THREADS,
      "decoding threads of the whole process"},
+    {OPTION_DECODER, E | F | B, "speed", "decoder", KIND_CHOICE, "auto|cpu|nvdec", 0, 0,
+     "the processor, or GPUs' video decoders (the processor)"},
     {OPTION_PREFETCH, E | B, "speed", "prefetch", KIND_AUTO, "N|auto", 1, ITEMS,
      "clips kept ready beyond the batch being filled"},
     {OPTION_DEVICE, E | M | B | N, "speed", "device", KIND_TEXT, "auto|cpu|cuda|cuda:0,2", 0, 0,

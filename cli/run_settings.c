@@ -100,6 +100,24 @@ const tub_device_preset *cli_device_preset(const cli_arguments *args)
     return name ? tub_device_preset_find(name) : NULL;
 }
 
+tub_decoder cli_decoder(const cli_arguments *args)
+{
+    tub_decoder decoder = TUB_DECODER_AUTO;
+    tub_decoder_parse(cli_text(args, OPTION_DECODER, "auto"), &decoder, NULL); // one of them: the table says so
+    return decoder;
+}
+
+int cli_decoding_gpu(const cli_arguments *args)
+{
+    return cli_decoder(args) == TUB_DECODER_NVDEC ? 1 : 0;
+}
+
+void cli_say_decoder(const char *path, const tub_video_info *info)
+{
+    if (info->why_not_gpu[0])
+        cli_refuse(CLI_OK, "warning: %s: decoded on the processor: %s", path, info->why_not_gpu);
+}
+
 static int refuse_device_preset(const char *name)
 {
     char known[256];

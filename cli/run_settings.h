@@ -23,6 +23,13 @@ int cli_read_layout(const cli_arguments *args, const tub_layout *base, tub_layou
 // What --device-preset says; NULL: it isn't given. Options given explicitly win.
 const tub_device_preset *cli_device_preset(const cli_arguments *args);
 
+// What --decoder says.
+tub_decoder cli_decoder(const cli_arguments *args);
+// The same for one video: as tub_video_params.gpu has it.
+int cli_decoding_gpu(const cli_arguments *args);
+// Says where a GPU was asked for and the video wasn't decoded on it.
+void cli_say_decoder(const char *path, const tub_video_info *info);
+
 // The pixel options alone, over `base`.
 int cli_read_transform(const cli_arguments *args, const tub_transform_options *base, tub_transform_options *out);
 

@@ -124,6 +124,7 @@ static tub_run_params run_params(extraction *x)
                                                    preset ? preset->decode_threads : x->profile.decode_threads),
                       .prefetch = cli_number(args, OPTION_PREFETCH, preset ? preset->prefetch : x->profile.prefetch),
                       .video_stream = cli_number(args, OPTION_VIDEO_STREAM, -1) + 1,
+                      .decoder = cli_decoder(args),
                       .trace = x->watch.trace,
                       .log = x->settings.encoder.log},
         .preset = x->settings.preset ? x->settings.preset->name : NULL,

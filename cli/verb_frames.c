@@ -61,6 +61,7 @@ static int begin(frame_dump *d, const cli_arguments *args)
     tub_video_params params = {.size = sizeof params,
                                .stream = cli_number(args, OPTION_VIDEO_STREAM, -1) + 1,
                                .threads = cli_number(args, OPTION_DECODE_THREADS, 0),
+                               .gpu = cli_decoding_gpu(args),
                                .transform = &d->transform};
     tub_error err;
     bool is_float;
@@ -126,6 +127,7 @@ static int finish(frame_dump *d, const char *out)
         cli_say(stdout, "%s uint8 [%lld, %d, %d, 3]", out, (long long)d->frames, d->height, d->width);
     tub_video_info info;
     tub_video_get_info(d->video, &info);
+    cli_say_decoder(d->path, &info);
     return info.partial ? cli_refuse(CLI_INCOMPLETE, "%s: partial: %s", d->path, info.reason) : CLI_OK;
 }
 

@@ -66,7 +66,7 @@ set(cli_scripts
 foreach(script ${cli_scripts} gpus)
   add_test(NAME cli/${script} COMMAND ${TEST_PYTHON} -B ${CMAKE_CURRENT_SOURCE_DIR}/cli/cli_${script}.py)
   set_tests_properties(cli/${script} PROPERTIES LABELS cli TIMEOUT 900 ENVIRONMENT
-    "TUBELET=$<TARGET_FILE:tubelet_command>;FAKE_GPU_PLUGIN=$<TARGET_FILE:fake_gpu>")
+    "TUBELET=$<TARGET_FILE:tubelet_command>;FAKE_GPU_PLUGIN=$<TARGET_FILE:fake_gpu>;FAKE_NVDEC_FOLDER=${fakes}/nvdec")
 endforeach()
 set_tests_properties(cli/watch PROPERTIES ENVIRONMENT
   "TUBELET=$<TARGET_FILE:tubelet_command>;FAKE_GPU=$<TARGET_FILE:fake_gpu>;FAKES=${fakes}")

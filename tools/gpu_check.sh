@@ -3,7 +3,7 @@
 # made (.gpu/pack.tar.xz). Without one the files of build/ are taken.
 #
 # Parts: conformance of every operation and the goldens in each type, the same bytes in any batch, halving under a memory
-# limit, an ablation of types, graphs, tuning, overlap and cuDNN, PyTorch on the same card (gpu_peer.py, where torch and
+# limit, NVDEC's frames against software's, an ablation of types, graphs, tuning, overlap and cuDNN, PyTorch on the same card (gpu_peer.py, where torch and
 # transformers are), compute-sanitizer. A part that isn't possible here says so. Exit code 1: one failed.
 #
 # SMALL=1 takes tiny models: to try the script itself on the fake GPU, say (TUBELET_CUDA_PLUGIN=build/tests/libfake_gpu.so).
@@ -90,6 +90,24 @@ for limit in 700 500 38; do # MiB; base needs some 400, tiny some 40
         else row "halved within $limit MiB" FAILED "other bytes"; fi
     else row "halved within $limit MiB" - "$(tail -1 "$work/short.log" | cut -c1-110)"; fi
     rm -rf "$work/short"
+done
+
+# ---- NVDEC against software: frames to the byte, frames a second ----
+rate_of() { # decoder video: frames a second
+    timeout 60 "$tubelet" bench --case decode --repeat 3 --json --decoder "$1" --video "$2" 2>>"$work/nvdec.log" | tail -1 |
+        sed -n 's/.*"frames_per_second":\([0-9.e+-]*\).*/\1/p'
+}
+for video in $(ls "$work"/videos/*.mp4 2>/dev/null | head -3); do
+    name="NVDEC, $(basename "$video")"
+    : >"$work/nvdec.log"
+    timeout 60 "$tubelet" frames "$video" --out "$work/cpu.npy" --decoder cpu >/dev/null 2>&1
+    timeout 60 "$tubelet" frames "$video" --out "$work/nvdec.npy" --decoder nvdec >/dev/null 2>"$work/nvdec.log"
+    why=$(sed -n 's/.*decoded on the processor: //p' "$work/nvdec.log" | head -1)
+    if [ -n "$why" ]; then row "$name" - "$why"
+    elif cmp -s "$work/cpu.npy" "$work/nvdec.npy"; then
+        row "$name" ok "the same frames; $(rate_of nvdec "$video") frames/s, software $(rate_of cpu "$video")"
+    else row "$name" FAILED "other frames, or none: $(tail -1 "$work/nvdec.log" | cut -c1-90)"; fi
+    rm -f "$work/cpu.npy" "$work/nvdec.npy"
 done
 
 # ---- what each thing is worth ----

@@ -35,6 +35,18 @@ extern "C" {
 // Thread-safety: submit, finish, receive and release from one thread at a time; cancel and progress from any.
 typedef struct tub_extractor tub_extractor;
 
+// What decodes videos.
+typedef enum tub_decoder {
+    TUB_DECODER_AUTO = 0,           // the processor
+    TUB_DECODER_CPU = 1,
+    TUB_DECODER_NVDEC = 2,          // the decoders of the encoder's GPUs, in turn; the processor where they can't (said once a
+                                    // reason). See tub_video_params.gpu
+} tub_decoder;
+
+// "auto", "cpu", "nvdec" and back.
+TUB_API tub_status tub_decoder_parse(const char *name, tub_decoder *out, tub_error *err);
+TUB_API const char *tub_decoder_name(tub_decoder decoder);
+
 // Savings that an extractor can do without, so that what each gives can be measured. Rows don't depend on them.
 // The first three need TUB_ALIGN_VALID and native fps (TUB_ERROR_ARGUMENT otherwise).
 typedef enum tub_without {
@@ -56,6 +68,7 @@ typedef struct tub_extractor_params {
     tub_trace *trace;           // its threads get a lane each (NULL = none); borrowed, must outlive the extractor
     tub_log log;
     unsigned without;           // TUB_WITHOUT_... (0 = all savings are made)
+    tub_decoder decoder;
 } tub_extractor_params;
 
 typedef struct tub_job {

@@ -14,7 +14,8 @@
 // Frames are 8-bit RGB with the matrix and range that the stream is flagged with (BT.601 limited where it isn't),
 // bit-equal to the ffmpeg command's `-pix_fmt rgb24` on the same libav. Display rotation is applied, edit lists are
 // obeyed, sample aspect ratio is ignored, frames whose size changes midway are scaled to the first frame's size.
-// Damaged videos give what they give; `partial` and `reason` in the info then say so.
+// Damaged videos give what they give; `partial` and `reason` in the info then say so. A GPU's decoder gives the same frames
+// of healthy videos, but doesn't tell of damage inside a frame's data.
 #ifndef TUBELET_VIDEO_H
 #define TUBELET_VIDEO_H
 
@@ -36,6 +37,8 @@ typedef struct tub_video_params {
     size_t size;                        // sizeof(tub_video_params)
     int stream;                         // 1 + index of the video stream among the file's video streams (0 = libav's best)
     int threads;                        // decoding threads (0 = 1); frames don't depend on it
+    int gpu;                            // 1 + number of the NVIDIA GPU, as CUDA counts, whose decoder shall decode (NVDEC);
+                                        // what it can't decode is decoded on the processor (0 = all is)
     const tub_transform *transform;     // what convert() does (NULL = uint8 RGB, untransformed); copied
 } tub_video_params;
 
@@ -53,6 +56,8 @@ typedef struct tub_video_info {
     bool complete;                      // TUB_END was reached
     bool partial;                       // decoding met damage, or the file ends early
     char reason[160];                   // why it is partial
+    char decoder[32];                   // what decodes: libav's name, "nvdec"
+    char why_not_gpu[160];              // where a GPU was asked for and doesn't decode: why; else ""
 } tub_video_info;
 
 typedef struct tub_frame {

@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <tubelet/encoder.h>
+#include <tubelet/extractor.h>
 #include <tubelet/status.h>
 #include <tubelet/transform.h>
 
@@ -44,6 +45,9 @@ static const name_row positions[] = {{TUB_POSITIONS_INDEX, "index"},
                                      {TUB_POSITIONS_SPREAD, "spread"},
                                      {TUB_POSITIONS_VIDEO, "video"},
                                      {0, NULL}};
+
+static const name_row decoders[] = {
+    {TUB_DECODER_AUTO, "auto"}, {TUB_DECODER_CPU, "cpu"}, {TUB_DECODER_NVDEC, "nvdec"}, {0, NULL}};
 
 static const name_row bases[] = {
     {TUB_TRANSFORM_MODEL, "model"}, {TUB_TRANSFORM_OPENTAD, "opentad"}, {TUB_TRANSFORM_NONE, "none"}, {0, NULL}};
@@ -115,6 +119,19 @@ tub_status tub_pool_parse(const char *name, tub_pool *out, tub_error *err)
 const char *tub_positions_name(tub_positions value)
 {
     return name_of(positions, (int)value);
+}
+
+tub_status tub_decoder_parse(const char *name, tub_decoder *out, tub_error *err)
+{
+    int value = 0;
+    TUB_TRY(parse(decoders, "decoder", name, &value, err));
+    *out = (tub_decoder)value;
+    return TUB_OK;
+}
+
+const char *tub_decoder_name(tub_decoder decoder)
+{
+    return name_of(decoders, decoder);
 }
 
 tub_status tub_positions_parse(const char *name, tub_positions *out, tub_error *err)

@@ -97,5 +97,7 @@ void tub_find_optimisations(tub_machine *m)
                                          "frame models encode it once");
     explain(add(m, "overlap", true), "decoding, forward and writing run at the same time, and a batch holds clips of "
                                      "several videos");
-    explain(add(m, "hardware decoding", false), "videos are decoded by libav's software decoders");
+    explain(add(m, "hardware decoding", false),
+            "videos are decoded by libav's software decoders; --decoder nvdec takes "
+            "those of NVIDIA's GPUs for H.264, HEVC, VP8, VP9 and AV1");
 }

@@ -1,5 +1,7 @@
 #include "decoding.h"
 
+#include <stdio.h>
+
 #include "fail.h"
 #include "memory.h"
 #include "slice_count.h"
@@ -7,23 +9,29 @@
 
 enum { STUCK_MOST = 1000 }; // errors in a row from a decoder that is only being emptied
 
+static tub_status open_decoder(tub_decoding *d, int threads, int gpu, tub_error *err)
+{
+    tub_status status = gpu ? tub_nvdec_open(&d->nvdec, &d->file, gpu - 1, &d->decoder, err) : TUB_END;
+    return status == TUB_END ? tub_video_file_decoder(&d->file, threads, &d->decoder, err) : status;
+}
+
 // Also when it starts over.
-static tub_status begin(tub_decoding *d, int threads, tub_error *err)
+static tub_status begin(tub_decoding *d, int threads, int gpu, tub_error *err)
 {
     tub_damage_init(&d->damage);
     tub_order_init(&d->order);
     d->draining = false;
     d->stuck = 0;
     TUB_TRY(tub_video_file_open(&d->file, d->path, d->stream, err));
-    TUB_TRY(tub_video_file_decoder(&d->file, threads, &d->decoder, err));
-    d->parallel = d->decoder->thread_count > 1;
+    TUB_TRY(open_decoder(d, threads, gpu, err));
+    d->parallel = d->decoder->thread_count > 1 || tub_decoding_is_on_gpu(d);
     return TUB_OK;
 }
 
-tub_status tub_decoding_open(tub_decoding *d, const char *path, int stream, int threads, tub_error *err)
+tub_status tub_decoding_open(tub_decoding *d, const char *path, int stream, int threads, int gpu, tub_error *err)
 {
     *d = (tub_decoding){.path = tub_strdup(path), .stream = stream, .packet = av_packet_alloc(), .file = {.fd = -1}};
-    tub_status status = d->path && d->packet ? begin(d, threads, err) : tub_fail_memory(err, "a video");
+    tub_status status = d->path && d->packet ? begin(d, threads, gpu, err) : tub_fail_memory(err, "a video");
     if (status != TUB_OK)
         tub_decoding_close(d);
     return status;
@@ -33,13 +41,14 @@ tub_status tub_decoding_open(tub_decoding *d, const char *path, int stream, int 
 static void suspect_packet(tub_decoding *d)
 {
     bool fine = d->damage.saw_key && !d->damage.suspect && tub_order_packet(&d->order, d->packet) &&
-                tub_slices_are_whole(d->decoder, d->packet);
+                (tub_decoding_is_on_gpu(d) || tub_slices_are_whole(d->decoder, d->packet));
     d->parallel = d->parallel && fine;
 }
 
 static bool watched(const tub_decoding *d)
 {
-    return d->decoder->codec_id == AV_CODEC_ID_H264 || d->decoder->codec_id == AV_CODEC_ID_HEVC;
+    return !tub_decoding_is_on_gpu(d) &&
+           (d->decoder->codec_id == AV_CODEC_ID_H264 || d->decoder->codec_id == AV_CODEC_ID_HEVC);
 }
 
 // Whether the frame is beyond suspicion.
@@ -87,7 +96,7 @@ static tub_status decode(tub_decoding *d, AVFrame *out, tub_error *err)
     for (;;) {
         int r = avcodec_receive_frame(d->decoder, out);
         if (r == 0)
-            return TUB_OK;
+            return tub_decoding_is_on_gpu(d) ? tub_nvdec_fetch(&d->nvdec, out, err) : TUB_OK;
         if (r == AVERROR_EOF)
             return TUB_END;
         if (r == AVERROR(ENOMEM))
@@ -148,15 +157,35 @@ static void stop(tub_decoding *d)
     for (int i = 0; i < TUB_HELD_MOST; i++)
         av_frame_free(&d->held[i]);
     d->held_count = 0;
+    tub_nvdec_close(&d->nvdec);
     tub_video_file_close(&d->file);
+}
+
+bool tub_decoding_is_on_gpu(const tub_decoding *d)
+{
+    return d->nvdec.device != NULL;
+}
+
+const char *tub_decoding_why_not_on_gpu(const tub_decoding *d)
+{
+    return d->nvdec.reason;
+}
+
+static void explain_leaving_the_gpu(tub_decoding *d)
+{
+    if (tub_decoding_is_on_gpu(d) && !d->nvdec.reason[0])
+        snprintf(d->nvdec.reason, sizeof d->nvdec.reason, "%s%.110s",
+                 d->damage.count ? "the GPU's decoder had trouble with it: " : "its frames come in an unusual order",
+                 d->damage.first);
 }
 
 tub_status tub_decoding_start_over(tub_decoding *d, tub_error *err)
 {
+    explain_leaving_the_gpu(d);
     stop(d);
     av_packet_unref(d->packet);
     d->frames = 0;
-    return begin(d, 1, err);
+    return begin(d, 1, 0, err);
 }
 
 tub_status tub_decoding_next(tub_decoding *d, AVFrame *out, tub_error *err)

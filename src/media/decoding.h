@@ -6,6 +6,10 @@
 // one) next() says so before it gives a frame that might differ, and the caller starts over with one thread. A frame is
 // held until all those that it may refer to have come out without a mark.
 //
+// A GPU decodes under the same watch: whatever it can't, or doesn't beyond suspicion, is decoded with one thread
+// instead. As its decoder tells nothing of what it conceals, damage that neither the container nor the headers show
+// goes unnoticed there.
+//
 // With one thread a damaged frame may show what its buffer held before, so whoever wants the same bytes again has to
 // hold on to the same frames: the one that was given last, until the next one is there, and no other.
 //
@@ -13,6 +17,7 @@
 #ifndef TUB_DECODING_H
 #define TUB_DECODING_H
 
+#include "nvdec.h"
 #include "packet_order.h"
 #include "video_damage.h"
 #include "video_file.h"
@@ -25,10 +30,11 @@ typedef struct tub_decoding {
     int64_t frames; // given so far
     tub_video_file file;
     AVCodecContext *decoder;
+    tub_nvdec nvdec;
     AVPacket *packet;
     tub_video_damage damage;
     tub_packet_order order;
-    bool parallel;                // several threads, and nothing suspicious so far
+    bool parallel;                // several threads or a GPU, and nothing suspicious so far
     AVFrame *held[TUB_HELD_MOST]; // a ring
     int64_t numbers[TUB_HELD_MOST];
     int first_held, held_count;
@@ -38,12 +44,16 @@ typedef struct tub_decoding {
 } tub_decoding;
 
 // `stream` as of tub_video_file_open(). `threads`: for decoders that give the same frames with any number; else 1.
+// `gpu`: 1 + number of the GPU that shall decode, where it can; 0: none.
 // A failed open needs no close. Errors: as of tub_video_file_open().
-tub_status tub_decoding_open(tub_decoding *d, const char *path, int stream, int threads, tub_error *err);
+tub_status tub_decoding_open(tub_decoding *d, const char *path, int stream, int threads, int gpu, tub_error *err);
 // The next frame. TUB_END: none. TUB_AGAIN: start over, see above. Errors: TUB_ERROR_MEMORY.
 tub_status tub_decoding_next(tub_decoding *d, AVFrame *out, tub_error *err);
 // With one thread, from the first frame on. Errors: as of tub_decoding_open(); nothing can be decoded after them.
 tub_status tub_decoding_start_over(tub_decoding *d, tub_error *err);
+// Whether a GPU decodes. Where one was asked for and doesn't: why; else "".
+bool tub_decoding_is_on_gpu(const tub_decoding *d);
+const char *tub_decoding_why_not_on_gpu(const tub_decoding *d);
 void tub_decoding_close(tub_decoding *d); // also of an object that is all zero
 
 #endif

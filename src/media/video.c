@@ -59,7 +59,20 @@ static tub_status advance(tub_video *v, tub_error *err)
     return TUB_OK;
 }
 
-// Comes back to where decoding with several threads had to give up, with one.
+static void copy_text(char *out, size_t bytes, const char *text)
+{
+    snprintf(out, bytes, "%s", text ? text : "");
+}
+
+// Which decoder is at work.
+static void describe_decoder(tub_video *v)
+{
+    const bool on_gpu = tub_decoding_is_on_gpu(&v->decoding);
+    copy_text(v->info.decoder, sizeof v->info.decoder, on_gpu ? "nvdec" : v->decoding.decoder->codec->name);
+    copy_text(v->info.why_not_gpu, sizeof v->info.why_not_gpu, tub_decoding_why_not_on_gpu(&v->decoding));
+}
+
+// Comes back to where decoding with several threads or on a GPU had to give up, with one.
 static tub_status start_over(tub_video *v, tub_error *err)
 {
     int64_t frames = v->info.frames;
@@ -68,6 +81,7 @@ static tub_status start_over(tub_video *v, tub_error *err)
     av_frame_unref(v->incoming);
     TUB_TRY(tub_decoding_start_over(&v->decoding, err));
     tub_clock_init(&v->clock, v->decoding.file.stream);
+    describe_decoder(v);
     v->decode_seconds += tub_now() - start;
     v->info.frames = 0;
     while (v->info.frames < frames) {
@@ -87,11 +101,6 @@ static tub_status next_frame(tub_video *v, tub_error *err)
         return status;
     TUB_TRY(start_over(v, err));
     return advance(v, err);
-}
-
-static void copy_text(char *out, size_t bytes, const char *text)
-{
-    snprintf(out, bytes, "%s", text ? text : "");
 }
 
 static void describe_stream(tub_video *v)
@@ -155,8 +164,9 @@ static tub_status first_frame(tub_video *v, tub_error *err)
 static tub_status open_video(tub_video *v, const char *path, const tub_video_params *params, tub_error *err)
 {
     TUB_TRY(allocate(v, path, err));
-    TUB_TRY(tub_decoding_open(&v->decoding, path, params->stream, params->threads, err));
+    TUB_TRY(tub_decoding_open(&v->decoding, path, params->stream, params->threads, params->gpu, err));
     tub_clock_init(&v->clock, v->decoding.file.stream);
+    describe_decoder(v);
     TUB_TRY(first_frame(v, err));
     v->waiting = true;
     tub_turn turn = turn_of_video(v);
@@ -173,9 +183,9 @@ tub_status tub_video_open(const char *path, const tub_video_params *params, tub_
     const tub_video_params *p = params ? params : &defaults;
     double start = tub_now();
     *out = NULL;
-    if (p->stream < 0 || p->threads < 0)
-        return tub_fail(err, TUB_ERROR_ARGUMENT, "%s: stream %d, threads %d: neither may be negative", path, p->stream,
-                        p->threads);
+    if (p->stream < 0 || p->threads < 0 || p->gpu < 0)
+        return tub_fail(err, TUB_ERROR_ARGUMENT, "%s: stream %d, threads %d, GPU %d: none may be negative", path,
+                        p->stream, p->threads, p->gpu);
     tub_video *v = tub_calloc(1, sizeof *v);
     if (!v)
         return tub_fail_memory(err, "a video");

@@ -15,8 +15,6 @@
 
 enum { IO_BYTES = 64 << 10, STREAMS_MOST = 64 };
 
-#define PIXELS_MOST "67108864" // 8192 x 8192
-
 // No playlists, no pictures by pattern, no devices: only files that hold their video themselves.
 static const char formats[] = "mov,matroska,avi,mpegts,mpeg,flv,asf,ogg,gif,ivf";
 
@@ -110,7 +108,7 @@ static int find_stream_info(AVFormatContext *format)
     if (!options)
         return AVERROR(ENOMEM);
     for (unsigned i = 0; i < count; i++)
-        av_dict_set(&options[i], "max_pixels", PIXELS_MOST, 0);
+        av_dict_set(&options[i], "max_pixels", TUB_PIXELS_MOST, 0);
     int r = avformat_find_stream_info(format, options);
     for (unsigned i = 0; i < count; i++)
         av_dict_free(&options[i]);
@@ -213,7 +211,7 @@ tub_status tub_video_file_decoder(const tub_video_file *file, int threads, AVCod
     }
     decoder->pkt_timebase = file->stream->time_base;
     set_threads(decoder, codec, threads);
-    av_opt_set(decoder, "max_pixels", PIXELS_MOST, 0);
+    av_opt_set(decoder, "max_pixels", TUB_PIXELS_MOST, 0);
     int r = avcodec_open2(decoder, codec, NULL);
     if (r < 0) {
         avcodec_free_context(&decoder);

@@ -10,6 +10,8 @@
 #include <stdbool.h>
 #include <tubelet/status.h>
 
+#define TUB_PIXELS_MOST "67108864" // 8192 x 8192: of a frame, as libav's option max_pixels takes it
+
 typedef struct tub_video_file {
     int fd;
     int64_t size, position;

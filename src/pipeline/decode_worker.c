@@ -165,11 +165,20 @@ static tub_status count_frames(tub_extractor *x, tub_reel *reel, const tub_video
     return status;
 }
 
+// The encoder's GPUs take turns; where it computes elsewhere it is the first GPU that decodes.
+static int choose_gpu(tub_extractor *x)
+{
+    if (x->decoder != TUB_DECODER_NVDEC)
+        return 0;
+    return 1 + x->info->gpus[atomic_fetch_add(&x->videos_opened, 1) % (unsigned)x->devices];
+}
+
 static void decode(tub_extractor *x, tub_lane *lane, tub_reel *reel)
 {
     shift s = {.x = x, .reel = reel, .lane = lane, .cpu = tub_thread_cpu()};
     tub_video_params params = {
         .size = sizeof params, .stream = x->video_stream, .threads = 1, .transform = &x->info->transform};
+    params.gpu = choose_gpu(x);
     reel->started = tub_now();
     reel->status = count_frames(x, reel, &params);
     tub_lane_begin(lane, "open");
@@ -179,6 +188,8 @@ static void decode(tub_extractor *x, tub_lane *lane, tub_reel *reel)
     if (reel->status == TUB_OK) {
         reel->status = extract(&s, &reel->error);
         x->source->info(s.source, &reel->info);
+        if (reel->info.why_not_gpu[0])
+            tub_extractor_decodes_itself(x, reel->path, reel->info.why_not_gpu);
         note_seconds(&s);
         x->source->close(&s.source);
     } else {

@@ -1,4 +1,5 @@
 #include <signal.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "clock.h"
@@ -54,6 +55,19 @@ void tub_extractor_lost(tub_extractor *x, int device, const tub_error *error)
 {
     pthread_mutex_lock(&x->lock);
     tub_warn(&x->log, "device %d of %d failed, the others take its work: %s", device, x->devices, error->text);
+    pthread_mutex_unlock(&x->lock);
+}
+
+void tub_extractor_decodes_itself(tub_extractor *x, const char *path, const char *why)
+{
+    bool fresh = true;
+    pthread_mutex_lock(&x->lock);
+    for (int i = 0; i < x->reasons; i++)
+        fresh = fresh && strcmp(x->not_on_gpu[i], why) != 0;
+    if (fresh && x->reasons < TUB_REASONS) {
+        snprintf(x->not_on_gpu[x->reasons++], sizeof *x->not_on_gpu, "%s", why);
+        tub_warn(&x->log, "%s: decoded on the processor, as are others like it: %s", path, why);
+    }
     pthread_mutex_unlock(&x->lock);
 }
 
@@ -245,6 +259,7 @@ tub_status tub_extractor_open_source(tub_encoder *encoder, const tub_extractor_p
     x->trace = p->trace;
     x->video_stream = p->video_stream;
     x->without = p->without;
+    x->decoder = p->decoder;
     tub_status status = build(x, p, err);
     if (status != TUB_OK)
         tub_extractor_close(&x);

@@ -78,6 +78,8 @@ typedef struct tub_counters {
     _Atomic int64_t idle_start, idle_input, idle_open, idle_decode, idle_convert;
 } tub_counters;
 
+enum { TUB_REASONS = 8 };          // that are said; more would only be noise
+
 struct tub_extractor {
     tub_encoder *encoder;           // borrowed
     const tub_encoder_info *info;
@@ -87,6 +89,8 @@ struct tub_extractor {
     tub_trace *trace;               // borrowed, or NULL
     int video_stream;
     unsigned without;
+    tub_decoder decoder;
+    atomic_uint videos_opened;      // whose turn it is to decode
     tub_resource_plan plan;
     int chunk_rows;                 // most rows of one result
     tub_counters counters;
@@ -109,10 +113,12 @@ struct tub_extractor {
     atomic_int devices_working;     // that haven't failed
     atomic_bool stopping, cancelled;
 
-    pthread_mutex_t lock;           // the five below
+    pthread_mutex_t lock;           // the seven below
     tub_reel *reels;
     tub_error failure;              // of the device
     bool failed;
+    char not_on_gpu[TUB_REASONS][160]; // why videos weren't decoded on one: what was said
+    int reasons;
     int encoding;                   // devices that are; TUB_WITHOUT_OVERLAP: workers stand meanwhile
     pthread_cond_t encoded;
 
@@ -139,6 +145,9 @@ void tub_extractor_fail(tub_extractor *x, const tub_error *error);
 
 // One of several devices failed; the others go on.
 void tub_extractor_lost(tub_extractor *x, int device, const tub_error *error);
+
+// A video wasn't decoded on a GPU as was asked for: said once a reason.
+void tub_extractor_decodes_itself(tub_extractor *x, const char *path, const char *why);
 
 // TUB_WITHOUT_OVERLAP: the device thread begins or ends with a batch; a worker waits until none is being encoded. Nobody
 // waits for a worker that stands here: the device thread has all that it needs.

@@ -1,7 +1,7 @@
 """Runs on GPUs: several of them, one that fails, one that is small, ranks. The GPUs are fakes (tests/support/fake_gpu_plugin.c) in host memory."""
 import json, os, unittest
 
-from command_case import CommandCase, digests, run
+from command_case import CommandCase, digests, encode, run
 
 PLUGIN = os.environ["FAKE_GPU_PLUGIN"]
 LENGTHS = [20, 33, 61, 24, 47]
@@ -16,13 +16,16 @@ class Gpus(CommandCase):
     def setUpClass(cls):
         super().setUpClass()
         cls.videos = cls.make_videos("videos", LENGTHS)
+        cls.h264 = cls.folder / "h264"
+        cls.h264.mkdir()
+        encode(cls.h264 / "a.mp4", "testsrc2=size=96x64:rate=25", 61, "-c:v", "libx264", "-bf", "2")
         cls.number = 0
         cls.model = cls.make_model("videomae:tiny")
 
-    def extract(self, environment, *options, code=0, **more):
+    def extract(self, environment, *options, code=0, videos=None, **more):
         type(self).number += 1
         out = self.folder / f"out{self.number}"
-        done = self.check(code, "extract", self.videos, "--model", self.model, "--out", out, "--batch", "4", *options, environment=environment, **more)
+        done = self.check(code, "extract", videos or self.videos, "--model", self.model, "--out", out, "--batch", "4", *options, environment=environment, **more)
         return digests(out), done, out
 
     def setUp(self):
@@ -99,6 +102,28 @@ class Gpus(CommandCase):
         self.assertFalse(kept[0].exists())
         own, _, _ = self.extract(gpus("devices=1"), "--device", "cuda", "--no-cudnn")
         self.assertNotEqual(own, self.whole)
+
+    def test_videos_are_decoded_on_the_gpu(self):
+        # The decoder is a fake too: it gives the frames of the one video that it is told of.
+        video = self.h264 / "a.mp4"
+        nvdec = {"LD_LIBRARY_PATH": os.environ["FAKE_NVDEC_FOLDER"], "FAKE_NVDEC_VIDEO": str(video)}
+        plain, _, _ = self.extract(gpus("devices=1"), "--device", "cuda", videos=video)
+        features, done, _ = self.extract(gpus("devices=1", **nvdec), "--device", "cuda", "--decoder", "nvdec", videos=video)
+        self.assertEqual(features, plain)
+        self.assertNotIn("decoded on the processor", done.stderr)
+        features, done, _ = self.extract(gpus("devices=1", FAKE_NVDEC="small", **nvdec), "--device", "cuda", "--decoder", "nvdec", videos=video)
+        self.assertEqual(features, plain)
+        self.assertEqual(done.stderr.count("decoded on the processor"), 1)
+        self.assertIn("this GPU decodes h264 of 48x48 to 64x64", done.stderr)
+        result = json.loads(self.check(0, "bench", "--case", "decode", "--video", video, "--decoder", "nvdec", "--repeat", "1", "--json", environment=nvdec).stdout)
+        self.assertEqual((result["decoder"], result["frames"]), ("nvdec", 61))
+
+    def test_frames_are_the_same_whatever_decodes(self):
+        for decoder in ("cpu", "nvdec"):
+            done = self.check(0, "frames", self.h264 / "a.mp4", "--out", self.folder / f"{decoder}.npy", "--decoder", decoder,
+                              environment={"FAKE_NVDEC": "no_gpu", "LD_LIBRARY_PATH": os.environ["FAKE_NVDEC_FOLDER"]})
+            self.assertEqual("a.mp4: decoded on the processor: GPU 0 can't be used" in done.stderr, decoder == "nvdec")
+        self.assertEqual((self.folder / "cpu.npy").read_bytes(), (self.folder / "nvdec.npy").read_bytes())
 
     def test_a_preset_sets_the_batch(self):
         done = run("extract", self.videos, "--model", self.model, "--out", self.folder / "dry", "--device-preset", "8xv100-16", "--json", environment=gpus("devices=1"))

@@ -203,6 +203,62 @@ static void the_slots_are_pinned_while_it_runs(void **state)
     }
 }
 
+// ---- decoding on them ----
+
+static void decode_with(tub_decoder decoder, const fake_encoder_params *p, const char *const *videos, int count, notes *n)
+{
+    fake_outcome outcomes[VIDEOS];
+    tub_error err = {0};
+    tub_extractor_params params = four_frames(n);
+    params.decoder = decoder;
+    fake_encoder *encoder = fake_encoder_create(p);
+    fake_counts_reset();
+    assert_int_equal(fake_run_all(encoder, &params, videos, count, outcomes, NULL, &err), TUB_END);
+    fake_outcomes_free(outcomes, count);
+    close_encoder(encoder);
+}
+
+static void they_decode_in_turn(void **state)
+{
+    (void)state;
+    const fake_encoder_params gpus = {.lanes = 3, .gpus = {0, 2, 5}}, none = {0};
+    notes n = {0};
+    decode_with(TUB_DECODER_NVDEC, &gpus, paths, VIDEOS, &n);
+    for (int i = 0; i < FAKE_GPUS; i++)
+        assert_int_equal(fake_counts.decoders[i], i == 1 || i == 3 || i == 6 ? VIDEOS / 3 : 0);
+    decode_with(TUB_DECODER_NVDEC, &none, paths, VIDEOS, &n);
+    assert_int_equal(fake_counts.decoders[1], VIDEOS);
+    decode_with(TUB_DECODER_AUTO, &gpus, paths, VIDEOS, &n);
+    assert_int_equal(fake_counts.decoders[0], VIDEOS);
+    decode_with(TUB_DECODER_CPU, &gpus, paths, VIDEOS, &n);
+    assert_int_equal(fake_counts.decoders[0], VIDEOS);
+    assert_int_equal(n.warnings, 0);
+}
+
+static void why_they_do_not_is_said_once(void **state)
+{
+    (void)state;
+    static const char *const mixed[] = {"fake:seed=1,frames=9,why=1", "fake:seed=2,frames=9",       "fake:seed=3,frames=9,why=2",
+                                        "fake:seed=4,frames=9,why=1", "fake:seed=5,frames=9,why=2", "fake:seed=6,frames=9"};
+    const fake_encoder_params p = {.lanes = 2, .gpus = {0, 1}};
+    notes n = {0};
+    decode_with(TUB_DECODER_CPU, &p, mixed, 6, &n);
+    assert_int_equal(n.warnings, 0);
+    decode_with(TUB_DECODER_NVDEC, &p, mixed, 6, &n);
+    assert_int_equal(n.warnings, 2);
+    assert_non_null(strstr(n.last, "decoded on the processor"));
+    // Every video for a reason of its own: enough is enough.
+    char names[VIDEOS][64];
+    const char *many[VIDEOS];
+    for (int i = 0; i < VIDEOS; i++) {
+        snprintf(names[i], sizeof names[i], "fake:seed=%d,frames=9,why=%d", i + 1, i + 1);
+        many[i] = names[i];
+    }
+    n = (notes){0};
+    decode_with(TUB_DECODER_NVDEC, &p, many, VIDEOS, &n);
+    assert_int_equal(n.warnings, 8);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -213,6 +269,8 @@ int main(void)
         cmocka_unit_test(the_last_one_ends_the_run),
         cmocka_unit_test(work_that_fails_twice_is_given_up),
         cmocka_unit_test(a_single_poisonous_batch_costs_its_videos),
+        cmocka_unit_test(they_decode_in_turn),
+        cmocka_unit_test(why_they_do_not_is_said_once),
     };
     return cmocka_run_group_tests(tests, name_videos, NULL);
 }

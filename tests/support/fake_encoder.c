@@ -122,5 +122,6 @@ fake_encoder *fake_encoder_create(const fake_encoder_params *params)
     info->eager = params->eager;
     info->dtype = TUB_F32;
     info->lanes = params->lanes ? params->lanes : 1;
+    memcpy(info->gpus, params->gpus, sizeof params->gpus);
     return e;
 }

@@ -18,6 +18,7 @@ typedef struct fake_encoder_params {
     int fail;               // 1 + the run that fails, from 0 (0 = none)
     bool no_pinning;
     int lanes;              // devices (0 = 1)
+    int gpus[FAKE_LANES];   // their numbers
     int lane_delay[FAKE_LANES];     // microseconds a run, more than `delay`
     int lane_fail[FAKE_LANES];      // 1 + the device's run from which on it fails, from 0 (0 = never)
     int poison;             // 1 + a video's seed: a run with a frame of it fails on every device (0 = none)

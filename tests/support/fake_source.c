@@ -14,6 +14,7 @@ typedef struct source {
     int64_t next;
     bool ended;
     bool *converted;
+    int gpu;
     char path[256];
 } source;
 
@@ -24,6 +25,8 @@ void fake_counts_reset(void)
     atomic_store(&fake_counts.decoded, 0);
     atomic_store(&fake_counts.converted, 0);
     atomic_store(&fake_counts.repeated, 0);
+    for (int i = 0; i < FAKE_GPUS; i++)
+        atomic_store(&fake_counts.decoders[i], 0);
 }
 
 static double option(const char *path, const char *key, double fallback)
@@ -48,6 +51,7 @@ fake_video fake_video_parse(const char *path)
         .width = (int)option(path, "width", 6),
         .delay = (int)option(path, "delay", 0),
         .pause = (int)option(path, "pause", 0),
+        .why = (int)option(path, "why", 0),
         .fps = option(path, "fps", 30),
         .is_float = option(path, "float", 0) != 0,
         .refuse = option(path, "refuse", 0) != 0,
@@ -88,7 +92,6 @@ void fake_video_pixels(const fake_video *video, int64_t frame, void *out)
 
 static tub_status fake_open(const char *path, const tub_video_params *params, void **out, tub_error *err)
 {
-    (void)params;
     *out = NULL;
     fake_video video = fake_video_parse(path);
     if (video.pause)
@@ -97,6 +100,8 @@ static tub_status fake_open(const char *path, const tub_video_params *params, vo
         return tub_fail(err, TUB_ERROR_VIDEO, "%s: refused", path);
     source *s = calloc(1, sizeof *s);
     s->video = video;
+    s->gpu = params->gpu;
+    atomic_fetch_add(&fake_counts.decoders[params->gpu % FAKE_GPUS], 1);
     s->converted = calloc((size_t)video.frames + 1, sizeof *s->converted);
     snprintf(s->path, sizeof s->path, "%s", path);
     *out = s;
@@ -156,6 +161,8 @@ static void fake_info(const void *opaque, tub_video_info *out)
     out->frames = s->next;
     out->complete = s->ended;
     out->partial = s->video.partial;
+    if (s->gpu && s->video.why)
+        snprintf(out->why_not_gpu, sizeof out->why_not_gpu, "reason %d", s->video.why);
     if (s->video.partial)
         snprintf(out->reason, sizeof out->reason, "some damage");
 }

@@ -8,6 +8,7 @@
 //   blind=K       convert() of frame K fails        partial=1     damage is noted
 //   delay=US      microseconds a frame              pause=US      microseconds to open
 //   jump=K        frame K and later come 100 hours late
+//   why=N         a GPU that is asked to decode it doesn't, for reason N
 //   name=ANY      nothing: tells equal videos apart
 #ifndef FAKE_SOURCE_H
 #define FAKE_SOURCE_H
@@ -18,18 +19,21 @@
 
 typedef struct fake_video {
     int64_t seed, frames, fail, blind, jump;
-    int height, width, delay, pause;
+    int height, width, delay, pause, why;
     double fps;
     bool is_float, refuse, partial, jitter;
 } fake_video;
 
 extern const tub_source_ops fake_source;
 
+enum { FAKE_GPUS = 8 };
+
 typedef struct fake_source_counts {
     atomic_int open;            // now
     atomic_int most_open;
     atomic_int decoded, converted;
     atomic_int repeated;        // conversions of a frame that was converted before
+    atomic_int decoders[FAKE_GPUS]; // videos by tub_video_params.gpu
 } fake_source_counts;
 extern fake_source_counts fake_counts;
 void fake_counts_reset(void);

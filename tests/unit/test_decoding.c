@@ -86,7 +86,7 @@ static bool stays_parallel(const char *path)
     tub_status status = TUB_OK;
     AVFrame *frame = av_frame_alloc();
     assert_non_null(frame);
-    assert_int_equal(tub_decoding_open(&d, path, 0, 3, NULL), TUB_OK);
+    assert_int_equal(tub_decoding_open(&d, path, 0, 3, 0, NULL), TUB_OK);
     while (status == TUB_OK) {
         av_frame_unref(frame);
         status = tub_decoding_next(&d, frame, NULL);

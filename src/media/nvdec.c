@@ -1,0 +1,249 @@
+#include "nvdec.h"
+
+#include <libavutil/hwcontext.h>
+#include <libavutil/opt.h>
+#include <libavutil/pixdesc.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "fail.h"
+#include "nvdec_driver.h"
+
+#define SAY(n, ...) snprintf((n)->reason, sizeof(n)->reason, __VA_ARGS__)
+
+static int codec_number(enum AVCodecID id)
+{
+    switch (id) {
+    case AV_CODEC_ID_H264:
+        return TUB_NVDEC_H264;
+    case AV_CODEC_ID_HEVC:
+        return TUB_NVDEC_HEVC;
+    case AV_CODEC_ID_VP8:
+        return TUB_NVDEC_VP8;
+    case AV_CODEC_ID_VP9:
+        return TUB_NVDEC_VP9;
+    case AV_CODEC_ID_AV1:
+        return TUB_NVDEC_AV1;
+    default:
+        return 0;
+    }
+}
+
+static bool runs_on_gpus(const AVCodec *codec)
+{
+    const AVCodecHWConfig *config;
+    for (int i = 0; (config = avcodec_get_hw_config(codec, i)); i++)
+        if (config->device_type == AV_HWDEVICE_TYPE_CUDA && config->pix_fmt == AV_PIX_FMT_CUDA &&
+            (config->methods & AV_CODEC_HW_CONFIG_METHOD_HW_DEVICE_CTX))
+            return true;
+    return false;
+}
+
+// Not the one that is libav's first choice: of AV1 that is dav1d, which knows no GPU.
+static const AVCodec *find_codec(enum AVCodecID id)
+{
+    const AVCodec *codec;
+    void *state = NULL;
+    while ((codec = av_codec_iterate(&state)))
+        if (codec->id == id && av_codec_is_decoder(codec) && tub_video_decoder_is_known(codec->name) &&
+            runs_on_gpus(codec))
+            return codec;
+    return NULL;
+}
+
+// What the GPU would have to decode. False: no GPU does so with the software decoder's pixels.
+static bool describe(tub_nvdec *n, const AVCodecParameters *p, tub_nvdec_need *out)
+{
+    const AVPixFmtDescriptor *format = av_pix_fmt_desc_get(p->format);
+    const int number = codec_number(p->codec_id), bits = format ? format->comp[0].depth : 0;
+    if (!number) {
+        SAY(n, "%s isn't decoded on GPUs", avcodec_get_name(p->codec_id));
+        return false;
+    }
+    const bool planar = format && format->nb_components == 3 && (format->flags & AV_PIX_FMT_FLAG_PLANAR) &&
+                        !(format->flags & (AV_PIX_FMT_FLAG_RGB | AV_PIX_FMT_FLAG_BE));
+    const bool is_420 = planar && format->log2_chroma_w == 1 && format->log2_chroma_h == 1;
+    if (!is_420 || (bits != 8 && bits != 10 && bits != 12)) {
+        SAY(n, "pixels of format %s aren't decoded on GPUs", format ? format->name : "?");
+        return false;
+    }
+    *out = (tub_nvdec_need){(tub_nvdec_codec)number, bits, p->width, p->height};
+    return true;
+}
+
+// Asked again without CUDA in the list where libav couldn't open the GPU's decoder; software would decode then, but
+// that is for whoever starts over.
+static enum AVPixelFormat choose_format(AVCodecContext *decoder, const enum AVPixelFormat *formats)
+{
+    tub_nvdec *n = decoder->opaque;
+    bool offered = false;
+    for (; *formats != AV_PIX_FMT_NONE; formats++) {
+        const AVPixFmtDescriptor *format = av_pix_fmt_desc_get(*formats);
+        offered = offered || *formats == AV_PIX_FMT_CUDA;
+        if (format && !(format->flags & AV_PIX_FMT_FLAG_HWACCEL))
+            n->format = *formats;
+    }
+    if (offered)
+        return AV_PIX_FMT_CUDA;
+    if (!n->reason[0])
+        SAY(n, "the GPU's video decoder can't be opened for it");
+    return AV_PIX_FMT_NONE;
+}
+
+static AVCodecContext *make_decoder(tub_nvdec *n, const tub_video_file *file, const AVCodec *codec)
+{
+    AVCodecContext *decoder = avcodec_alloc_context3(codec);
+    if (!decoder || avcodec_parameters_to_context(decoder, file->stream->codecpar) < 0) {
+        avcodec_free_context(&decoder);
+        return NULL;
+    }
+    decoder->pkt_timebase = file->stream->time_base;
+    decoder->thread_count = 1;
+    decoder->err_recognition |= AV_EF_EXPLODE; // what libav itself sees of damage is to be heard of
+    decoder->opaque = n;
+    decoder->get_format = choose_format;
+    decoder->hw_device_ctx = av_buffer_ref(n->device);
+    av_opt_set(decoder, "max_pixels", TUB_PIXELS_MOST, 0);
+    if (!decoder->hw_device_ctx)
+        avcodec_free_context(&decoder);
+    return decoder;
+}
+
+static tub_status open_decoder(tub_nvdec *n, const tub_video_file *file, const AVCodec *codec, AVCodecContext **out,
+                               tub_error *err)
+{
+    n->fetched = av_frame_alloc();
+    *out = make_decoder(n, file, codec);
+    if (!n->fetched || !*out)
+        return tub_fail_memory(err, "a decoder");
+    if (avcodec_open2(*out, codec, NULL) == 0)
+        return TUB_OK;
+    SAY(n, "libav's decoder for GPUs can't be opened");
+    return TUB_END;
+}
+
+tub_status tub_nvdec_open(tub_nvdec *n, const tub_video_file *file, int gpu, AVCodecContext **out, tub_error *err)
+{
+    tub_nvdec_need need;
+    *n = (tub_nvdec){.format = AV_PIX_FMT_NONE};
+    if (!describe(n, file->stream->codecpar, &need))
+        return TUB_END;
+    const AVCodec *codec = find_codec(file->stream->codecpar->codec_id);
+    if (!codec) {
+        SAY(n, "this libav decodes no %s on GPUs", avcodec_get_name(file->stream->codecpar->codec_id));
+        return TUB_END;
+    }
+    n->device = tub_nvdec_device_open(gpu, &need, n->reason, sizeof n->reason);
+    if (!n->device)
+        return TUB_END;
+    tub_status status = open_decoder(n, file, codec, out, err);
+    if (status != TUB_OK) {
+        avcodec_free_context(out);
+        tub_nvdec_close(n);
+    }
+    return status;
+}
+
+// ---- from the GPU's layout, luma and one plane of interleaved chroma, to three planes ----
+
+static void split_bytes(const AVFrame *from, AVFrame *to)
+{
+    const int width = (to->width + 1) / 2, height = (to->height + 1) / 2;
+    for (int y = 0; y < to->height; y++)
+        memcpy(to->data[0] + (ptrdiff_t)y * to->linesize[0], from->data[0] + (ptrdiff_t)y * from->linesize[0],
+               (size_t)to->width);
+    for (int y = 0; y < height; y++) {
+        const uint8_t *pairs = from->data[1] + (ptrdiff_t)y * from->linesize[1];
+        uint8_t *u = to->data[1] + (ptrdiff_t)y * to->linesize[1], *v = to->data[2] + (ptrdiff_t)y * to->linesize[2];
+        for (int x = 0; x < width; x++) {
+            u[x] = pairs[2 * x];
+            v[x] = pairs[2 * x + 1];
+        }
+    }
+}
+
+static const uint16_t *words(const AVFrame *frame, int plane, int y)
+{
+    return (const uint16_t *)(const void *)(frame->data[plane] + (ptrdiff_t)y * frame->linesize[plane]);
+}
+
+// The GPU has the bits of a sample at the upper end of its 16, software at the lower one.
+static void split_words(const AVFrame *from, AVFrame *to, int bits)
+{
+    const int width = (to->width + 1) / 2, height = (to->height + 1) / 2, down = 16 - bits;
+    for (int y = 0; y < to->height; y++) {
+        const uint16_t *row = words(from, 0, y);
+        uint16_t *out = (uint16_t *)words(to, 0, y);
+        for (int x = 0; x < to->width; x++)
+            out[x] = (uint16_t)(row[x] >> down);
+    }
+    for (int y = 0; y < height; y++) {
+        const uint16_t *pairs = words(from, 1, y);
+        uint16_t *u = (uint16_t *)words(to, 1, y), *v = (uint16_t *)words(to, 2, y);
+        for (int x = 0; x < width; x++) {
+            u[x] = (uint16_t)(pairs[2 * x] >> down);
+            v[x] = (uint16_t)(pairs[2 * x + 1] >> down);
+        }
+    }
+}
+
+static bool split(const AVFrame *from, AVFrame *to)
+{
+    const AVPixFmtDescriptor *wanted = av_pix_fmt_desc_get(to->format);
+    const int bits = wanted ? wanted->comp[0].depth : 0;
+    if (from->format == AV_PIX_FMT_NV12 && bits == 8)
+        split_bytes(from, to);
+    else if ((from->format == AV_PIX_FMT_P010LE || from->format == AV_PIX_FMT_P016LE) && bits > 8 && bits < 16)
+        split_words(from, to, bits);
+    else
+        return false;
+    return true;
+}
+
+static tub_status lay_out(tub_nvdec *n, AVFrame *frame, tub_error *err)
+{
+    AVFrame *out = av_frame_alloc();
+    if (out) {
+        out->format = n->format;
+        out->width = frame->width;
+        out->height = frame->height;
+    }
+    if (!out || av_frame_get_buffer(out, 0) < 0 || av_frame_copy_props(out, frame) < 0) {
+        av_frame_free(&out);
+        return tub_fail_memory(err, "a frame");
+    }
+    const bool known = n->fetched->width >= out->width && n->fetched->height >= out->height && split(n->fetched, out);
+    if (known) {
+        av_frame_unref(frame);
+        av_frame_move_ref(frame, out);
+    } else {
+        SAY(n, "the GPU gives frames in a format that isn't known");
+    }
+    av_frame_free(&out);
+    return known ? TUB_OK : TUB_AGAIN;
+}
+
+tub_status tub_nvdec_fetch(tub_nvdec *n, AVFrame *frame, tub_error *err)
+{
+    // Of frames on a GPU libav cuts off what is to the right and below only.
+    if (frame->format != AV_PIX_FMT_CUDA || frame->crop_left || frame->crop_top) {
+        SAY(n, frame->format == AV_PIX_FMT_CUDA ? "its frames are cropped at the left or at the top"
+                                                : "libav doesn't decode it on the GPU");
+        return TUB_AGAIN;
+    }
+    av_frame_unref(n->fetched);
+    int r = av_hwframe_transfer_data(n->fetched, frame, 0);
+    if (r == AVERROR(ENOMEM))
+        return tub_fail_memory(err, "a frame");
+    if (r < 0) {
+        SAY(n, "a frame can't be brought back from the GPU");
+        return TUB_AGAIN;
+    }
+    return lay_out(n, frame, err);
+}
+
+void tub_nvdec_close(tub_nvdec *n)
+{
+    av_frame_free(&n->fetched);
+    av_buffer_unref(&n->device);
+}

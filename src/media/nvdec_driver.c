@@ -1,0 +1,206 @@
+#include "nvdec_driver.h"
+
+#include <dlfcn.h>
+#include <libavutil/hwcontext.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "memory.h"
+
+// hwcontext_cuda.h wants CUDA's header for two names of pointers.
+#define CUDA_VERSION 0
+typedef struct CUctx_st *CUcontext;
+typedef struct CUstream_st *CUstream;
+#include <libavutil/hwcontext_cuda.h>
+
+typedef struct tub_nvdec_driver {
+    void *cuda, *cuvid; // libraries
+    int device;
+    CUcontext context; // NULL: not retained
+    int (*init)(unsigned flags);
+    int (*get)(int *device, int ordinal);
+    int (*retain)(CUcontext *context, int device);
+    int (*release)(int device);
+    int (*push)(CUcontext context);
+    int (*pop)(CUcontext *context);
+    int (*capabilities)(void *query);
+} tub_nvdec_driver;
+
+// What cuvidGetDecoderCaps() takes and fills in: CUVIDDECODECAPS of NVIDIA's Video Codec SDK, whose layout is fixed.
+typedef struct tub_nvdec_query {
+    int codec, chroma; // in
+    unsigned bits_over_8, reserved_in[3];
+    unsigned char supported, engines; // out
+    unsigned short formats;
+    unsigned widest, highest, most_blocks;
+    unsigned short least_width, least_height;
+    unsigned reserved_out[11];
+} tub_nvdec_query;
+
+enum { CHROMA_420 = 1, NOT_SUPPORTED = 801 };
+
+typedef struct symbol {
+    const char *name;
+    void *slot;
+} symbol;
+
+// Symbols of a library that is there; false: one is missing.
+static bool load(void *library, const symbol *symbols, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        void *found = dlsym(library, symbols[i].name);
+        if (!found)
+            return false;
+        memcpy(symbols[i].slot, &found, sizeof found); // a function's address from an object's, as dlsym() has it
+    }
+    return true;
+}
+
+// Its code stays once it is there: the driver has threads and exit handlers.
+static void *open_library(const char *name)
+{
+    return dlopen(name, RTLD_NOW | RTLD_LOCAL | RTLD_NODELETE);
+}
+
+static bool load_libraries(tub_nvdec_driver *d, char *reason, size_t bytes)
+{
+    const symbol cuda[] = {{"cuInit", &d->init},
+                           {"cuDeviceGet", &d->get},
+                           {"cuDevicePrimaryCtxRetain", &d->retain},
+                           {"cuDevicePrimaryCtxRelease", &d->release},
+                           {"cuCtxPushCurrent_v2", &d->push},
+                           {"cuCtxPopCurrent_v2", &d->pop}};
+    const symbol cuvid[] = {{"cuvidGetDecoderCaps", &d->capabilities}};
+    d->cuda = open_library("libcuda.so.1");
+    if (!d->cuda) {
+        snprintf(reason, bytes, "there is no NVIDIA driver (libcuda.so.1)");
+        return false;
+    }
+    d->cuvid = open_library("libnvcuvid.so.1");
+    if (!d->cuvid) {
+        snprintf(reason, bytes,
+                 "the driver's libnvcuvid.so.1 isn't here (containers: NVIDIA_DRIVER_CAPABILITIES must name video)");
+        return false;
+    }
+    if (load(d->cuda, cuda, sizeof cuda / sizeof *cuda) && load(d->cuvid, cuvid, sizeof cuvid / sizeof *cuvid))
+        return true;
+    snprintf(reason, bytes, "the NVIDIA driver is too old");
+    return false;
+}
+
+static bool retain(tub_nvdec_driver *d, int gpu, char *reason, size_t bytes)
+{
+    int code = d->init(0);
+    if (code == 0)
+        code = d->get(&d->device, gpu);
+    if (code == 0)
+        code = d->retain(&d->context, d->device);
+    if (code == 0)
+        return true;
+    d->context = NULL;
+    snprintf(reason, bytes, "GPU %d can't be used (CUDA error %d)", gpu, code);
+    return false;
+}
+
+static bool ask(const tub_nvdec_driver *d, tub_nvdec_query *query, char *reason, size_t bytes)
+{
+    CUcontext popped;
+    int code = d->push(d->context);
+    if (code == 0) {
+        code = d->capabilities(query);
+        d->pop(&popped);
+    }
+    if (code == 0)
+        return true;
+    if (code == NOT_SUPPORTED)
+        snprintf(reason, bytes, "this GPU has no video decoder");
+    else
+        snprintf(reason, bytes, "this GPU's video decoder doesn't answer (CUDA error %d)", code);
+    return false;
+}
+
+static const char *name_of(tub_nvdec_codec codec)
+{
+    switch (codec) {
+    case TUB_NVDEC_H264:
+        return "h264";
+    case TUB_NVDEC_HEVC:
+        return "hevc";
+    case TUB_NVDEC_VP8:
+        return "vp8";
+    case TUB_NVDEC_VP9:
+        return "vp9";
+    case TUB_NVDEC_AV1:
+        return "av1";
+    }
+    return "?";
+}
+
+static bool can_decode(const tub_nvdec_driver *d, const tub_nvdec_need *need, char *reason, size_t bytes)
+{
+    tub_nvdec_query q = {.codec = (int)need->codec, .chroma = CHROMA_420, .bits_over_8 = (unsigned)need->bits - 8};
+    if (!ask(d, &q, reason, bytes))
+        return false;
+    if (!q.supported) {
+        snprintf(reason, bytes, "this GPU doesn't decode %s of %d bits", name_of(need->codec), need->bits);
+        return false;
+    }
+    const unsigned width = (unsigned)need->width, height = (unsigned)need->height;
+    const unsigned blocks = (width + 15) / 16 * ((height + 15) / 16);
+    if (width >= q.least_width && height >= q.least_height && width <= q.widest && height <= q.highest &&
+        blocks <= q.most_blocks)
+        return true;
+    snprintf(reason, bytes, "frames are %ux%u; this GPU decodes %s of %ux%u to %ux%u", width, height,
+             name_of(need->codec), q.least_width, q.least_height, q.widest, q.highest);
+    return false;
+}
+
+static void close_driver(tub_nvdec_driver *d)
+{
+    if (d->context)
+        d->release(d->device);
+    if (d->cuvid)
+        dlclose(d->cuvid);
+    if (d->cuda)
+        dlclose(d->cuda);
+    tub_free(d);
+}
+
+static void free_device(AVHWDeviceContext *device)
+{
+    close_driver(device->user_opaque);
+}
+
+// From here on the driver is the device's; it goes with it, also where this fails.
+static AVBufferRef *make_device(tub_nvdec_driver *d, char *reason, size_t bytes)
+{
+    AVBufferRef *out = av_hwdevice_ctx_alloc(AV_HWDEVICE_TYPE_CUDA);
+    if (!out) {
+        close_driver(d);
+        snprintf(reason, bytes, "this libav was built without CUDA");
+        return NULL;
+    }
+    AVHWDeviceContext *device = (AVHWDeviceContext *)(void *)out->data;
+    device->user_opaque = d;
+    device->free = free_device;
+    ((AVCUDADeviceContext *)device->hwctx)->cuda_ctx = d->context;
+    if (av_hwdevice_ctx_init(out) == 0)
+        return out;
+    av_buffer_unref(&out);
+    snprintf(reason, bytes, "libav can't use this GPU's driver");
+    return NULL;
+}
+
+AVBufferRef *tub_nvdec_device_open(int gpu, const tub_nvdec_need *need, char *reason, size_t bytes)
+{
+    tub_nvdec_driver *d = tub_calloc(1, sizeof *d);
+    if (!d) {
+        snprintf(reason, bytes, "out of memory");
+        return NULL;
+    }
+    if (load_libraries(d, reason, bytes) && retain(d, gpu, reason, bytes) && can_decode(d, need, reason, bytes))
+        return make_device(d, reason, bytes);
+    close_driver(d);
+    return NULL;
+}
