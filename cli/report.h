@@ -26,6 +26,7 @@ typedef struct cli_report {
     int64_t rows_done;
     double stated_bytes_per_row; // by the headers of a few videos to do, 0 = unknown
     double began, last_line;     // seconds of the monotonic clock
+    double cpu_before;           // processor time of the process when it began
     size_t failures;             // seen; the first few are kept
     char *failure[REPORT_FAILURES];
 } cli_report;

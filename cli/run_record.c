@@ -13,8 +13,8 @@ enum { MOST_SAMPLES = 1200 };
 
 // The columns of a sample, and what they are called in the record. Counters are sums since the run began.
 static const char *const columns[RECORD_COLUMNS] = {
-    "t",     "frames", "rows",    "forward",     "device_wait", "cpu",        "memory",    "ready",
-    "slots", "jobs",   "results", "decode_wait", "gpu_use",     "gpu_memory", "gpu_power", "gpu_clock"};
+    "t",    "frames",  "rows",        "forward", "device_wait", "cpu",       "memory",    "ready",      "slots",
+    "jobs", "results", "decode_wait", "gpu_use", "gpu_memory",  "gpu_power", "gpu_clock", "decode_cpu", "convert_cpu"};
 
 cli_run_record *cli_record_open(const cli_arguments *args, int rank, int world)
 {
@@ -139,6 +139,8 @@ static void keep_sample(cli_run_record *r)
         gpu.memory_used,
         gpu.power,
         gpu.clock / s->gpu_count,
+        p->decode_cpu_seconds,
+        p->convert_cpu_seconds,
     };
     memcpy(r->samples[r->sample_count++], values, sizeof values);
 }
@@ -278,6 +280,8 @@ static json_t *totals_json(const cli_run_record *r, const tub_run_totals *t)
         {"idle_input", p->idle_input_seconds},
         {"cpu", r->last.cpu_seconds},
         {"decode_cpu", p->decode_cpu_seconds},
+        {"convert_cpu", p->convert_cpu_seconds},
+        {"other_cpu", cli_other_cpu(r->last.cpu_seconds, p)},
         {"peak_memory", cli_peak_bytes()},
         {"batches", (double)p->batches},
     };

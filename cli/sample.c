@@ -17,6 +17,12 @@ double cli_cpu_seconds(void)
     return seconds_of(use.ru_utime) + seconds_of(use.ru_stime);
 }
 
+double cli_other_cpu(double cpu_seconds, const tub_progress *p)
+{
+    double other = cpu_seconds - p->decode_cpu_seconds - p->convert_cpu_seconds;
+    return other > 0 ? other : 0;
+}
+
 double cli_peak_bytes(void)
 {
     struct rusage use;

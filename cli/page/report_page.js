@@ -227,6 +227,7 @@
 
   const STAGES = [["init", "open", "--open", null], ["decode", "decode", "--decode", "frames"], ["convert", "convert", "--convert", "frames"],
     ["forward", "forward", "--forward", "rows"], ["save", "save", "--save", null]];
+  const CPU = [["decode_cpu", "decode", "--decode"], ["convert_cpu", "convert", "--convert"], ["other_cpu", "forward and all else", "--forward"]];
   const stages = () => {
     const box = section("Stages", "Seconds of work, summed over threads. Stages overlap: their sum is more than the wall time.");
     const most = Math.max(...runs.flatMap(r => STAGES.map(s => r.totals[s[0]])), 1e-9);
@@ -236,14 +237,19 @@
       ...runs.map(r => time(r.totals[key])),
       of ? `${number(rate(last.totals[of], last.totals[key]))} ${of === "rows" ? "clips" : "frames"}/s` : "",
     ]));
-    const cpu = put(box, "p", "", "none");
-    cpu.style.margin = "12px 0 22px";
-    cpu.textContent = "Processor time: " + runs.map((r, i) => {
-      const t = r.totals, work = t.init + t.decode + t.convert;
-      return `${two ? NAMES[i] + " " : ""}decode workers ${time(t.decode_cpu)} (${percent(rate(t.decode_cpu, work))} of their work), ` +
-        `all else ${time(Math.max(0, t.cpu - t.decode_cpu))}`;
-    }).join("; ") + ".";
+    const cpu = put(box, "div", null, "plot");
+    cpu.style.marginTop = "22px";
+    put(cpu, "h3", "Processor time ").append(put(cpu, "span", `by stage, of all ${last.machine.processors} processors`));
+    for (const [i, r] of runs.entries()) {
+      const t = r.totals, all = Math.max(t.seconds * r.machine.processors, t.cpu);
+      const parts = CPU.map(([key, name, c]) => [c, t[key], name]);
+      bar(cpu, parts, all);
+      legend(cpu, [...parts.map(([c, v, name]) => [(two ? `${NAMES[i]}: ` : "") + name, c, percent(rate(v, all))]), ["idle", "--line", percent(rate(all - t.cpu, all))]]);
+      plots++;
+    }
     lines(box, "Processors busy", `of ${last.machine.processors}`, each(r => rates(r, "cpu", 1 / r.machine.processors)), percent, { most: 1, height: 130 });
+    if (!two) lines(box, "Decoding and conversion", "their part of it", CPU.slice(0, 2).map(([key, name, c]) => (
+      { name, colour: c, points: rates(last, key, 1 / last.machine.processors) })), percent, { height: 110 });
     lines(box, "Memory", "resident", each(r => levels(r, "memory")), bytes, { height: 110 });
   };
 

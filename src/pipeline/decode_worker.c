@@ -13,7 +13,8 @@ typedef struct shift {
     tub_extractor *x;
     tub_reel *reel;
     void *source;
-    double opened, decoded, converted, cpu; // seconds that the counters know of
+    double opened, decoded, converted, cpu, convert_cpu; // seconds that the counters know of
+    tub_walk walk;
     tub_lane *lane;
     tub_window_again *again; // work that windows shall repeat, else NULL
     int encodes;             // of it: how often the frame at hand is to be encoded once more
@@ -28,8 +29,11 @@ static void count_progress(shift *s)
     tub_count_seconds(&s->x->counters.decode, decode - s->decoded);
     tub_count_seconds(&s->x->counters.convert, convert - s->converted);
     double cpu = tub_thread_cpu();
-    tub_count_seconds(&s->x->counters.decode_cpu, cpu - s->cpu);
+    double convert_cpu = s->walk.convert_cpu;
+    tub_count_seconds(&s->x->counters.convert_cpu, convert_cpu - s->convert_cpu);
+    tub_count_seconds(&s->x->counters.decode_cpu, cpu - s->cpu - (convert_cpu - s->convert_cpu));
     s->cpu = cpu;
+    s->convert_cpu = convert_cpu;
     s->opened = open;
     s->decoded = decode;
     s->converted = convert;
@@ -118,18 +122,18 @@ static tub_status extract(shift *s, tub_error *err)
     TUB_TRY(check_pixels(s, err));
     if (x->info->per_frame)
         TUB_TRY(tub_frame_rows_open(&x->sampling, x->info->dim, &s->reel->frame_rows, err));
-    tub_walk walk = {.ops = x->source,
-                     .source = s->source,
-                     .sampling = &x->sampling,
-                     .pool = x->pool,
-                     .sink = x->info->per_frame ? &frame_sink : &clip_sink,
-                     .user = s,
-                     .lane = s->lane};
+    s->walk = (tub_walk){.ops = x->source,
+                         .source = s->source,
+                         .sampling = &x->sampling,
+                         .pool = x->pool,
+                         .sink = x->info->per_frame ? &frame_sink : &clip_sink,
+                         .user = s,
+                         .lane = s->lane};
     if (tub_again_is_asked(x->without))
         TUB_TRY(tub_again_open(x->without, &x->sampling, x->source, s->source, s->reel->path, x->video_stream,
                                &s->again, err));
-    tub_status status = tub_walk_run(&walk, err);
-    s->reel->frames = walk.frames;
+    tub_status status = tub_walk_run(&s->walk, err);
+    s->reel->frames = s->walk.frames;
     tub_again_close(&s->again);
     return s->trouble != TUB_OK ? s->trouble : status;
 }

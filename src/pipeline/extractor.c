@@ -358,6 +358,7 @@ void tub_extractor_progress(tub_extractor *x, tub_progress *out)
         .device_wait_seconds = tub_counted_seconds(&c->device_wait),
         .output_wait_seconds = tub_counted_seconds(&c->output_wait),
         .decode_cpu_seconds = tub_counted_seconds(&c->decode_cpu),
+        .convert_cpu_seconds = tub_counted_seconds(&c->convert_cpu),
         .batches = atomic_load_explicit(&c->batches, memory_order_relaxed),
         .items = atomic_load_explicit(&c->items, memory_order_relaxed),
         .batch = x->info->batch,

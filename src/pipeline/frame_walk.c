@@ -21,9 +21,11 @@ static tub_status take_slot(tub_walk *w, int *slot)
 
 static tub_status convert(tub_walk *w, int slot, tub_error *err)
 {
+    double cpu = tub_thread_cpu();
     tub_lane_begin(w->lane, "convert");
     tub_status status = w->ops->convert(w->source, tub_slot_pool_memory(w->pool, slot), err);
     tub_lane_end(w->lane, NULL, -1);
+    w->convert_cpu += tub_thread_cpu() - cpu;
     return status;
 }
 
@@ -178,6 +180,7 @@ static tub_status end(tub_walk *w, tub_error *err)
 static tub_status prepare(tub_walk *w, tub_error *err)
 {
     w->frames = 0;
+    w->convert_cpu = 0;
     w->candidate = w->previous = -1;
     w->handles = tub_calloc((size_t)w->sampling->clip_length, sizeof *w->handles);
     w->slots = tub_calloc((size_t)w->sampling->clip_length, sizeof *w->slots);

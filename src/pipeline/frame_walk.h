@@ -39,6 +39,7 @@ typedef struct tub_walk {
     void *user;
     tub_lane *lane;                     // of the calling thread, or NULL
     int64_t frames;                     // out: output frames, that is, after resampling
+    double convert_cpu;                 // out: seconds of processor time that conversions have taken so far
     // the walk's own
     tub_windower *windower;
     int64_t *handles;
