@@ -1,5 +1,5 @@
 """Runs on GPUs: several of them, one that fails, one that is small, ranks. The GPUs are fakes (tests/support/fake_gpu_plugin.c) in host memory."""
-import json, os, unittest
+import json, os, re, unittest
 
 from command_case import CommandCase, digests, encode, run
 
@@ -60,7 +60,16 @@ class Gpus(CommandCase):
     def test_short_memory_halves_the_batch(self):
         features, done, _ = self.extract(gpus("devices=1 short_call=33"), "--device", "cuda")
         self.assertEqual(features, self.whole)
-        self.assertIn("2 items at once from now on instead of 4", done.stderr)
+        self.assertIn("out of GPU memory: 2 items at once from now on instead of 4", done.stderr)
+
+    def test_memory_that_is_short_twice_halves_it_twice(self):
+        for call in (1, 33):    # in the first batch and in a later one
+            features, done, out = self.extract(gpus(f"devices=1 short_call={call} short_times=2"), "--device", "cuda", "--batch", "8")
+            self.assertEqual(features, self.whole)
+            said = [line for line in done.stderr.splitlines() if "out of GPU memory" in line]
+            self.assertEqual([re.search(r"(\d+) items at once from now on instead of (\d+)", line).groups() for line in said], [("4", "8"), ("2", "4")])
+            manifest = [json.loads(line) for line in (out / "manifest.jsonl").read_text().splitlines()]
+            self.assertEqual({entry["status"] for entry in manifest}, {"ok"})
 
     def test_a_limit_is_kept(self):
         features, done, _ = self.extract(gpus("devices=1"), "--device", "cuda", "--batch", "64", "--gpu-memory", "38")

@@ -44,7 +44,8 @@ struct tub_gpu_plan {
 
 struct tub_gpu {
     int index, calls;
-    bool dead, was_short;
+    bool dead;
+    int shorts; // calls that found no memory
     tub_gpu_graph *recording;
     work *deferred; // of the copy stream
     size_t deferred_count, deferred_capacity;
@@ -344,8 +345,9 @@ static tub_status count_call(tub_gpu *gpu, tub_error *err)
         gpu->dead = true;
         return check(gpu, true, err);
     }
-    if (gpu->calls == fake_gpu.short_call && !gpu->was_short) {
-        gpu->was_short = true;
+    const int shorts = fake_gpu.short_times > 0 ? fake_gpu.short_times : 1;
+    if (fake_gpu.short_call && gpu->calls >= fake_gpu.short_call && gpu->shorts < shorts) {
+        gpu->shorts++;
         return tub_fail(err, TUB_ERROR_MEMORY, "fake GPU %d: no memory for a kernel", gpu->index);
     }
     return TUB_OK;

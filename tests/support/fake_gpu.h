@@ -17,7 +17,8 @@ typedef struct fake_gpu_params {
     bool no_attention;      // the library serves no shape
     int fail_device;        // this device ...
     int fail_call;          // ... fails for good at its n-th kernel, product, attention or replay, from 1 (0 = never)
-    int short_call;         // each device: its n-th such call finds no memory, once (0 = never)
+    int short_call;         // each device: its n-th such call finds no memory ... (0 = never)
+    int short_times;        // ... and so many from it on (0 = 1)
     int slow_device;        // this device ...
     int slow;               // ... sleeps so many microseconds at each settle
 } fake_gpu_params;

@@ -23,6 +23,7 @@ const tub_gpu_ops *tub_gpu_plugin(void)
                                  .fail_device = (int)number(text, "fail_device"),
                                  .fail_call = (int)number(text, "fail_call"),
                                  .short_call = (int)number(text, "short_call"),
+                                 .short_times = (int)number(text, "short_times"),
                                  .slow_device = (int)number(text, "slow_device"),
                                  .slow = (int)number(text, "slow")};
     return &fake_gpu_ops;
