@@ -57,8 +57,8 @@ shape() {
 extract() {
     local name=$1 code=0
     shift
-    [ -e "$demo/$name/config.json" ] || "$tubelet" init "$MODEL" "$demo/$name"
     echo
+    [ -e "$demo/$name/config.json" ] || "$tubelet" init "$MODEL" "$demo/$name"
     echo "$tubelet extract $videos --model $demo/$name --out $demo/features-$name $*"
     "$tubelet" extract "$videos" --model "$demo/$name" --out "$demo/features-$name" "$@" || code=$?
     [ $code = 0 ] || [ $code = 3 ] || exit $code
