@@ -1,5 +1,5 @@
 """Completions and the manual page: as the shells and man read them (those that are installed)."""
-import pathlib, re, shutil, subprocess, unittest
+import os, pathlib, pty, re, select, shutil, subprocess, time, unittest
 
 from command_case import ENVIRONMENT, CommandCase
 
@@ -47,6 +47,32 @@ class Completion(CommandCase):
     def test_zsh_reads_its_script(self):
         subprocess.run(["zsh", "-n", self.script("zsh")], check=True)
 
+    @unittest.skipUnless(shutil.which("zsh"), "no zsh")
+    def test_zsh_completes(self):
+        master, slave = pty.openpty()
+        environment = {**ENVIRONMENT, "TERM": "dumb", "HOME": str(self.folder), "ZDOTDIR": str(self.folder)}
+        shell = subprocess.Popen(["zsh", "-f", "-i"], stdin=slave, stdout=slave, stderr=slave, cwd=self.folder, env=environment, start_new_session=True)
+        os.close(slave)
+        self.addCleanup(os.close, master)
+        self.addCleanup(shell.wait)
+        self.addCleanup(shell.kill)
+
+        def completed(keys, expected):
+            os.write(master, f"tubelet {keys}\n".encode())
+            seen, until = "", time.monotonic() + 20
+            while f"GOT:{expected}:" not in seen and time.monotonic() < until:
+                if select.select([master], [], [], .2)[0]:
+                    seen += os.read(master, 4096).decode(errors="replace")
+            self.assertIn(f"GOT:{expected}:", seen)
+
+        # What was completed is printed, not run.
+        os.write(master, f"autoload -U compinit; compinit -D -u; source {self.script('zsh')}; tubelet() {{ print GOT:${{(j: :)@}}: }}\n".encode())
+        completed("first", "first")
+        completed("extr\t", "extract")
+        completed("extract --align c\t", "extract --align center")
+        completed("extract --strid\t8", "extract --stride=8")
+        completed("extract --model fil\t", "extract --model films")
+
     @unittest.skipUnless(shutil.which("fish"), "no fish")
     def test_fish_completes(self):
         code = f"source {self.script('fish')}; complete -C 'tubelet extract --align c'"
@@ -93,8 +119,6 @@ class Installed(CommandCase):
     """What the build has written for `cmake --install`."""
 
     def test_documents_are_the_commands(self):
-        import os
-
         folder = pathlib.Path(os.environ.get("TUBELET", "build/tubelet")).parent / "documents"
         for name, words in (("tubelet.1", ["man"]), ("tubelet.bash", ["completion", "bash"]), ("_tubelet", ["completion", "zsh"]), ("tubelet.fish", ["completion", "fish"])):
             self.assertEqual((folder / name).read_text(), self.check(0, *words).stdout, name)
