@@ -2,6 +2,7 @@
 // panels in groups; a group's sums are kept while k is done in parts, so that a part of a panel stays in the
 // first-level cache for all the rows. Where k is long and the columns are few, the parts of k are the outer loop
 // instead, and rows are packed a part at a time. What is finished goes through the epilogue while it is in the cache.
+// Products that read rows as they lie get them so.
 // In int8, packing a unit's rows makes integers of them, see int8_rows.h.
 #include "fail.h"
 #include "half.h"
@@ -16,6 +17,7 @@ typedef struct linear_step {
     int group_panels;         // done together
     int k_part, parts;
     bool k_outer;
+    bool in_place;               // rows aren't packed
     tub_product_packing packing; // of a packed block of rows: all of k, or with k_outer a part
     size_t rows_bytes;           // packed rows of a unit
     char *packed;                // the panels
@@ -33,8 +35,9 @@ typedef struct work {
     int item, row, rows; // its rows
     int panel, panels;   // its panels
     char *packed_rows;
-    float *row_scales; // of int8 rows
-    float *sums;       // of a group: [panel][block of rows][rows of a block][cols]
+    const char *operand; // packed_rows, or the rows themselves
+    float *row_scales;   // of int8 rows
+    float *sums;         // of a group: [panel][block of rows][rows of a block][cols]
 } work;
 
 static int divide_up(int a, int b)
@@ -150,9 +153,9 @@ static void multiply_panel(const work *w, int panel, int place, int part, const 
                            .add = part > 0,
                            .next = next,
                            .next_lines = (int)((lines + (size_t)turns - 1) / (size_t)turns)};
-    const size_t into = l->k_outer ? 0 : (size_t)(part * l->k_part / p->span) * l->packing.group;
+    const size_t into = l->k_outer && !l->in_place ? 0 : (size_t)(part * l->k_part / p->span) * l->packing.group;
     for (int i = 0; i < blocks; i++) {
-        b.a = w->packed_rows + (size_t)i * l->packing.bytes + into;
+        b.a = w->operand + (size_t)i * l->packing.bytes + into;
         b.rows = w->rows - i * p->rows < p->rows ? w->rows - i * p->rows : p->rows;
         b.c = w->sums + (l->parts > 1 ? (size_t)(place * blocks + i) * sums : 0);
         if (part == l->parts - 1)
@@ -185,6 +188,8 @@ static void multiply_part(const work *w, int first, int count, int part)
 
 static void pack(const work *w, int first, int count)
 {
+    if (w->l->in_place)
+        return;
     if (w->l->column_scales)
         pack_int8_rows(w, first, count);
     else
@@ -229,6 +234,7 @@ static tub_status linear_unit(const tub_run *run, const tub_step *step, int item
     w.rows = l->rows - w.row < l->unit_rows ? l->rows - w.row : l->unit_rows;
     w.panel = unit % across * most;
     w.panels = l->panels - w.panel < most ? l->panels - w.panel : most;
+    w.operand = l->in_place ? rows_of(&w) : w.packed_rows;
     l->product->enter();
     if (l->k_outer)
         run_k_outer(&w);
@@ -259,6 +265,13 @@ static int most_rows(const linear_step *l)
     return rows > 100000 ? 100000 : (int)rows;
 }
 
+static tub_product_packing rows_as_they_lie(const linear_step *l)
+{
+    const size_t row = (size_t)l->k * l->product->element;
+    return (tub_product_packing){
+        .row = row, .group = (size_t)l->product->span * l->product->element, .bytes = row * (size_t)l->product->rows};
+}
+
 static void choose_sizes(const tub_executable *e, linear_step *l)
 {
     const tub_product *p = l->product;
@@ -276,6 +289,8 @@ static void choose_sizes(const tub_executable *e, linear_step *l)
     l->panel_units = divide_up(l->panels, divide_up(l->panels, l->panel_units));
     l->group_panels = GROUP_COLS / p->cols;
     l->packing = tub_product_packing_of(p, l->k_outer ? l->k_part : l->k);
+    if (l->in_place)
+        l->packing = rows_as_they_lie(l);
 }
 
 static void need_scratch(tub_executable *e, linear_step *l)
@@ -283,7 +298,7 @@ static void need_scratch(tub_executable *e, linear_step *l)
     const tub_product *p = l->product;
     const size_t blocks = (size_t)blocks_of(l, l->unit_rows), block = (size_t)(p->rows * p->cols) * sizeof(float);
     const size_t panels = (size_t)(l->k_outer ? l->panels : l->group_panels);
-    l->rows_bytes = tub_round_line(blocks * l->packing.bytes);
+    l->rows_bytes = l->in_place ? 0 : tub_round_line(blocks * l->packing.bytes);
     tub_need_scratch(e, l->rows_bytes + scales_room(l) * sizeof(float) + block * (l->parts == 1 ? 1 : blocks * panels));
 }
 
@@ -370,6 +385,7 @@ tub_status tub_native_linear_make(tub_executable *e, tub_step *step, tub_error *
                        .rows = e->values[op->out].rows,
                        .k = e->values[op->in[0]].cols,
                        .n = e->values[op->out].cols};
+    l->in_place = !int8 && !l->product->packs_a && l->k % l->product->depth == 0;
     choose_sizes(e, l);
     need_scratch(e, l);
     if (int8)

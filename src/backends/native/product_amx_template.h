@@ -42,10 +42,10 @@ static inline void bring(const char **next, int lines)
         _mm_prefetch(*next, _MM_HINT_T1);
 }
 
-static void multiply_two(const tub_product_block *p)
+static void multiply_two(const tub_product_block *p, const char *b, float *c)
 {
-    const char *a = p->a, *a2 = a + TILE * p->a_row, *b = p->b;
-    float *c = p->c, *c2 = c + TILE * p->c_row;
+    const char *a = p->a, *a2 = a + TILE * p->a_row;
+    float *c2 = c + TILE * p->c_row;
     const size_t row = p->c_row * sizeof(float);
     if (p->add) {
         _tile_loadd(0, c, row);
@@ -77,10 +77,9 @@ static void multiply_two(const tub_product_block *p)
     _tile_stored(3, c2 + TILE, row);
 }
 
-static void multiply_one(const tub_product_block *p)
+static void multiply_one(const tub_product_block *p, const char *b, float *c)
 {
-    const char *a = p->a, *b = p->b;
-    float *c = p->c;
+    const char *a = p->a;
     const size_t row = p->c_row * sizeof(float);
     if (p->add) {
         _tile_loadd(0, c, row);
@@ -139,14 +138,15 @@ static void multiply(const tub_product_block *p)
         multiply_short(p);
         return;
     }
-    tub_product_block one = *p;
-    for (int i = 0; i < p->panels; i++) {
+    // What differs between panels is passed beside the block: a copy of it would be read before what was written to it
+    // just now has left for the cache, and wait for all that is on its way there.
+    const char *b = p->b;
+    float *c = p->c;
+    for (int i = 0; i < p->panels; i++, b += p->b_panel, c += SIDE) {
         if (p->rows > TILE)
-            multiply_two(&one);
+            multiply_two(p, b, c);
         else
-            multiply_one(&one);
-        one.b = (const char *)one.b + p->b_panel;
-        one.c += SIDE;
+            multiply_one(p, b, c);
     }
 }
 

@@ -4,6 +4,7 @@
 #define INLINE static inline __attribute__((always_inline))
 #define GROUP 1
 #define ROWS 6
+#define VECTORS 2
 #define K_BLOCK 384
 #define PRODUCT tub_product_avx2
 #define PRODUCT_NAME "avx2"

@@ -4,6 +4,7 @@
 #define INLINE static inline __attribute__((always_inline))
 #define GROUP 2
 #define ROWS 14
+#define VECTORS 2
 #define K_BLOCK 768
 #define PRODUCT tub_product_avx512bf16
 #define PRODUCT_NAME "avx512_bf16"

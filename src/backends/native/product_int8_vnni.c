@@ -6,6 +6,7 @@
 #define INLINE static inline __attribute__((always_inline))
 #define GROUP 4
 #define ROWS 14
+#define VECTORS 2
 #define K_BLOCK 1536
 #define A_SHIFT 128
 #define PRODUCT tub_product_int8_vnni

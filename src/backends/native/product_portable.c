@@ -3,6 +3,7 @@
 #define INLINE static inline __attribute__((always_inline))
 #define GROUP 1
 #define ROWS 4
+#define VECTORS 2
 #define K_BLOCK 512
 #define PRODUCT tub_product_portable
 #define PRODUCT_NAME "scalar"

@@ -4,47 +4,51 @@
 //   p_spread(p)              the GROUP elements at p in every lane
 //   p_load(p)                GROUP elements of each of LANES columns
 //   p_fma(a, b, c)           c + the products of a and b
-//   ROWS                     most rows of a block: 4, 6 or 14
+//   ROWS, VECTORS            most rows of a block, 14 at most, and the lanes across it
 //   PRODUCT, PRODUCT_NAME, K_BLOCK
 //   A_SHIFT                  what A's integers come with added to them; not defined: nothing
-// A block is ROWS x (2 * LANES), all of it in registers.
+// A block is ROWS x (VECTORS * LANES), all of it in registers. The wider it is, the fewer loads there are to a sum.
 #include "product.h"
 
 enum { WORD = 4, STEP = 4 }; // bytes of GROUP elements; how many groups a turn of the loop does
 
 // Rows in threes: two of three addresses are a base and a multiple of the stride, so that few registers hold them all.
 INLINE void product_group(const int rows, const char *const *bases, size_t stride, const float *b, long at,
-                          lanes (*c)[2])
+                          lanes (*c)[VECTORS])
 {
-    const lanes low = p_load(b), high = p_load(b + LANES);
+    lanes columns[VECTORS];
+#pragma GCC unroll 4
+    for (int v = 0; v < VECTORS; v++)
+        columns[v] = p_load(b + v * LANES);
 #pragma GCC unroll 16
     for (int r = 0; r < rows; r++) {
         const lanes x = p_spread(bases[r / 3] + (size_t)(r % 3) * stride + at);
-        c[r][0] = p_fma(x, low, c[r][0]);
-        c[r][1] = p_fma(x, high, c[r][1]);
+#pragma GCC unroll 4
+        for (int v = 0; v < VECTORS; v++)
+            c[r][v] = p_fma(x, columns[v], c[r][v]);
     }
 }
 
-INLINE void product_rows(const int rows, const tub_product_block *p)
+// One panel, from b into c.
+INLINE void product_rows(const int rows, const tub_product_block *p, const float *b, float *into)
 {
     const char *bases[(ROWS + 2) / 3];
-    lanes c[ROWS][2];
-    const float *b = p->b;
+    lanes c[ROWS][VECTORS];
     const long groups = (p->k + GROUP - 1) / GROUP;
 #pragma GCC unroll 16
     for (int i = 0; i < (rows + 2) / 3; i++)
         bases[i] = (const char *)p->a + (size_t)(3 * i) * p->a_row;
 #pragma GCC unroll 16
-    for (int r = 0; r < rows; r++) {
-        c[r][0] = p->add ? v_load(p->c + (size_t)r * p->c_row) : v_set(0);
-        c[r][1] = p->add ? v_load(p->c + (size_t)r * p->c_row + LANES) : v_set(0);
-    }
+    for (int r = 0; r < rows; r++)
+#pragma GCC unroll 4
+        for (int v = 0; v < VECTORS; v++)
+            c[r][v] = p->add ? v_load(into + (size_t)r * p->c_row + v * LANES) : v_set(0);
     const long turn = p->next_lines ? TUB_PRODUCT_SPAN / GROUP / STEP * STEP / p->next_lines : 0;
     const char *next = p->next;
     long i = 0, wait = 0;
     for (; i + STEP <= groups; i += STEP) {
 #pragma GCC unroll 4
-        for (int u = 0; u < STEP; u++, b += 2 * LANES)
+        for (int u = 0; u < STEP; u++, b += VECTORS * LANES)
             product_group(rows, bases, p->a_row, b, (i + u) * WORD, c);
         if (next && (wait += STEP) >= turn) {
             __builtin_prefetch(next, 0, 2);
@@ -52,21 +56,21 @@ INLINE void product_rows(const int rows, const tub_product_block *p)
             wait = 0;
         }
     }
-    for (; i < groups; i++, b += 2 * LANES)
+    for (; i < groups; i++, b += VECTORS * LANES)
         product_group(rows, bases, p->a_row, b, i * WORD, c);
 #pragma GCC unroll 16
-    for (int r = 0; r < rows; r++) {
-        v_store(p->c + (size_t)r * p->c_row, c[r][0]);
-        v_store(p->c + (size_t)r * p->c_row + LANES, c[r][1]);
-    }
+    for (int r = 0; r < rows; r++)
+#pragma GCC unroll 4
+        for (int v = 0; v < VECTORS; v++)
+            v_store(into + (size_t)r * p->c_row + v * LANES, c[r][v]);
 }
 
 #define PRODUCT_CASE(n)                                                                                                \
     case n:                                                                                                            \
-        product_rows(n < ROWS ? n : ROWS, p);                                                                          \
+        product_rows(n < ROWS ? n : ROWS, p, b, c);                                                                    \
         break;
 
-static void multiply_panel(const tub_product_block *p)
+static void multiply_panel(const tub_product_block *p, const float *b, float *c)
 {
     switch (p->rows) {
         PRODUCT_CASE(1)
@@ -85,18 +89,18 @@ static void multiply_panel(const tub_product_block *p)
         PRODUCT_CASE(13)
 #endif
     default:
-        product_rows(ROWS, p);
+        product_rows(ROWS, p, b, c);
     }
 }
 
+// What differs between panels is passed beside the block: a copy of it would be read before what was written to it just
+// now has left for the cache, and wait for all that is on its way there.
 static void multiply_block(const tub_product_block *p)
 {
-    tub_product_block one = *p;
-    for (int i = 0; i < p->panels; i++) {
-        multiply_panel(&one);
-        one.b = (const char *)one.b + p->b_panel;
-        one.c += 2 * LANES;
-    }
+    const char *b = p->b;
+    float *c = p->c;
+    for (int i = 0; i < p->panels; i++, b += p->b_panel, c += VECTORS * LANES)
+        multiply_panel(p, (const float *)(const void *)b, c);
 }
 
 static double product_roof(long turns)
@@ -130,7 +134,7 @@ static void product_nothing(void)
 const tub_product PRODUCT = {
     .name = PRODUCT_NAME,
     .rows = ROWS,
-    .cols = 2 * LANES,
+    .cols = VECTORS * LANES,
     .group = GROUP,
     .span = TUB_PRODUCT_SPAN,
     .depth = GROUP,
