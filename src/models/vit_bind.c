@@ -32,14 +32,14 @@ tub_layer tub_bind_qkv(tub_binder *b, int n, const char *at, const char *const w
         bias[i] = biases[i] ? tub_bind(b, TUB_FILL_BIAS, TUB_SHAPE(n), "%s%s", at, biases[i]) : tub_no_tensor();
     }
     const int64_t zeros[3] = {n, n, n};
-    return (tub_layer){.weight = tub_bind_stack(b, weight, zeros, 3), .bias = tub_bind_stack(b, bias, zeros, 3)};
+    return (tub_layer){.weight = tub_bind_rows(b, weight, 3), .bias = tub_bind_stack(b, bias, zeros, 3)};
 }
 
 tub_layer tub_bind_pair(tub_binder *b, const tub_layer *first, const tub_layer *second)
 {
     const tub_tensor weights[2] = {first->weight, second->weight}, biases[2] = {first->bias, second->bias};
     const int64_t zeros[2] = {first->weight.dims[0], second->weight.dims[0]};
-    return (tub_layer){.weight = tub_bind_stack(b, weights, zeros, 2), .bias = tub_bind_stack(b, biases, zeros, 2)};
+    return (tub_layer){.weight = tub_bind_rows(b, weights, 2), .bias = tub_bind_stack(b, biases, zeros, 2)};
 }
 
 tub_tensor tub_bind_folded(tub_binder *b, const tub_layer *layer, const tub_tensor *x)

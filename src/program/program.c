@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "fail.h"
+#include "half.h"
 #include "memory.h"
 
 int64_t tub_tensor_count(const tub_tensor *t)
@@ -14,6 +15,41 @@ int64_t tub_tensor_count(const tub_tensor *t)
     for (int i = 0; i < t->rank; i++)
         count *= t->dims[i];
     return count;
+}
+
+bool tub_tensor_is_there(const tub_tensor *t)
+{
+    return t->data || t->parts;
+}
+
+void tub_tensor_floats(const tub_tensor *t, int64_t first, int64_t count, float *out)
+{
+    if (!t->parts) {
+        tub_to_float(out, (const char *)t->data + (size_t)first * tub_dtype_bytes(t->dtype), t->dtype, (size_t)count);
+        return;
+    }
+    for (int i = 0; i < t->part_count && count > 0; i++) {
+        const int64_t there = tub_tensor_count(&t->parts[i]), left = there - first;
+        if (left > 0) {
+            const int64_t take = left < count ? left : count;
+            tub_tensor_floats(&t->parts[i], first, take, out);
+            out += take;
+            count -= take;
+        }
+        first = left > 0 ? 0 : -left;
+    }
+}
+
+const float *tub_tensor_view(const tub_tensor *t, int64_t first, int64_t count)
+{
+    for (int i = 0; i < t->part_count; i++) {
+        const int64_t there = tub_tensor_count(&t->parts[i]);
+        if (first < there)
+            return first + count <= there ? tub_tensor_view(&t->parts[i], first, count) : NULL;
+        first -= there;
+    }
+    const bool plain = t->data && t->dtype == TUB_F32 && (uintptr_t)t->data % sizeof(float) == 0;
+    return plain ? (const float *)t->data + first : NULL;
 }
 
 tub_tensor tub_no_tensor(void)
@@ -116,7 +152,8 @@ static tub_value linear(tub_program *p, const char *label, tub_value x, tub_tens
     if (!is_value(p, x))
         return mistake(p, label, "operand missing");
     const tub_value_info *in = &p->values[x];
-    if (in->width != TUB_NARROW || !weight.data || weight.rank < 2 || tub_tensor_count(&weight) / weight.dims[0] != in->cols)
+    if (in->width != TUB_NARROW || !tub_tensor_is_there(&weight) || weight.rank < 2 ||
+        tub_tensor_count(&weight) / weight.dims[0] != in->cols)
         return mistake(p, label, "the weight doesn't fit its operand");
     int n = (int)weight.dims[0];
     if (!is_vector_or_none(&bias, n) || !is_vector_or_none(&scale, n))

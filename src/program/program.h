@@ -27,9 +27,17 @@ typedef struct tub_tensor {
     int rank;
     int64_t dims[8];
     const void *data;
+    const struct tub_tensor *parts; // of a stack, whose data is NULL: their rows, one part's below the other's
+    int part_count;
 } tub_tensor;
 
 int64_t tub_tensor_count(const tub_tensor *t);
+// False: an operation does without it.
+bool tub_tensor_is_there(const tub_tensor *t);
+// The elements [first, first + count) as float32. A stack's weights lie where they are: this is how to read any tensor.
+void tub_tensor_floats(const tub_tensor *t, int64_t first, int64_t count, float *out);
+// Likewise where they lie, if they do so as float32 in one piece; else NULL.
+const float *tub_tensor_view(const tub_tensor *t, int64_t first, int64_t count);
 
 typedef int tub_value;          // index into values; TUB_NONE where an operand is left out
 enum { TUB_NONE = -1 };

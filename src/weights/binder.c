@@ -316,14 +316,14 @@ tub_tensor tub_bind_new(tub_binder *b, const char *name, int rank, const int64_t
 
 const float *tub_bind_floats(tub_binder *b, const tub_tensor *t)
 {
-    if (b->status != TUB_OK || !t->data)
+    if (b->status != TUB_OK || !tub_tensor_is_there(t))
         return NULL;
-    if (t->dtype == TUB_F32)
+    if (t->data && t->dtype == TUB_F32)
         return t->data;
     size_t count = (size_t)tub_tensor_count(t);
     float *out = tub_bind_alloc(b, count, sizeof *out);
     if (out)
-        tub_to_float(out, t->data, t->dtype, count);
+        tub_tensor_floats(t, 0, (int64_t)count, out);
     return out;
 }
 
@@ -366,6 +366,20 @@ tub_tensor tub_bind_stack(tub_binder *b, const tub_tensor *parts, const int64_t 
         to += parts[i].data ? values * item : zeros ? (size_t)zeros[i] * row : 0;
     }
     return t.data ? t : tub_no_tensor();
+}
+
+tub_tensor tub_bind_rows(tub_binder *b, const tub_tensor *parts, int count)
+{
+    tub_tensor t = stack_shape(parts, NULL, count);
+    if (b->status != TUB_OK || !b->checkpoint)
+        return t;
+    tub_tensor *kept = tub_bind_alloc(b, (size_t)count, sizeof *kept);
+    if (!kept)
+        return tub_no_tensor();
+    memcpy(kept, parts, (size_t)count * sizeof *kept);
+    t.parts = kept;
+    t.part_count = count;
+    return t;
 }
 
 void tub_binder_ignore(tub_binder *b, const char *const *patterns)

@@ -58,6 +58,8 @@ void *tub_bind_alloc(tub_binder *b, size_t count, size_t size);
 // tensor among vectors (a bias that isn't there) counts as `zeros[i]` zeros. All empty: an empty tensor. CREATE: shape
 // only, data NULL.
 tub_tensor tub_bind_stack(tub_binder *b, const tub_tensor *parts, const int64_t *zeros, int count);
+// Likewise matrices of a linear layer's weight, all of them there and each left where it is: see tub_tensor.parts.
+tub_tensor tub_bind_rows(tub_binder *b, const tub_tensor *parts, int count);
 // A new float32 tensor to be filled in by the caller: *data. CREATE gives memory too.
 tub_tensor tub_bind_new(tub_binder *b, const char *name, int rank, const int64_t *dims, float **data);
 // Any tensor's values as float32 (arena memory, or the tensor's own); NULL after an error.

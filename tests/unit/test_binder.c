@@ -136,6 +136,32 @@ static void stacks(void **state)
     tub_binder_free(&b);
 }
 
+// Rows of matrices that lie apart, from anywhere to anywhere, across types.
+static void rows_stay_where_they_are(void **state)
+{
+    (void)state;
+    static const uint16_t halves[3] = {0x3f80, 0x4000, 0x4040}; // 1, 2, 3 in bfloat16
+    tub_binder *b = load();
+    const tub_tensor w = tub_bind(b, TUB_FILL_WEIGHT, TUB_SHAPE(2, 3), "w");
+    const tub_tensor row = {.name = "row", .dtype = TUB_BF16, .rank = 2, .dims = {1, 3}, .data = halves};
+    const tub_tensor parts[3] = {w, row, w};
+    const tub_tensor rows = tub_bind_rows(b, parts, 3);
+    const float wanted[15] = {1, 2, 3, 4, 5, 6, 1, 2, 3, 1, 2, 3, 4, 5, 6};
+    assert_int_equal(tub_tensor_count(&rows), 15);
+    assert_int_equal(rows.dtype, TUB_F32);
+    assert_null(rows.data);
+    assert_true(tub_tensor_is_there(&rows));
+    for (int first = 0; first < 15; first++)
+        for (int count = 0; first + count <= 15; count++) {
+            float got[16] = {0};
+            tub_tensor_floats(&rows, first, count, got);
+            assert_memory_equal(got, wanted + first, (size_t)count * sizeof *got);
+            assert_true(got[count] == 0);
+        }
+    assert_memory_equal(tub_bind_floats(b, &rows), wanted, sizeof wanted);
+    tub_binder_free(&b);
+}
+
 static void creates_the_same_again(void **state)
 {
     (void)state;
@@ -175,6 +201,6 @@ static void creates_the_same_again(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {TEST(binds_below_a_prefix), TEST(names_the_wrong_tensor), TEST(stacks),
-                                       TEST(creates_the_same_again)};
+                                       TEST(rows_stay_where_they_are), TEST(creates_the_same_again)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -48,13 +48,13 @@ static tub_status upload_tensor(tub_executable *e, const tub_tensor *t, tub_gpu_
                                 size_t group, void **out, tub_error *err)
 {
     *out = NULL;
-    if (!t->data)
+    if (!tub_tensor_is_there(t))
         return TUB_OK;
     const size_t count = (size_t)tub_tensor_count(t);
     float *floats = tub_alloc_aligned(count, sizeof *floats);
     if (!floats)
         return tub_fail_memory(err, "a constant");
-    tub_to_float(floats, t->data, t->dtype, count);
+    tub_tensor_floats(t, 0, (int64_t)count, floats);
     for (size_t i = 0; scale && i < count; i++)
         floats[i] *= scale[i / group];
     narrow_in_place(floats, type, count);

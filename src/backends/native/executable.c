@@ -12,7 +12,7 @@ float *tub_own_floats(tub_executable *e, const tub_tensor *t)
     const size_t count = (size_t)tub_tensor_count(t);
     float *floats = tub_arena_alloc(&e->arena, count, sizeof *floats);
     if (floats)
-        tub_to_float(floats, t->data, t->dtype, count);
+        tub_tensor_floats(t, 0, (int64_t)count, floats);
     return floats;
 }
 
@@ -105,6 +105,8 @@ tub_status tub_processor_compile(tub_backend *backend, const tub_program *progra
     tub_status status = e->engine->open ? e->engine->open(e, err) : TUB_OK;
     if (status == TUB_OK)
         status = make_steps(e, program, params->tokens, err);
+    if (status == TUB_OK && e->engine->made)
+        status = e->engine->made(e, err);
     e->engine->leave(before);
     if (status == TUB_OK)
         status = allocate(e, err);

@@ -45,6 +45,7 @@ typedef struct tub_engine {
     tub_status (*open)(tub_executable *e, tub_error *err);      // NULL: nothing to open
     tub_status (*make_linear)(tub_executable *e, tub_step *step, tub_error *err);
     tub_status (*make_attention)(tub_executable *e, tub_step *step, tub_error *err);
+    tub_status (*made)(tub_executable *e, tub_error *err);      // after all steps; NULL: nothing is left to do
     void (*close)(tub_executable *e);                           // NULL: nothing to close
     // Around all that a thread does for a run, or for compiling; what enter() returns goes to leave().
     int (*enter)(void);

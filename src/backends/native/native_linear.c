@@ -331,14 +331,18 @@ static void pack_panel(void *context, int panel, int member)
     const size_t count = (size_t)n * (size_t)l->k, all = (size_t)cols * (size_t)l->k;
     float *floats = (float *)(void *)(p->scratch + (size_t)member * p->member_bytes);
     void *narrow = floats + all;
-    tub_to_float(floats,
-                 (const char *)p->weight->data + (size_t)first * (size_t)l->k * tub_dtype_bytes(p->weight->dtype),
-                 p->weight->dtype, count);
+    const float *from = tub_tensor_view(p->weight, (int64_t)first * l->k, (int64_t)count);
+    if (!from) {
+        tub_tensor_floats(p->weight, (int64_t)first * l->k, (int64_t)count, floats);
+        from = floats;
+    }
+    const bool as_is = !l->column_scales && p->e->kernels->narrow_bytes == sizeof *floats;
     if (l->column_scales)
-        make_integers(l, floats, first, n, narrow);
-    else
-        p->e->kernels->narrow(floats, narrow, (int)count);
-    tub_product_pack_across(l->product, narrow, (size_t)l->k, l->k, n, l->packed + (size_t)panel * l->panel_bytes);
+        make_integers(l, from, first, n, narrow);
+    else if (!as_is)
+        p->e->kernels->narrow(from, narrow, (int)count);
+    tub_product_pack_across(l->product, as_is ? (const void *)from : narrow, (size_t)l->k, l->k, n,
+                            l->packed + (size_t)panel * l->panel_bytes);
 }
 
 static tub_status pack_weight(tub_executable *e, linear_step *l, const tub_tensor *weight, tub_error *err)

@@ -21,6 +21,7 @@ static void close_executable(tub_executable *e)
     if (!o)
         return;
     tub_shelf_clear(o);
+    tub_free(o->panels);
     tub_dnnl_close(&o->dnnl);
 }
 
@@ -28,6 +29,7 @@ static const tub_engine engine = {
     .open = open_executable,
     .make_linear = tub_onednn_linear_make,
     .make_attention = tub_onednn_attention_make,
+    .made = tub_onednn_pack,
     .close = close_executable,
     .enter = tub_dnnl_one_thread,
     .leave = tub_dnnl_threads_back,

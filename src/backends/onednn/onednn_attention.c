@@ -131,8 +131,8 @@ tub_status tub_onednn_attention_make(tub_executable *e, tub_step *step, tub_erro
         return tub_fail_memory(err, "a query");
     choose_blocks(a);
     TUB_TRY(make_products(e, a, err));
-    TUB_TRY(tub_shelf_packer(e, a->scores[0], 1, e->values[op->in[1]].cols, &a->pack_keys, err));
-    TUB_TRY(tub_shelf_packer(e, a->mixes[0], e->values[op->in[2]].cols, 1, &a->pack_values, err));
+    TUB_TRY(tub_shelf_packer(e, a->scores[0], 1, e->values[op->in[1]].cols, false, &a->pack_keys, err));
+    TUB_TRY(tub_shelf_packer(e, a->mixes[0], e->values[op->in[2]].cols, 1, false, &a->pack_values, err));
     a->score_bytes = rounded((size_t)a->block_rows * (size_t)a->keys * sizeof(float));
     a->mixed_bytes = rounded((size_t)a->block_rows * (size_t)a->dim * sizeof(float));
     a->key_bytes = rounded(tub_matmul_packed_bytes(a->scores[0]));

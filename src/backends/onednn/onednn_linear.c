@@ -71,39 +71,6 @@ static tub_status make_matmuls(tub_executable *e, linear_step *l, int rows, int 
     return TUB_OK;
 }
 
-// The weight's rows [first, first + n) as float32 [n, k], freed by the caller.
-static float *panel_of(const tub_tensor *weight, int first, int n, int k)
-{
-    const size_t count = (size_t)n * (size_t)k;
-    float *floats = tub_alloc_aligned(count, sizeof *floats);
-    if (floats)
-        tub_to_float(floats, (const char *)weight->data + (size_t)first * (size_t)k * tub_dtype_bytes(weight->dtype),
-                     weight->dtype, count);
-    return floats;
-}
-
-static tub_status pack_panel(tub_executable *e, linear_step *l, const tub_tensor *weight, int panel, tub_error *err)
-{
-    tub_matmul *matmul = l->matmuls[0][panel == l->panels - 1];
-    const tub_matmul_shape *shape = tub_matmul_shape_of(matmul);
-    tub_packer *packer = NULL;
-    tub_status status = TUB_OK;
-    float *floats = panel_of(weight, panel * l->panel_cols, shape->n, shape->k);
-    l->packed[panel] = tub_arena_alloc(&e->arena, 1, tub_matmul_packed_bytes(matmul));
-    if (!floats || !l->packed[panel])
-        status = tub_fail_memory(err, "packed weights");
-    if (status == TUB_OK)
-        status = tub_packer_create(((tub_onednn *)e->engine_state)->dnnl, matmul, 1, shape->k, true, &packer, err);
-    char *scratch = packer ? tub_alloc_aligned(1, tub_packer_scratch_bytes(packer)) : NULL;
-    if (status == TUB_OK)
-        status = scratch ? tub_packer_run(packer, 0, floats, l->packed[panel], scratch, err)
-                         : tub_fail_memory(err, "packed weights");
-    tub_free(scratch);
-    tub_packer_destroy(&packer);
-    tub_free(floats);
-    return status;
-}
-
 tub_status tub_onednn_linear_make(tub_executable *e, tub_step *step, tub_error *err)
 {
     tub_op *op = &step->op;
@@ -118,7 +85,8 @@ tub_status tub_onednn_linear_make(tub_executable *e, tub_step *step, tub_error *
     if (!l->packed)
         return tub_fail_memory(err, "packed weights");
     for (int panel = 0; panel < l->panels; panel++)
-        TUB_TRY(pack_panel(e, l, &op->linear.weight, panel, err));
+        TUB_TRY(tub_onednn_pack_later(e, l->matmuls[0][panel == l->panels - 1], &op->linear.weight,
+                                      panel * l->panel_cols, &l->packed[panel], err));
     l->epilogue.activation = op->linear.activation;
     if (op->linear.bias.data && !(l->epilogue.bias = tub_own_floats(e, &op->linear.bias)))
         return tub_fail_memory(err, "a bias");

@@ -13,19 +13,37 @@ typedef struct tub_shelf {
     tub_matmul *matmul;
     tub_packer *packer;
     int64_t row_stride, column_stride;  // of a packer
+    bool from_float;                    // likewise
 } tub_shelf;
+
+// Some of a weight's rows, to be packed.
+typedef struct tub_panel {
+    const tub_tensor *weight;
+    int first;                          // row
+    const tub_matmul_shape *shape;
+    tub_packer *packer;
+    void *packed;
+} tub_panel;
 
 typedef struct tub_onednn {
     tub_dnnl *dnnl;
     tub_shelf *shelf;
     size_t shelf_count, shelf_capacity;
+    tub_panel *panels;                  // while steps are made
+    size_t panel_count, panel_capacity;
 } tub_onednn;
 
 tub_status tub_shelf_matmul(tub_executable *e, const tub_matmul_shape *shape, const tub_matmul *like, tub_matmul **out,
                             tub_error *err);
 tub_status tub_shelf_packer(tub_executable *e, tub_matmul *matmul, int64_t row_stride, int64_t column_stride,
-                            tub_packer **out, tub_error *err);
+                            bool from_float, tub_packer **out, tub_error *err);
 void tub_shelf_clear(tub_onednn *o);
+
+// Rows of `weight` from `first` on, as many as the matmul has columns. The weight stays where it is until
+// tub_onednn_pack(), which fills *out, memory of the executable.
+tub_status tub_onednn_pack_later(tub_executable *e, tub_matmul *matmul, const tub_tensor *weight, int first, void **out,
+                                 tub_error *err);
+tub_status tub_onednn_pack(tub_executable *e, tub_error *err);
 
 tub_status tub_onednn_linear_make(tub_executable *e, tub_step *step, tub_error *err);
 tub_status tub_onednn_attention_make(tub_executable *e, tub_step *step, tub_error *err);

@@ -44,23 +44,28 @@ tub_status tub_shelf_matmul(tub_executable *e, const tub_matmul_shape *shape, co
 }
 
 tub_status tub_shelf_packer(tub_executable *e, tub_matmul *matmul, int64_t row_stride, int64_t column_stride,
-                            tub_packer **out, tub_error *err)
+                            bool from_float, tub_packer **out, tub_error *err)
 {
     tub_onednn *o = e->engine_state;
     for (size_t i = 0; i < o->shelf_count; i++) {
         const tub_shelf *s = &o->shelf[i];
-        if (s->packer && s->matmul == matmul && s->row_stride == row_stride && s->column_stride == column_stride) {
+        if (s->packer && s->matmul == matmul && s->row_stride == row_stride && s->column_stride == column_stride &&
+            s->from_float == from_float) {
             *out = s->packer;
             return TUB_OK;
         }
     }
-    TUB_TRY(tub_packer_create(o->dnnl, matmul, row_stride, column_stride, false, out, err));
+    TUB_TRY(tub_packer_create(o->dnnl, matmul, row_stride, column_stride, from_float, out, err));
     tub_shelf *place = new_place(o);
     if (!place) {
         tub_packer_destroy(out);
         return tub_fail_memory(err, "a packing");
     }
-    *place = (tub_shelf){.matmul = matmul, .packer = *out, .row_stride = row_stride, .column_stride = column_stride};
+    *place = (tub_shelf){.matmul = matmul,
+                         .packer = *out,
+                         .row_stride = row_stride,
+                         .column_stride = column_stride,
+                         .from_float = from_float};
     reserve(e, tub_packer_scratch_bytes(*out));
     return TUB_OK;
 }

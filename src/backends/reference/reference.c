@@ -55,14 +55,15 @@ static void release(tub_executable **executable)
 
 static bool own(tub_arena *arena, tub_tensor *t)
 {
-    if (!t->data)
+    if (!tub_tensor_is_there(t))
         return true;
     const size_t count = (size_t)tub_tensor_count(t);
     float *copy = tub_arena_alloc(arena, count, sizeof *copy);
     if (!copy)
         return false;
-    tub_to_float(copy, t->data, t->dtype, count);
+    tub_tensor_floats(t, 0, (int64_t)count, copy);
     t->data = copy;
+    t->parts = NULL;
     t->dtype = TUB_F32;
     t->name = NULL;
     return true;
