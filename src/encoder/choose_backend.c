@@ -65,26 +65,31 @@ static tub_status none(const tub_encoder_params *params, const tub_device_list *
 
 // Another of the processor's backends, where it was measured to be faster.
 static const tub_backend_ops *measured(const tub_encoder_params *params, const tub_backend_ops *first, tub_dtype dtype,
-                                       bool measure)
+                                       unsigned failed, bool measure)
 {
     tub_candidates c = {.backends = {first}, .count = 1, .dtype = dtype};
     for (size_t i = 0; tub_backend_at(i) && c.count < TUB_CANDIDATES; i++) {
         const tub_backend_ops *other = tub_backend_at(i);
-        if (other != first && is_cpu(other) && other != &tub_backend_reference &&
+        if (other != first && !(failed & 1u << i) && is_cpu(other) && other != &tub_backend_reference &&
             other->supports(dtype, NULL) == TUB_OK)
             c.backends[c.count++] = other;
     }
     return tub_measured_backend(&c, measure, &params->log);
 }
 
-tub_status tub_choose_backend(const tub_encoder_params *params, const tub_backend_ops **backend, tub_dtype *dtype,
-                              tub_device_list *devices, bool measure, tub_error *err)
+bool tub_backend_is_open(const tub_encoder_params *params)
+{
+    return is_auto(params->backend);
+}
+
+tub_status tub_choose_backend(const tub_encoder_params *params, unsigned failed, const tub_backend_ops **backend,
+                              tub_dtype *dtype, tub_device_list *devices, bool measure, tub_error *err)
 {
     tub_device_list asked;
     tub_status first = TUB_OK;
     TUB_TRY(tub_device_list_parse(params->device, &asked, err));
     for (size_t i = 0; (*backend = tub_backend_at(i)); i++) {
-        if (!is_asked_for(params, *backend, &asked))
+        if ((failed & 1u << i) || !is_asked_for(params, *backend, &asked))
             continue;
         if (!is_auto(params->backend) && !asked.is_auto && asked.is_cpu != is_cpu(*backend))
             return tub_fail(err, TUB_ERROR_DEVICE, "backend \"%s\" doesn't run on device \"%.60s\"", (*backend)->name,
@@ -95,7 +100,7 @@ tub_status tub_choose_backend(const tub_encoder_params *params, const tub_backen
         const tub_status status = resolve(*backend, params->dtype, devices, dtype, quiet ? NULL : err);
         if (status == TUB_OK) {
             if (is_auto(params->backend) && is_cpu(*backend) && *backend != &tub_backend_reference)
-                *backend = measured(params, *backend, *dtype, measure);
+                *backend = measured(params, *backend, *dtype, failed, measure);
             return TUB_OK;
         }
         first = quiet ? first : status;

@@ -299,7 +299,7 @@ tub_status tub_native_hash(opening *o, tub_encoder_info *info, tub_error *err)
 
 tub_status tub_native_prepare(opening *o, tub_encoder_info *info, tub_error *err)
 {
-    TUB_TRY(tub_choose_backend(o->params, &o->backend, &info->dtype, &o->devices, !o->describe, err));
+    TUB_TRY(tub_choose_backend(o->params, o->failed, &o->backend, &info->dtype, &o->devices, !o->describe, err));
     info->backend = o->backend->name;
     info->device = o->backend->device;
     snprintf(info->isa, sizeof info->isa, "%s", o->backend->isa());
@@ -326,19 +326,33 @@ void tub_native_opening_finish(opening *o)
     tub_checkpoint_close(&o->checkpoint);
 }
 
-tub_status tub_native_encoder_open(const tub_encoder_params *params, tub_encoder **out, tub_error *err)
+// Which bit of `failed` is the backend's.
+static unsigned bit_of(const tub_backend_ops *backend)
+{
+    unsigned i = 0;
+    while (tub_backend_at(i) && tub_backend_at(i) != backend)
+        i++;
+    return 1u << i;
+}
+
+// With the backends that haven't failed. `failed`: that of the one whose compiling failed is added, if another may do.
+static tub_status open_with(const tub_encoder_params *params, unsigned *failed, tub_encoder **out, tub_error *err)
 {
     native *n = tub_calloc(1, sizeof *n);
     if (!n)
         return tub_fail_memory(err, "an encoder");
     n->base.ops = &encoder_ops;
-    opening o = {.params = params};
+    opening o = {.params = params, .failed = *failed};
     tub_status status = tub_native_prepare(&o, &n->base.info, err);
     n->ops = o.backend;
     if (status == TUB_OK)
         status = make_positions(&o, n, err);
-    if (status == TUB_OK)
+    if (status == TUB_OK) {
         status = compile(&o, n, err);
+        // A GPU's memory isn't the processor's.
+        if (status == TUB_ERROR_DEVICE || (status == TUB_ERROR_MEMORY && n->ops->count))
+            *failed |= bit_of(n->ops);
+    }
     if (status == TUB_OK)
         status = tub_native_hash(&o, &n->base.info, err);
     if (status == TUB_OK)
@@ -354,4 +368,27 @@ tub_status tub_native_encoder_open(const tub_encoder_params *params, tub_encoder
     else
         close_native(&n->base);
     return status;
+}
+
+// Where nobody has asked for a backend, one that can't compile the model leaves it to the next.
+tub_status tub_native_encoder_open(const tub_encoder_params *params, tub_encoder **out, tub_error *err)
+{
+    tub_error first = {0}, error = {0};
+    unsigned failed = 0, first_failed = 0;
+    for (;;) {
+        const unsigned before = failed;
+        const tub_status status = open_with(params, &failed, out, &error);
+        if (status == TUB_OK && before)
+            tub_warn(&params->log, "backend %s can't run this model, so %s on %s does: %s",
+                     tub_backend_at(first_failed)->name, (*out)->info.backend, (*out)->info.device, first.text);
+        if (status != TUB_OK && err)
+            *err = before ? first : error;
+        if (status == TUB_OK || failed == before || !tub_backend_is_open(params))
+            return status;
+        if (!before) {
+            first = error;
+            while (!(failed & 1u << first_failed))
+                first_failed++;
+        }
+    }
 }

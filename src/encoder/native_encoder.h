@@ -13,17 +13,19 @@
 // What is there before anything is compiled.
 typedef struct tub_native_opening {
     const tub_encoder_params *params;
-    bool describe;          // nothing is to be compiled from it: the tensors' values aren't read
+    bool describe;   // nothing is to be compiled from it: the tensors' values aren't read
+    unsigned failed; // backends that have been tried in vain, bits by tub_backend_at()'s numbers
     const tub_backend_ops *backend;
-    tub_device_list devices;        // of the backend's kind
+    tub_device_list devices; // of the backend's kind
     tub_checkpoint *checkpoint;
     tub_model *model;
     tub_program *program;
     tub_input input;
-    tub_hash_job hash;      // of the checkpoint, under way
+    tub_hash_job hash; // of the checkpoint, under way
 } tub_native_opening;
 
-// Everything but compiling and the model's hash. `o`: zeroed but for the first two, the params are checked; to be finished in every case.
+// Everything but compiling and the model's hash. `o`: zeroed but for the first three, the params are checked; to be
+// finished in every case.
 tub_status tub_native_prepare(tub_native_opening *o, tub_encoder_info *info, tub_error *err);
 // The model's hash, which was made meanwhile. Errors: TUB_ERROR_MODEL.
 tub_status tub_native_hash(tub_native_opening *o, tub_encoder_info *info, tub_error *err);
@@ -32,9 +34,12 @@ void tub_native_opening_finish(tub_native_opening *o);
 // `params`: checked. Ownership and errors: as tub_encoder_open().
 tub_status tub_native_encoder_open(const tub_encoder_params *params, tub_encoder **out, tub_error *err);
 
-// The backend and the precision that `params` ask for; `measure`: which of the processor's is faster may be measured, where
-// it isn't remembered. Errors: TUB_ERROR_DEVICE naming what there is instead.
-tub_status tub_choose_backend(const tub_encoder_params *params, const tub_backend_ops **backend, tub_dtype *dtype,
-                              tub_device_list *devices, bool measure, tub_error *err);
+// The backend and the precision that `params` ask for; `measure`: which of the processor's is faster may be measured,
+// where it isn't remembered. `failed`: backends not to take, bits by tub_backend_at()'s numbers. Errors:
+// TUB_ERROR_DEVICE naming what there is instead.
+tub_status tub_choose_backend(const tub_encoder_params *params, unsigned failed, const tub_backend_ops **backend,
+                              tub_dtype *dtype, tub_device_list *devices, bool measure, tub_error *err);
+// Whether `params` leave the backend open.
+bool tub_backend_is_open(const tub_encoder_params *params);
 
 #endif

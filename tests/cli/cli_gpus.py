@@ -71,6 +71,20 @@ class Gpus(CommandCase):
             manifest = [json.loads(line) for line in (out / "manifest.jsonl").read_text().splitlines()]
             self.assertEqual({entry["status"] for entry in manifest}, {"ok"})
 
+    def test_a_model_that_cant_be_compiled_goes_to_the_next_backend(self):
+        tiny = gpus("devices=1 memory=50000")
+        features, done, out = self.extract(tiny)
+        here, _, _ = self.extract(tiny, "--device", "cpu")
+        self.assertEqual(features, here)
+        self.assertRegex(done.stderr, r"warning: backend cuda can't run this model, so \w+ on cpu does: .*has no \d+ bytes")
+        # A folder keeps to what it was made with, and what is asked for is that or nothing.
+        self.check(0, "extract", self.videos, "--model", self.model, "--out", out, environment=gpus("devices=1"))
+        self.assertEqual(digests(out), here)
+        for options in (["--device", "cuda"], ["--backend", "cuda"]):
+            _, done, _ = self.extract(tiny, *options, code=1)
+            self.assertIn("has no", done.stderr)
+            self.assertNotIn("does:", done.stderr)
+
     def test_a_limit_is_kept(self):
         features, done, _ = self.extract(gpus("devices=1"), "--device", "cuda", "--batch", "64", "--gpu-memory", "38")
         self.assertEqual(features, self.whole)
