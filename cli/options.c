@@ -24,7 +24,7 @@ enum {
     K = VERB_COMPARE
 };
 
-enum { SIDE = 16384, ITEMS = 65536, THREADS = 1024 };
+enum { SIDE = 16384, ITEMS = 4096, THREADS = 1024, WORKERS = 256 };
 
 // After "||": known, but not here; the help leaves them out.
 #define DTYPES "auto|f32|tf32|bf16|f16|int8||fp8"
@@ -101,7 +101,7 @@ static const option_row rows[] = {
     {OPTION_BATCH, E | M | B | N, "speed", "batch", KIND_AUTO, "N|auto", 1, ITEMS,
      "clips (frame models: frames) of one forward"},
     {OPTION_THREADS, E | M | B | N, "speed", "threads", KIND_AUTO, "N|auto", 1, THREADS, "compute threads"},
-    {OPTION_DECODE_THREADS, E | F | B, "speed", "decode-threads", KIND_AUTO, "N|auto", 1, THREADS,
+    {OPTION_DECODE_THREADS, E | F | B, "speed", "decode-threads", KIND_AUTO, "N|auto", 1, WORKERS,
      "decoding threads of the whole process"},
     {OPTION_DECODER, E | F | B, "speed", "decoder", KIND_CHOICE, "auto|cpu|nvdec", 0, 0,
      "the processor, or GPUs' video decoders (the processor)"},

@@ -237,16 +237,14 @@
       ...runs.map(r => time(r.totals[key])),
       of ? `${number(rate(last.totals[of], last.totals[key]))} ${of === "rows" ? "clips" : "frames"}/s` : "",
     ]));
-    const cpu = put(box, "div", null, "plot");
-    cpu.style.marginTop = "22px";
-    put(cpu, "h3", "Processor time ").append(put(cpu, "span", `by stage, of all ${last.machine.processors} processors`));
-    for (const [i, r] of runs.entries()) {
-      const t = r.totals, all = Math.max(t.seconds * r.machine.processors, t.cpu);
-      const parts = CPU.map(([key, name, c]) => [c, t[key], name]);
-      bar(cpu, parts, all);
-      legend(cpu, [...parts.map(([c, v, name]) => [(two ? `${NAMES[i]}: ` : "") + name, c, percent(rate(v, all))]), ["idle", "--line", percent(rate(all - t.cpu, all))]]);
+    runs.forEach((r, i) => {
+      const t = r.totals, all = Math.max(t.seconds * r.machine.processors, t.cpu), idle = Math.max(0, all - t.cpu);
+      const p = put(box, "div", null, "plot"), parts = CPU.map(([key, name, c]) => [c, t[key], name]);
+      put(put(p, "h3", two ? `Processors, ${NAMES[i]} ` : "Processors "), "span", `where the time of all ${r.machine.processors} went`);
+      bar(p, parts, all);
+      legend(p, [...parts, ["--line", idle, "idle"]].map(([c, v, name]) => [name, c, percent(rate(v, all))]));
       plots++;
-    }
+    });
     lines(box, "Processors busy", `of ${last.machine.processors}`, each(r => rates(r, "cpu", 1 / r.machine.processors)), percent, { most: 1, height: 130 });
     if (!two) lines(box, "Decoding and conversion", "their part of it", CPU.slice(0, 2).map(([key, name, c]) => (
       { name, colour: c, points: rates(last, key, 1 / last.machine.processors) })), percent, { height: 110 });
@@ -266,7 +264,7 @@
     const rows = last.slowest, work = v => v.init + v.decode + v.convert + v.forward + v.save;
     if (!rows.length) return put(box, "p", "No video was finished.", "none");
     const most = Math.max(...rows.map(work), 1e-9);
-    table(box, [["video", "name"], ["format"], ["frames", "n"], ["clips", "n"], ["work", "n"], ["", "wide"]], rows.map(v => [
+    table(box, [["video", "name"], ["format", "fix"], ["frames", "n"], ["clips", "n"], ["work", "n"], ["", "wide"]], rows.map(v => [
       v.name, v.codec ? `${v.codec} ${v.width}×${v.height}` : "", number(v.frames), number(v.rows), time(work(v)),
       td => bar(td, STAGES.map(([key, name, c]) => [c, v[key], `${name} ${time(v[key])}`]), most),
     ]));
