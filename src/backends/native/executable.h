@@ -6,8 +6,6 @@
 #ifndef TUB_EXECUTABLE_H
 #define TUB_EXECUTABLE_H
 
-#include <stdatomic.h>
-
 #include "backend.h"
 #include "kernels.h"
 #include "memory.h"
@@ -79,8 +77,6 @@ struct tub_run {
     const void *const *frames;  // of the wave's first item
     const int *positions;       // likewise, where the program wants them
     int items;                  // of the wave
-    atomic_int failed;          // a unit failed; `error` is of the first
-    tub_error error;
 };
 
 struct tub_backend {

@@ -1,7 +1,11 @@
+#include <stdatomic.h>
 #include <string.h>
 
 #include "executable.h"
 #include "fail.h"
+#include "flow.h"
+
+enum { CHAINS_PER_THREAD = 4 };
 
 tub_status tub_processor_supports(const char *backend, tub_dtype dtype, tub_error *err)
 {
@@ -45,73 +49,125 @@ void tub_processor_close(tub_backend **backend)
     *backend = NULL;
 }
 
-// One step of one wave.
-typedef struct loop {
-    tub_run *run;
-    const tub_step *step;
-    int units; // of an item
-} loop;
+// A run as a flow: items of a wave are dealt out to chains, and a chain goes through the program's steps for its items
+// of the first wave, puts their results down, and goes on with those of the next wave in the same places of the
+// workspace.
+typedef struct item_flow {
+    tub_executable *executable;
+    const tub_batch *batch;
+    const tub_placement *plan;
+    int waves, wave; // items of a wave; the last one may have fewer
+    int chains;
+    atomic_int failed; // a unit failed; `error` is of the first
+    tub_error error;
+} item_flow;
 
-static void run_unit(void *context, int unit, int member)
+static tub_run run_of(const item_flow *f, int wave)
 {
-    const loop *l = context;
-    tub_run *run = l->run;
-    if (atomic_load_explicit(&run->failed, memory_order_relaxed))
-        return;
-    tub_error error = {0};
-    const tub_engine *engine = run->executable->engine;
-    const int before = engine->enter();
-    const tub_status status = l->step->unit(run, l->step, unit / l->units, unit % l->units, member, &error);
-    engine->leave(before);
-    if (status != TUB_OK && atomic_exchange(&run->failed, 1) == 0)
-        run->error = error;
+    tub_executable *e = f->executable;
+    const size_t first = (size_t)wave * (size_t)f->wave, frames = (size_t)e->input.frames;
+    const int left = f->batch->items - (int)first;
+    return (tub_run){.executable = e,
+                     .plan = f->plan,
+                     .frames = f->batch->frames + first * frames,
+                     .positions = f->batch->positions ? f->batch->positions + first * frames : NULL,
+                     .items = left < f->wave ? left : f->wave};
 }
 
-static void copy_out(const tub_run *run, tub_value value, int items, float *out)
+// Of a wave of so many: every chains-th one, beginning with the chain's number.
+static int items_of(const item_flow *f, int chain, int items)
+{
+    return (items - chain + f->chains - 1) / f->chains;
+}
+
+static int units_of(const item_flow *f, const tub_run *run, int step)
+{
+    const tub_executable *e = f->executable;
+    if (step == e->step_count)
+        return 1;
+    return f->plan->need[step] ? tub_step_units(run, &e->steps[step]) : 0;
+}
+
+// A wave's stages are the steps, and one more for the results.
+static int stage_units(void *context, int chain, int stage)
+{
+    const item_flow *f = context;
+    const int stages = f->executable->step_count + 1, wave = stage / stages;
+    if (wave >= f->waves)
+        return -1;
+    const tub_run run = run_of(f, wave);
+    return items_of(f, chain, run.items) * units_of(f, &run, stage % stages);
+}
+
+static void copy_out(const tub_run *run, tub_value value, int item, float *out)
 {
     const tub_value_info *v = &run->executable->values[value];
     const size_t count = (size_t)v->rows * (size_t)v->cols;
-    for (int item = 0; item < items; item++)
-        memcpy(out + (size_t)item * count, tub_row(run, value, item, 0), count * sizeof *out);
+    memcpy(out, tub_row(run, value, item, 0), count * sizeof *out);
 }
 
-static bool run_wave(tub_run *run, const tub_batch *batch)
+// `item`: of the wave.
+static void put_down(const item_flow *f, const tub_run *run, int wave, int item)
 {
-    tub_executable *e = run->executable;
-    for (int i = 0; i < e->step_count; i++) {
-        if (tub_batch_stopped(batch)) {
-            atomic_store(&run->failed, 1);
-            tub_fail(&run->error, TUB_ERROR_CANCELLED, "interrupted");
-            return false;
-        }
-        loop l = {.run = run, .step = &e->steps[i], .units = tub_step_units(run, &e->steps[i])};
-        if (run->plan->need[i] && l.units > 0)
-            tub_team_run(e->team, run->items * l.units, run_unit, &l);
+    const tub_executable *e = f->executable;
+    const tub_value_info *feature = &e->values[e->feature], *tokens = &e->values[e->tokens];
+    const size_t at = (size_t)wave * (size_t)f->wave + (size_t)item;
+    copy_out(run, e->feature, item, f->batch->rows + at * (size_t)feature->cols);
+    if (f->batch->tokens)
+        copy_out(run, e->tokens, item, f->batch->tokens + at * (size_t)tokens->rows * (size_t)tokens->cols);
+}
+
+static tub_status run_unit(const item_flow *f, const tub_run *run, int step, int item, int unit, int member,
+                           tub_error *err)
+{
+    const tub_executable *e = f->executable;
+    if (tub_batch_stopped(f->batch))
+        return tub_fail(err, TUB_ERROR_CANCELLED, "interrupted");
+    const int before = e->engine->enter();
+    const tub_status status = e->steps[step].unit(run, &e->steps[step], item, unit, member, err);
+    e->engine->leave(before);
+    return status;
+}
+
+static bool stage_unit(void *context, int chain, int stage, int unit, int member)
+{
+    item_flow *f = context;
+    const tub_executable *e = f->executable;
+    const int stages = e->step_count + 1, wave = stage / stages, step = stage % stages;
+    const tub_run run = run_of(f, wave);
+    const int units = units_of(f, &run, step), item = chain + unit / units * f->chains;
+    tub_error error = {0};
+    if (step == e->step_count) {
+        put_down(f, &run, wave, item);
+        return true;
     }
-    return atomic_load(&run->failed) == 0;
+    if (run_unit(f, &run, step, item, unit % units, member, &error) == TUB_OK)
+        return true;
+    if (atomic_exchange(&f->failed, 1) == 0)
+        f->error = error;
+    return false;
+}
+
+// More chains than threads let those go on whose items nobody is late with.
+static int choose_chains(const tub_executable *e, int wave)
+{
+    const int most = CHAINS_PER_THREAD * tub_team_size(e->team);
+    const int chains = wave < most ? wave : most;
+    return chains < TUB_FLOW_CHAINS ? chains : TUB_FLOW_CHAINS;
 }
 
 tub_status tub_processor_run(tub_executable *e, const tub_batch *batch, tub_error *err)
 {
-    const size_t dim = (size_t)e->values[e->feature].cols;
-    const size_t tokens = (size_t)e->values[e->tokens].rows * (size_t)e->values[e->tokens].cols;
-    const int waves = (batch->items + e->wave - 1) / e->wave;
-    const int wave = waves ? (batch->items + waves - 1) / waves : 0;
-    tub_run r = {.executable = e, .plan = &e->plans[batch->tokens != NULL]};
-    for (int first = 0; first < batch->items && !atomic_load(&r.failed); first += wave) {
-        const int items = batch->items - first < wave ? batch->items - first : wave;
-        r.frames = batch->frames + (size_t)first * (size_t)e->input.frames;
-        r.positions = batch->positions ? batch->positions + (size_t)first * (size_t)e->input.frames : NULL;
-        r.items = items;
-        if (!run_wave(&r, batch))
-            break;
-        copy_out(&r, e->feature, items, batch->rows + (size_t)first * dim);
-        if (batch->tokens)
-            copy_out(&r, e->tokens, items, batch->tokens + (size_t)first * tokens);
-    }
-    if (!atomic_load(&r.failed))
+    item_flow f = {.executable = e, .batch = batch, .plan = &e->plans[batch->tokens != NULL]};
+    f.waves = (batch->items + e->wave - 1) / e->wave;
+    f.wave = f.waves ? (batch->items + f.waves - 1) / f.waves : 0;
+    f.chains = choose_chains(e, f.wave);
+    const tub_flow flow = {.chains = f.chains, .units = stage_units, .unit = stage_unit, .context = &f};
+    if (f.chains > 0)
+        tub_flow_run(e->team, &flow);
+    if (!atomic_load(&f.failed))
         return TUB_OK;
     if (err)
-        *err = r.error;
-    return r.error.status;
+        *err = f.error;
+    return f.error.status;
 }
