@@ -50,7 +50,12 @@ docs-models: all
 docs-presets: all
 	$(BUILD)/tubelet presets --markdown >docs/presets.md
 
-install: everything
+# Which cards get code of their own in what is installed; `make` alone builds for few, as that is quicker.
+CUDA_ARCHITECTURES = all
+
+install: $(BUILD)/build.ninja
+	$(CONFIGURE) -B $(BUILD) -DTUBELET_CUDA_ARCHITECTURES="$(CUDA_ARCHITECTURES)"
+	cmake --build $(BUILD)
 	cmake --install $(BUILD) --prefix $(PREFIX)
 
 format:
