@@ -417,6 +417,94 @@ static void a_file_costs_no_bits(void **state)
     stop(s);
 }
 
+// ---- what fitted, from one run to the next: with the folder of the algorithms ----
+
+// `is_short`: in the run memory is short once.
+static int wave_of_a_run(size_t memory, bool is_short)
+{
+    fake_gpu_reset();
+    fake_gpu.memory = memory;
+    subject *s = start(TUB_F32, 16, 0);
+    fake_gpu.short_call = is_short;
+    run_all(s, 16);
+    const int wave = s->executable->wave;
+    stop(s);
+    return wave;
+}
+
+static void what_fitted_is_remembered(void **state)
+{
+    (void)state;
+    float wanted[ITEMS * COLS];
+    wanted_rows(wanted);
+    assert_int_equal(wave_of_a_run(0, false), 16);
+    assert_int_equal(wave_of_a_run(0, true), 8);
+    assert_int_equal(wave_of_a_run(0, false), 8); // in no run after it: it begins with what fitted
+    fake_gpu_reset();
+    subject *s = start(TUB_F32, 16, 0);
+    assert_int_equal(s->warned, 0);
+    assert_non_null(strstr(s->last, "8 items at once, as more didn't fit in an earlier run"));
+    run_all(s, 16);
+    assert_memory_equal(s->rows, wanted, sizeof wanted);
+    stop(s);
+}
+
+static void more_memory_is_tried_anew(void **state)
+{
+    (void)state;
+    assert_int_equal(wave_of_a_run(0, true), 8);
+    assert_int_equal(wave_of_a_run((size_t)2 << 30, false), 16);
+    assert_int_equal(wave_of_a_run((size_t)1000 << 20, false), 8); // less than there was
+}
+
+static void other_programs_and_limits_know_nothing(void **state)
+{
+    (void)state;
+    assert_int_equal(wave_of_a_run(0, true), 8);
+    fake_gpu_reset();
+    subject *s = start(TUB_F32, 15, 0);
+    assert_int_equal(s->executable->wave, 15);
+    stop(s);
+    s = start(TUB_F16, 16, 0);
+    assert_int_equal(s->executable->wave, 16);
+    stop(s);
+    s = start(TUB_F32, 16, (size_t)900 << 20);
+    assert_int_equal(s->executable->wave, 16);
+    stop(s);
+    without = TUB_GPU_WITHOUT_TUNING;
+    s = start(TUB_F32, 16, 0);
+    assert_int_equal(s->executable->wave, 16);
+    stop(s);
+}
+
+static void a_torn_file_of_fits_costs_nothing(void **state)
+{
+    char path[512];
+    assert_int_equal(wave_of_a_run(0, true), 8);
+    snprintf(path, sizeof path, "%s/tubelet/gpu-fits.txt", (const char *)*state);
+    size_t bytes = 0;
+    char *text = test_read_file(path, &bytes);
+    assert_non_null(text);
+    assert_true(bytes > 36);
+    for (size_t cut = 0; cut < bytes; cut += 7) {
+        test_write_file(path, text, cut);
+        const int wave = wave_of_a_run(0, false);
+        assert_true(wave == 16 || wave == 8);
+    }
+    test_write_file(path, "ffffffffffffffffffffffffffffffff -1 -1\n\n%s%n%d 1 1 1\n", 54);
+    assert_int_equal(wave_of_a_run(0, false), 16);
+    // Others' lines stay.
+    char line[128];
+    memset(line, 'a', 32);
+    snprintf(line + 32, sizeof line - 32, " 77 3\n");
+    test_write_file(path, line, strlen(line));
+    assert_int_equal(wave_of_a_run(0, true), 8);
+    free(text);
+    text = test_read_file(path, &bytes);
+    assert_non_null(strstr(text, " 77 3\n"));
+    free(text);
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup(name, reset)
@@ -437,6 +525,10 @@ int main(void)
         TUNE(the_fastest_of_the_same_bits_wins),
         TUNE(what_was_measured_is_kept),
         TUNE(a_file_costs_no_bits),
+        TUNE(what_fitted_is_remembered),
+        TUNE(more_memory_is_tried_anew),
+        TUNE(other_programs_and_limits_know_nothing),
+        TUNE(a_torn_file_of_fits_costs_nothing),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

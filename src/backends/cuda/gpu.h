@@ -34,7 +34,7 @@ extern "C" {
 #endif
 
 // Grows with every change of what is below: a plug-in of another build is refused.
-enum { TUB_GPU_VERSION = 2 };
+enum { TUB_GPU_VERSION = 3 };
 
 typedef struct tub_gpu tub_gpu;             // a device, opened
 typedef struct tub_gpu_plan tub_gpu_plan;   // a library's attention for one shape
@@ -46,7 +46,7 @@ typedef struct tub_gpu_facts {
     char libraries[160];            // "driver 13.0, cuBLASLt 13.1.0, cuDNN 9.19.0", or what is missing
     int major, minor;               // compute capability
     int processors;                 // multiprocessors
-    size_t memory, memory_free;     // bytes
+    size_t memory;                  // bytes
 } tub_gpu_facts;
 
 typedef enum tub_gpu_stream { TUB_GPU_COMPUTE = 0, TUB_GPU_COPY = 1 } tub_gpu_stream;

@@ -2,6 +2,7 @@
 #include "fail.h"
 #include "gpu_algorithms.h"
 #include "gpu_executable.h"
+#include "gpu_fits.h"
 
 tub_status tub_gpu_reserve(tub_backend *b, size_t bytes, const char *what, tub_gpu_block *out, tub_error *err)
 {
@@ -40,6 +41,8 @@ tub_status tub_gpu_backend_open(const tub_gpu_ops *ops, const tub_open_params *p
     tub_status status = ops->describe(params->device, &b->info, err);
     if (status == TUB_OK)
         status = ops->open(params->device, &b->gpu, err);
+    if (status == TUB_OK)
+        status = ops->memory_free(b->gpu, &b->free_at_open, err);
     if (status == TUB_OK)
         status = tub_gpu_choices_open(b->info.key, !(b->without & TUB_GPU_WITHOUT_TUNING), &b->choices, err);
     if (status != TUB_OK)
@@ -83,6 +86,16 @@ static size_t pixel_bytes(const tub_input *input)
     return (values * (input->is_float ? sizeof(float) : 1) + 255) & ~(size_t)255;
 }
 
+static int first_wave(const tub_executable *e)
+{
+    const int usual = tub_gpu_shape_usual(e), known = tub_gpu_fits_known(e);
+    if (known >= usual)
+        return usual;
+    tub_inform(&e->backend->log, "%s: %d items at once, as more didn't fit in an earlier run", e->backend->info.name,
+               known);
+    return known;
+}
+
 static tub_status make(tub_executable *e, tub_error *err)
 {
     e->constants = tub_arena_alloc(&e->arena, (size_t)e->program->op_count, sizeof *e->constants);
@@ -91,7 +104,7 @@ static tub_status make(tub_executable *e, tub_error *err)
     for (int tokens = 0; tokens <= (int)e->with_tokens; tokens++)
         TUB_TRY(tub_gpu_list_place(e, tokens, err));
     TUB_TRY(tub_gpu_constants_make(e, err));
-    TUB_TRY(tub_gpu_shape_make(e, tub_gpu_shape_usual(e), err));
+    TUB_TRY(tub_gpu_shape_make(e, first_wave(e), err));
     return tub_gpu_choices_save(e->backend->choices, err);
 }
 

@@ -4,7 +4,7 @@
 // before and nobody looks at it. So every kernel sees one shape, the steps of a wave are recorded as one graph the first
 // time and replayed after, and a row's bytes depend on its item alone. The wave is chosen at compiling, from the rows
 // that keep the card busy and the memory that is free. Where memory runs out, then or in a run, it is halved, the steps
-// are made again for the new shape, and the same work is done again; it stays so. Products give the same bits for any
+// are made again for the new shape, and the same work is done again; it stays so, also in later runs (gpu_fits.h). Products give the same bits for any
 // wave (gpu_algorithms.h), the kernels do by construction.
 //
 // A run goes in parts of as many waves as the frames' memory holds. Of a part every frame is uploaded once, however many
@@ -29,6 +29,7 @@ struct tub_backend {
     tub_gpu_facts info;
     unsigned without;               // TUB_GPU_WITHOUT_..., asked for or found out
     size_t limit, used;             // bytes; limit 0: none
+    size_t free_at_open;            // bytes of the GPU's memory
     tub_log log;
     struct tub_gpu_choices *choices;    // algorithms
     void (*unload)(void *library);  // after closing; NULL: nothing to unload
@@ -143,7 +144,7 @@ tub_status tub_gpu_list_steps(tub_executable *e, bool tokens, tub_error *err);
 
 // ---- gpu_shape.c ----
 
-// Everything that depends on the wave's size; halves it until it fits. Errors: TUB_ERROR_MEMORY when not even one item
+// Everything that depends on the wave's size; halves it until it fits, and keeps that for later runs. Errors: TUB_ERROR_MEMORY when not even one item
 // does.
 tub_status tub_gpu_shape_make(tub_executable *e, int wave, tub_error *err);
 void tub_gpu_shape_forget(tub_executable *e);

@@ -4,6 +4,7 @@
 
 #include "fail.h"
 #include "gpu_executable.h"
+#include "gpu_fits.h"
 
 // Numbers of events. A wave's upload is waited for by the stream itself, so few numbers do for many waves.
 enum { EVENT_DONE = 0, EVENT_UPLOADED = 1, UPLOADS = TUB_GPU_EVENTS - 1 };
@@ -221,6 +222,7 @@ static tub_status run_halving(part *p, tub_error *err)
                  e->backend->info.name, half, e->wave);
         tub_gpu_shape_forget(e);
         TUB_TRY(tub_gpu_shape_make(e, half, err));
+        tub_gpu_fits_keep(e);
     }
 }
 

@@ -3,6 +3,7 @@
 
 #include "fail.h"
 #include "gpu_executable.h"
+#include "gpu_fits.h"
 
 enum {
     BUSY_ROWS = 32768,        // rows of the longest value that keep any card busy
@@ -121,8 +122,10 @@ void tub_gpu_shape_forget(tub_executable *e)
 
 tub_status tub_gpu_shape_make(tub_executable *e, int wave, tub_error *err)
 {
-    for (;;) {
+    for (const int asked = wave;;) {
         const tub_status status = attempt(e, wave, err);
+        if (status == TUB_OK && wave < asked)
+            tub_gpu_fits_keep(e);
         if (status == TUB_OK)
             return TUB_OK;
         tub_gpu_shape_forget(e);
