@@ -4,8 +4,9 @@ import pathlib, re, shlex, unittest
 from command_case import CommandCase
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
-PAGES = [ROOT / "docs" / f"{name}.md" for name in ("tuning-guide", "optimizations", "watching")]
-COMMAND = re.compile(r"`((?:[A-Z_]+=\S+ )?tubelet [a-z][^`]*)`|^    ((?:[A-Z_]+=\S+ )?tubelet .*)$", re.M)
+GUIDE = ROOT / "docs" / "tuning-guide.md"
+PAGES = [GUIDE, ROOT / "README.md", *sorted(set((ROOT / "docs").glob("*.md")) - {GUIDE})]
+COMMAND = re.compile(r"`((?:[A-Z_]+=\S+ )?tubelet [a-z][^`]*)`|^    (?:\$ )?((?:[A-Z_]+=\S+ )?(?:build/)?tubelet [a-z].*)$", re.M)
 
 
 def commands(page):
@@ -31,17 +32,17 @@ class Guide(CommandCase):
         seen = 0
         for page in PAGES:
             for command in commands(page):
-                words = [w for w in shlex.split(command, comments=True) if not re.match(r"[A-Z_]+=", w)]
+                words = [w for w in shlex.split(command.split(" | ")[0], comments=True) if not re.match(r"[A-Z_]+=", w)]
                 with self.subTest(page=page.name, command=command):
                     options = self.options(words[1])
                     for word in words[2:]:
                         if word.startswith("--"):
                             self.assertIn(word.split("=")[0], options)
                             seen += 1
-        self.assertGreater(seen, 60)
+        self.assertGreater(seen, 90)
 
     def test_every_test_is_there(self):
-        named = re.findall(r"\| `([a-z]+)/(\w+)` \|$", PAGES[0].read_text(), re.M)
+        named = re.findall(r"\| `([a-z]+)/(\w+)` \|$", GUIDE.read_text(), re.M)
         self.assertGreater(len(named), 25)
         for folder, name in named:
             path = ROOT / "tests" / folder / (f"cli_{name}.py" if folder == "cli" else f"{name}.c")
@@ -67,11 +68,35 @@ class Guide(CommandCase):
 
     def test_commands_as_printed(self):
         ran = set()
-        for number, command in enumerate(dict.fromkeys(commands(PAGES[0]))):
+        for number, command in enumerate(dict.fromkeys(commands(GUIDE))):
             with self.subTest(command=command):
                 if self.run_as_printed(command, number):
                     ran.add(command)
         self.assertGreater(len(ran), 15)
+
+    def test_the_samples_lines_are_those_of_a_run(self):
+        """But for numbers, names, and what the machine decides."""
+
+        def shapes(text):
+            lines = [line for line in text.splitlines() if re.match(r" *\[R0\]", line) and "shard" not in line and "Enabled" not in line and "compiled" not in line]
+            for pattern, to in ((r"\S+\.(mp4|mkv|webm|avi)", "FILE"), (r"\d+(\.\d+)?", "#"), (r"bottleneck: \w+", "bottleneck"), (r"threads?\b", "thread")):
+                lines = [re.sub(pattern, to, line.strip()) for line in lines]
+            return {line for line in lines if "device idle" not in line}
+
+        done = self.check(0, "extract", self.videos, "--model", self.model, "--out", self.folder / "sample")
+        ran, sample = shapes(done.stdout), shapes((ROOT / "README.md").read_text())
+        self.assertEqual(len(sample), 7)
+        self.assertEqual(sample, ran)
+
+    def test_the_settings_page_shows_what_is_printed(self):
+        page = (ROOT / "docs" / "settings.md").read_text()
+        block = re.search(r"    \$ cat tubelet.conf\n(.*?)\n    \$ (TUBELET_BATCH=16) tubelet (.*?)\n(.*?)\n\n", page, re.S)
+        (self.folder / "tubelet.conf").write_text(re.sub(r"(?m)^    ", "", block[1]))
+        environment = {"TUBELET_BATCH": "16", "XDG_CONFIG_HOME": "/home/ann/.config"}
+        printed = self.check(0, *block[3].split(), cwd=self.folder, environment=environment).stdout.splitlines()
+        for line in block[4].splitlines():
+            if line.strip() != "...":
+                self.assertIn(line[4:].split(), [p.split() for p in printed])
 
 
 if __name__ == "__main__":
