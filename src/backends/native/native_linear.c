@@ -12,7 +12,7 @@
 typedef struct linear_step {
     const tub_product *product;
     int rows, k, n;
-    int unit_rows, row_units; // multiples of the product's block
+    int unit_rows, row_units; // most rows of a unit, whole blocks of the product; how many units share the rows
     int panels, panel_units;  // panels of `product->cols` columns; units of an item that is alone in its wave
     int group_panels;         // done together
     int k_part, parts;
@@ -222,6 +222,13 @@ static size_t scales_room(const linear_step *l)
     return tub_round_line((size_t)l->unit_rows * sizeof(float)) / sizeof(float);
 }
 
+// Blocks are shared so that units differ by one at most.
+static int first_row(const linear_step *l, int unit)
+{
+    const int row = (int)((int64_t)blocks_of(l, l->rows) * unit / l->row_units) * l->product->rows;
+    return row < l->rows ? row : l->rows;
+}
+
 static tub_status linear_unit(const tub_run *run, const tub_step *step, int item, int unit, int member, tub_error *err)
 {
     (void)err;
@@ -230,8 +237,8 @@ static tub_status linear_unit(const tub_run *run, const tub_step *step, int item
     work w = {.run = run, .step = step, .l = l, .item = item, .packed_rows = tub_scratch(run->executable, member)};
     w.row_scales = (float *)(void *)(w.packed_rows + l->rows_bytes);
     w.sums = w.row_scales + (l->column_scales ? scales_room(l) : 0);
-    w.row = unit / across * l->unit_rows;
-    w.rows = l->rows - w.row < l->unit_rows ? l->rows - w.row : l->unit_rows;
+    w.row = first_row(l, unit / across);
+    w.rows = first_row(l, unit / across + 1) - w.row;
     w.panel = unit % across * most;
     w.panels = l->panels - w.panel < most ? l->panels - w.panel : most;
     w.operand = l->in_place ? rows_of(&w) : w.packed_rows;
@@ -244,14 +251,14 @@ static tub_status linear_unit(const tub_run *run, const tub_step *step, int item
     return TUB_OK;
 }
 
-// Even parts of at most `most`, multiples of `step`; their number a multiple of `threads` where that costs little.
-static int even_part(int whole, int most, int step, int threads)
+// Units that share the rows, of at most `most` each: a multiple of the threads, where that costs little.
+static int units_of_rows(const linear_step *l, int most, int threads)
 {
-    int parts = divide_up(whole, most > step ? most : step);
-    if (parts > 1 && parts < 8 * threads && parts % threads)
-        parts += threads - parts % threads;
-    const int part = divide_up(divide_up(whole, parts), step) * step;
-    return part;
+    const int blocks = blocks_of(l, l->rows), at_once = most / l->product->rows;
+    int units = divide_up(blocks, at_once > 1 ? at_once : 1);
+    if (units > 1 && units < 8 * threads && units % threads)
+        units += threads - units % threads;
+    return units < blocks ? units : blocks;
 }
 
 enum { GROUP_COLS = 256 };
@@ -281,8 +288,8 @@ static void choose_sizes(const tub_executable *e, linear_step *l)
     l->k_part = divide_up(divide_up(depth, l->parts), p->span) * p->span;
     l->parts = divide_up(depth, l->k_part);
     l->k_outer = l->parts > 1 && (size_t)l->k * p->element > (size_t)l->n * sizeof(float);
-    l->unit_rows = even_part(l->rows, most_rows(l), p->rows, threads);
-    l->row_units = divide_up(l->rows, l->unit_rows);
+    l->row_units = units_of_rows(l, most_rows(l), threads);
+    l->unit_rows = divide_up(blocks_of(l, l->rows), l->row_units) * p->rows;
     // Few rows: the columns are what threads share, each packing the rows for itself.
     l->panels = divide_up(l->n, p->cols);
     l->panel_units = l->row_units >= threads ? 1 : divide_up(2 * threads, l->row_units);
