@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "backend.h"
+#include "decoder_list.h"
 #include "machine_impl.h"
 #include "profile_folder.h"
 
@@ -85,6 +86,17 @@ static void add_autotune(tub_machine *m)
         explain(out, "no profile of this machine yet: tubelet tune --model DIR makes one");
 }
 
+static void add_hardware_decoding(tub_machine *m)
+{
+    char codecs[160], why[160];
+    tub_optimisation_info *out =
+        add(m, "hardware decoding", tub_nvdec_list(0, codecs, sizeof codecs, why, sizeof why));
+    if (out->on)
+        explain(out, "--decoder nvdec: the first GPU takes %s of 4:2:0; auto takes the processor", codecs);
+    else
+        explain(out, "videos are decoded by libav's software decoders; for --decoder nvdec: %s", why);
+}
+
 void tub_find_optimisations(tub_machine *m)
 {
     add_dtype(m, TUB_F16);
@@ -97,7 +109,5 @@ void tub_find_optimisations(tub_machine *m)
                                          "frame models encode it once");
     explain(add(m, "overlap", true), "decoding, forward and writing run at the same time, and a batch holds clips of "
                                      "several videos");
-    explain(add(m, "hardware decoding", false),
-            "videos are decoded by libav's software decoders; --decoder nvdec takes "
-            "those of NVIDIA's GPUs for H.264, HEVC, VP8, VP9 and AV1");
+    add_hardware_decoding(m);
 }

@@ -16,6 +16,10 @@ typedef struct tub_codec_decoders {
 // The i-th codec that has a decoder among those that files may use; false past the last.
 bool tub_codec_decoders_at(size_t i, tub_codec_decoders *out);
 
+// What NVDEC of GPU number `gpu`, as CUDA counts, decodes with the software decoder's frames: "h264, hevc, hevc 10
+// bit". False: nothing, or it can't be had; `reason` says why.
+bool tub_nvdec_list(int gpu, char *out, size_t out_bytes, char *reason, size_t bytes);
+
 const char *tub_libav_version(void); // static, as the licence
 const char *tub_libav_licence(void);
 

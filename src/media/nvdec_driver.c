@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "decoder_list.h"
 #include "memory.h"
 
 // hwcontext_cuda.h wants CUDA's header for two names of pointers.
@@ -137,9 +138,14 @@ static const char *name_of(tub_nvdec_codec codec)
     return "?";
 }
 
+static tub_nvdec_query query_of(tub_nvdec_codec codec, int bits)
+{
+    return (tub_nvdec_query){.codec = (int)codec, .chroma = CHROMA_420, .bits_over_8 = (unsigned)bits - 8};
+}
+
 static bool can_decode(const tub_nvdec_driver *d, const tub_nvdec_need *need, char *reason, size_t bytes)
 {
-    tub_nvdec_query q = {.codec = (int)need->codec, .chroma = CHROMA_420, .bits_over_8 = (unsigned)need->bits - 8};
+    tub_nvdec_query q = query_of(need->codec, need->bits);
     if (!ask(d, &q, reason, bytes))
         return false;
     if (!q.supported) {
@@ -203,4 +209,39 @@ AVBufferRef *tub_nvdec_device_open(int gpu, const tub_nvdec_need *need, char *re
         return make_device(d, reason, bytes);
     close_driver(d);
     return NULL;
+}
+
+static bool list(const tub_nvdec_driver *d, char *out, size_t out_bytes, char *reason, size_t bytes)
+{
+    static const tub_nvdec_codec codecs[] = {TUB_NVDEC_H264, TUB_NVDEC_HEVC, TUB_NVDEC_VP8, TUB_NVDEC_VP9,
+                                             TUB_NVDEC_AV1};
+    size_t used = 0;
+    for (size_t i = 0; i < sizeof codecs / sizeof *codecs; i++)
+        for (int bits = 8; bits <= 12; bits += 2) {
+            tub_nvdec_query q = query_of(codecs[i], bits);
+            if (!ask(d, &q, reason, bytes))
+                return false;
+            if (!q.supported || used >= out_bytes)
+                continue;
+            used += (size_t)snprintf(out + used, out_bytes - used, "%s%s", used ? ", " : "", name_of(codecs[i]));
+            if (bits > 8 && used < out_bytes)
+                used += (size_t)snprintf(out + used, out_bytes - used, " %d bit", bits);
+        }
+    if (!used)
+        snprintf(reason, bytes, "this GPU's video decoder takes no codec that is decoded there");
+    return used > 0;
+}
+
+bool tub_nvdec_list(int gpu, char *out, size_t out_bytes, char *reason, size_t bytes)
+{
+    tub_nvdec_driver *d = tub_calloc(1, sizeof *d);
+    *out = *reason = 0;
+    if (!d) {
+        snprintf(reason, bytes, "out of memory");
+        return false;
+    }
+    const bool any =
+        load_libraries(d, reason, bytes) && retain(d, gpu, reason, bytes) && list(d, out, out_bytes, reason, bytes);
+    close_driver(d);
+    return any;
 }

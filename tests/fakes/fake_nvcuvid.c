@@ -57,12 +57,19 @@ static int is_told(const char *what)
     return told && !strcmp(told, what);
 }
 
+// As cards of these years do: of H.264 and VP8 8 bits.
+static unsigned most_bits(int codec)
+{
+    enum { H264 = 4, VP8 = 9, AV1 = 11 };
+    return codec == H264 || codec == VP8 ? 8 : codec == AV1 ? 10 : 12;
+}
+
 FUNCTION(cuvidGetDecoderCaps, capabilities *c)
 {
     const unsigned most = is_told("small") ? 64 : 4096;
     if (is_told("no_engines"))
         return NOT_SUPPORTED;
-    c->supported = !is_told("nothing");
+    c->supported = !is_told("nothing") && c->bits_over_8 <= most_bits(c->codec) - 8;
     c->engines = 1;
     c->formats = 3;
     c->least_width = c->least_height = 48;
@@ -90,12 +97,12 @@ static void receive(decoder *d, AVCodecContext *software, AVFrame *frame)
     }
 }
 
-static void decode(decoder *d, AVFormatContext *format, AVCodecContext *software)
+static void decode(decoder *d, AVFormatContext *format, int stream, AVCodecContext *software)
 {
     AVPacket *packet = av_packet_alloc();
     AVFrame *frame = av_frame_alloc();
     while (av_read_frame(format, packet) == 0) {
-        if (packet->stream_index == 0 && d->packets < PICTURES) {
+        if (packet->stream_index == stream && d->packets < PICTURES) {
             d->times[d->packets++] = packet->pts;
             avcodec_send_packet(software, packet);
             receive(d, software, frame);
@@ -114,12 +121,13 @@ static int read_video(decoder *d)
     if (avformat_open_input(&format, getenv("FAKE_NVDEC_VIDEO"), NULL, NULL) < 0)
         return INVALID;
     avformat_find_stream_info(format, NULL);
-    const AVCodecParameters *p = format->streams[0]->codecpar;
+    const int stream = av_find_best_stream(format, AVMEDIA_TYPE_VIDEO, -1, -1, NULL, 0);
+    const AVCodecParameters *p = format->streams[stream < 0 ? 0 : stream]->codecpar;
     const AVCodec *codec = avcodec_find_decoder(p->codec_id);
     AVCodecContext *software = avcodec_alloc_context3(codec);
     avcodec_parameters_to_context(software, p);
     if (avcodec_open2(software, codec, NULL) == 0)
-        decode(d, format, software);
+        decode(d, format, stream, software);
     avcodec_free_context(&software);
     avformat_close_input(&format);
     return d->packets ? OK : INVALID;

@@ -14,6 +14,7 @@
 #include <string.h>
 #include <tubelet/video.h>
 
+#include "decoder_list.h"
 #include "hash.h"
 #include "temp_folder.h"
 
@@ -221,6 +222,27 @@ static void a_decoder_that_fails(void **state)
     unsetenv("FAKE_NVDEC");
 }
 
+static void what_a_gpu_takes_is_listed(void **state)
+{
+    (void)state;
+    char codecs[160], why[160];
+    assert_true(tub_nvdec_list(0, codecs, sizeof codecs, why, sizeof why));
+    assert_string_equal(codecs,
+                        "h264, hevc, hevc 10 bit, hevc 12 bit, vp8, vp9, vp9 10 bit, vp9 12 bit, av1, av1 10 bit");
+    assert_string_equal(why, "");
+    assert_true(tub_nvdec_list(0, codecs, 14, why, sizeof why)); // cut off, not overrun
+    assert_string_equal(codecs, "h264, hevc, h");
+    assert_false(tub_nvdec_list(2, codecs, sizeof codecs, why, sizeof why));
+    assert_non_null(strstr(why, "GPU 2 can't be used"));
+    setenv("FAKE_NVDEC", "no_engines", 1);
+    assert_false(tub_nvdec_list(0, codecs, sizeof codecs, why, sizeof why));
+    assert_non_null(strstr(why, "no video decoder"));
+    setenv("FAKE_NVDEC", "nothing", 1);
+    assert_false(tub_nvdec_list(0, codecs, sizeof codecs, why, sizeof why));
+    assert_non_null(strstr(why, "takes no codec"));
+    unsetenv("FAKE_NVDEC");
+}
+
 static void damage_that_shows(void **state)
 {
     (void)state;
@@ -266,6 +288,7 @@ int main(void)
         cmocka_unit_test(what_the_driver_says),
         cmocka_unit_test(a_gpu_that_is_not_there),
         cmocka_unit_test(a_decoder_that_fails),
+        cmocka_unit_test(what_a_gpu_takes_is_listed),
         cmocka_unit_test(damage_that_shows),
     };
     return cmocka_run_group_tests(tests, start, end);
