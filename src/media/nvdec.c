@@ -187,13 +187,22 @@ static void split_words(const AVFrame *from, AVFrame *to, int bits)
     }
 }
 
+// P010, P016, and what later versions of libav have between them.
+static bool is_words(enum AVPixelFormat format)
+{
+    const AVPixFmtDescriptor *d = av_pix_fmt_desc_get(format);
+    return d && d->nb_components == 3 && av_pix_fmt_count_planes(format) == 2 && !(d->flags & AV_PIX_FMT_FLAG_BE) &&
+           d->log2_chroma_w == 1 && d->log2_chroma_h == 1 && d->comp[0].step == 2 &&
+           d->comp[0].depth + d->comp[0].shift == 16 && d->comp[1].offset < d->comp[2].offset;
+}
+
 static bool split(const AVFrame *from, AVFrame *to)
 {
     const AVPixFmtDescriptor *wanted = av_pix_fmt_desc_get(to->format);
     const int bits = wanted ? wanted->comp[0].depth : 0;
     if (from->format == AV_PIX_FMT_NV12 && bits == 8)
         split_bytes(from, to);
-    else if ((from->format == AV_PIX_FMT_P010LE || from->format == AV_PIX_FMT_P016LE) && bits > 8 && bits < 16)
+    else if (is_words(from->format) && bits > 8 && bits < 16)
         split_words(from, to, bits);
     else
         return false;
