@@ -131,8 +131,10 @@ static int measure(extraction *x, tub_encoder *encoder, const tub_extractor_para
     out->batch = info->batch;
     out->dtype = info->dtype;
     snprintf(out->backend, sizeof out->backend, "%s", info->backend);
+    tub_extractor_params counted = *params;
+    counted.videos = (int64_t)x->videos->count;
     double began = cli_now();
-    if (tub_extractor_open(encoder, params, &x->extractor, &err) != TUB_OK)
+    if (tub_extractor_open(encoder, &counted, &x->extractor, &err) != TUB_OK)
         return cli_fail(&err);
     code = run(x);
     out->seconds = cli_now() - began;

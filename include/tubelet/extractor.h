@@ -69,6 +69,8 @@ typedef struct tub_extractor_params {
     tub_log log;
     unsigned without;           // TUB_WITHOUT_... (0 = all savings are made)
     tub_decoder decoder;
+    int64_t videos;             // how many jobs will come (0 = not known). Where fewer are left than decoding threads, the
+                                // processor decodes each with several: see tub_video_params.threads
 } tub_extractor_params;
 
 typedef struct tub_job {
@@ -127,7 +129,8 @@ typedef struct tub_progress {
     double idle_start_seconds;          // before the first batch
     double output_wait_seconds;         // the device waiting for the caller to receive: writing is the bottleneck
     double open_seconds;                // opening videos, beside decode and convert
-    double decode_cpu_seconds, convert_cpu_seconds;     // processor time of the decode workers; opening counts as decode
+    double decode_cpu_seconds, convert_cpu_seconds;     // processor time of the decode workers; opening counts as decode.
+                                        // Not in it: the other threads of a video that is decoded with several
     int64_t batches, items;             // run by the encoder so far
     int batch;                          // most items of one
     int jobs_waiting, ready, ready_most, results_waiting;   // depths: jobs, items before the device, results

@@ -127,6 +127,7 @@ static tub_status extract(tub_run *run, tub_encoder *encoder, const tub_source_o
 {
     tub_extractor_params params = run->params->extractor;
     params.size = params.size ? params.size : sizeof params;
+    params.videos = (int64_t)run->count;
     run->lane = tub_trace_lane(params.trace, "write");
     TUB_TRY(tub_extractor_open_source(encoder, &params, source, &run->x, err));
     tub_status status = tub_group_writer_open(run->d->manifest, &run->publisher, err);

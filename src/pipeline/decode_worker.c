@@ -8,6 +8,8 @@
 #include "memory.h"
 #include "window_again.h"
 
+enum { MOST_THREADS = 8 }; // of a video: each holds frames of its own
+
 // One video in one worker.
 typedef struct shift {
     tub_extractor *x;
@@ -177,12 +179,25 @@ static int choose_gpu(tub_extractor *x)
     return 1 + x->info->gpus[atomic_fetch_add(&x->videos_opened, 1) % (unsigned)x->devices];
 }
 
+// The decoding threads are shared by the videos that are left. Where savings are left out it is one, so that nothing is
+// decoded but what the worker waits for.
+static int choose_threads(tub_extractor *x)
+{
+    const int64_t left = x->videos - atomic_load(&x->videos_read);
+    if (left < 1 || left >= x->plan.asked_workers || x->without || x->decoder == TUB_DECODER_NVDEC)
+        return 1;
+    const int threads = (int)(x->plan.asked_workers / left);
+    return threads < MOST_THREADS ? threads : MOST_THREADS;
+}
+
 static void decode(tub_extractor *x, tub_lane *lane, tub_reel *reel)
 {
     shift s = {.x = x, .reel = reel, .lane = lane, .cpu = tub_thread_cpu()};
-    tub_video_params params = {
-        .size = sizeof params, .stream = x->video_stream, .threads = 1, .transform = &x->info->transform};
-    params.gpu = choose_gpu(x);
+    tub_video_params params = {.size = sizeof params,
+                               .stream = x->video_stream,
+                               .threads = choose_threads(x),
+                               .transform = &x->info->transform,
+                               .gpu = choose_gpu(x)};
     reel->started = tub_now();
     reel->status = count_frames(x, reel, &params);
     tub_lane_begin(lane, "open");
@@ -206,6 +221,7 @@ static void run(tub_extractor *x, tub_lane *lane, tub_reel *reel)
     tub_core_share_enter(x->share);
     decode(x, lane, reel);
     tub_core_share_leave(x->share);
+    atomic_fetch_add(&x->videos_read, 1);
     if (reel->status == TUB_END) // stopped: nobody waits for it any more
         return;
     if (reel->status != TUB_OK)

@@ -259,6 +259,7 @@ tub_status tub_extractor_open_source(tub_encoder *encoder, const tub_extractor_p
     x->trace = p->trace;
     x->video_stream = p->video_stream;
     x->without = p->without;
+    x->videos = p->videos;
     x->decoder = p->decoder;
     tub_status status = build(x, p, err);
     if (status != TUB_OK)

@@ -112,6 +112,8 @@ struct tub_extractor {
     atomic_int devices_running;     // threads; the last one finishes the results
     atomic_int devices_working;     // that haven't failed
     atomic_bool stopping, cancelled;
+    int64_t videos;                 // jobs that will come, 0: not known
+    _Atomic int64_t videos_read;    // of them, those that no worker has to do with any more
 
     pthread_mutex_t lock;           // the seven below
     tub_reel *reels;

@@ -13,7 +13,7 @@
 #include <tubelet/extractor.h>
 
 typedef struct tub_resource_plan {
-    int workers;            // decode workers, one decoding thread each
+    int workers;            // decode workers; each decodes with one thread, the last videos with several
     bool adapt;             // nobody asked for so many: fewer work at once where that is enough (core_share.h)
     int asked_workers;      // as many as there would be with more slot memory
     int pinned;             // slots that one video may pin

@@ -213,6 +213,34 @@ static void test_chunks_of_rows(void **state)
     fake_check(&encoder, &params, &path, 1);
 }
 
+// Where fewer are left than decoding threads they share the threads.
+static void test_last_videos_are_decoded_with_several_threads(void **state)
+{
+    (void)state;
+    static const struct {
+        int workers;
+        int64_t videos;
+        unsigned without;
+        int threads;
+    } cases[] = {{1, 1, 0, 1},  {4, 1, 0, 4},  {5, 2, 0, 2},
+                 {4, 4, 0, 1},  {4, 9, 0, 1},  {4, 0, 0, 1},
+                 {64, 1, 0, 8}, {64, 3, 0, 8}, {4, 1, TUB_WITHOUT_OVERLAP, 1}};
+    const char *path = "fake:seed=4,frames=30";
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        tub_extractor_params params = with(0, cases[i].workers);
+        params.videos = cases[i].videos;
+        params.without = cases[i].without;
+        fake_check(&(fake_encoder_params){0}, &params, &path, 1);
+        assert_int_equal(atomic_load(&fake_counts.threads), cases[i].threads);
+    }
+    // More come than were announced.
+    const char *paths[] = {"fake:seed=1,frames=40", "fake:seed=2,frames=30", "fake:seed=3,frames=500"};
+    tub_extractor_params params = with(0, 2);
+    params.videos = 1;
+    fake_check(&(fake_encoder_params){0}, &params, paths, 3);
+    assert_int_equal(atomic_load(&fake_counts.threads), 1);
+}
+
 int main(void)
 {
     alarm(120); // a lock-up is a failure
@@ -226,6 +254,7 @@ int main(void)
         cmocka_unit_test(test_frames_are_converted_once_and_only_if_wanted),
         cmocka_unit_test(test_rows_do_not_depend_on_the_neighbours),
         cmocka_unit_test(test_chunks_of_rows),
+        cmocka_unit_test(test_last_videos_are_decoded_with_several_threads),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -102,6 +102,7 @@ static tub_status fake_open(const char *path, const tub_video_params *params, vo
     s->video = video;
     s->gpu = params->gpu;
     atomic_fetch_add(&fake_counts.decoders[params->gpu % FAKE_GPUS], 1);
+    atomic_store(&fake_counts.threads, params->threads);
     s->converted = calloc((size_t)video.frames + 1, sizeof *s->converted);
     snprintf(s->path, sizeof s->path, "%s", path);
     *out = s;

@@ -34,6 +34,7 @@ typedef struct fake_source_counts {
     atomic_int decoded, converted;
     atomic_int repeated;        // conversions of a frame that was converted before
     atomic_int decoders[FAKE_GPUS]; // videos by tub_video_params.gpu
+    atomic_int threads;         // of the video that was opened last, as asked for
 } fake_source_counts;
 extern fake_source_counts fake_counts;
 void fake_counts_reset(void);
