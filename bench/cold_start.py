@@ -1,10 +1,10 @@
 #!/usr/bin/env python3
-"""From nothing to the first row: a process that starts, opens ViT-B, decodes a window and writes its row, in float32.
+"""From nothing to the first row: a process that starts, opens ViT-B, decodes what one row needs and writes it.
 
-    cold_start.py [--model vit:base] [--frames 1]
+    cold_start.py [--models videomae:base,dinov2:base] [--dtypes f32,bf16]
 
-The tubelet command beside Python with torch, transformers and decord doing the same. Files are in the page cache for both. A window
-of 1 frame shows the start; with 16, most of the time is the forward of 16 frames.
+The tubelet command beside Python with torch, transformers and decord doing the same work in the same precision: one clip of 16
+frames for a clip model, one frame for a frame model. Files are in the page cache for both.
 """
 import os
 import shutil
@@ -20,42 +20,57 @@ from transformers import AutoModel
 sys.path.insert(0, sys.argv[4])
 import original
 torch.set_num_threads(int(sys.argv[5]))
-model = AutoModel.from_pretrained(sys.argv[1], dtype=torch.float32).eval()
+frames, dtype = int(sys.argv[6]), {"f32": torch.float32, "bf16": torch.bfloat16}[sys.argv[7]]
+model = AutoModel.from_pretrained(sys.argv[1], dtype=dtype).eval()
 reader = decord.VideoReader(sys.argv[2], ctx=decord.cpu(0))
-clip = original.to_input(original.read_window(reader, 0)[: int(sys.argv[6])])
+images = original.to_input(reader.get_batch(np.arange(frames)).asnumpy()).to(dtype)
 with torch.inference_mode():
-    rows = model(clip).last_hidden_state[:, 0].mean(0, keepdim=True)
-np.save(sys.argv[3], rows.numpy())
+    tokens = model(images if frames == 1 else images[None]).last_hidden_state
+np.save(sys.argv[3], (tokens[:, 0] if frames == 1 else tokens.mean(1)).float().numpy())
 """
 
+FRAME_MODELS = ("dinov2", "dinov3", "siglip")
 
-def ours_run(a, model, path, out):
+
+def ours_run(a, model, frames, dtype, path, out):
+    words = [a.tubelet, "extract", path, "--model", model, "--out", out, "--dtype", dtype, "--transform", "opentad", "--clip-length", frames, "--stride", 64,
+             "--threads", a.threads]
+
     def run():
         shutil.rmtree(out, ignore_errors=True)
-        return measure.clock(lambda: subprocess.run([a.tubelet, "extract", path, "--model", model, "--out", out, "--dtype", "f32", "--transform", "opentad",
-                                                     "--clip-length", str(a.frames), "--stride", "64", "--threads", str(a.threads)], check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL))
+        return measure.clock(lambda: subprocess.run([str(w) for w in words], check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL))
 
     return run
 
 
-def peer_run(a, model, path, out):
-    words = [sys.executable, "-c", PEER, model, path, out, os.path.dirname(os.path.abspath(__file__)), a.threads, a.frames]
+def peer_run(a, model, frames, dtype, path, out):
+    words = [sys.executable, "-c", PEER, model, path, out, os.path.dirname(os.path.abspath(__file__)), a.threads, frames, dtype]
     return lambda: measure.clock(lambda: subprocess.run([str(w) for w in words], check=True, stderr=subprocess.DEVNULL))
+
+
+def compare(a, what, dtype, path):
+    model, frames = measure.checkpoint(a, what), 1 if what.startswith(FRAME_MODELS) else 16
+    peers = measure.Peers(a)
+    peers.add("tubelet", lambda: ours_run(a, model, frames, dtype, path, a.work / "cold"))
+    peers.add("python, torch, transformers", lambda: peer_run(a, model, frames, dtype, path, a.work / "cold.npy"))
+    case = f"{what} {dtype}, a row of {frames} frame{'s' if frames > 1 else ''}"
+    return measure.versus(case, peers.take_turns())
 
 
 def main():
     p = measure.parser(__doc__)
-    p.add_argument("--model", default="vit:base")
-    p.add_argument("--frames", type=int, default=1, help="of the window, at most 16 (1)")
+    p.add_argument("--models", default="videomae:base,dinov2:base", help="as of tubelet init (videomae:base,dinov2:base)")
+    p.add_argument("--dtypes", default="f32,bf16")
     a = measure.begin(p)
-    model, path = measure.checkpoint(a, a.model), measure.video(a, "one-window", "h264", "320x240", 16 / 30)
+    # A window and no more for a clip model; a frame model's windows of one frame are taken every 64.
+    path = measure.video(a, "one-window", "h264", "320x240", 16 / 30)
+    cases = [(what, dtype) for what in a.models.split(",") for dtype in a.dtypes.split(",")]
+    for what, _ in cases:
+        measure.checkpoint(a, what)
     if a.prepare:
         return
     measure.print_machine(a, "torch", "transformers", "decord")
-    peers = measure.Peers(a)
-    peers.add("tubelet", lambda: ours_run(a, model, path, a.work / "cold"))
-    peers.add("python, torch, transformers", lambda: peer_run(a, model, path, a.work / "cold.npy"))
-    measure.print_table(measure.VERSUS, measure.versus(f"{a.model}, one row of {a.frames} frames", peers.take_turns()))
+    measure.print_table(measure.VERSUS, [row for what, dtype in cases for row in compare(a, what, dtype, path)])
 
 
 if __name__ == "__main__":
