@@ -110,7 +110,7 @@ class Bench(CommandCase):
         self.check_ablation(result, {"precision", "frame reuse", "cross-video batches"})
 
     def test_ablation_on_a_gpu(self):
-        arguments = ("--repeat", 1, "--stride", 8, "--video", self.video, "--model", self.make_model("videomae:tiny"))
+        arguments = ("--repeat", 1, "--stride", 8, "--batch", 4, "--video", self.video, "--model", self.make_model("videomae:tiny"))
         fake = {"TUBELET_CUDA_PLUGIN": os.environ["FAKE_GPU_PLUGIN"]}
         result = self.bench("ablation", *arguments, "--dtype", "tf32", **fake)
         self.assertEqual((result["backend"], result["dtype"]), ("cuda", "tf32"))
