@@ -79,18 +79,22 @@ static int choose(tub_core_share *s, double share)
     return share < fed && s->kept == 0 && s->allowed > 1 ? s->allowed - 1 : s->allowed;
 }
 
-void tub_core_share_note(tub_core_share *s, double waited, double worked)
+bool tub_core_share_note(tub_core_share *s, double waited, double worked, double *part)
 {
     pthread_mutex_lock(&s->lock);
+    const int before = s->allowed;
     s->waited += waited;
     s->worked += worked;
     double total = s->waited + s->worked;
     if (s->adapt && total >= look_seconds) {
-        s->allowed = choose(s, s->waited / total);
+        *part = s->waited / total;
+        s->allowed = choose(s, *part);
         s->waited = s->worked = 0;
         pthread_cond_broadcast(&s->changed);
     }
+    const bool changed = s->allowed != before;
     pthread_mutex_unlock(&s->lock);
+    return changed;
 }
 
 int tub_core_share_allowed(tub_core_share *s)

@@ -25,8 +25,9 @@ void tub_core_share_enter(tub_core_share *share);
 void tub_core_share_leave(tub_core_share *share);
 void tub_core_share_stop(tub_core_share *share);
 
-// A device waited, then worked, for so many seconds.
-void tub_core_share_note(tub_core_share *share, double waited, double worked);
+// A device waited, then worked, for so many seconds. True: that changed how many may work at once, and *part of the
+// device's time was spent waiting.
+bool tub_core_share_note(tub_core_share *share, double waited, double worked, double *part);
 
 // How many may work at once now.
 int tub_core_share_allowed(tub_core_share *share);

@@ -121,8 +121,9 @@ static void work(device *d)
         tub_extractor_encoding(d->x, true);
         const tub_status status = encode(d, &e, &err);
         tub_extractor_encoding(d->x, false);
-        if (status == TUB_OK)
-            tub_core_share_note(d->x->share, d->waited, e.seconds);
+        double part = 0;
+        if (status == TUB_OK && tub_core_share_note(d->x->share, d->waited, e.seconds, &part))
+            tub_extractor_shares_anew(d->x, part);
         if (status != TUB_OK ? !handle_failure(d, &e, &err) : !tub_delivery_put(d->x->delivery, &e, d->lane))
             return;
     }

@@ -58,6 +58,14 @@ void tub_extractor_lost(tub_extractor *x, int device, const tub_error *error)
     pthread_mutex_unlock(&x->lock);
 }
 
+void tub_extractor_shares_anew(tub_extractor *x, double waited)
+{
+    pthread_mutex_lock(&x->lock);
+    tub_inform(&x->log, "%d of %d decoding threads work at once from here on: the encoder waited %.0f %% of the time",
+               tub_core_share_allowed(x->share), x->plan.workers, 100 * waited);
+    pthread_mutex_unlock(&x->lock);
+}
+
 void tub_extractor_decodes_itself(tub_extractor *x, const char *path, const char *why)
 {
     bool fresh = true;

@@ -150,6 +150,8 @@ void tub_extractor_lost(tub_extractor *x, int device, const tub_error *error);
 
 // A video wasn't decoded on a GPU as was asked for: said once a reason.
 void tub_extractor_decodes_itself(tub_extractor *x, const char *path, const char *why);
+// More or fewer of the workers work at once, as the device waited for this part of its time: said.
+void tub_extractor_shares_anew(tub_extractor *x, double waited);
 
 // TUB_WITHOUT_OVERLAP: the device thread begins or ends with a batch; a worker waits until none is being encoded. Nobody
 // waits for a worker that stands here: the device thread has all that it needs.

@@ -21,17 +21,24 @@ static tub_core_share *open_share(int workers, bool adapt)
     return share;
 }
 
-static void note(tub_core_share *share, double waited, double worked, int times)
+// How often that changed something.
+static int note(tub_core_share *share, double waited, double worked, int times)
 {
+    int changes = 0;
+    double part = -1;
     for (int i = 0; i < times; i++)
-        tub_core_share_note(share, waited, worked);
+        if (tub_core_share_note(share, waited, worked, &part)) {
+            assert_true(part >= 0 && part <= 1);
+            changes++;
+        }
+    return changes;
 }
 
 static void test_follows_the_bottleneck(void **state)
 {
     (void)state;
     tub_core_share *share = open_share(4, true);
-    note(share, 0.1, 0.01, 2); // less than a look
+    assert_int_equal(note(share, 0.1, 0.01, 2), 0); // less than a look
     assert_int_equal(tub_core_share_allowed(share), 4);
     // The device never waits: fewer and fewer, but one.
     note(share, 0, 0.3, 100);
@@ -46,7 +53,7 @@ static void test_follows_the_bottleneck(void **state)
     // In between nothing changes; where it waits much of the time all work.
     note(share, 0.008, 0.292, 10);
     assert_int_equal(tub_core_share_allowed(share), 1);
-    note(share, 0.2, 0.1, 1);
+    assert_int_equal(note(share, 0.2, 0.1, 1), 1);
     assert_int_equal(tub_core_share_allowed(share), 4);
     tub_core_share_close(&share);
     tub_core_share_close(&share);
@@ -56,7 +63,7 @@ static void test_fixed(void **state)
 {
     (void)state;
     tub_core_share *share = open_share(3, false);
-    note(share, 0, 1, 50);
+    assert_int_equal(note(share, 0, 1, 50), 0);
     assert_int_equal(tub_core_share_allowed(share), 3);
     tub_core_share_close(&share);
 }

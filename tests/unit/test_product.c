@@ -165,6 +165,8 @@ static void test_products(void **state)
                                                 &tub_product_amx};
     for (int i = 1; i <= (int)tub_cpu_isa(); i++)
         try_level(levels[i]);
+    if (tub_cpu_isa() >= TUB_ISA_AVX512)
+        try_level(&tub_product_tall_avx512);
     if (tub_cpu_isa() >= TUB_ISA_AVX512 && tub_cpu_has_vnni())
         try_level(&tub_product_int8_vnni);
     if (tub_cpu_isa() >= TUB_ISA_AMX)

@@ -233,7 +233,7 @@ tub_status tub_native_attention_make(tub_executable *e, tub_step *step, tub_erro
     attention_step *a = step->made = tub_arena_alloc(&e->arena, 1, sizeof *a);
     if (!a)
         return tub_fail_memory(err, "attention");
-    *a = (attention_step){.product = tub_product_for(e->dtype),
+    *a = (attention_step){.product = tub_product_for_attention(e->dtype),
                           .dim = op->attention.dim,
                           .heads = op->attention.heads,
                           .groups = op->attention.groups};

@@ -25,6 +25,15 @@ const tub_product *tub_product_for(tub_dtype dtype)
     return dtype == TUB_F32 ? &tub_product_portable : NULL;
 }
 
+const tub_product *tub_product_for_attention(tub_dtype dtype)
+{
+#if defined(__x86_64__)
+    if (dtype == TUB_F32 && tub_cpu_isa() >= TUB_ISA_AVX512)
+        return &tub_product_tall_avx512;
+#endif
+    return tub_product_for(dtype);
+}
+
 int tub_product_depth(const tub_product *p, int k)
 {
     return (k + p->depth - 1) / p->depth * p->depth;

@@ -58,8 +58,9 @@ typedef struct tub_product {
     double (*roof)(long turns);
 } tub_product;
 
-// The best table for a compute type at the level in use; NULL where there is none.
+// The best table for a compute type at the level in use; NULL where there is none. For attention another may be better.
 const tub_product *tub_product_for(tub_dtype dtype);
+const tub_product *tub_product_for_attention(tub_dtype dtype);
 
 // A block of A as it is packed: its strides, and the bytes of a whole block.
 typedef struct tub_product_packing {
@@ -80,6 +81,7 @@ extern const tub_product tub_product_portable;
 #if defined(__x86_64__)
 extern const tub_product tub_product_avx2;
 extern const tub_product tub_product_avx512;
+extern const tub_product tub_product_tall_avx512;
 extern const tub_product tub_product_avx512bf16;
 extern const tub_product tub_product_amx;
 extern const tub_product tub_product_int8_vnni;

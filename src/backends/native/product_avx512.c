@@ -1,3 +1,4 @@
+// For linear layers: wide.
 #if defined(__x86_64__)
 #include "lanes_avx512.h"
 
