@@ -1,6 +1,5 @@
 #include "placement.h"
 
-
 #include "fail.h"
 
 // Values that share one piece of memory: the first of them, its `root`, stands for all.
