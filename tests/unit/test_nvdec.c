@@ -17,15 +17,10 @@
 #include "decoder_list.h"
 #include "hash.h"
 #include "temp_folder.h"
+#include "whole_video.h"
 
 static char *folder;
 static bool libav_knows_gpus;
-
-typedef struct outcome {
-    tub_status status;
-    tub_video_info info;
-    char hash[TUB_HASH_TEXT]; // of every frame and its times
-} outcome;
 
 static bool make(const char *name, const char *filter, const char *options)
 {
@@ -39,32 +34,10 @@ static bool make(const char *name, const char *filter, const char *options)
 
 static outcome decode(const char *path, int gpu)
 {
-    outcome o = {0};
     const tub_video_params params = {.size = sizeof params, .gpu = gpu};
-    tub_video *video = NULL;
-    tub_frame frame;
-    int height, width;
-    bool is_float;
-    size_t bytes;
     setenv("FAKE_NVDEC_VIDEO", path, 1);
-    o.status = tub_video_open(path, &params, &video, NULL);
-    assert_int_equal(o.status, TUB_OK);
-    tub_video_pixels(video, &height, &width, &is_float, &bytes);
-    uint8_t *rgb = malloc(bytes);
-    tub_hash *hash = tub_hash_create();
-    assert_true(rgb && hash);
-    while ((o.status = tub_video_next(video, &frame, NULL)) == TUB_OK) {
-        assert_int_equal(tub_video_convert(video, rgb, NULL), TUB_OK);
-        tub_hash_update(hash, rgb, bytes);
-        tub_hash_update(hash, &frame.index, sizeof frame.index);
-        tub_hash_update(hash, &frame.pts, sizeof frame.pts);
-        tub_hash_update(hash, &frame.duration, sizeof frame.duration);
-    }
-    tub_video_get_info(video, &o.info);
-    tub_hash_text(hash, o.hash);
-    tub_hash_destroy(&hash);
-    free(rgb);
-    tub_video_close(&video);
+    const outcome o = whole_video(path, &params);
+    assert_true(o.hash[0]); // it was opened
     return o;
 }
 

@@ -1,0 +1,18 @@
+// A video decoded from its first frame to its last: what came of it, and a hash of every frame's pixels and times.
+#ifndef WHOLE_VIDEO_H
+#define WHOLE_VIDEO_H
+
+#include <tubelet/video.h>
+
+#include "hash.h"
+
+typedef struct outcome {
+    tub_status status;
+    tub_video_info info;
+    char hash[TUB_HASH_TEXT]; // of every frame and its times
+} outcome;
+
+// Fails the test where memory is short. A video that can't be opened has only a status.
+outcome whole_video(const char *path, const tub_video_params *params);
+
+#endif
