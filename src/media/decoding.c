@@ -3,46 +3,80 @@
 #include <stdio.h>
 
 #include "fail.h"
+#include "libav_compat.h"
 #include "memory.h"
 #include "slice_count.h"
 #include "unwritten.h"
 
 enum { STUCK_MOST = 1000 }; // errors in a row from a decoder that is only being emptied
 
-static tub_status open_decoder(tub_decoding *d, int threads, int gpu, tub_error *err)
+// Whether frames may be left out: other codecs don't say of a packet whether others need it.
+static bool leaves_out(const tub_decoding *d)
 {
-    tub_status status = gpu ? tub_nvdec_open(&d->nvdec, &d->file, gpu - 1, &d->decoder, err) : TUB_END;
-    return status == TUB_END ? tub_video_file_decoder(&d->file, threads, &d->decoder, err) : status;
+    const enum AVCodecID codec = d->file.stream->codecpar->codec_id;
+    return d->params.wants && (codec == AV_CODEC_ID_H264 || codec == AV_CODEC_ID_HEVC);
+}
+
+static tub_status open_decoder(tub_decoding *d, tub_error *err)
+{
+    const tub_decoding_params *p = &d->params;
+    tub_status status = p->gpu ? tub_nvdec_open(&d->nvdec, &d->file, p->gpu - 1, &d->decoder, err) : TUB_END;
+    if (status == TUB_END)
+        status = tub_video_file_decoder(&d->file, p->threads, leaves_out(d), &d->decoder, err);
+    return status;
 }
 
 // Also when it starts over.
-static tub_status begin(tub_decoding *d, int threads, int gpu, tub_error *err)
+static tub_status begin(tub_decoding *d, tub_error *err)
 {
     tub_damage_init(&d->damage);
     tub_order_init(&d->order);
     d->draining = false;
     d->stuck = 0;
-    TUB_TRY(tub_video_file_open(&d->file, d->path, d->stream, err));
-    TUB_TRY(open_decoder(d, threads, gpu, err));
-    d->parallel = d->decoder->thread_count > 1 || tub_decoding_is_on_gpu(d);
+    TUB_TRY(tub_video_file_open(&d->file, d->path, d->params.stream, err));
+    TUB_TRY(open_decoder(d, err));
+    d->trusting = tub_decoding_is_parallel(d) || leaves_out(d);
     return TUB_OK;
 }
 
-tub_status tub_decoding_open(tub_decoding *d, const char *path, int stream, int threads, int gpu, tub_error *err)
+tub_status tub_decoding_open(tub_decoding *d, const char *path, const tub_decoding_params *params, tub_error *err)
 {
-    *d = (tub_decoding){.path = tub_strdup(path), .stream = stream, .packet = av_packet_alloc(), .file = {.fd = -1}};
-    tub_status status = d->path && d->packet ? begin(d, threads, gpu, err) : tub_fail_memory(err, "a video");
+    *d = (tub_decoding){.path = tub_strdup(path), .params = *params, .packet = av_packet_alloc(), .file = {.fd = -1}};
+    tub_status status = d->path && d->packet ? begin(d, err) : tub_fail_memory(err, "a video");
     if (status != TUB_OK)
         tub_decoding_close(d);
     return status;
 }
 
 // What a packet says before it is decoded.
-static void suspect_packet(tub_decoding *d)
+static void suspect_packet(tub_decoding *d, tub_order_entry **entry)
 {
-    bool fine = d->damage.saw_key && !d->damage.suspect && tub_order_packet(&d->order, d->packet) &&
-                (tub_decoding_is_on_gpu(d) || tub_slices_are_whole(d->decoder, d->packet));
-    d->parallel = d->parallel && fine;
+    d->trusting = d->damage.saw_key && !d->damage.suspect && tub_order_packet(&d->order, d->packet, entry) &&
+                  (tub_decoding_is_on_gpu(d) || tub_slices_are_whole(d->decoder, d->packet));
+}
+
+// The last frame of a video is given whether it is wanted or not: who asks doesn't know which it is.
+static bool is_left_out(const tub_decoding *d, const tub_order_entry *entry)
+{
+    if (!entry || !leaves_out(d) || !tub_slices_are_unreferenced(d->decoder, d->packet))
+        return false;
+    bool later = false;
+    int64_t index = tub_order_index(&d->order, entry, &later);
+    return later && !d->params.wants(d->params.user, index);
+}
+
+// Whether the packet has to be decoded.
+static bool take_packet(tub_decoding *d)
+{
+    tub_order_entry *entry = NULL;
+    tub_damage_packet(&d->damage, d->packet, d->frames);
+    if (d->trusting)
+        suspect_packet(d, &entry);
+    if (d->trusting && is_left_out(d, entry)) {
+        entry->left_out = true;
+        return false;
+    }
+    return d->packet->size > 0; // an empty packet is a repeated frame (AVI), and would end the decoding
 }
 
 static bool watched(const tub_decoding *d)
@@ -78,11 +112,7 @@ static tub_status feed(tub_decoding *d, tub_error *err)
         return TUB_OK;
     }
     if (d->packet->stream_index == d->file.stream->index) {
-        tub_damage_packet(&d->damage, d->packet, d->frames);
-        if (d->parallel)
-            suspect_packet(d);
-        // An empty packet is a repeated frame (AVI), and would end the decoding.
-        r = d->packet->size ? avcodec_send_packet(d->decoder, d->packet) : 0;
+        r = take_packet(d) ? avcodec_send_packet(d->decoder, d->packet) : 0;
         if (r < 0 && r != AVERROR(ENOMEM))
             tub_damage_error(&d->damage, "damaged data", r, d->frames);
     }
@@ -92,7 +122,7 @@ static tub_status feed(tub_decoding *d, tub_error *err)
 
 static tub_status decode(tub_decoding *d, AVFrame *out, tub_error *err)
 {
-    bool parallel = d->parallel;
+    bool trusting = d->trusting;
     for (;;) {
         int r = avcodec_receive_frame(d->decoder, out);
         if (r == 0)
@@ -107,7 +137,7 @@ static tub_status decode(tub_decoding *d, AVFrame *out, tub_error *err)
             return TUB_END;
         if (!d->draining)
             TUB_TRY(feed(d, err));
-        if (parallel && (!d->parallel || d->damage.count))
+        if (trusting && (!d->trusting || d->damage.count))
             return TUB_AGAIN;
     }
 }
@@ -127,6 +157,21 @@ static bool hold(tub_decoding *d, AVFrame *frame, int64_t number)
     return true;
 }
 
+// Gives the frames that were left out before this one their places.
+static bool hold_left_out(tub_decoding *d, const AVFrame *next)
+{
+    tub_order_entry entry;
+    AVFrame *frame = av_frame_alloc();
+    bool held = frame != NULL;
+    while (held && tub_order_left_out(&d->order, next, &entry)) {
+        frame->pts = frame->best_effort_timestamp = entry.time;
+        tub_frame_set_ticks(frame, entry.duration);
+        held = hold(d, frame, 0);
+    }
+    av_frame_free(&frame);
+    return held;
+}
+
 static void let_go(tub_decoding *d, AVFrame *out)
 {
     av_frame_move_ref(out, d->held[d->first_held]);
@@ -135,7 +180,7 @@ static void let_go(tub_decoding *d, AVFrame *out)
 }
 
 // TUB_AGAIN: something is suspicious.
-static tub_status next_of_several(tub_decoding *d, AVFrame *out, tub_error *err)
+static tub_status next_trusted(tub_decoding *d, AVFrame *out, tub_error *err)
 {
     while (!d->held_count || !tub_order_is_settled(&d->order, d->numbers[d->first_held])) {
         int64_t number = 0;
@@ -144,7 +189,7 @@ static tub_status next_of_several(tub_decoding *d, AVFrame *out, tub_error *err)
             return d->order.count ? TUB_AGAIN : TUB_END;
         if (status != TUB_OK)
             return status;
-        if (!trust_frame(d, out, &number) || !hold(d, out, number))
+        if (!hold_left_out(d, out) || !trust_frame(d, out, &number) || !hold(d, out, number))
             return TUB_AGAIN;
     }
     let_go(d, out);
@@ -159,6 +204,11 @@ static void stop(tub_decoding *d)
     d->held_count = 0;
     tub_nvdec_close(&d->nvdec);
     tub_video_file_close(&d->file);
+}
+
+bool tub_decoding_is_parallel(const tub_decoding *d)
+{
+    return d->decoder->thread_count > 1 || tub_decoding_is_on_gpu(d);
 }
 
 bool tub_decoding_is_on_gpu(const tub_decoding *d)
@@ -185,14 +235,17 @@ tub_status tub_decoding_start_over(tub_decoding *d, tub_error *err)
     stop(d);
     av_packet_unref(d->packet);
     d->frames = 0;
-    return begin(d, 1, 0, err);
+    d->params.threads = 1;
+    d->params.gpu = 0;
+    d->params.wants = NULL;
+    return begin(d, err);
 }
 
 tub_status tub_decoding_next(tub_decoding *d, AVFrame *out, tub_error *err)
 {
     if (!d->decoder) // it couldn't be opened again
         return tub_fail(err, TUB_ERROR_VIDEO, "can't be decoded any further");
-    tub_status status = d->parallel ? next_of_several(d, out, err) : decode(d, out, err);
+    tub_status status = d->trusting ? next_trusted(d, out, err) : decode(d, out, err);
     if (status == TUB_OK) {
         tub_damage_frame(&d->damage, out, d->frames);
         d->frames++;

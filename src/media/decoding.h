@@ -6,6 +6,9 @@
 // one) next() says so before it gives a frame that might differ, and the caller starts over with one thread. A frame is
 // held until all those that it may refer to have come out without a mark.
 //
+// Frames that nobody wants are left out under the same watch, if no other refers to them: what is given in their place
+// has times and no pixels. Damage within them goes unnoticed, as nobody looks there.
+//
 // A GPU decodes under the same watch: whatever it can't, or doesn't beyond suspicion, is decoded with one thread
 // instead. As its decoder tells nothing of what it conceals, damage that neither the container nor the headers show
 // goes unnoticed there.
@@ -22,11 +25,19 @@
 #include "video_damage.h"
 #include "video_file.h"
 
-enum { TUB_HELD_MOST = 32 };
+enum { TUB_HELD_MOST = 64 };
+
+typedef struct tub_decoding_params {
+    int stream;  // as of tub_video_file_open()
+    int threads; // for decoders that give the same frames with any number; else it is 1
+    int gpu;     // 1 + number of the GPU that shall decode, where it can; 0: none
+    bool (*wants)(const void *user, int64_t index); // as in tub_video_params; NULL: all frames
+    const void *user;
+} tub_decoding_params;
 
 typedef struct tub_decoding {
     char *path;
-    int stream;     // as asked for
+    tub_decoding_params params;
     int64_t frames; // given so far
     tub_video_file file;
     AVCodecContext *decoder;
@@ -34,7 +45,7 @@ typedef struct tub_decoding {
     AVPacket *packet;
     tub_video_damage damage;
     tub_packet_order order;
-    bool parallel;                // several threads or a GPU, and nothing suspicious so far
+    bool trusting;                // several threads, a GPU or frames left out, and nothing suspicious so far
     AVFrame *held[TUB_HELD_MOST]; // a ring
     int64_t numbers[TUB_HELD_MOST];
     int first_held, held_count;
@@ -43,14 +54,16 @@ typedef struct tub_decoding {
     int width, height; // of the first frame
 } tub_decoding;
 
-// `stream` as of tub_video_file_open(). `threads`: for decoders that give the same frames with any number; else 1.
-// `gpu`: 1 + number of the GPU that shall decode, where it can; 0: none.
 // A failed open needs no close. Errors: as of tub_video_file_open().
-tub_status tub_decoding_open(tub_decoding *d, const char *path, int stream, int threads, int gpu, tub_error *err);
-// The next frame. TUB_END: none. TUB_AGAIN: start over, see above. Errors: TUB_ERROR_MEMORY.
+tub_status tub_decoding_open(tub_decoding *d, const char *path, const tub_decoding_params *params, tub_error *err);
+// The next frame; one that was left out has no buffer. TUB_END: none. TUB_AGAIN: start over, see above. Errors:
+// TUB_ERROR_MEMORY.
 tub_status tub_decoding_next(tub_decoding *d, AVFrame *out, tub_error *err);
-// With one thread, from the first frame on. Errors: as of tub_decoding_open(); nothing can be decoded after them.
+// With one thread and all frames, from the first one on. Errors: as of tub_decoding_open(); nothing can be decoded
+// after them.
 tub_status tub_decoding_start_over(tub_decoding *d, tub_error *err);
+// Whether decoding can be ahead of who takes the frames, at no cost to whoever else wants the processor.
+bool tub_decoding_is_parallel(const tub_decoding *d);
 // Whether a GPU decodes. Where one was asked for and doesn't: why; else "".
 bool tub_decoding_is_on_gpu(const tub_decoding *d);
 const char *tub_decoding_why_not_on_gpu(const tub_decoding *d);

@@ -43,4 +43,13 @@ static inline int64_t tub_frame_ticks(const AVFrame *frame)
 #endif
 }
 
+static inline void tub_frame_set_ticks(AVFrame *frame, int64_t ticks)
+{
+#if LIBAVUTIL_VERSION_INT >= AV_VERSION_INT(57, 30, 100)
+    frame->duration = ticks;
+#else
+    frame->pkt_duration = ticks;
+#endif
+}
+
 #endif

@@ -1,4 +1,7 @@
-// Whether a decoder does what it does with healthy videos: one frame for each packet, in the order of their times.
+// Whether a decoder does what it does with healthy videos: one frame for each packet, in the order of their times. And
+// where in that order a packet stands, before it is decoded.
+//
+// A packet may be left out, that is, not sent to the decoder. It keeps its place in the order.
 //
 // Thread-safety: one thread at a time per object.
 #ifndef TUB_PACKET_ORDER_H
@@ -10,17 +13,28 @@
 
 enum { TUB_ORDER_MOST = 128 }; // packets that may be on their way through the decoder
 
+typedef struct tub_order_entry {
+    int64_t time, duration; // in the stream's time base
+    int64_t number;         // of the packet, as they came
+    bool left_out;
+} tub_order_entry;
+
 typedef struct tub_packet_order {
-    int64_t times[TUB_ORDER_MOST];   // of the packets on their way, the earliest last
-    int64_t numbers[TUB_ORDER_MOST]; // of the same packets, as they were sent
+    tub_order_entry entries[TUB_ORDER_MOST]; // of the packets on their way, the earliest last
     int count;
     int64_t sent, given; // packets so far; the last frame's time
 } tub_packet_order;
 
 void tub_order_init(tub_packet_order *o);
-// A packet that goes to the decoder. False: it has no time, a time that another one has or that is already past, or too
-// many are on their way.
-bool tub_order_packet(tub_packet_order *o, const AVPacket *packet);
+// A packet that goes to the decoder next. False: it has no time, a time that another one has or that is already past, a
+// time before that of a packet that was left out (which then stood elsewhere than was believed), or too many are on
+// their way. NULL for *entry: an edit list leaves the packet out of the order.
+bool tub_order_packet(tub_packet_order *o, const AVPacket *packet, tub_order_entry **entry);
+// The number of the frame, in display order, of the packet that came last: as long as nothing comes that is shown
+// earlier. *later: whether a packet that is shown after it went to the decoder, so that it isn't the last of the video.
+int64_t tub_order_index(const tub_packet_order *o, const tub_order_entry *entry, bool *later);
+// The earliest packet, where it was left out and is shown before the frame that came out. False: it isn't so.
+bool tub_order_left_out(tub_packet_order *o, const AVFrame *frame, tub_order_entry *out);
 // A frame that came out, and the number of its packet. False: it isn't that of the earliest packet.
 bool tub_order_frame(tub_packet_order *o, const AVFrame *frame, int64_t *number);
 // Whether the frames of all packets before this one have come out: only they can have been referred to.

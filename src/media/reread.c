@@ -16,7 +16,7 @@ struct tub_reread {
 static tub_status prepare(tub_reread *r, const char *path, int stream, tub_error *err)
 {
     TUB_TRY(tub_video_file_open(&r->file, path, stream, err));
-    TUB_TRY(tub_video_file_decoder(&r->file, 1, &r->decoder, err));
+    TUB_TRY(tub_video_file_decoder(&r->file, 1, false, &r->decoder, err));
     r->packet = av_packet_alloc();
     r->frame = av_frame_alloc();
     return r->packet && r->frame ? TUB_OK : tub_fail_memory(err, "a second reader");

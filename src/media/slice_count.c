@@ -2,54 +2,110 @@
 
 #include <stdint.h>
 
+// HEVC's record of its configuration: the byte with the number of temporal layers and of the bytes of a length.
+enum { HEVC_LAYERS_AT = 21 };
+
+typedef struct unit_counts {
+    int slices, unreferenced; // of these slices
+    int needed;               // units that others than this picture may need
+} unit_counts;
+
+static bool has_record(const AVCodecContext *decoder, int at)
+{
+    const uint8_t *extra = decoder->extradata;
+    return extra && decoder->extradata_size > at + 2 && extra[0] == 1;
+}
+
 // Bytes of the length before each unit; 0: start codes.
 static int length_bytes(const AVCodecContext *decoder)
 {
-    const uint8_t *extra = decoder->extradata;
-    bool hevc = decoder->codec_id == AV_CODEC_ID_HEVC;
-    int at = hevc ? 21 : 4;
-    return extra && decoder->extradata_size > at + 2 && extra[0] == 1 ? (extra[at] & 3) + 1 : 0;
+    int at = decoder->codec_id == AV_CODEC_ID_HEVC ? HEVC_LAYERS_AT : 4;
+    return has_record(decoder, at) ? (decoder->extradata[at] & 3) + 1 : 0;
 }
 
-static bool is_slice(const AVCodecContext *decoder, uint8_t first)
+// Trailing pictures that pictures of the same layer don't refer to; the delimiter and what is only information.
+static void count_hevc(uint8_t first, unit_counts *counts)
+{
+    enum { TRAIL_N = 0, SLICES_END = 32, DELIMITER = 35, FILLER = 38, INFORMATION = 39, INFORMATION_AFTER = 40 };
+    int kind = first >> 1 & 63;
+    if (kind < SLICES_END) {
+        counts->slices++;
+        counts->unreferenced += kind == TRAIL_N;
+    } else if (kind != DELIMITER && kind != FILLER && kind != INFORMATION && kind != INFORMATION_AFTER) {
+        counts->needed++;
+    }
+}
+
+static void count_h264(uint8_t first, unit_counts *counts)
+{
+    enum { SLICE = 1, KEY_SLICE = 5, INFORMATION = 6, DELIMITER = 9, FILLER = 12 };
+    int kind = first & 31, importance = first >> 5 & 3;
+    if (kind >= SLICE && kind <= KEY_SLICE) {
+        counts->slices++;
+        counts->unreferenced += kind == SLICE && importance == 0;
+    } else if (kind != INFORMATION && kind != DELIMITER && kind != FILLER) {
+        counts->needed++;
+    }
+}
+
+static void count(const AVCodecContext *decoder, uint8_t first, unit_counts *counts)
 {
     if (decoder->codec_id == AV_CODEC_ID_HEVC)
-        return (first >> 1 & 63) < 32;
-    int kind = first & 31;
-    return kind >= 1 && kind <= 5;
+        count_hevc(first, counts);
+    else
+        count_h264(first, counts);
 }
 
-static int count_by_length(const AVCodecContext *decoder, const AVPacket *packet, int length)
+static unit_counts count_by_length(const AVCodecContext *decoder, const AVPacket *packet, int length)
 {
+    unit_counts counts = {0};
     int64_t at = 0;
-    int slices = 0;
     while (at + length < packet->size) {
         int64_t bytes = 0;
         for (int i = 0; i < length; i++)
             bytes = bytes << 8 | packet->data[at + i];
         at += length;
         if (bytes < 1 || bytes > packet->size - at)
-            return 0;
-        slices += is_slice(decoder, packet->data[at]);
+            return (unit_counts){0};
+        count(decoder, packet->data[at], &counts);
         at += bytes;
     }
-    return slices;
+    return counts;
 }
 
-static int count_by_start_code(const AVCodecContext *decoder, const AVPacket *packet)
+static unit_counts count_by_start_code(const AVCodecContext *decoder, const AVPacket *packet)
 {
-    int slices = 0;
+    unit_counts counts = {0};
     const uint8_t *end = packet->data + packet->size;
     for (const uint8_t *p = packet->data; end - p > 3; p++)
         if (!p[0] && !p[1] && p[2] == 1)
-            slices += is_slice(decoder, p[3]);
-    return slices;
+            count(decoder, p[3], &counts);
+    return counts;
+}
+
+static unit_counts count_units(const AVCodecContext *decoder, const AVPacket *packet)
+{
+    int length = length_bytes(decoder);
+    return length ? count_by_length(decoder, packet, length) : count_by_start_code(decoder, packet);
 }
 
 bool tub_slices_are_whole(const AVCodecContext *decoder, const AVPacket *packet)
 {
     if (decoder->codec_id != AV_CODEC_ID_H264 && decoder->codec_id != AV_CODEC_ID_HEVC)
         return true;
-    int length = length_bytes(decoder);
-    return (length ? count_by_length(decoder, packet, length) : count_by_start_code(decoder, packet)) == 1;
+    return count_units(decoder, packet).slices == 1;
+}
+
+// With several temporal layers, those above may refer to what those below don't.
+static bool has_one_layer(const AVCodecContext *decoder)
+{
+    return has_record(decoder, HEVC_LAYERS_AT) && (decoder->extradata[HEVC_LAYERS_AT] >> 3 & 7) == 1;
+}
+
+bool tub_slices_are_unreferenced(const AVCodecContext *decoder, const AVPacket *packet)
+{
+    if (decoder->codec_id != AV_CODEC_ID_H264 && (decoder->codec_id != AV_CODEC_ID_HEVC || !has_one_layer(decoder)))
+        return false;
+    unit_counts counts = count_units(decoder, packet);
+    return counts.slices > 0 && counts.unreferenced == counts.slices && !counts.needed;
 }

@@ -56,6 +56,7 @@ static tub_status advance(tub_video *v, tub_error *err)
         v->info.first_pts = v->frame.pts;
     v->info.last_pts = v->frame.pts;
     v->info.frames++;
+    v->info.frames_left_out += !v->current->buf[0];
     return TUB_OK;
 }
 
@@ -83,7 +84,7 @@ static tub_status start_over(tub_video *v, tub_error *err)
     tub_clock_init(&v->clock, v->decoding.file.stream);
     describe_decoder(v);
     v->decode_seconds += tub_now() - start;
-    v->info.frames = 0;
+    v->info.frames = v->info.frames_left_out = 0;
     while (v->info.frames < frames) {
         tub_status status = advance(v, err);
         if (status == TUB_END)
@@ -164,7 +165,12 @@ static tub_status first_frame(tub_video *v, tub_error *err)
 static tub_status open_video(tub_video *v, const char *path, const tub_video_params *params, tub_error *err)
 {
     TUB_TRY(allocate(v, path, err));
-    TUB_TRY(tub_decoding_open(&v->decoding, path, params->stream, params->threads, params->gpu, err));
+    const tub_decoding_params decoding = {.stream = params->stream,
+                                          .threads = params->threads,
+                                          .gpu = params->gpu,
+                                          .wants = params->wants,
+                                          .user = params->user};
+    TUB_TRY(tub_decoding_open(&v->decoding, path, &decoding, err));
     tub_clock_init(&v->clock, v->decoding.file.stream);
     describe_decoder(v);
     TUB_TRY(first_frame(v, err));
@@ -194,7 +200,7 @@ tub_status tub_video_open(const char *path, const tub_video_params *params, tub_
         tub_video_close(&v);
         return tub_fail_within(err, status, "%s", path);
     }
-    if (v->decoding.parallel)
+    if (v->decoding.trusting && tub_decoding_is_parallel(&v->decoding))
         v->ahead = tub_ahead_open(&v->decoding);
     v->open_seconds = tub_now() - start - v->decode_seconds;
     *out = v;
@@ -232,6 +238,9 @@ tub_status tub_video_convert(tub_video *v, void *out, tub_error *err)
 {
     tub_picture picture;
     double start = tub_now();
+    if (!v->current->buf[0])
+        return tub_fail(err, TUB_ERROR_ARGUMENT, "%s: frame %lld can't be converted: it wasn't wanted", v->path,
+                        (long long)v->frame.index);
     tub_status status = tub_frame_picture_get(v->picture, v->current, &picture, err);
     if (status == TUB_OK)
         tub_pixels_run_picture(v->pixels, &picture, out);

@@ -184,20 +184,22 @@ tub_status tub_video_file_open(tub_video_file *file, const char *path, int numbe
     return status;
 }
 
-// Decoders of which it was tried (tests/unit/test_decoding.c) that frames don't depend on the threads. An error in a
-// frame is an error of the call then, and never concealed.
-static void set_threads(AVCodecContext *decoder, const AVCodec *codec, int threads)
+// Decoders of which it was tried (tests/unit/test_decoding.c) that frames don't depend on the threads, nor on frames
+// that are left out. An error in a frame is an error of the call then, and never concealed.
+static void set_threads(AVCodecContext *decoder, const AVCodec *codec, int threads, bool strict)
 {
-    decoder->thread_count = 1;
-    if (threads > 1 && av_match_list(codec->name, "h264,hevc,vp9,libdav1d", ',') > 0) {
-        decoder->thread_count = threads;
+    bool tried = av_match_list(codec->name, "h264,hevc,vp9,libdav1d", ',') > 0;
+    decoder->thread_count = tried && threads > 1 ? threads : 1;
+    if (decoder->thread_count > 1)
         decoder->thread_type = FF_THREAD_FRAME;
+    if (tried && (threads > 1 || strict)) {
         decoder->err_recognition |= AV_EF_EXPLODE;
         tub_unwritten_watch(decoder);
     }
 }
 
-tub_status tub_video_file_decoder(const tub_video_file *file, int threads, AVCodecContext **out, tub_error *err)
+tub_status tub_video_file_decoder(const tub_video_file *file, int threads, bool strict, AVCodecContext **out,
+                                  tub_error *err)
 {
     const AVCodecParameters *parameters = file->stream->codecpar;
     const AVCodec *codec = avcodec_find_decoder(parameters->codec_id);
@@ -210,7 +212,7 @@ tub_status tub_video_file_decoder(const tub_video_file *file, int threads, AVCod
         return tub_fail_memory(err, "a decoder");
     }
     decoder->pkt_timebase = file->stream->time_base;
-    set_threads(decoder, codec, threads);
+    set_threads(decoder, codec, threads, strict);
     av_opt_set(decoder, "max_pixels", TUB_PIXELS_MOST, 0);
     int r = avcodec_open2(decoder, codec, NULL);
     if (r < 0) {

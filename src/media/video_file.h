@@ -26,8 +26,10 @@ typedef struct tub_video_file {
 // A failed open needs no close. Errors: TUB_ERROR_INPUT, TUB_ERROR_VIDEO, TUB_ERROR_ARGUMENT, TUB_ERROR_MEMORY; the
 // text doesn't name the file.
 tub_status tub_video_file_open(tub_video_file *file, const char *path, int number, tub_error *err);
-// `threads`: at most so many; see decoding.h. With more than one, damage is an error instead of being concealed.
-tub_status tub_video_file_decoder(const tub_video_file *file, int threads, AVCodecContext **out, tub_error *err);
+// `threads`: at most so many; see decoding.h. With more than one, or where it is `strict`, damage is an error instead
+// of being concealed.
+tub_status tub_video_file_decoder(const tub_video_file *file, int threads, bool strict, AVCodecContext **out,
+                                  tub_error *err);
 void tub_video_file_close(tub_video_file *file);
 
 // Whether libav's decoder of this name is on the list.

@@ -9,7 +9,7 @@
 
 #include <stdlib.h>
 
-outcome whole_video(const char *path, const tub_video_params *params)
+outcome whole_video_thinned(const char *path, const tub_video_params *params, int every)
 {
     outcome o = {0};
     tub_video *video = NULL;
@@ -25,8 +25,10 @@ outcome whole_video(const char *path, const tub_video_params *params)
     tub_hash *hash = tub_hash_create();
     assert_true(rgb && hash);
     while ((o.status = tub_video_next(video, &frame, NULL)) == TUB_OK) {
-        assert_int_equal(tub_video_convert(video, rgb, NULL), TUB_OK);
-        tub_hash_update(hash, rgb, bytes);
+        if (frame.index % every == 0) {
+            assert_int_equal(tub_video_convert(video, rgb, NULL), TUB_OK);
+            tub_hash_update(hash, rgb, bytes);
+        }
         tub_hash_update(hash, &frame.index, sizeof frame.index);
         tub_hash_update(hash, &frame.pts, sizeof frame.pts);
         tub_hash_update(hash, &frame.duration, sizeof frame.duration);
@@ -37,4 +39,9 @@ outcome whole_video(const char *path, const tub_video_params *params)
     free(rgb);
     tub_video_close(&video);
     return o;
+}
+
+outcome whole_video(const char *path, const tub_video_params *params)
+{
+    return whole_video_thinned(path, params, 1);
 }

@@ -9,10 +9,12 @@
 typedef struct outcome {
     tub_status status;
     tub_video_info info;
-    char hash[TUB_HASH_TEXT]; // of every frame and its times
+    char hash[TUB_HASH_TEXT]; // of every frame's pixels and times
 } outcome;
 
 // Fails the test where memory is short. A video that can't be opened has only a status.
 outcome whole_video(const char *path, const tub_video_params *params);
+// Converts, and hashes the pixels of, every `every`th frame only, beginning with the first.
+outcome whole_video_thinned(const char *path, const tub_video_params *params, int every);
 
 #endif
