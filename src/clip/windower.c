@@ -81,6 +81,23 @@ bool tub_windower_wants(const tub_windower *w, int64_t k)
     return w->pads || last_row_of(w, k) >= 0;
 }
 
+bool tub_sampling_wants(const tub_sampling *s, int64_t k)
+{
+    tub_windower w = {0};
+    set_up(&w, s);
+    return tub_windower_wants(&w, k);
+}
+
+// After the first windows, what is wanted repeats itself at every stride.
+bool tub_sampling_leaves_out(const tub_sampling *s)
+{
+    const int64_t begin = (int64_t)s->clip_length * s->interval, end = begin + 2 * (int64_t)s->stride;
+    for (int64_t k = 0; k < end; k++)
+        if (!tub_sampling_wants(s, k))
+            return true;
+    return false;
+}
+
 // The live entry of frame k, or NULL.
 static entry *find(const tub_windower *w, int64_t k)
 {

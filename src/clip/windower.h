@@ -23,11 +23,16 @@ typedef struct tub_windower tub_windower;
 
 // `s` is resolved. NULL on failure.
 tub_windower *tub_windower_create(const tub_sampling *s);
-void tub_windower_destroy(tub_windower **w);        // accepts NULL; handles not released yet are the caller's to find: see held
+void tub_windower_destroy(
+    tub_windower **w); // accepts NULL; handles not released yet are the caller's to find: see held
 
 // Whether frame k may be needed by a window, whatever the length of the video turns out to be. (The last frame of the
 // video, which any mode may repeat, is asked for by finish().)
 bool tub_windower_wants(const tub_windower *w, int64_t k);
+
+// The same before there is a windower. Where it is false for some frame, leaves_out() is true.
+bool tub_sampling_wants(const tub_sampling *s, int64_t k);
+bool tub_sampling_leaves_out(const tub_sampling *s);
 
 // Frame k is there. k runs upwards without gaps over push and skip together. False: out of memory.
 bool tub_windower_push(tub_windower *w, int64_t k, int64_t handle);

@@ -198,6 +198,8 @@ static void decode(tub_extractor *x, tub_lane *lane, tub_reel *reel)
                                .threads = choose_threads(x),
                                .transform = &x->info->transform,
                                .gpu = choose_gpu(x)};
+    if (!(x->without & TUB_WITHOUT_LEAVING_OUT))
+        tub_walk_tell_wants(&x->sampling, &params);
     reel->started = tub_now();
     reel->status = count_frames(x, reel, &params);
     tub_lane_begin(lane, "open");

@@ -8,6 +8,19 @@
 // A frame that stays longer than this on the screen is taken for a broken timestamp.
 static const double longest_stay = 10 * 3600;
 
+static bool wants(const void *sampling, int64_t index)
+{
+    return tub_sampling_wants(sampling, index);
+}
+
+void tub_walk_tell_wants(const tub_sampling *sampling, tub_video_params *params)
+{
+    if (sampling->fps > 0 || !tub_sampling_leaves_out(sampling))
+        return;
+    params->wants = wants;
+    params->user = sampling;
+}
+
 static tub_status take_slot(tub_walk *w, int *slot)
 {
     double start = tub_now();

@@ -32,20 +32,24 @@ typedef struct tub_walk_sink {
 
 typedef struct tub_walk {
     const tub_source_ops *ops;
-    void *source;                       // open
-    const tub_sampling *sampling;       // resolved
+    void *source;                 // open
+    const tub_sampling *sampling; // resolved
     tub_slot_pool *pool;
     const tub_walk_sink *sink;
     void *user;
-    tub_lane *lane;                     // of the calling thread, or NULL
-    int64_t frames;                     // out: output frames, that is, after resampling
-    double convert_cpu;                 // out: seconds of processor time that conversions have taken so far
+    tub_lane *lane;     // of the calling thread, or NULL
+    int64_t frames;     // out: output frames, that is, after resampling
+    double convert_cpu; // out: seconds of processor time that conversions have taken so far
     // the walk's own
     tub_windower *windower;
     int64_t *handles;
     int *slots;
-    int candidate, previous;            // slots with a count, or -1: see above; that of the last output frame decided
+    int candidate, previous; // slots with a count, or -1: see above; that of the last output frame decided
 } tub_walk;
+
+// Tells the source to be opened which frames a walk will want, where it isn't all of them. Resampled in time, that
+// isn't known beforehand. `sampling` must outlive the source.
+void tub_walk_tell_wants(const tub_sampling *sampling, tub_video_params *params);
 
 // Fill in the first block, all else zero. TUB_END: the sink or the pool said stop. Errors: the source's;
 // TUB_ERROR_VIDEO (no frame, timestamps that make no sense), TUB_ERROR_MEMORY. No slot stays held.

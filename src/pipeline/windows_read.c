@@ -83,6 +83,7 @@ tub_status tub_windows_read_source(const tub_source_ops *source, const char *pat
     tub_sampling asked = sampling ? *sampling : (tub_sampling){0};
     asked.size = sizeof asked;
     TUB_TRY(tub_sampling_resolve(&asked, 0, &s, err));
+    tub_walk_tell_wants(&s, &params);
     TUB_TRY(source->open(path, &params, &video, err));
     tub_status status = read_all(source, video, &s, &r, err);
     if (status < 0 && err && !strstr(err->text, path))

@@ -106,6 +106,8 @@ static int feed(const tub_sampling *s, int64_t n)
     r->w = tub_windower_create(s);
     check(r, r->w != NULL);
     for (int64_t k = 0; k < n; k++) {
+        check(r, tub_sampling_wants(s, k) == tub_windower_wants(r->w, k));
+        check(r, tub_sampling_wants(s, k) || tub_sampling_leaves_out(s));
         if (tub_windower_wants(r->w, k)) {
             check(r, tub_windower_push(r->w, k, 1000 + k));
             count_push(r, k);
