@@ -61,6 +61,11 @@ static void no_mixing(setup *s)
     s->extractor.without |= TUB_WITHOUT_MIXING;
 }
 
+static void decode_all(setup *s)
+{
+    s->extractor.without |= TUB_WITHOUT_LEAVING_OUT;
+}
+
 static void no_own_kernels(setup *s)
 {
     s->encoder.backend = "onednn";
@@ -71,6 +76,7 @@ typedef struct ablation ablation;
 // Each: why the switch has no meaning here, or NULL.
 static const char *about_precision(const ablation *a);
 static const char *about_reuse(const ablation *a);
+static const char *about_needed(const ablation *a);
 static const char *about_mixing(const ablation *a);
 static const char *about_backend(const ablation *a);
 
@@ -90,6 +96,7 @@ static const ablation_switch switches[] = {
     {"decode once", "each window seeks and decodes", decode_again, NULL, false, 0},
     {"preprocess once", "each window converts its frames", convert_again, NULL, false, 0},
     {"frame reuse", "each window encodes its frames", encode_again, about_reuse, false, 0},
+    {"needed frames only", "frames of no window are decoded", decode_all, about_needed, false, 0},
     {"cross-video batches", "a batch ends with its video", no_mixing, about_mixing, false, 0},
     {"backend", "oneDNN's kernels in ours' place", no_own_kernels, about_backend, true, 0},
     {"CUDA graphs", "steps are launched one by one", NULL, NULL, false, TUB_GPU_WITHOUT_GRAPHS},
@@ -116,6 +123,11 @@ static const char *about_precision(const ablation *a)
 static const char *about_reuse(const ablation *a)
 {
     return a->first[ON].per_frame ? NULL : "a clip model: windows share no frame's row";
+}
+
+static const char *about_needed(const ablation *a)
+{
+    return a->first[ON].frames_left_out ? NULL : "windows hold every frame, or others refer to it";
 }
 
 static const char *about_mixing(const ablation *a)

@@ -60,6 +60,7 @@ static int take(extraction *x, const tub_result *r)
         return cli_refuse(cli_exit_code(r->status), "%s", r->text);
     x->out->clips += r->total_rows;
     x->out->frames += r->frames;
+    x->out->frames_left_out += r->info.frames_left_out;
     return CLI_OK;
 }
 

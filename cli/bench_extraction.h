@@ -16,7 +16,7 @@ void bench_videos_close(bench_videos *videos);
 
 typedef struct bench_outcome {
     double seconds; // from the first submitted video to the last row; opening the model isn't in it
-    int64_t clips, frames;
+    int64_t clips, frames, frames_left_out;
     uint64_t rows; // a checksum of all rows, whatever the order of the videos
     // of the encoder
     bool per_frame;

@@ -43,7 +43,8 @@ static int read_windows(const cli_arguments *args, tub_sampling *sampling)
 {
     tub_sampling asked = {.size = sizeof asked,
                           .clip_length = cli_number(args, OPTION_CLIP_LENGTH, 16),
-                          .stride = cli_number(args, OPTION_STRIDE, 4)};
+                          .stride = cli_number(args, OPTION_STRIDE, 4),
+                          .interval = cli_number(args, OPTION_INTERVAL, 1)};
     tub_error err;
     return tub_sampling_resolve(&asked, 0, sampling, &err) == TUB_OK ? CLI_OK : cli_fail(&err);
 }

@@ -1,11 +1,11 @@
 """tubelet bench: every case with tiny settings prints what is documented; what it makes is gone afterwards."""
 import json, os, pathlib, subprocess, sys, unittest
 
-from command_case import CommandCase
+from command_case import CommandCase, encode
 
 SPREAD = {"seconds", "min_seconds", "max_seconds", "repetitions"}
-OPTIMIZATIONS = ["batch size", "threads", "prefetch", "precision", "decode once", "preprocess once", "frame reuse", "cross-video batches", "backend", "CUDA graphs",
-                 "autotuning", "cuDNN", "non-blocking copies", "total"]
+OPTIMIZATIONS = ["batch size", "threads", "prefetch", "precision", "decode once", "preprocess once", "frame reuse", "needed frames only", "cross-video batches", "backend",
+                 "CUDA graphs", "autotuning", "cuDNN", "non-blocking copies", "total"]
 GPU = {"CUDA graphs", "autotuning", "cuDNN", "non-blocking copies"}
 
 
@@ -105,19 +105,26 @@ class Bench(CommandCase):
         arguments = ("--repeat", 2, "--stride", 8)
         result = self.bench("ablation", "--video", self.videos, "--model", self.make_model("dinov2:tiny"), *arguments)
         self.assertEqual((result["videos"], result["frames"], result["clips"]), (2, 65, 6))
-        self.check_ablation(result, {"precision"} if result["dtype"] == "f32" else set())
+        self.check_ablation(result, {"needed frames only"} | ({"precision"} if result["dtype"] == "f32" else set()))
         result = self.bench("ablation", "--video", self.video, "--model", self.make_model("videomae:tiny"), "--dtype", "f32", *arguments)
-        self.check_ablation(result, {"precision", "frame reuse", "cross-video batches"})
+        self.check_ablation(result, {"precision", "frame reuse", "needed frames only", "cross-video batches"})
+
+    def test_ablation_of_frames_that_no_window_holds(self):
+        video = self.folder / "b_frames.mp4"
+        encode(video, "testsrc2=size=96x64:rate=25", 60, "-c:v", "libx264", "-bf", "3")
+        arguments = ("--repeat", 1, "--clip-length", 4, "--interval", 4, "--stride", 16)
+        result = self.bench("ablation", "--video", video, "--model", self.make_model("dinov2:tiny"), "--dtype", "f32", *arguments)
+        self.check_ablation(result, {"precision", "cross-video batches"})
 
     def test_ablation_on_a_gpu(self):
         arguments = ("--repeat", 1, "--stride", 8, "--batch", 4, "--video", self.video, "--model", self.make_model("videomae:tiny"))
         fake = {"TUBELET_CUDA_PLUGIN": os.environ["FAKE_GPU_PLUGIN"]}
         result = self.bench("ablation", *arguments, "--dtype", "tf32", **fake)
         self.assertEqual((result["backend"], result["dtype"]), ("cuda", "tf32"))
-        self.check_ablation(result, {"frame reuse", "cross-video batches"})
+        self.check_ablation(result, {"frame reuse", "needed frames only", "cross-video batches"})
         result = self.bench("ablation", *arguments, "--no-graph", "--no-autotune", **fake)
         self.assertEqual((result["backend"], result["dtype"]), ("cuda", "f16"))
-        self.check_ablation(result, {"frame reuse", "cross-video batches", "CUDA graphs", "autotuning"})
+        self.check_ablation(result, {"frame reuse", "needed frames only", "cross-video batches", "CUDA graphs", "autotuning"})
 
     def test_tables(self):
         done = self.check(0, "bench", "--case", "ablation", "--video", self.video, "--model", self.make_model("dinov2:tiny"), "--repeat", 1, "--markdown")
