@@ -36,6 +36,23 @@ function(tubelet_room_part name folder)
   set(TUBELET_LINKS ${TUBELET_LINKS} ${part_LINKS} CACHE INTERNAL "")
 endfunction()
 
+# What tells builds apart whose backends differ: a hash of their sources and of what compiles them.
+function(tubelet_identity)
+  set(folders ${PROJECT_SOURCE_DIR}/src/backends ${PROJECT_SOURCE_DIR}/src/base)
+  set(sources "")
+  foreach(folder ${folders})
+    file(GLOB_RECURSE more CONFIGURE_DEPENDS ${folder}/*.c ${folder}/*.h)
+    list(APPEND sources ${more})
+  endforeach()
+  string(TOUPPER "${CMAKE_BUILD_TYPE}" type)
+  set(compiler "${CMAKE_C_COMPILER_ID} ${CMAKE_C_COMPILER_VERSION} ${CMAKE_C_FLAGS} ${CMAKE_C_FLAGS_${type}} ${TUBELET_SANITIZE}")
+  add_custom_command(OUTPUT ${PROJECT_BINARY_DIR}/backends_identity.c
+    COMMAND ${CMAKE_COMMAND} "-DFOLDERS=${folders}" "-DCOMPILER=${compiler}" -DOUT=${PROJECT_BINARY_DIR}/backends_identity.c
+      -P ${PROJECT_SOURCE_DIR}/cmake/identity.cmake
+    DEPENDS ${sources} ${PROJECT_SOURCE_DIR}/cmake/identity.cmake VERBATIM)
+  target_sources(tub_backends PRIVATE ${PROJECT_BINARY_DIR}/backends_identity.c)
+endfunction()
+
 # libtubelet.so (only the public symbols) and libtubelet.a (for the command and the tests).
 function(tubelet_library)
   set(objects "")

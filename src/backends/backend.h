@@ -81,5 +81,7 @@ extern const tub_backend_ops tub_backend_cuda;
 
 // The backends of this build, best first; NULL past the last. What needs a device may be there without one.
 const tub_backend_ops *tub_backend_at(size_t i);
+// "3f09ac51b2d4": other where the backends' sources or their compiler are. Static.
+const char *tub_backends_identity(void);
 
 #endif

@@ -11,7 +11,7 @@
 #include "json.h"
 #include "measured_program.h"
 
-enum { ITEMS = 4, TURNS = 5, KEY = 256 };
+enum { ITEMS = 4, TURNS = 5, KEY = 384 };
 static const double clearly = 1.1; // how much faster another must be than the first
 
 typedef struct machine {
@@ -38,7 +38,15 @@ static void key_of(const tub_candidates *c, char out[KEY])
 {
     char name[128];
     processor_name(name, sizeof name);
-    snprintf(out, KEY, "%s, %s, %s, tubelet %s", name, c->backends[0]->isa(), tub_dtype_name(c->dtype), tub_version());
+    int used = snprintf(out, KEY, "%s, %s, %s, tubelet %s %s", name, c->backends[0]->isa(), tub_dtype_name(c->dtype),
+                        tub_version(), tub_backends_identity());
+    for (int i = 0; i < c->count && used < KEY; i++) {
+        char library[64] = "";
+        if (c->backends[i]->library)
+            c->backends[i]->library(library, sizeof library);
+        if (library[0])
+            used += snprintf(out + used, KEY - (size_t)used, ", %s", library);
+    }
 }
 
 static const tub_backend_ops *named(const tub_candidates *c, const char *name)
@@ -134,7 +142,7 @@ static json_t *entry_of(const machine *machines, int count, const tub_backend_op
     return json_pack("{s:s, s:o}", "backend", chosen->name, "seconds", seconds);
 }
 
-// Entries of other machines and versions stay. False: it can't be written.
+// Entries of other machines and builds stay. False: it can't be written.
 static bool remember(const char *file, json_t *all, const char *key, json_t *entry)
 {
     char *slash = strrchr(file, '/');

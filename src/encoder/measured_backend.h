@@ -2,9 +2,9 @@
 //
 // What is measured is a transformer block of a small model on 196 tokens, a few times with each backend in turns. The
 // answer is kept in $XDG_CACHE_HOME (or ~/.cache) /tubelet/backends.json under the processor, its instruction set, the
-// type and this library's version: not under the threads, on which no result may depend. The first of the candidates
-// stays unless another is clearly faster, so that noise doesn't choose; where nothing can be remembered, nothing is
-// measured either.
+// type, the build of our backends (tub_backends_identity()) and the versions of others' libraries: not under the
+// threads, on which no result may depend. The first of the candidates stays unless another is clearly faster, so that
+// noise doesn't choose; where nothing can be remembered, nothing is measured either.
 //
 // Thread-safety: safe; of several processes that measure at once the last one's answer stays.
 #ifndef TUB_MEASURED_BACKEND_H

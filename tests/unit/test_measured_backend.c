@@ -54,6 +54,16 @@ static tub_candidates twins(void)
     return (tub_candidates){.backends = {&tub_backend_native, &twin}, .count = 2, .dtype = TUB_F32};
 }
 
+static void old_library(char *out, size_t bytes)
+{
+    snprintf(out, bytes, "Twins 1.0");
+}
+
+static void new_library(char *out, size_t bytes)
+{
+    snprintf(out, bytes, "Twins 1.1");
+}
+
 static json_t *remembered(const char *folder, char **file)
 {
     json_t *all = NULL;
@@ -93,6 +103,47 @@ static void test_measured_once(void **state)
     tub_free(file);
 }
 
+// What was measured of other kernels, or beside another oneDNN, says nothing of these.
+static void test_other_builds(void **state)
+{
+    tub_candidates c = twins();
+    tub_error err = {0};
+    char *file = NULL;
+    (void)tub_measured_backend(&c, true, &listener);
+    json_t *all = remembered(*state, &file);
+    const char *key = json_object_iter_key(json_object_iter(all)), *id = strstr(key, tub_backends_identity());
+    assert_non_null(id);
+    char *other = tub_format("%.*sffffffffffff%s", (int)(id - key), key, id + strlen(tub_backends_identity()));
+    json_t *changed = json_pack("{s:{s:s}, s:{s:s}}", key, "backend", "native", other, "backend", "twin");
+    assert_int_equal(json_dump_file(changed, file, 0), 0);
+    assert_ptr_equal(tub_measured_backend(&c, false, NULL), &tub_backend_native);
+    json_object_del(changed, key);
+    assert_int_equal(json_dump_file(changed, file, 0), 0);
+    told = 0;
+    assert_non_null(tub_measured_backend(&c, true, &listener));
+    assert_int_equal(told, 1);
+    json_decref(changed);
+    assert_int_equal(tub_json_load(file, TUB_ERROR_INPUT, &changed, &err), TUB_OK);
+    assert_int_equal(json_object_size(changed), 2); // the other build's stays
+    json_decref(changed);
+    json_decref(all);
+    tub_free(other);
+    tub_free(file);
+}
+
+static void test_other_libraries(void **state)
+{
+    (void)state;
+    tub_candidates c = twins();
+    twin.library = old_library;
+    (void)tub_measured_backend(&c, true, &listener);
+    (void)tub_measured_backend(&c, true, &listener);
+    assert_int_equal(told, 1);
+    twin.library = new_library;
+    (void)tub_measured_backend(&c, true, &listener);
+    assert_int_equal(told, 2);
+}
+
 static void test_not_measured(void **state)
 {
     (void)state;
@@ -127,6 +178,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_measured_once, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_other_builds, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_other_libraries, setup, teardown),
         cmocka_unit_test_setup_teardown(test_not_measured, setup, teardown),
         cmocka_unit_test_setup_teardown(test_broken_file, setup, teardown),
     };
