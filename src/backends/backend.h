@@ -63,6 +63,8 @@ typedef struct tub_backend_ops {
     // Of backends with several devices of a kind; NULL: there is one, which isa() names.
     tub_status (*count)(int *out, tub_error *err);  // errors: TUB_ERROR_DEVICE, why there is none
     tub_status (*name_device)(int device, char *out, size_t bytes, tub_error *err);
+    // How many devices of the kind the machine shows, whether or not this backend can use them; NULL: not known.
+    int (*shown)(void);
     // Memory that many runs' frames will lie in, until unpin(): copies from it may be faster. NULL: it makes no difference.
     tub_status (*pin)(tub_backend *backend, void *memory, size_t bytes, tub_error *err);
     void (*unpin)(tub_backend *backend, void *memory);

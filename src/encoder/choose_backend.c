@@ -77,13 +77,21 @@ static const tub_backend_ops *measured(const tub_encoder_params *params, const t
     return tub_measured_backend(&c, measure, &params->log);
 }
 
+// A device that is there and isn't taken costs most of the speed: that is worth a line. One that isn't there is not.
+static void tell_passed_over(const tub_encoder_params *params, const tub_backend_ops *backend, const tub_error *why)
+{
+    const int shown = backend->shown ? backend->shown() : 0;
+    if (shown > 0)
+        tub_warn(&params->log, "%d GPU%s there, but not used: %s", shown, shown == 1 ? " is" : "s are", why->text);
+}
+
 bool tub_backend_is_open(const tub_encoder_params *params)
 {
     return is_auto(params->backend);
 }
 
 tub_status tub_choose_backend(const tub_encoder_params *params, unsigned failed, const tub_backend_ops **backend,
-                              tub_dtype *dtype, tub_device_list *devices, bool measure, tub_error *err)
+                              tub_dtype *dtype, tub_device_list *devices, bool opening, tub_error *err)
 {
     tub_device_list asked;
     tub_status first = TUB_OK;
@@ -95,14 +103,18 @@ tub_status tub_choose_backend(const tub_encoder_params *params, unsigned failed,
             return tub_fail(err, TUB_ERROR_DEVICE, "backend \"%s\" doesn't run on device \"%.60s\"", (*backend)->name,
                             params->device);
         *devices = asked;
-        // Where nothing was asked for, a machine without a GPU isn't worth a word: the processor's backends speak.
-        const bool quiet = first != TUB_OK || (!is_cpu(*backend) && asked.is_auto && is_auto(params->backend));
-        const tub_status status = resolve(*backend, params->dtype, devices, dtype, quiet ? NULL : err);
+        // Where nothing was asked for, it is the processor's backends whose error counts.
+        const bool passes = !is_cpu(*backend) && asked.is_auto && is_auto(params->backend);
+        const bool quiet = first != TUB_OK || passes;
+        tub_error why = {0};
+        const tub_status status = resolve(*backend, params->dtype, devices, dtype, passes ? &why : quiet ? NULL : err);
         if (status == TUB_OK) {
             if (is_auto(params->backend) && is_cpu(*backend) && *backend != &tub_backend_reference)
-                *backend = measured(params, *backend, *dtype, failed, measure);
+                *backend = measured(params, *backend, *dtype, failed, opening);
             return TUB_OK;
         }
+        if (passes && opening)
+            tell_passed_over(params, *backend, &why);
         first = quiet ? first : status;
     }
     return first != TUB_OK ? first : none(params, &asked, err);

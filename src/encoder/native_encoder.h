@@ -34,11 +34,11 @@ void tub_native_opening_finish(tub_native_opening *o);
 // `params`: checked. Ownership and errors: as tub_encoder_open().
 tub_status tub_native_encoder_open(const tub_encoder_params *params, tub_encoder **out, tub_error *err);
 
-// The backend and the precision that `params` ask for; `measure`: which of the processor's is faster may be measured,
-// where it isn't remembered. `failed`: backends not to take, bits by tub_backend_at()'s numbers. Errors:
+// The backend and the precision that `params` ask for; `opening`: something will be compiled, so which of the processor's
+// is faster may be measured where it isn't remembered, and a GPU that is passed over is told of. `failed`: backends not to take, bits by tub_backend_at()'s numbers. Errors:
 // TUB_ERROR_DEVICE naming what there is instead.
 tub_status tub_choose_backend(const tub_encoder_params *params, unsigned failed, const tub_backend_ops **backend,
-                              tub_dtype *dtype, tub_device_list *devices, bool measure, tub_error *err);
+                              tub_dtype *dtype, tub_device_list *devices, bool opening, tub_error *err);
 // Whether `params` leave the backend open.
 bool tub_backend_is_open(const tub_encoder_params *params);
 

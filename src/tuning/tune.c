@@ -38,16 +38,25 @@ static bool same_encoder(const tub_tune_entry *a, const tub_tune_entry *b)
            (a->backend == b->backend || (a->backend && b->backend && !strcmp(a->backend, b->backend)));
 }
 
+// The device that the defaults came to is that of all: what there is to say about it was said then.
+static tub_encoder_params params_of(const tub_tuning *t, const tub_tune_entry *e)
+{
+    tub_encoder_params params = t->params->encoder;
+    params.dtype = e->dtype;
+    params.backend = e->backend;
+    params.batch = e->batch;
+    if (t->on_cpu)
+        params.device = "cpu";
+    return params;
+}
+
 static tub_status open_encoder(tub_tuning *t, size_t i, tub_error *err)
 {
     const tub_tune_entry *e = &t->entries[i];
     if (t->encoder && same_encoder(e, &t->entries[t->encoder_of]))
         return TUB_OK;
     tub_encoder_close(&t->encoder);
-    tub_encoder_params params = t->params->encoder;
-    params.dtype = e->dtype;
-    params.backend = e->backend;
-    params.batch = e->batch;
+    const tub_encoder_params params = params_of(t, e);
     t->encoder_of = i;
     return tub_encoder_open(&params, &t->encoder, err);
 }
@@ -158,9 +167,7 @@ static tub_status time_forward(tub_tuning *t, const tub_tune_entry *asked, doubl
 {
     tub_measurement m = {0};
     tub_encoder *encoder = NULL;
-    tub_encoder_params params = t->params->encoder;
-    params.dtype = asked->dtype;
-    params.backend = asked->backend;
+    tub_encoder_params params = params_of(t, asked);
     params.batch = t->per_frame ? FRAMES_FOR_PRECISION : CLIPS_FOR_PRECISION;
     TUB_TRY(tub_encoder_open(&params, &encoder, err));
     tub_status status = tub_measure_forward(encoder, t->slice / 4, t->params->stop, &m, err);
@@ -313,6 +320,7 @@ static tub_status search(tub_tuning *t, tub_error *err)
     t->slice = t->slice < least_slice ? least_slice : t->slice > most_slice ? most_slice : t->slice;
     TUB_TRY(measure(t, 0, err));
     t->per_frame = tub_encoder_get_info(t->encoder)->per_frame;
+    t->on_cpu = !strcmp(tub_encoder_get_info(t->encoder)->device, "cpu");
     TUB_TRY(try_precisions(t, err));
     TUB_TRY(try_batches(t, err));
     TUB_TRY(try_decoding(t, err));

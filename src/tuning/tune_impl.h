@@ -23,7 +23,7 @@ struct tub_tuning {
     size_t encoder_of;
     double began, slice, spent; // `spent`: on `measured` measurements
     int measured;
-    bool per_frame;
+    bool per_frame, on_cpu;
     double forward_rate; // of the defaults' precision, 0 = not measured yet
     int untried;         // settings that the budget had no time for
     tub_profile profile;

@@ -106,6 +106,20 @@ class Gpus(CommandCase):
         _, done, _ = self.extract({"TUBELET_CUDA_PLUGIN": "/nowhere.so"}, "--device", "cuda", code=6)
         self.assertIn("--device cpu", done.stderr)
 
+    def test_a_gpu_that_is_passed_over_is_told(self):
+        driver = {"LD_LIBRARY_PATH": os.environ["FAKE_NVDEC_FOLDER"]}
+        nowhere = {"TUBELET_CUDA_PLUGIN": "/nowhere.so"}
+        said = "warning: 1 GPU is there, but not used: CUDA: libtubelet_cuda.so can't be loaded"
+        _, done, _ = self.extract({**nowhere, **driver})
+        self.assertEqual(done.stderr.count(said), 1, done.stderr)
+        self.assertIn("use --device cpu", done.stderr)
+        # Not where there is none, nor where the processor was asked for.
+        for environment, options in ((nowhere, []), ({**nowhere, **driver, "FAKE_NVDEC": "no_gpu"}, []), ({**nowhere, **driver}, ["--device", "cpu"]),
+                                     ({**nowhere, **driver}, ["--backend", "native"])):
+            self.assertNotIn("GPU", self.extract(environment, *options)[1].stderr)
+        done = self.check(0, "tune", "--model", self.model, "--budget", "1", environment={**nowhere, **driver, "XDG_CACHE_HOME": str(self.folder / "tuned")})
+        self.assertEqual(done.stderr.count(said), 1, done.stderr)
+
     def test_every_precision(self):
         for dtype in ("f32", "tf32", "bf16", "f16"):
             features, _, out = self.extract(gpus("devices=1"), "--device", "cuda", "--dtype", dtype)

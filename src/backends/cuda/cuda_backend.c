@@ -2,6 +2,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "cuda_driver.h"
 #include "cuda_plugin.h"
 #include "fail.h"
 #include "gpu_executable.h"
@@ -107,6 +108,7 @@ const tub_backend_ops tub_backend_cuda = {
     .keeps_program = true,
     .count = count,
     .name_device = name_device,
+    .shown = tub_cuda_driver_gpus,
     .pin = tub_gpu_pin,
     .unpin = tub_gpu_unpin,
 };
