@@ -78,9 +78,11 @@ static void say_memory(const tub_description *all)
     for (size_t i = 0; tub_description_file_at(all, i, &file); i++)
         bytes += file.bytes;
     cli_say(stdout,
-            "  memory         %s of weights in %s (and %s of files while it opens), at most %s for a batch of %d",
+            "  memory         %s of weights in %s (and %s of files while it opens%s), at most %s for a batch of %d",
             scaled((double)d->weight_bytes, "B", weights), tub_dtype_name(d->encoder.dtype),
-            scaled((double)bytes, "B", files), scaled((double)d->workspace_bytes, "B", workspace), d->encoder.batch);
+            scaled((double)bytes, "B", files),
+            d->encoder.dtype == TUB_INT8 ? ", and the type that it is compared with until the first row" : "",
+            scaled((double)d->workspace_bytes, "B", workspace), d->encoder.batch);
 }
 
 static void say_cost(const tub_description *all)

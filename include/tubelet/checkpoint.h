@@ -67,8 +67,8 @@ typedef struct tub_description_info {
     int image_height, image_width;  // the size that the checkpoint was made for
     bool has_transform;             // it has a preprocessor file of its own
     int64_t parameters;             // values of the tensors that the model takes from the checkpoint
-    size_t weight_bytes;            // of what a run computes with, in the precision of the run
-    size_t workspace_bytes;         // of a batch: values between operations, at most
+    size_t weight_bytes;            // of what a run computes with, as the backend keeps it in the run's precision
+    size_t workspace_bytes;         // values between operations, of as many of a batch's items as are computed at once
     size_t file_count;              // config and weights
     size_t operation_count;
 } tub_description_info;

@@ -71,6 +71,10 @@ typedef struct tub_backend_ops {
     // The densest loop that the device has for a type, `turns` times, by one thread on registers alone: returns the
     // operations done. NULL: not known. Asked for types that supports() accepts.
     double (*roof)(tub_dtype dtype, long turns);
+    // What a program would need of memory, before it is compiled. Bytes of a LINEAR's weight as it is kept, scales
+    // included; NULL: the narrow type's. And how many items of a batch lie in the workspace at once; NULL: all.
+    size_t (*weight_bytes)(const tub_program *program, const tub_op *op, tub_dtype dtype);
+    int (*items_at_once)(const tub_program *program, int threads, int max_items);
 } tub_backend_ops;
 
 extern const tub_backend_ops tub_backend_reference;

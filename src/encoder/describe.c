@@ -24,7 +24,7 @@ typedef struct constants {
 
 static void count(const tub_tensor *t, int64_t *sum)
 {
-    *sum += t->data ? tub_tensor_count(t) : 0;
+    *sum += tub_tensor_is_there(t) ? tub_tensor_count(t) : 0;
 }
 
 static constants constants_of(const tub_op *op)
@@ -86,20 +86,30 @@ static tub_status copy_operations(tub_description *d, const tub_program *p, tub_
     return TUB_OK;
 }
 
-static tub_status measure(tub_description *d, const tub_program *p, tub_error *err)
+static size_t bytes_of(const tub_native_opening *o, const tub_op *op, tub_dtype dtype, size_t narrow_bytes)
 {
-    const size_t narrow_bytes = d->info.encoder.dtype == TUB_F32 ? 4 : 2;
+    const constants n = constants_of(op);
+    const bool packs = op->kind == TUB_OP_LINEAR && o->backend->weight_bytes;
+    return (packs ? o->backend->weight_bytes(o->program, op, dtype) : (size_t)n.narrow * narrow_bytes) +
+           (size_t)n.wide * sizeof(float);
+}
+
+static tub_status measure(tub_description *d, const tub_native_opening *o, tub_error *err)
+{
+    const tub_program *p = o->program;
+    const tub_encoder_info *e = &d->info.encoder;
+    const size_t narrow_bytes = tub_native_narrow_bytes(o->backend, e->dtype);
     bool *need = tub_arena_alloc(&d->arena, (size_t)p->op_count, sizeof *need);
     size_t *offsets = tub_arena_alloc(&d->arena, (size_t)p->value_count, sizeof *offsets), item = 0;
     if (!need || !offsets)
         return tub_fail_memory(err, "a plan of the workspace");
     tub_program_needed(p, true, need);
     TUB_TRY(tub_program_place(p, need, narrow_bytes, offsets, &item, err));
-    for (int i = 0; i < p->op_count; i++) {
-        const constants n = constants_of(&p->ops[i]);
-        d->info.weight_bytes += need[i] ? (size_t)n.narrow * narrow_bytes + (size_t)n.wide * sizeof(float) : 0;
-    }
-    d->info.workspace_bytes = item * (size_t)d->info.encoder.batch;
+    for (int i = 0; i < p->op_count; i++)
+        d->info.weight_bytes += need[i] ? bytes_of(o, &p->ops[i], e->dtype, narrow_bytes) : 0;
+    const int threads = tub_native_threads(o->params);
+    const int items = o->backend->items_at_once ? o->backend->items_at_once(p, threads, e->batch) : e->batch;
+    d->info.workspace_bytes = item * (size_t)items;
     return TUB_OK;
 }
 
@@ -173,7 +183,7 @@ static tub_status describe_native(tub_description *d, const tub_native_opening *
     info->parameters = o->model->parameters;
     TUB_TRY(list_checkpoint(d, o->checkpoint, err));
     TUB_TRY(copy_operations(d, o->program, err));
-    return measure(d, o->program, err);
+    return measure(d, o, err);
 }
 
 static tub_status open_native(tub_description *d, const tub_encoder_params *params, tub_error *err)

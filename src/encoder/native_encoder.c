@@ -153,6 +153,17 @@ static tub_status build_program(opening *o, tub_encoder_info *info, tub_error *e
     return TUB_OK;
 }
 
+size_t tub_native_narrow_bytes(const tub_backend_ops *backend, tub_dtype dtype)
+{
+    const tub_dtype narrow = dtype == TUB_INT8 ? backend->best_dtype() : dtype;
+    return narrow == TUB_BF16 || narrow == TUB_F16 ? 2 : sizeof(float);
+}
+
+int tub_native_threads(const tub_encoder_params *params)
+{
+    return params->threads ? params->threads : tub_usable_processors();
+}
+
 static tub_status choose_batch(const opening *o, tub_encoder_info *info, tub_error *err)
 {
     info->batch = o->params->batch;
@@ -167,7 +178,7 @@ static tub_status choose_batch(const opening *o, tub_encoder_info *info, tub_err
     tub_status status = need && offsets ? TUB_OK : tub_fail_memory(err, "a plan of the workspace");
     if (status == TUB_OK) {
         tub_program_needed(p, true, need);
-        status = tub_program_place(p, need, info->dtype == TUB_F32 ? 4 : 2, offsets, &bytes, err);
+        status = tub_program_place(p, need, tub_native_narrow_bytes(o->backend, info->dtype), offsets, &bytes, err);
     }
     tub_free(need);
     tub_free(offsets);
@@ -257,7 +268,7 @@ static tub_status open_lanes(const opening *o, native *n, tub_error *err)
 
 static tub_status compile(const opening *o, native *n, tub_error *err)
 {
-    const int threads = o->params->threads ? o->params->threads : tub_usable_processors();
+    const int threads = tub_native_threads(o->params);
     if (o->backend->count) {
         TUB_TRY(tub_team_open(o->devices.count, &n->team, err));
         return open_lanes(o, n, err);

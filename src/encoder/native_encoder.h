@@ -34,6 +34,10 @@ void tub_native_opening_finish(tub_native_opening *o);
 // `params`: checked. Ownership and errors: as tub_encoder_open().
 tub_status tub_native_encoder_open(const tub_encoder_params *params, tub_encoder **out, tub_error *err);
 
+// Bytes of a narrow value (see program.h) of a run in that type.
+size_t tub_native_narrow_bytes(const tub_backend_ops *backend, tub_dtype dtype);
+int tub_native_threads(const tub_encoder_params *params);
+
 // The backend and the precision that `params` ask for; `opening`: something will be compiled, so which of the processor's
 // is faster may be measured where it isn't remembered, and a GPU that is passed over is told of. `failed`: backends not to take, bits by tub_backend_at()'s numbers. Errors:
 // TUB_ERROR_DEVICE naming what there is instead.

@@ -244,12 +244,13 @@ static tub_status try_batches(tub_tuning *t, tub_error *err)
     if (t->params->encoder.batch)
         return TUB_OK;
     tub_encoder_params params = t->params->encoder;
-    params.batch = 1;
+    enum { MANY = 128 }; // the processor's backends compute few of a batch's items at once
+    params.batch = MANY;
     // Of custom models only OpenVINO knows what they need.
     bool custom = !strcmp(t->entries[0].row.backend, "openvino");
     size_t workspace = 0;
     if (!custom && tub_describe(&params, &d, NULL) == TUB_OK)
-        workspace = tub_description_get_info(d)->workspace_bytes;
+        workspace = tub_description_get_info(d)->workspace_bytes / MANY;
     tub_description_close(&d);
     TUB_TRY(open_encoder(t, t->best, err));
     tub_range_of_batch(tub_encoder_get_info(t->encoder), workspace, tub_usable_memory(), &range);

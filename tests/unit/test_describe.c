@@ -11,6 +11,8 @@
 #include <sys/stat.h>
 #include <tubelet/checkpoint.h>
 
+#include "../../src/backends/native/executable.h"
+#include "../../src/encoder/native_encoder.h"
 #include "temp_folder.h"
 
 static char *folder;
@@ -119,6 +121,50 @@ static void counts(void **state)
     tub_description_close(&d);
 }
 
+// What the description says of memory is what a compiled program holds.
+static void check_memory(const tub_encoder_params *params, const tub_backend_ops *ops)
+{
+    tub_native_opening o = {.params = params};
+    tub_encoder_info info = {0};
+    tub_team *team = NULL;
+    tub_backend *backend = NULL;
+    tub_executable *e = NULL;
+    tub_error err = {0};
+    tub_description *d = describe(params);
+    const size_t weights = tub_description_get_info(d)->weight_bytes;
+    assert_int_equal(tub_native_prepare(&o, &info, &err), TUB_OK);
+    assert_int_equal(tub_team_open(params->threads, &team, &err), TUB_OK);
+    assert_int_equal(ops->open(&(tub_open_params){.team = team}, &backend, &err), TUB_OK);
+    const tub_compile_params compile = {.dtype = params->dtype, .max_items = info.batch, .tokens = true};
+    assert_int_equal(ops->compile(backend, o.program, &compile, &e, &err), TUB_OK);
+    const size_t item = e->plans[1].bytes > e->plans[0].bytes ? e->plans[1].bytes : e->plans[0].bytes;
+    assert_int_equal(tub_description_get_info(d)->workspace_bytes, item * (size_t)e->wave);
+    const size_t held = e->arena.bytes - item * (size_t)e->wave - (size_t)params->threads * e->member_bytes;
+    // Steps, plans and lists besides.
+    assert_in_range(weights, held - held / 5, held);
+    ops->release(&e);
+    ops->close(&backend);
+    tub_team_close(&team);
+    tub_native_opening_finish(&o);
+    tub_description_close(&d);
+}
+
+static void memory(void **state)
+{
+    (void)state;
+    static const tub_dtype dtypes[] = {TUB_F32, TUB_BF16, TUB_INT8};
+    static const char *const models[] = {"videomae", "dinov2_with_registers"};
+    for (size_t i = 0; i < sizeof dtypes / sizeof *dtypes; i++)
+        for (size_t m = 0; m < 2 && tub_backend_native.supports(dtypes[i], NULL) == TUB_OK; m++) {
+            tub_encoder_params params = params_of(models[m]);
+            params.backend = "native";
+            params.dtype = dtypes[i];
+            params.threads = 2;
+            params.batch = 128;
+            check_memory(&params, &tub_backend_native);
+        }
+}
+
 static void sizes_without_checkpoints(void **state)
 {
     (void)state;
@@ -190,11 +236,9 @@ static void refusals(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(as_the_encoder),
-        cmocka_unit_test(counts),
-        cmocka_unit_test(sizes_without_checkpoints),
-        cmocka_unit_test(known_hash),
-        cmocka_unit_test(refusals),
+        cmocka_unit_test(as_the_encoder), cmocka_unit_test(counts),
+        cmocka_unit_test(memory),         cmocka_unit_test(sizes_without_checkpoints),
+        cmocka_unit_test(known_hash),     cmocka_unit_test(refusals),
     };
     return cmocka_run_group_tests(tests, make_folder, remove_folder);
 }

@@ -70,15 +70,20 @@ static tub_status make_steps(tub_executable *e, const tub_program *program, bool
     return TUB_OK;
 }
 
+int tub_processor_items_at_once(const tub_program *program, int threads, int max_items)
+{
+    int64_t rows = 1;
+    for (int i = 0; i < program->op_count; i++)
+        if (program->values[program->ops[i].out].rows > rows)
+            rows = program->values[program->ops[i].out].rows;
+    const int64_t wave = ((int64_t)threads * ROWS_PER_THREAD + rows - 1) / rows;
+    return wave < max_items ? (int)wave : max_items;
+}
+
 static tub_status allocate(tub_executable *e, tub_error *err)
 {
     const int threads = tub_team_size(e->team);
-    int64_t rows = 1;
-    for (int i = 0; i < e->step_count; i++)
-        if (e->values[e->steps[i].op.out].rows > rows)
-            rows = e->values[e->steps[i].op.out].rows;
-    const int64_t wave = ((int64_t)threads * ROWS_PER_THREAD + rows - 1) / rows;
-    e->wave = wave < e->max_items ? (int)wave : e->max_items;
+    e->wave = tub_processor_items_at_once(e->program, threads, e->max_items);
     const size_t bytes = e->plans[1].bytes > e->plans[0].bytes ? e->plans[1].bytes : e->plans[0].bytes;
     e->tile_bytes = (e->tile_bytes + 63) & ~(size_t)63;
     e->member_bytes = e->tile_bytes + ((e->engine_bytes + 63) & ~(size_t)63);
@@ -97,6 +102,7 @@ tub_status tub_processor_compile(tub_backend *backend, const tub_program *progra
     tub_arena_init(&e->arena);
     e->team = backend->team;
     e->engine = backend->engine;
+    e->program = program;
     e->max_items = params->max_items;
     e->int8 = params->dtype == TUB_INT8;
     e->dtype = e->int8 ? tub_processor_best_dtype() : params->dtype;
@@ -110,6 +116,7 @@ tub_status tub_processor_compile(tub_backend *backend, const tub_program *progra
     e->engine->leave(before);
     if (status == TUB_OK)
         status = allocate(e, err);
+    e->program = NULL;
     if (status != TUB_OK) {
         tub_processor_release(&e);
         return status;

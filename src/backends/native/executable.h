@@ -58,6 +58,7 @@ struct tub_executable {
     tub_dtype dtype;            // of what isn't int8
     bool int8;                  // linear layers as products of integers, by engines that can
     tub_arena arena;
+    const tub_program *program; // while it is compiled
     tub_input input;
     tub_value feature, tokens;
     tub_value_info *values;
@@ -135,6 +136,7 @@ void tub_processor_release(tub_executable **executable);
 void tub_processor_close(tub_backend **backend);
 tub_status tub_processor_supports(const char *backend, tub_dtype dtype, tub_error *err);
 tub_dtype tub_processor_best_dtype(void);
+int tub_processor_items_at_once(const tub_program *program, int threads, int max_items);
 const char *tub_processor_isa(void);
 
 #endif

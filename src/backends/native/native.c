@@ -69,4 +69,6 @@ const tub_backend_ops tub_backend_native = {
     .close = tub_processor_close,
     .isa = tub_processor_isa,
     .roof = roof,
+    .weight_bytes = tub_native_weight_bytes,
+    .items_at_once = tub_processor_items_at_once,
 };

@@ -367,13 +367,23 @@ static tub_status pack_weight(tub_executable *e, linear_step *l, const tub_tenso
 }
 
 // Not in int8: what stands first, on pixels, and what has a few rows. Both cost little, and much hangs on them.
-static bool as_integers(const tub_executable *e, const tub_op *op)
+static bool as_integers(const tub_program *p, const tub_op *op)
 {
     enum { FEW_ROWS = 16 };
     bool pixels = false;
-    for (int i = 0; i < e->step_count; i++)
-        pixels = pixels || (e->steps[i].op.kind == TUB_OP_PATCHES && e->steps[i].op.out == op->in[0]);
-    return e->int8 && !pixels && e->values[op->out].rows >= FEW_ROWS;
+    for (int i = 0; i < p->op_count; i++)
+        pixels = pixels || (p->ops[i].kind == TUB_OP_PATCHES && p->ops[i].out == op->in[0]);
+    return !pixels && p->values[op->out].rows >= FEW_ROWS;
+}
+
+size_t tub_native_weight_bytes(const tub_program *program, const tub_op *op, tub_dtype dtype)
+{
+    const bool int8 = dtype == TUB_INT8 && as_integers(program, op);
+    const tub_product *product = tub_product_for(int8 || dtype != TUB_INT8 ? dtype : tub_processor_best_dtype());
+    const int n = program->values[op->out].cols, k = program->values[op->in[0]].cols;
+    const size_t panels = (size_t)divide_up(n, product->cols) * tub_product_panel_bytes(product, k);
+    const size_t scales = int8 ? sizeof(float) + (product->a_shift ? sizeof(int32_t) : 0) : 0;
+    return tub_aligned_bytes(panels) + (size_t)n * scales;
 }
 
 static tub_status make_scales(tub_executable *e, linear_step *l, tub_error *err)
@@ -391,7 +401,7 @@ tub_status tub_native_linear_make(tub_executable *e, tub_step *step, tub_error *
     linear_step *l = step->made = tub_arena_alloc(&e->arena, 1, sizeof *l);
     if (!l)
         return tub_fail_memory(err, "a product");
-    const bool int8 = as_integers(e, op);
+    const bool int8 = e->int8 && as_integers(e->program, op);
     *l = (linear_step){.product = tub_product_for(int8 ? TUB_INT8 : e->dtype),
                        .rows = e->values[op->out].rows,
                        .k = e->values[op->in[0]].cols,

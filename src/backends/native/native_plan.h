@@ -7,6 +7,9 @@
 // What is kept in the second-level cache while a unit runs should not be more than this.
 size_t tub_native_cache_bytes(void);
 
+// Of the table (backend.h).
+size_t tub_native_weight_bytes(const tub_program *program, const tub_op *op, tub_dtype dtype);
+
 tub_status tub_native_linear_make(tub_executable *e, tub_step *step, tub_error *err);
 tub_status tub_native_attention_make(tub_executable *e, tub_step *step, tub_error *err);
 

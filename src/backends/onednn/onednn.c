@@ -53,4 +53,5 @@ const tub_backend_ops tub_backend_onednn = {
     .close = tub_processor_close,
     .isa = tub_processor_isa,
     .library = tub_dnnl_name,
+    .items_at_once = tub_processor_items_at_once,
 };
