@@ -369,6 +369,7 @@ static tub_status fake_launch(tub_gpu *gpu, const tub_gpu_task *task, tub_error 
 {
     const work w = {.kind = TASK, .task = *task};
     counts(gpu)->launches++;
+    counts(gpu)->kinds[task->kind]++;
     return enqueue(gpu, &w, err);
 }
 

@@ -25,6 +25,7 @@ typedef struct fake_gpu_params {
 
 typedef struct fake_gpu_counts {
     int launches, multiplies, attends;  // run or recorded
+    int kinds[TUB_GPU_TASK_KINDS];      // launches by kind
     int captures, replays, graphs;      // graphs: alive
     int uploads, copies;                // copies: uploads on the copy stream
     int blocks, host_blocks, plans, pinned; // alive

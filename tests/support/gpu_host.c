@@ -101,6 +101,9 @@ void tub_gpu_host_launch(const tub_gpu_task *task)
     case TUB_GPU_ATTENTION:
         attention(&task->attention);
         break;
+    case TUB_GPU_FLASH:
+        tub_gpu_host_flash(&task->attention);
+        break;
     case TUB_GPU_TASK_KINDS:
         break;
     }

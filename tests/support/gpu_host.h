@@ -6,5 +6,6 @@
 #include "gpu_tasks.h"
 
 void tub_gpu_host_launch(const tub_gpu_task *task);
+void tub_gpu_host_flash(const tub_gpu_attention *task);
 
 #endif

@@ -188,6 +188,26 @@ static void attention_falls_back_and_says_so(void **state)
     stop(s);
 }
 
+static void own_attention_is_on_tensor_cores_where_they_are(void **state)
+{
+    (void)state;
+    static const struct {
+        tub_dtype dtype;
+        int major, flash;
+    } ways[] = {{TUB_F16, 7, 1}, {TUB_F16, 9, 1}, {TUB_BF16, 8, 1}, {TUB_F32, 9, 0}, {TUB_TF32, 8, 0}, {TUB_F32, 6, 0}};
+    without |= TUB_GPU_WITHOUT_CUDNN;
+    for (size_t i = 0; i < sizeof ways / sizeof *ways; i++) {
+        fake_gpu_reset();
+        fake_gpu.major = ways[i].major;
+        subject *s = start(ways[i].dtype, ITEMS, 0);
+        run_all(s, ITEMS);
+        const int *kinds = fake_gpu_counted[0].kinds;
+        assert_int_equal(kinds[TUB_GPU_FLASH] > 0, ways[i].flash);
+        assert_int_equal(kinds[TUB_GPU_ATTENTION] > 0, !ways[i].flash);
+        stop(s);
+    }
+}
+
 static void does_without_what_it_is_told(void **state)
 {
     (void)state;
@@ -513,6 +533,7 @@ int main(void)
         TEST(records_once_and_replays),
         TEST(runs_step_by_step_where_nothing_is_recorded),
         TEST(attention_falls_back_and_says_so),
+        TEST(own_attention_is_on_tensor_cores_where_they_are),
         TEST(does_without_what_it_is_told),
         TEST(a_frame_is_uploaded_once),
         TEST(rows_are_the_same_in_any_batch),

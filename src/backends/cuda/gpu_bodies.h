@@ -62,6 +62,16 @@ TUB_GPU_BODY void tub_gpu_store(void *p, int64_t i, tub_gpu_type type, float x)
 #endif
 }
 
+// What of x is left in a narrow type.
+TUB_GPU_BODY float tub_gpu_rounded(tub_gpu_type type, float x)
+{
+#ifdef __CUDACC__
+    return type == TUB_GPU_F16 ? __half2float(__float2half_rn(x)) : __bfloat162float(__float2bfloat16_rn(x));
+#else
+    return type == TUB_GPU_F16 ? tub_from_f16(tub_to_f16(x)) : tub_from_bf16(tub_to_bf16(x));
+#endif
+}
+
 TUB_GPU_BODY int tub_gpu_type_bytes(tub_gpu_type type)
 {
     return type == TUB_GPU_F32 ? 4 : 2;

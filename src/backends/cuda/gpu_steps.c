@@ -344,6 +344,13 @@ static tub_status plan_of(const build *b, const tub_gpu_attention *shape, tub_gp
     return TUB_OK;
 }
 
+// Tensor cores have float16 from 7.0 and bfloat16 from 8.0 on.
+static bool has_flash(const tub_executable *e, const tub_gpu_attention *a)
+{
+    const int least = a->type == TUB_GPU_F16 ? 7 : a->type == TUB_GPU_BF16 ? 8 : 99;
+    return e->backend->info.major >= least && a->dim <= TUB_GPU_FLASH_HEAD;
+}
+
 static tub_status add_attention(const build *b, tub_error *err)
 {
     const tub_op *op = b->op;
@@ -360,7 +367,7 @@ static tub_status add_attention(const build *b, tub_error *err)
     if (a->dim > TUB_GPU_MOST_HEAD)
         return tub_fail(err, TUB_ERROR_MODEL, "heads of %d columns: on a GPU at most %d, use --device cpu", a->dim,
                         TUB_GPU_MOST_HEAD);
-    const tub_gpu_task task = {.kind = TUB_GPU_ATTENTION, .attention = *a};
+    const tub_gpu_task task = {.kind = has_flash(b->e, a) ? TUB_GPU_FLASH : TUB_GPU_ATTENTION, .attention = *a};
     return add_task(b, &task, err);
 }
 

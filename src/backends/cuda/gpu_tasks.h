@@ -19,6 +19,7 @@ typedef enum tub_gpu_task_kind {
     TUB_GPU_ACTIVATE,
     TUB_GPU_MEAN,
     TUB_GPU_ATTENTION,
+    TUB_GPU_FLASH,
     TUB_GPU_TASK_KINDS
 } tub_gpu_task_kind;
 
@@ -113,7 +114,9 @@ typedef struct tub_gpu_attention {
     int64_t q_batch, k_batch, v_batch, out_batch;   // from run to run; q_batch 0: the same queries for all
 } tub_gpu_attention;
 
-enum { TUB_GPU_MOST_HEAD = 256 };   // columns of a head that our own attention takes
+// Columns of a head that our own attention takes: in float32 or on any card, and on tensor cores (TUB_GPU_FLASH: F16 from
+// compute capability 7.0, BF16 from 8.0).
+enum { TUB_GPU_MOST_HEAD = 256, TUB_GPU_FLASH_HEAD = 128 };
 
 typedef struct tub_gpu_task {
     tub_gpu_task_kind kind;
@@ -126,7 +129,7 @@ typedef struct tub_gpu_task {
         tub_gpu_gate gate;
         tub_gpu_activate activate;
         tub_gpu_mean mean;
-        tub_gpu_attention attention;
+        tub_gpu_attention attention;    // also of TUB_GPU_FLASH
     };
 } tub_gpu_task;
 

@@ -4,6 +4,7 @@
 #include "gpu_kernels.h"
 
 #include "gpu_bodies.h"
+#include "gpu_flash.h"
 
 namespace
 {
@@ -203,6 +204,8 @@ extern "C" cudaError_t tub_cuda_launch_task(const tub_gpu_task *task, cudaStream
         return launch(&task->mean, stream);
     case TUB_GPU_ATTENTION:
         return launch(&task->attention, stream);
+    case TUB_GPU_FLASH:
+        return tub_cuda_launch_flash(&task->attention, stream);
     case TUB_GPU_TASK_KINDS:
         break;
     }
