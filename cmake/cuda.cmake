@@ -37,7 +37,7 @@ tubelet_flags(tubelet_cuda)
 foreach(target tub_cuda_kernels tubelet_cuda)
   set_target_properties(${target} PROPERTIES CUDA_STANDARD 17 CUDA_VISIBILITY_PRESET hidden POSITION_INDEPENDENT_CODE ON
     CUDA_ARCHITECTURES "${TUBELET_CUDA_ARCHITECTURES}" CUDA_RUNTIME_LIBRARY Static LINKER_LANGUAGE C)
-  target_include_directories(${target} PRIVATE ${PROJECT_SOURCE_DIR}/include ${cuda_folder})
+  target_include_directories(${target} PRIVATE ${PROJECT_SOURCE_DIR}/include ${PROJECT_SOURCE_DIR}/src/base ${cuda_folder})
   target_include_directories(${target} SYSTEM PRIVATE ${TUBELET_CUBLASLT_INCLUDE} ${TUBELET_CUDNN_INCLUDE})
 endforeach()
 set_target_properties(tubelet_cuda PROPERTIES LIBRARY_OUTPUT_DIRECTORY ${PROJECT_BINARY_DIR})

@@ -9,6 +9,7 @@
 
 #include <stdatomic.h>
 
+#include "frame_recipe.h"
 #include "program.h"
 #include "team.h"
 
@@ -31,7 +32,7 @@ typedef struct tub_compile_params {
 
 typedef struct tub_batch {
     int items;
-    const void *const *frames;  // items * program->input.frames pointers to one frame's pixels
+    const void *const *frames;  // items * program->input.frames pointers to one frame's pixels, on the host or held
     const int *positions;       // [items, frames], 0 .. TUB_POSITIONS_COUNT - 1, where the program wants them
     float *rows;                // [items, dim] of the feature
     float *tokens;              // [items, tokens, token_dim] or NULL
@@ -68,6 +69,14 @@ typedef struct tub_backend_ops {
     // Memory that many runs' frames will lie in, until unpin(): copies from it may be faster. NULL: it makes no difference.
     tub_status (*pin)(tub_backend *backend, void *memory, size_t bytes, tub_error *err);
     void (*unpin)(tub_backend *backend, void *memory);
+    // Frames that are made on the device. Memory for them, until drop_frames() or close; its addresses are the device's,
+    // numbers to the host. NULL: there are none. Errors: TUB_ERROR_MEMORY, TUB_ERROR_DEVICE.
+    tub_status (*hold_frames)(tub_backend *backend, size_t bytes, void **out, tub_error *err);
+    void (*drop_frames)(tub_backend *backend);      // also where none are held
+    // A decoded frame becomes pixels at `at` of that memory and, unless NULL, at `host`; the planes are free after. From
+    // any thread, also while the device runs.
+    tub_status (*make_frame)(tub_backend *backend, const tub_frame_recipe *recipe, const tub_frame_planes *planes,
+                             void *at, void *host, tub_error *err);
     // The densest loop that the device has for a type, `turns` times, by one thread on registers alone: returns the
     // operations done. NULL: not known. Asked for types that supports() accepts.
     double (*roof)(tub_dtype dtype, long turns);

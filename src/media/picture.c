@@ -13,6 +13,22 @@ static int chroma(int64_t coefficient, bool full)
     return rounded(full ? coefficient * 224 / 255 : coefficient, 1 << 13);
 }
 
+tub_frame_planes tub_picture_planes(const tub_picture *picture, int width, int height)
+{
+    static const tub_planes_kind kinds[] = {
+        [TUB_PICTURE_RGB] = TUB_PLANES_RGB, [TUB_PICTURE_HALF] = TUB_PLANES_HALF, [TUB_PICTURE_FULL] = TUB_PLANES_FULL};
+    tub_frame_planes out = {.kind = kinds[picture->kind],
+                            .chroma_shift = picture->chroma_shift,
+                            .width = width,
+                            .height = height,
+                            .matrix = picture->matrix};
+    for (int i = 0; i < 3; i++) {
+        out.planes[i] = picture->planes[i];
+        out.pitches[i] = picture->pitches[i];
+    }
+    return out;
+}
+
 tub_matrix tub_matrix_make(const int coefficients[4], bool full)
 {
     const int64_t one = 1 << 16;

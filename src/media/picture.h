@@ -1,8 +1,6 @@
 // A decoded picture as the resize reads it: packed RGB, or YUV planes whose rows become RGB on the way.
 //
-// The arithmetic from YUV to RGB is libswscale's, to the bit, as it converts pictures of these kinds on x86-64 at the
-// flags that the ffmpeg command has. There are two: pictures whose chroma has half the columns are converted in
-// products of 16 bits, 4:4:4 ones in 32.
+// The arithmetic from YUV to RGB is in pixel_arithmetic.h.
 #ifndef TUB_PICTURE_H
 #define TUB_PICTURE_H
 
@@ -10,17 +8,13 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "frame_recipe.h"
+
 typedef enum tub_picture_kind {
     TUB_PICTURE_RGB,  // one plane, three bytes a pixel
     TUB_PICTURE_HALF, // luma and two planes of chroma with half the columns (rounded up): 4:2:0, 4:2:2
     TUB_PICTURE_FULL, // three planes of one size: 4:4:4
 } tub_picture_kind;
-
-// In units of 2^-13; the offset is what black is in luma, times 8.
-typedef struct tub_matrix {
-    int luma_offset, luma;
-    int v_red, v_green, u_green, u_blue;
-} tub_matrix;
 
 typedef struct tub_picture {
     tub_picture_kind kind;
@@ -36,6 +30,9 @@ static inline void tub_picture_row(const tub_picture *picture, int y, const uint
     for (int i = 0; i < 3; i++)
         row[i] = picture->planes[i] + (i ? y >> picture->chroma_shift : y) * picture->pitches[i];
 }
+
+// The same as a device reads it; the planes are the host's.
+tub_frame_planes tub_picture_planes(const tub_picture *picture, int width, int height);
 
 // `coefficients`: the four of sws_getCoefficients(): V to red, U to blue, U and V to green. `full`: luma from 0 to 255.
 tub_matrix tub_matrix_make(const int coefficients[4], bool full);

@@ -76,12 +76,6 @@ void tub_down_pillow_avx2(const uint8_t *const *rows, const int32_t *weights, in
 const tub_pixel_kernels *tub_pixel_kernels_for(tub_isa isa);
 
 // The arithmetic of one value, shared by the tails of the vector loops.
-static inline uint8_t tub_clip_u8(int32_t sum, int precision)
-{
-    int32_t v = sum >> precision;
-    return (uint8_t)(v < 0 ? 0 : v > 255 ? 255 : v);
-}
-
 static inline uint8_t tub_down_u8_one(const uint8_t *const *rows, const int16_t *weights, int taps, int precision,
                                       int i)
 {
@@ -105,24 +99,6 @@ static inline uint8_t tub_down_pillow_one(const uint8_t *const *rows, const int3
 static inline float tub_finish_one(const tub_finish *f, float value)
 {
     return (value - f->mean) / f->std;
-}
-
-static inline void tub_rgb_half_one(const tub_matrix *m, int y, int u, int v, uint8_t *rgb)
-{
-    int luma = ((8 * y - m->luma_offset) * m->luma) >> 16, blue = 8 * u - 1024, red = 8 * v - 1024;
-    rgb[0] = tub_clip_u8(luma + ((red * m->v_red) >> 16), 0);
-    rgb[1] = tub_clip_u8(luma + ((blue * m->u_green) >> 16) + ((red * m->v_green) >> 16), 0);
-    rgb[2] = tub_clip_u8(luma + ((blue * m->u_blue) >> 16), 0);
-}
-
-// The sums wrap around where bright pixels are strongly coloured: libswscale's do.
-static inline void tub_rgb_full_one(const tub_matrix *m, int y, int u, int v, uint8_t *rgb)
-{
-    uint32_t luma = (uint32_t)(64 * (8 * y - m->luma_offset) * m->luma + (1 << 21));
-    uint32_t blue = (uint32_t)(512 * (u - 128)), red = (uint32_t)(512 * (v - 128));
-    rgb[0] = tub_clip_u8((int32_t)(luma + red * (uint32_t)m->v_red), 22);
-    rgb[1] = tub_clip_u8((int32_t)(luma + blue * (uint32_t)m->u_green + red * (uint32_t)m->v_green), 22);
-    rgb[2] = tub_clip_u8((int32_t)(luma + blue * (uint32_t)m->u_blue), 22);
 }
 
 static inline float tub_down_float_one(const float *const *rows, const float *weights, int taps, tub_finish f, int i)

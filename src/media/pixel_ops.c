@@ -8,6 +8,7 @@
 #include "memory.h"
 #include "pixel_axis.h"
 #include "pixel_kernels.h"
+#include "pixel_recipe.h"
 
 struct tub_pixels {
     tub_transform transform;
@@ -25,7 +26,8 @@ struct tub_pixels {
     uint8_t *line;     // an output row in 8 bits, where the vertical pass is the first
     tub_scaling scaling;
     tub_finish finish[3];
-    tub_pairs pairs; // where both axes have two taps, in the float domain; else empty
+    tub_pairs pairs;         // where both axes have two taps, in the float domain; else empty
+    tub_frame_recipe recipe; // without tables until it is asked for
 };
 
 static tub_scaling make_scaling(const tub_transform *t)
@@ -294,10 +296,31 @@ void tub_pixels_run(tub_pixels *p, const uint8_t *rgb, ptrdiff_t pitch, void *ou
     tub_pixels_run_picture(p, &picture, out);
 }
 
+tub_status tub_pixels_recipe(tub_pixels *p, const tub_frame_recipe **out, tub_error *err)
+{
+    const tub_recipe_parts parts = {.plan = &p->plan,
+                                    .is_float = p->transform.domain == TUB_DOMAIN_FLOAT,
+                                    .down_first = p->down_first,
+                                    .across = &p->across,
+                                    .down = &p->down,
+                                    .pad_left = p->pad_left,
+                                    .pad_top = p->pad_top,
+                                    .levels = p->scaling.table,
+                                    .finish = p->finish};
+    if (!p->recipe.tables) {
+        TUB_TRY(tub_recipe_make(&parts, &p->recipe, err));
+        for (int c = 0; c < 3; c++)
+            p->recipe.zero[c] = tub_transform_finish(&p->transform, c, 0);
+    }
+    *out = &p->recipe;
+    return TUB_OK;
+}
+
 void tub_pixels_close(tub_pixels **p)
 {
     if (!p || !*p)
         return;
+    tub_recipe_finish(&(*p)->recipe);
     tub_axis_finish(&(*p)->across);
     tub_axis_finish(&(*p)->down);
     tub_free((*p)->ring);

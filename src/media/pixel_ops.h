@@ -12,6 +12,7 @@
 #include <stdint.h>
 
 #include "cpu.h"
+#include "frame_recipe.h"
 #include "picture.h"
 #include "pixel_plan.h"
 
@@ -28,6 +29,8 @@ const tub_pixel_plan *tub_pixels_plan(const tub_pixels *p);
 void tub_pixels_run_picture(tub_pixels *p, const tub_picture *picture, void *out);
 // The same for packed RGB: in_height rows of in_width*3 bytes, `pitch` bytes apart.
 void tub_pixels_run(tub_pixels *p, const uint8_t *rgb, ptrdiff_t pitch, void *out);
+// The same as plain data, for a device. Valid as long as `p` is. Errors: TUB_ERROR_MEMORY.
+tub_status tub_pixels_recipe(tub_pixels *p, const tub_frame_recipe **out, tub_error *err);
 void tub_pixels_close(tub_pixels **p); // accepts NULL
 
 #endif

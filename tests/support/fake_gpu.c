@@ -44,6 +44,7 @@ struct tub_gpu_plan {
 
 struct tub_gpu {
     int index, calls;
+    bool bare;
     bool dead;
     int shorts; // calls that found no memory
     tub_gpu_graph *recording;
@@ -93,12 +94,13 @@ static tub_status fake_describe(int index, tub_gpu_facts *out, tub_error *err)
     return TUB_OK;
 }
 
-static tub_status fake_open(int index, tub_gpu **out, tub_error *err)
+static tub_status fake_open(int index, bool bare, tub_gpu **out, tub_error *err)
 {
     if (index < 0 || index >= devices())
         return tub_fail(err, TUB_ERROR_DEVICE, "no GPU %d", index);
     *out = calloc(1, sizeof **out);
     (*out)->index = index;
+    (*out)->bare = bare;
     return TUB_OK;
 }
 
@@ -340,12 +342,13 @@ static tub_status count_call(tub_gpu *gpu, tub_error *err)
 {
     TUB_TRY(check(gpu, true, err));
     gpu->calls++;
-    if (fake_gpu.fail_call && gpu->index == fake_gpu.fail_device && gpu->calls >= fake_gpu.fail_call) {
+    const int fail_call = gpu->bare ? fake_gpu.fail_frame : fake_gpu.fail_call;
+    if (fail_call && gpu->index == fake_gpu.fail_device && gpu->calls >= fail_call) {
         gpu->dead = true;
         return check(gpu, true, err);
     }
     const int shorts = fake_gpu.short_times > 0 ? fake_gpu.short_times : 1;
-    if (fake_gpu.short_call && gpu->calls >= fake_gpu.short_call && gpu->shorts < shorts) {
+    if (!gpu->bare && fake_gpu.short_call && gpu->calls >= fake_gpu.short_call && gpu->shorts < shorts) {
         gpu->shorts++;
         return tub_fail(err, TUB_ERROR_MEMORY, "fake GPU %d: no memory for a kernel", gpu->index);
     }
@@ -370,12 +373,15 @@ static tub_status fake_launch(tub_gpu *gpu, const tub_gpu_task *task, tub_error 
     const work w = {.kind = TASK, .task = *task};
     counts(gpu)->launches++;
     counts(gpu)->kinds[task->kind]++;
+    counts(gpu)->tiled += task->kind == TUB_GPU_PIXELS && task->pixels.tile_rows > 0;
     return enqueue(gpu, &w, err);
 }
 
 static tub_status fake_multiply(tub_gpu *gpu, const tub_gpu_gemm *gemm, const tub_gpu_algorithm *algorithm,
                                 tub_error *err)
 {
+    if (gpu->bare)
+        return tub_fail(err, TUB_ERROR_INTERNAL, "a product on a device without libraries");
     const work w = {.kind = PRODUCT, .product = {*gemm, *algorithm}};
     if (algorithm->data[0] >= UNABLE)
         return TUB_END;

@@ -6,6 +6,8 @@
 #ifndef FAKE_GPU_H
 #define FAKE_GPU_H
 
+#include <stdatomic.h>
+
 #include "gpu.h"
 
 // Set before devices are opened. All zero = defaults.
@@ -17,6 +19,7 @@ typedef struct fake_gpu_params {
     bool no_attention;      // the library serves no shape
     int fail_device;        // this device ...
     int fail_call;          // ... fails for good at its n-th kernel, product, attention or replay, from 1 (0 = never)
+    int fail_frame;         // likewise, when it makes its n-th frame, from 1; the device goes on (0 = never)
     int short_call;         // each device: its n-th such call finds no memory ... (0 = never)
     int short_times;        // ... and so many from it on (0 = 1)
     int slow_device;        // this device ...
@@ -24,12 +27,13 @@ typedef struct fake_gpu_params {
 } fake_gpu_params;
 
 typedef struct fake_gpu_counts {
-    int launches, multiplies, attends;  // run or recorded
-    int kinds[TUB_GPU_TASK_KINDS];      // launches by kind
-    int captures, replays, graphs;      // graphs: alive
-    int uploads, copies;                // copies: uploads on the copy stream
-    int blocks, host_blocks, plans, pinned; // alive
-    size_t bytes, most_bytes;           // alive, and the most that were
+    atomic_int launches, multiplies, attends;   // run or recorded
+    atomic_int kinds[TUB_GPU_TASK_KINDS];       // launches by kind
+    atomic_int tiled;                   // of TUB_GPU_PIXELS
+    atomic_int captures, replays, graphs;       // graphs: alive
+    atomic_int uploads, copies;         // copies: uploads on the copy stream
+    atomic_int blocks, host_blocks, plans, pinned;  // alive
+    _Atomic size_t bytes, most_bytes;   // alive, and the most that were
     uint64_t last_algorithm;
 } fake_gpu_counts;
 

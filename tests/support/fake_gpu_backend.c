@@ -2,6 +2,7 @@
 
 #include "fake_gpu.h"
 #include "gpu_executable.h"
+#include "gpu_frames.h"
 
 static tub_status supports(tub_dtype dtype, tub_error *err)
 {
@@ -39,4 +40,7 @@ const tub_backend_ops fake_gpu_backend = {
     .keeps_program = true,
     .pin = tub_gpu_pin,
     .unpin = tub_gpu_unpin,
+    .hold_frames = tub_gpu_frames_hold,
+    .drop_frames = tub_gpu_frames_drop,
+    .make_frame = tub_gpu_frames_make,
 };

@@ -22,6 +22,7 @@ const tub_gpu_ops *tub_gpu_plugin(void)
                                  .memory = (size_t)number(text, "memory"),
                                  .fail_device = (int)number(text, "fail_device"),
                                  .fail_call = (int)number(text, "fail_call"),
+                                 .fail_frame = (int)number(text, "fail_frame"),
                                  .short_call = (int)number(text, "short_call"),
                                  .short_times = (int)number(text, "short_times"),
                                  .slow_device = (int)number(text, "slow_device"),

@@ -1,6 +1,7 @@
 #include "gpu_host.h"
 
 #include "gpu_bodies.h"
+#include "gpu_host_frames.h"
 
 // Lanes exchange by butterfly: after log2(TUB_GPU_LANES) rounds every lane has the sum.
 static float sum_of_lanes(float *lane)
@@ -103,6 +104,9 @@ void tub_gpu_host_launch(const tub_gpu_task *task)
         break;
     case TUB_GPU_FLASH:
         tub_gpu_host_flash(&task->attention);
+        break;
+    case TUB_GPU_PIXELS:
+        tub_gpu_host_pixels(&task->pixels);
         break;
     case TUB_GPU_TASK_KINDS:
         break;

@@ -201,7 +201,7 @@ static void own_attention_is_on_tensor_cores_where_they_are(void **state)
         fake_gpu.major = ways[i].major;
         subject *s = start(ways[i].dtype, ITEMS, 0);
         run_all(s, ITEMS);
-        const int *kinds = fake_gpu_counted[0].kinds;
+        const atomic_int *kinds = fake_gpu_counted[0].kinds;
         assert_int_equal(kinds[TUB_GPU_FLASH] > 0, ways[i].flash);
         assert_int_equal(kinds[TUB_GPU_ATTENTION] > 0, !ways[i].flash);
         stop(s);

@@ -6,6 +6,7 @@
 #include "cuda_plugin.h"
 #include "fail.h"
 #include "gpu_executable.h"
+#include "gpu_frames.h"
 
 static tub_status describe(int device, tub_gpu_facts *out, tub_error *err)
 {
@@ -111,4 +112,7 @@ const tub_backend_ops tub_backend_cuda = {
     .shown = tub_cuda_driver_gpus,
     .pin = tub_gpu_pin,
     .unpin = tub_gpu_unpin,
+    .hold_frames = tub_gpu_frames_hold,
+    .drop_frames = tub_gpu_frames_drop,
+    .make_frame = tub_gpu_frames_make,
 };

@@ -18,7 +18,8 @@
 //
 // The header is C and C++. Pointers to data are the device's unless they say "host".
 //
-// Thread-safety: one thread at a time per tub_gpu; different devices are independent.
+// Thread-safety: one thread at a time per tub_gpu, but for memory, which any may allocate and release; different ones are
+// independent.
 #ifndef TUB_GPU_H
 #define TUB_GPU_H
 
@@ -34,7 +35,7 @@ extern "C" {
 #endif
 
 // Grows with every change of what is below: a plug-in of another build is refused.
-enum { TUB_GPU_VERSION = 4 };
+enum { TUB_GPU_VERSION = 5 };
 
 typedef struct tub_gpu tub_gpu;             // a device, opened
 typedef struct tub_gpu_plan tub_gpu_plan;   // a library's attention for one shape
@@ -78,8 +79,9 @@ typedef struct tub_gpu_ops {
     // How many devices. Errors: TUB_ERROR_DEVICE: no driver, too old a driver, no device: which, and what to do.
     tub_status (*count)(int *out, tub_error *err);
     tub_status (*describe)(int index, tub_gpu_facts *out, tub_error *err);
+    // A device may be opened several times. `bare`: for copies and our own kernels alone, without libraries.
     // Errors: TUB_ERROR_DEVICE naming the library that is missing or too old.
-    tub_status (*open)(int index, tub_gpu **out, tub_error *err);
+    tub_status (*open)(int index, bool bare, tub_gpu **out, tub_error *err);
     void (*close)(tub_gpu **gpu);                                   // accepts NULL
 
     // Memory. Errors: TUB_ERROR_MEMORY when there is none left.

@@ -3,27 +3,31 @@
 #include "gpu_algorithms.h"
 #include "gpu_executable.h"
 #include "gpu_fits.h"
+#include "gpu_frames.h"
 
 tub_status tub_gpu_reserve(tub_backend *b, size_t bytes, const char *what, tub_gpu_block *out, tub_error *err)
 {
-    *out = (tub_gpu_block){0};
-    if (b->limit && (bytes > b->limit || b->used > b->limit - bytes))
-        return tub_fail(err, TUB_ERROR_MEMORY, "%s: %.0f MiB more than the %.0f MiB of GPU memory that are allowed",
-                        what, (double)(b->used + bytes - b->limit) / (1 << 20), (double)b->limit / (1 << 20));
     void *data = NULL;
-    const tub_status status = b->ops->allocate(b->gpu, bytes, &data, err);
-    if (status != TUB_OK)
-        return tub_fail_within(err, status, "%s", what);
-    *out = (tub_gpu_block){data, bytes};
-    b->used += bytes;
-    return TUB_OK;
+    *out = (tub_gpu_block){0};
+    const size_t used = atomic_fetch_add(&b->used, bytes);
+    tub_status status = TUB_OK;
+    if (b->limit && (bytes > b->limit || used > b->limit - bytes))
+        status = tub_fail(err, TUB_ERROR_MEMORY, "%s: %.0f MiB more than the %.0f MiB of GPU memory that are allowed",
+                          what, (double)(used + bytes - b->limit) / (1 << 20), (double)b->limit / (1 << 20));
+    else if ((status = b->ops->allocate(b->gpu, bytes, &data, err)) != TUB_OK)
+        tub_fail_within(err, status, "%s", what);
+    if (status == TUB_OK)
+        *out = (tub_gpu_block){data, bytes};
+    else
+        atomic_fetch_sub(&b->used, bytes);
+    return status;
 }
 
 void tub_gpu_give_back(tub_backend *b, tub_gpu_block *block)
 {
     if (block->data)
         b->ops->release(b->gpu, block->data);
-    b->used -= block->bytes;
+    atomic_fetch_sub(&b->used, block->bytes);
     *block = (tub_gpu_block){0};
 }
 
@@ -35,12 +39,13 @@ tub_status tub_gpu_backend_open(const tub_gpu_ops *ops, const tub_open_params *p
     if (!b)
         return tub_fail_memory(err, "the CUDA backend");
     b->ops = ops;
+    b->number = params->device;
     b->limit = params->memory;
     b->log = params->log;
     b->without = params->without;
     tub_status status = ops->describe(params->device, &b->info, err);
     if (status == TUB_OK)
-        status = ops->open(params->device, &b->gpu, err);
+        status = ops->open(params->device, false, &b->gpu, err);
     if (status == TUB_OK)
         status = ops->memory_free(b->gpu, &b->free_at_open, err);
     if (status == TUB_OK)
@@ -56,6 +61,7 @@ void tub_gpu_backend_close(tub_backend **backend)
     if (!backend || !*backend)
         return;
     tub_backend *b = *backend;
+    tub_gpu_frames_drop(b);
     tub_gpu_choices_close(&b->choices);
     b->ops->close(&b->gpu);
     if (b->unload)

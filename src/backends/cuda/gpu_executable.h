@@ -19,6 +19,8 @@
 #ifndef TUB_GPU_EXECUTABLE_H
 #define TUB_GPU_EXECUTABLE_H
 
+#include <stdatomic.h>
+
 #include "backend.h"
 #include "gpu.h"
 #include "memory.h"
@@ -28,15 +30,18 @@ struct tub_backend {
     tub_gpu *gpu;
     tub_gpu_facts info;
     unsigned without;               // TUB_GPU_WITHOUT_..., asked for or found out
-    size_t limit, used;             // bytes; limit 0: none
+    int number;                     // of the GPU
+    size_t limit;                   // bytes; 0: none
+    _Atomic size_t used;
     size_t free_at_open;            // bytes of the GPU's memory
     tub_log log;
     struct tub_gpu_choices *choices;    // algorithms
+    struct tub_gpu_frames *frames;      // that are held on the device (gpu_frames.h), or NULL
     void (*unload)(void *library);  // after closing; NULL: nothing to unload
     void *library;
 };
 
-// Device memory that counts towards the limit.
+// Device memory that counts towards the limit. Thread-safety: from any thread, each with its own block.
 typedef struct tub_gpu_block {
     void *data;
     size_t bytes;

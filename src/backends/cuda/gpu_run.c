@@ -5,6 +5,7 @@
 #include "fail.h"
 #include "gpu_executable.h"
 #include "gpu_fits.h"
+#include "gpu_frames.h"
 
 // Numbers of events. A wave's upload is waited for by the stream itself, so few numbers do for many waves.
 enum { EVENT_DONE = 0, EVENT_UPLOADED = 1, UPLOADS = TUB_GPU_EVENTS - 1 };
@@ -111,6 +112,10 @@ static tub_status bring_frames(part *p, int wave, int items, tub_error *err)
     const tub_gpu_stream stream = b->without & TUB_GPU_WITHOUT_OVERLAP ? TUB_GPU_COMPUTE : TUB_GPU_COPY;
     for (size_t i = 0; i < count; i++) {
         bool fresh;
+        if (tub_gpu_frames_has(b, from[i])) {
+            e->host_table[start + i] = from[i];
+            continue;
+        }
         char *to = (char *)e->frames.data + place_of(p, from[i], &fresh) * e->pixel_bytes;
         e->host_table[start + i] = to;
         if (fresh)

@@ -7,6 +7,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "frame_recipe.h"
+
 typedef enum tub_gpu_type { TUB_GPU_F32 = 0, TUB_GPU_F16 = 1, TUB_GPU_BF16 = 2 } tub_gpu_type;
 
 typedef enum tub_gpu_task_kind {
@@ -20,6 +22,7 @@ typedef enum tub_gpu_task_kind {
     TUB_GPU_MEAN,
     TUB_GPU_ATTENTION,
     TUB_GPU_FLASH,
+    TUB_GPU_PIXELS,
     TUB_GPU_TASK_KINDS
 } tub_gpu_task_kind;
 
@@ -118,6 +121,15 @@ typedef struct tub_gpu_attention {
 // compute capability 7.0, BF16 from 8.0).
 enum { TUB_GPU_MOST_HEAD = 256, TUB_GPU_FLASH_HEAD = 128 };
 
+// A decoded frame to a model's pixels. The recipe's tables are the device's.
+typedef struct tub_gpu_pixels {
+    tub_frame_planes frame;     // on the device
+    tub_frame_recipe recipe;
+    void *out;
+    int tile_rows, tile_columns;    // most of the frame's rows and columns behind a tile; 0: pixel by pixel
+    bool by_words;              // NV12 whose rows may be read four bytes at a time, past their end too
+} tub_gpu_pixels;
+
 typedef struct tub_gpu_task {
     tub_gpu_task_kind kind;
     union {
@@ -130,6 +142,7 @@ typedef struct tub_gpu_task {
         tub_gpu_activate activate;
         tub_gpu_mean mean;
         tub_gpu_attention attention;    // also of TUB_GPU_FLASH
+        tub_gpu_pixels pixels;
     };
 } tub_gpu_task;
 

@@ -168,13 +168,15 @@ static void open_cudnn(tub_gpu *g)
         snprintf(g->cudnn_reason, sizeof g->cudnn_reason, "%.*s", (int)sizeof g->cudnn_reason - 1, why.text);
 }
 
-static tub_status start(tub_gpu *g, tub_error *err)
+static tub_status start(tub_gpu *g, bool bare, tub_error *err)
 {
     USE(g);
     for (int i = 0; i < 2; i++)
         TRY(cudaStreamCreateWithFlags(&g->streams[i], cudaStreamNonBlocking), "a stream");
     for (int i = 0; i < TUB_GPU_EVENTS; i++)
         TRY(cudaEventCreateWithFlags(&g->events[i], cudaEventBlockingSync), "an event");
+    if (bare)
+        return TUB_OK;
     const tub_status status = tub_cublaslt_load(&g->cublaslt, err);
     if (status != TUB_OK)
         return status;
@@ -187,13 +189,13 @@ static tub_status start(tub_gpu *g, tub_error *err)
     return TUB_OK;
 }
 
-static tub_status cuda_open(int index, tub_gpu **out, tub_error *err)
+static tub_status cuda_open(int index, bool bare, tub_gpu **out, tub_error *err)
 {
     *out = calloc(1, sizeof **out);
     if (!*out)
         return tub_plugin_fail(err, TUB_ERROR_MEMORY, "out of memory for a GPU's description");
     (*out)->index = index;
-    const tub_status status = start(*out, err);
+    const tub_status status = start(*out, bare, err);
     if (status != TUB_OK)
         cuda_close(out);
     return status;

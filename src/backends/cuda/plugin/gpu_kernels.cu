@@ -5,6 +5,7 @@
 
 #include "gpu_bodies.h"
 #include "gpu_flash.h"
+#include "gpu_frame_kernels.h"
 
 namespace
 {
@@ -206,6 +207,8 @@ extern "C" cudaError_t tub_cuda_launch_task(const tub_gpu_task *task, cudaStream
         return launch(&task->attention, stream);
     case TUB_GPU_FLASH:
         return tub_cuda_launch_flash(&task->attention, stream);
+    case TUB_GPU_PIXELS:
+        return tub_cuda_launch_pixels(&task->pixels, stream);
     case TUB_GPU_TASK_KINDS:
         break;
     }

@@ -1,0 +1,343 @@
+// What the kernels do that make a model's pixels of a decoded frame: conversion to RGB, resize and normalisation at
+// once, as functions of one thread like those of gpu_bodies.h. The arithmetic is that of src/media's scalar kernels.
+//
+// Two ways, with the same bytes. Single: a thread has one pixel of the result and reads all that it is made of. Tiled,
+// where many inputs make a pixel: a block has a tile of the result; it converts the frame's pixels behind it, a few
+// rows at a time, into shared memory, makes the horizontal pass of them, and in the end the vertical one.
+#ifndef TUB_GPU_FRAME_BODIES_H
+#define TUB_GPU_FRAME_BODIES_H
+
+#include <string.h>
+
+#include "gpu_tasks.h"
+
+enum {
+    TUB_GPU_TILE_COLUMNS = 32, // of a tile's result
+    TUB_GPU_TILE_ROWS = 8,
+    TUB_GPU_STAGED_ROWS = 8, // of the frame, in shared memory at a time
+    TUB_GPU_STAGED_PACK = 4, // neighbouring pixels that a thread converts
+};
+
+// ---- a frame's pixel: red in the lowest byte, then green, then blue ----
+
+TUB_PIXEL_FUNCTION uint32_t tub_gpu_pixel_of(const uint8_t *rgb)
+{
+    return rgb[0] | (uint32_t)rgb[1] << 8 | (uint32_t)rgb[2] << 16;
+}
+
+TUB_PIXEL_FUNCTION int tub_gpu_pixel_channel(uint32_t pixel, int c)
+{
+    return (int)(pixel >> 8 * c & 255);
+}
+
+TUB_PIXEL_FUNCTION uint32_t tub_gpu_pixels_rgb(const tub_gpu_pixels *t, int y, int x)
+{
+    const tub_frame_planes *f = &t->frame;
+    const uint8_t *first = f->planes[0] + y * f->pitches[0];
+    if (f->kind == TUB_PLANES_RGB)
+        return tub_gpu_pixel_of(first + 3 * x);
+    const int row = y >> f->chroma_shift, column = f->kind == TUB_PLANES_HALF ? x / 2 : x;
+    const uint8_t *u = f->planes[1] + row * f->pitches[1] + (f->paired ? 2 * column : column);
+    const uint8_t *v = f->paired ? u + 1 : f->planes[2] + row * f->pitches[2] + column;
+    uint8_t rgb[3];
+    if (f->kind == TUB_PLANES_HALF)
+        tub_rgb_half_one(&f->matrix, first[x], *u, *v, rgb);
+    else
+        tub_rgb_full_one(&f->matrix, first[x], *u, *v, rgb);
+    return tub_gpu_pixel_of(rgb);
+}
+
+// ---- tables ----
+
+TUB_PIXEL_FUNCTION const int32_t *tub_gpu_integers(const tub_gpu_pixels *t, uint32_t at)
+{
+    return (const int32_t *)(const void *)(t->recipe.tables + at);
+}
+
+TUB_PIXEL_FUNCTION const float *tub_gpu_floats(const tub_gpu_pixels *t, uint32_t at)
+{
+    return (const float *)(const void *)(t->recipe.tables + at);
+}
+
+// ---- sums of one pass, three channels ----
+
+TUB_PIXEL_FUNCTION void tub_gpu_sums_begin(int32_t *sums, int precision)
+{
+    for (int c = 0; c < 3; c++)
+        sums[c] = 1 << (precision - 1);
+}
+
+TUB_PIXEL_FUNCTION void tub_gpu_sums_add(int32_t *sums, int32_t weight, uint32_t pixel)
+{
+    for (int c = 0; c < 3; c++)
+        sums[c] += weight * tub_gpu_pixel_channel(pixel, c);
+}
+
+TUB_PIXEL_FUNCTION uint32_t tub_gpu_sums_end(const int32_t *sums, int precision)
+{
+    uint8_t rgb[3];
+    for (int c = 0; c < 3; c++)
+        rgb[c] = tub_clip_u8(sums[c], precision);
+    return tub_gpu_pixel_of(rgb);
+}
+
+TUB_PIXEL_FUNCTION void tub_gpu_sums_add_levels(const tub_gpu_pixels *t, float *sums, float weight, uint32_t pixel)
+{
+    const float *levels = tub_gpu_floats(t, t->recipe.levels);
+    for (int c = 0; c < 3; c++)
+        sums[c] += weight * levels[tub_gpu_pixel_channel(pixel, c)];
+}
+
+// ---- results ----
+
+TUB_PIXEL_FUNCTION int64_t tub_gpu_pixels_plane(const tub_gpu_pixels *t)
+{
+    return (int64_t)t->recipe.out_height * t->recipe.out_width;
+}
+
+TUB_PIXEL_FUNCTION void tub_gpu_pixels_write(const tub_gpu_pixels *t, int y, int x, uint32_t pixel)
+{
+    uint8_t *out = (uint8_t *)t->out + 3 * ((int64_t)y * t->recipe.out_width + x);
+    for (int c = 0; c < 3; c++)
+        out[c] = (uint8_t)tub_gpu_pixel_channel(pixel, c);
+}
+
+TUB_PIXEL_FUNCTION void tub_gpu_pixels_write_floats(const tub_gpu_pixels *t, int y, int x, const float *sums)
+{
+    float *out = (float *)t->out + (int64_t)y * t->recipe.out_width + x;
+    for (int c = 0; c < 3; c++)
+        out[c * tub_gpu_pixels_plane(t)] = (sums[c] - t->recipe.mean[c]) / t->recipe.std[c];
+}
+
+TUB_PIXEL_FUNCTION void tub_gpu_pixels_pad(const tub_gpu_pixels *t, int y, int x)
+{
+    float *out = (float *)t->out + (int64_t)y * t->recipe.out_width + x;
+    if (!t->recipe.is_float)
+        tub_gpu_pixels_write(t, y, x, 0);
+    for (int c = 0; c < 3 && t->recipe.is_float; c++)
+        out[c * tub_gpu_pixels_plane(t)] = t->recipe.zero[c];
+}
+
+// ---- single ----
+
+TUB_PIXEL_FUNCTION int64_t tub_gpu_pixels_threads(const tub_gpu_pixels *t)
+{
+    return tub_gpu_pixels_plane(t);
+}
+
+// `second` is the pass that comes last; tap i of it and tap j of the other are the frame's pixel (y, x).
+TUB_PIXEL_FUNCTION uint32_t tub_gpu_pixels_single(const tub_gpu_pixels *t, int down, int across)
+{
+    const tub_frame_recipe *r = &t->recipe;
+    const tub_recipe_axis *inner = r->down_first ? &r->down : &r->across;
+    const tub_recipe_axis *second = r->down_first ? &r->across : &r->down;
+    const int top = tub_gpu_integers(t, r->down.first)[down], left = tub_gpu_integers(t, r->across.first)[across];
+    const int32_t *inner_weights =
+        tub_gpu_integers(t, inner->weights) + (int64_t)(r->down_first ? down : across) * inner->taps;
+    const int32_t *second_weights =
+        tub_gpu_integers(t, second->weights) + (int64_t)(r->down_first ? across : down) * second->taps;
+    int32_t sums[3];
+    tub_gpu_sums_begin(sums, second->precision);
+    for (int i = 0; i < second->taps; i++) {
+        int32_t part[3];
+        tub_gpu_sums_begin(part, inner->precision);
+        for (int j = 0; j < inner->taps; j++)
+            tub_gpu_sums_add(part, inner_weights[j],
+                             r->down_first ? tub_gpu_pixels_rgb(t, top + j, left + i)
+                                           : tub_gpu_pixels_rgb(t, top + i, left + j));
+        tub_gpu_sums_add(sums, second_weights[i], tub_gpu_sums_end(part, inner->precision));
+    }
+    return tub_gpu_sums_end(sums, second->precision);
+}
+
+TUB_PIXEL_FUNCTION void tub_gpu_pixels_single_floats(const tub_gpu_pixels *t, int down, int across, float *sums)
+{
+    const tub_frame_recipe *r = &t->recipe;
+    const int top = tub_gpu_integers(t, r->down.first)[down], left = tub_gpu_integers(t, r->across.first)[across];
+    const float *weights_down = tub_gpu_floats(t, r->down.weights) + (int64_t)down * r->down.taps;
+    const float *weights_across = tub_gpu_floats(t, r->across.weights) + (int64_t)across * r->across.taps;
+    for (int i = 0; i < r->down.taps; i++) {
+        float part[3] = {0.0f, 0.0f, 0.0f};
+        for (int j = 0; j < r->across.taps; j++)
+            tub_gpu_sums_add_levels(t, part, weights_across[j], tub_gpu_pixels_rgb(t, top + i, left + j));
+        for (int c = 0; c < 3; c++)
+            sums[c] = i ? sums[c] + weights_down[i] * part[c] : weights_down[i] * part[c];
+    }
+}
+
+TUB_PIXEL_FUNCTION void tub_gpu_pixels_body(const tub_gpu_pixels *t, uint32_t thread)
+{
+    const tub_frame_recipe *r = &t->recipe;
+    const int y = (int)(thread / (uint32_t)r->out_width), x = (int)(thread % (uint32_t)r->out_width);
+    const int down = y - r->down.pad, across = x - r->across.pad;
+    if (down < 0 || down >= r->down.kept || across < 0 || across >= r->across.kept) {
+        tub_gpu_pixels_pad(t, y, x);
+    } else if (r->is_float) {
+        float sums[3];
+        tub_gpu_pixels_single_floats(t, down, across, sums);
+        tub_gpu_pixels_write_floats(t, y, x, sums);
+    } else {
+        tub_gpu_pixels_write(t, y, x, tub_gpu_pixels_single(t, down, across));
+    }
+}
+
+// ---- tiled ----
+
+// Outputs are counted among the kept ones. A tile of padding alone has no rows and no columns.
+typedef struct tub_gpu_tile {
+    int y, x;       // of its first pixel in the result
+    int down, rows; // first output and how many
+    int across, columns;
+    int top, height; // the frame's rows behind them
+    int left, packs; // the frame's columns, left a multiple of TUB_GPU_STAGED_PACK
+} tub_gpu_tile;
+
+// What shared memory holds: converted pixels, then those of the horizontal pass, one value a pixel or three.
+TUB_PIXEL_FUNCTION int tub_gpu_staged_pitch(const tub_gpu_pixels *t)
+{
+    const int pack = TUB_GPU_STAGED_PACK;
+    return (t->tile_columns + 2 * (pack - 1)) / pack * pack;
+}
+
+TUB_PIXEL_FUNCTION int64_t tub_gpu_shared_values(const tub_gpu_pixels *t)
+{
+    return (int64_t)TUB_GPU_STAGED_ROWS * tub_gpu_staged_pitch(t) +
+           (int64_t)t->tile_rows * TUB_GPU_TILE_COLUMNS * (t->recipe.is_float ? 3 : 1);
+}
+
+TUB_PIXEL_FUNCTION int tub_gpu_tiles_across(const tub_gpu_pixels *t)
+{
+    return (t->recipe.out_width + TUB_GPU_TILE_COLUMNS - 1) / TUB_GPU_TILE_COLUMNS;
+}
+
+TUB_PIXEL_FUNCTION int tub_gpu_tiles(const tub_gpu_pixels *t)
+{
+    return tub_gpu_tiles_across(t) * ((t->recipe.out_height + TUB_GPU_TILE_ROWS - 1) / TUB_GPU_TILE_ROWS);
+}
+
+// The kept outputs among `size` ones from `at` on: *first, and how many.
+TUB_PIXEL_FUNCTION int tub_gpu_kept_of(const tub_recipe_axis *axis, int at, int size, int *first)
+{
+    const int from = at > axis->pad ? at - axis->pad : 0;
+    const int to = at + size - axis->pad < axis->kept ? at + size - axis->pad : axis->kept;
+    *first = from;
+    return to > from ? to - from : 0;
+}
+
+// How many inputs make `count` outputs from `first` on, and where they begin.
+TUB_PIXEL_FUNCTION int tub_gpu_inputs_of(const int32_t *firsts, int taps, int first, int count, int *begin)
+{
+    *begin = count ? firsts[first] : 0;
+    return count ? firsts[first + count - 1] + taps - *begin : 0;
+}
+
+TUB_PIXEL_FUNCTION tub_gpu_tile tub_gpu_tile_at(const tub_gpu_pixels *t, int number)
+{
+    const tub_frame_recipe *r = &t->recipe;
+    const int many = tub_gpu_tiles_across(t), pack = TUB_GPU_STAGED_PACK;
+    tub_gpu_tile tile;
+    int begin;
+    tile.y = number / many * TUB_GPU_TILE_ROWS;
+    tile.x = number % many * TUB_GPU_TILE_COLUMNS;
+    tile.rows = tub_gpu_kept_of(&r->down, tile.y, TUB_GPU_TILE_ROWS, &tile.down);
+    tile.columns = tub_gpu_kept_of(&r->across, tile.x, TUB_GPU_TILE_COLUMNS, &tile.across);
+    tile.height = tub_gpu_inputs_of(tub_gpu_integers(t, r->down.first), r->down.taps, tile.down, tile.rows, &tile.top);
+    const int width =
+        tub_gpu_inputs_of(tub_gpu_integers(t, r->across.first), r->across.taps, tile.across, tile.columns, &begin);
+    tile.left = begin / pack * pack;
+    tile.packs = (begin + width - tile.left + pack - 1) / pack;
+    return tile;
+}
+
+// Four pixels of row `row` of those that are staged, from the frame's row top + first + row.
+TUB_PIXEL_FUNCTION void tub_gpu_tile_stage(const tub_gpu_pixels *t, const tub_gpu_tile *tile, int first, int unit,
+                                           uint32_t *staged)
+{
+    const int row = unit / tile->packs, at = unit % tile->packs * TUB_GPU_STAGED_PACK;
+    const int y = tile->top + first + row, x = tile->left + at;
+    uint32_t *out = staged + row * tub_gpu_staged_pitch(t) + at;
+#ifdef __CUDA_ARCH__
+    if (t->by_words) {
+        const tub_frame_planes *f = &t->frame;
+        const uint32_t luma = *(const uint32_t *)(f->planes[0] + y * f->pitches[0] + x);
+        const uint32_t chroma = *(const uint32_t *)(f->planes[1] + (y >> f->chroma_shift) * f->pitches[1] + x);
+        for (int i = 0; i < TUB_GPU_STAGED_PACK; i++) {
+            uint8_t rgb[3];
+            const uint32_t pair = chroma >> (i & 2) * 8;
+            tub_rgb_half_one(&f->matrix, (int)(luma >> 8 * i & 255), (int)(pair & 255), (int)(pair >> 8 & 255), rgb);
+            out[i] = tub_gpu_pixel_of(rgb);
+        }
+        return;
+    }
+#endif
+    for (int i = 0; i < TUB_GPU_STAGED_PACK && x + i < t->recipe.in_width; i++)
+        out[i] = tub_gpu_pixels_rgb(t, y, x + i);
+}
+
+// The horizontal pass of one staged row for one of the tile's columns.
+TUB_PIXEL_FUNCTION void tub_gpu_tile_across(const tub_gpu_pixels *t, const tub_gpu_tile *tile, int first, int unit,
+                                            const uint32_t *staged, void *passed)
+{
+    const tub_recipe_axis *axis = &t->recipe.across;
+    const int row = unit / TUB_GPU_TILE_COLUMNS, column = unit % TUB_GPU_TILE_COLUMNS;
+    if (column >= tile->columns)
+        return;
+    const int output = tile->across + column;
+    const uint32_t *in =
+        staged + row * tub_gpu_staged_pitch(t) + (tub_gpu_integers(t, axis->first)[output] - tile->left);
+    const int64_t weights_at = (int64_t)output * axis->taps;
+    if (t->recipe.is_float) {
+        const float *weights = tub_gpu_floats(t, axis->weights) + weights_at;
+        float *out = (float *)passed + (first + row) * 3 * TUB_GPU_TILE_COLUMNS + column;
+        float sums[3] = {0.0f, 0.0f, 0.0f};
+        for (int j = 0; j < axis->taps; j++)
+            tub_gpu_sums_add_levels(t, sums, weights[j], in[j]);
+        for (int c = 0; c < 3; c++)
+            out[c * TUB_GPU_TILE_COLUMNS] = sums[c];
+    } else {
+        const int32_t *weights = tub_gpu_integers(t, axis->weights) + weights_at;
+        int32_t sums[3];
+        tub_gpu_sums_begin(sums, axis->precision);
+        for (int j = 0; j < axis->taps; j++)
+            tub_gpu_sums_add(sums, weights[j], in[j]);
+        ((uint32_t *)passed)[(first + row) * TUB_GPU_TILE_COLUMNS + column] = tub_gpu_sums_end(sums, axis->precision);
+    }
+}
+
+// The vertical pass for one pixel of the result, or its padding.
+TUB_PIXEL_FUNCTION void tub_gpu_tile_down(const tub_gpu_pixels *t, const tub_gpu_tile *tile, int unit,
+                                          const void *passed)
+{
+    const tub_recipe_axis *axis = &t->recipe.down;
+    const int y = tile->y + unit / TUB_GPU_TILE_COLUMNS, x = tile->x + unit % TUB_GPU_TILE_COLUMNS;
+    const int down = y - axis->pad, column = x - t->recipe.across.pad - tile->across;
+    if (y >= t->recipe.out_height || x >= t->recipe.out_width)
+        return;
+    if (down < tile->down || down >= tile->down + tile->rows || column < 0 || column >= tile->columns) {
+        tub_gpu_pixels_pad(t, y, x);
+        return;
+    }
+    const int row = tub_gpu_integers(t, axis->first)[down] - tile->top;
+    const int64_t weights_at = (int64_t)down * axis->taps;
+    if (t->recipe.is_float) {
+        const float *in = (const float *)passed + row * 3 * TUB_GPU_TILE_COLUMNS + column;
+        const float *weights = tub_gpu_floats(t, axis->weights) + weights_at;
+        float sums[3];
+        for (int c = 0; c < 3; c++) {
+            sums[c] = weights[0] * in[c * TUB_GPU_TILE_COLUMNS];
+            for (int i = 1; i < axis->taps; i++)
+                sums[c] += weights[i] * in[(3 * i + c) * TUB_GPU_TILE_COLUMNS];
+        }
+        tub_gpu_pixels_write_floats(t, y, x, sums);
+    } else {
+        const uint32_t *in = (const uint32_t *)passed + row * TUB_GPU_TILE_COLUMNS + column;
+        const int32_t *weights = tub_gpu_integers(t, axis->weights) + weights_at;
+        int32_t sums[3];
+        tub_gpu_sums_begin(sums, axis->precision);
+        for (int i = 0; i < axis->taps; i++)
+            tub_gpu_sums_add(sums, weights[i], in[i * TUB_GPU_TILE_COLUMNS]);
+        tub_gpu_pixels_write(t, y, x, tub_gpu_sums_end(sums, axis->precision));
+    }
+}
+
+#endif

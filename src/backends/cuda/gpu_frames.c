@@ -1,0 +1,299 @@
+#include "gpu_frames.h"
+
+#include <pthread.h>
+#include <string.h>
+
+#include "fail.h"
+#include "gpu_frame_bodies.h"
+
+enum {
+    DESKS = 4,
+    RECIPES = 8, // that a desk remembers
+    EVENT_MADE = 0,
+    PITCH = 256,             // rows of uploaded planes begin at multiples of it
+    FEW_TAPS = 9,            // inputs of a pixel up to which it isn't worth to share them
+    SHARED_BYTES = 48 << 10, // that a block has on any card without asking
+};
+
+// A recipe's tables on the device.
+typedef struct shelf {
+    unsigned char *copy; // what they are: the host's
+    tub_gpu_block block;
+    size_t bytes;
+    int tile_rows, tile_columns;
+    unsigned long used; // when, in turns of the desk
+} shelf;
+
+typedef struct desk {
+    bool busy;
+    tub_gpu *gpu;
+    shelf shelves[RECIPES];
+    unsigned long turns;
+    tub_gpu_block planes;   // of a frame from the host
+    unsigned char *staging; // likewise, pinned
+    size_t staging_bytes;
+} desk;
+
+struct tub_gpu_frames {
+    tub_backend *backend;
+    tub_gpu_block memory;
+    pthread_mutex_t lock; // of the desks' being busy
+    pthread_cond_t freed;
+    desk desks[DESKS];
+};
+
+bool tub_gpu_frames_has(const tub_backend *backend, const void *frame)
+{
+    const tub_gpu_frames *f = backend->frames;
+    return f && (uintptr_t)frame - (uintptr_t)f->memory.data < f->memory.bytes;
+}
+
+// ---- desks ----
+
+static desk *take_desk(tub_gpu_frames *f)
+{
+    desk *taken = NULL;
+    pthread_mutex_lock(&f->lock);
+    while (!taken) {
+        for (int i = 0; i < DESKS && !taken; i++)
+            if (!f->desks[i].busy)
+                taken = &f->desks[i];
+        if (!taken)
+            pthread_cond_wait(&f->freed, &f->lock);
+    }
+    taken->busy = true;
+    pthread_mutex_unlock(&f->lock);
+    return taken;
+}
+
+static void leave_desk(tub_gpu_frames *f, desk *d)
+{
+    pthread_mutex_lock(&f->lock);
+    d->busy = false;
+    pthread_cond_signal(&f->freed);
+    pthread_mutex_unlock(&f->lock);
+}
+
+static void clear_shelf(tub_backend *b, shelf *s)
+{
+    tub_gpu_give_back(b, &s->block);
+    tub_free(s->copy);
+    *s = (shelf){0};
+}
+
+static void close_desk(tub_backend *b, desk *d)
+{
+    for (int i = 0; i < RECIPES; i++)
+        clear_shelf(b, &d->shelves[i]);
+    tub_gpu_give_back(b, &d->planes);
+    if (d->gpu)
+        b->ops->release_host(d->gpu, d->staging);
+    b->ops->close(&d->gpu);
+}
+
+void tub_gpu_frames_drop(tub_backend *b)
+{
+    tub_gpu_frames *f = b->frames;
+    if (!f)
+        return;
+    for (int i = 0; i < DESKS; i++)
+        close_desk(b, &f->desks[i]);
+    tub_gpu_give_back(b, &f->memory);
+    pthread_cond_destroy(&f->freed);
+    pthread_mutex_destroy(&f->lock);
+    tub_free(f);
+    b->frames = NULL;
+}
+
+tub_status tub_gpu_frames_hold(tub_backend *b, size_t bytes, void **out, tub_error *err)
+{
+    *out = NULL;
+    tub_gpu_frames_drop(b);
+    tub_gpu_frames *f = tub_calloc(1, sizeof *f);
+    if (!f)
+        return tub_fail_memory(err, "frames on a GPU");
+    f->backend = b;
+    pthread_mutex_init(&f->lock, NULL);
+    pthread_cond_init(&f->freed, NULL);
+    b->frames = f;
+    tub_status status = tub_gpu_reserve(b, bytes, "frames on the GPU", &f->memory, err);
+    for (int i = 0; status == TUB_OK && i < DESKS; i++)
+        status = b->ops->open(b->number, true, &f->desks[i].gpu, err);
+    if (status != TUB_OK)
+        tub_gpu_frames_drop(b);
+    else
+        *out = f->memory.data;
+    return status;
+}
+
+// ---- tables ----
+
+// The most inputs behind `size` neighbours of the result.
+static int most_inputs(const tub_frame_recipe *r, const tub_recipe_axis *axis, int out, int size)
+{
+    const int32_t *firsts = (const int32_t *)(const void *)(r->tables + axis->first);
+    int most = 0;
+    for (int at = 0; at < out; at += size) {
+        int first, begin;
+        const int count = tub_gpu_kept_of(axis, at, size, &first);
+        const int inputs = tub_gpu_inputs_of(firsts, axis->taps, first, count, &begin);
+        most = inputs > most ? inputs : most;
+    }
+    return most;
+}
+
+// Tiles where neighbours share many inputs and a block's memory holds them.
+static void choose_way(const tub_frame_recipe *r, shelf *s)
+{
+    tub_gpu_pixels t = {.recipe = *r};
+    if (r->down_first || (int64_t)r->across.taps * r->down.taps <= FEW_TAPS)
+        return;
+    t.tile_rows = most_inputs(r, &r->down, r->out_height, TUB_GPU_TILE_ROWS);
+    t.tile_columns = most_inputs(r, &r->across, r->out_width, TUB_GPU_TILE_COLUMNS);
+    if (tub_gpu_shared_values(&t) * 4 > SHARED_BYTES)
+        return;
+    s->tile_rows = t.tile_rows;
+    s->tile_columns = t.tile_columns;
+}
+
+static shelf *find_shelf(desk *d, const tub_frame_recipe *r)
+{
+    shelf *oldest = &d->shelves[0];
+    for (int i = 0; i < RECIPES; i++) {
+        shelf *s = &d->shelves[i];
+        if (s->copy && s->bytes == r->table_bytes && !memcmp(s->copy, r->tables, s->bytes))
+            return s;
+        if (s->used < oldest->used)
+            oldest = s;
+    }
+    return oldest;
+}
+
+static tub_status fill_shelf(tub_backend *b, desk *d, const tub_frame_recipe *r, shelf *s, tub_error *err)
+{
+    clear_shelf(b, s);
+    s->copy = tub_calloc(r->table_bytes, 1);
+    if (!s->copy)
+        return tub_fail_memory(err, "the tables of the resize");
+    memcpy(s->copy, r->tables, r->table_bytes);
+    s->bytes = r->table_bytes;
+    choose_way(r, s);
+    tub_status status = tub_gpu_reserve(b, s->bytes, "the tables of the resize", &s->block, err);
+    if (status == TUB_OK)
+        status = b->ops->upload(d->gpu, TUB_GPU_COMPUTE, s->block.data, s->copy, s->bytes, err);
+    if (status != TUB_OK)
+        clear_shelf(b, s);
+    return status;
+}
+
+static tub_status find_tables(tub_backend *b, desk *d, const tub_frame_recipe *r, tub_gpu_pixels *task, tub_error *err)
+{
+    shelf *s = find_shelf(d, r);
+    if (!s->copy || s->bytes != r->table_bytes || memcmp(s->copy, r->tables, s->bytes) != 0)
+        TUB_TRY(fill_shelf(b, d, r, s, err));
+    s->used = ++d->turns;
+    task->recipe.tables = s->block.data;
+    task->tile_rows = s->tile_rows;
+    task->tile_columns = s->tile_columns;
+    return TUB_OK;
+}
+
+// ---- planes ----
+
+typedef struct plane {
+    size_t bytes; // of a row
+    int rows;
+    size_t pitch, at; // on the device
+} plane;
+
+// Returns the bytes that they need.
+static size_t lay_out(const tub_frame_planes *f, plane planes[3])
+{
+    const int columns = f->kind == TUB_PLANES_HALF ? (f->width + 1) / 2 : f->width;
+    const int rows = (f->height + (1 << f->chroma_shift) - 1) >> f->chroma_shift;
+    const int count = f->kind == TUB_PLANES_RGB ? 1 : f->paired ? 2 : 3;
+    size_t used = 0;
+    for (int i = 0; i < 3; i++) {
+        plane *p = &planes[i];
+        *p = (plane){.at = used};
+        if (i >= count)
+            continue;
+        p->bytes = i ? (size_t)columns * (f->paired ? 2 : 1) : (size_t)f->width * (f->kind == TUB_PLANES_RGB ? 3 : 1);
+        p->rows = i ? rows : f->height;
+        p->pitch = (p->bytes + PITCH - 1) / PITCH * PITCH;
+        used += p->pitch * (size_t)p->rows;
+    }
+    return used;
+}
+
+static tub_status reserve_planes(tub_backend *b, desk *d, size_t bytes, tub_error *err)
+{
+    void *memory = NULL;
+    if (bytes <= d->staging_bytes)
+        return TUB_OK;
+    b->ops->release_host(d->gpu, d->staging);
+    d->staging = NULL;
+    d->staging_bytes = 0;
+    tub_gpu_give_back(b, &d->planes);
+    TUB_TRY(tub_gpu_reserve(b, bytes, "a decoded frame", &d->planes, err));
+    TUB_TRY(b->ops->allocate_host(d->gpu, bytes, &memory, err));
+    d->staging = memory;
+    d->staging_bytes = bytes;
+    return TUB_OK;
+}
+
+// A frame of the host's: its rows close together, then all at once.
+static tub_status bring_planes(tub_backend *b, desk *d, tub_frame_planes *f, tub_error *err)
+{
+    plane planes[3];
+    const size_t bytes = lay_out(f, planes);
+    TUB_TRY(reserve_planes(b, d, bytes, err));
+    for (int i = 0; i < 3 && planes[i].rows; i++) {
+        for (int y = 0; y < planes[i].rows; y++)
+            memcpy(d->staging + planes[i].at + (size_t)y * planes[i].pitch, f->planes[i] + y * f->pitches[i],
+                   planes[i].bytes);
+        f->planes[i] = (const uint8_t *)d->planes.data + planes[i].at;
+        f->pitches[i] = (int64_t)planes[i].pitch;
+    }
+    return b->ops->upload(d->gpu, TUB_GPU_COMPUTE, d->planes.data, d->staging, bytes, err);
+}
+
+static bool can_read_words(const tub_frame_planes *f)
+{
+    bool aligned = f->kind == TUB_PLANES_HALF && f->paired;
+    for (int i = 0; i < 2; i++)
+        aligned = aligned && (uintptr_t)f->planes[i] % 4 == 0 && f->pitches[i] % 4 == 0 &&
+                  f->pitches[i] >= (f->width + 3) / 4 * 4;
+    return aligned;
+}
+
+static tub_status make(tub_backend *b, desk *d, tub_gpu_task *task, void *host, tub_error *err)
+{
+    tub_gpu_pixels *p = &task->pixels;
+    const size_t pixels = (size_t)p->recipe.out_height * (size_t)p->recipe.out_width * 3;
+    const tub_frame_recipe recipe = p->recipe;
+    TUB_TRY(find_tables(b, d, &recipe, p, err));
+    if (!p->frame.on_device)
+        TUB_TRY(bring_planes(b, d, &p->frame, err));
+    p->by_words = can_read_words(&p->frame);
+    TUB_TRY(b->ops->launch(d->gpu, task, err));
+    if (host)
+        TUB_TRY(b->ops->download(d->gpu, TUB_GPU_COMPUTE, host, p->out, pixels * (recipe.is_float ? sizeof(float) : 1),
+                                 err));
+    return TUB_OK;
+}
+
+tub_status tub_gpu_frames_make(tub_backend *b, const tub_frame_recipe *recipe, const tub_frame_planes *planes, void *at,
+                               void *host, tub_error *err)
+{
+    tub_gpu_frames *f = b->frames;
+    tub_gpu_task task = {.kind = TUB_GPU_PIXELS, .pixels = {.frame = *planes, .recipe = *recipe, .out = at}};
+    desk *d = take_desk(f);
+    tub_status status = make(b, d, &task, host, err);
+    // Whatever happened, nothing may still read the planes.
+    tub_status settled = b->ops->record(d->gpu, EVENT_MADE, TUB_GPU_COMPUTE, status == TUB_OK ? err : NULL);
+    if (settled == TUB_OK)
+        settled = b->ops->settle(d->gpu, EVENT_MADE, status == TUB_OK ? err : NULL);
+    leave_desk(f, d);
+    return status == TUB_OK ? settled : status;
+}

@@ -1,0 +1,33 @@
+#include "gpu_host_frames.h"
+
+#include <stdlib.h>
+
+#include "gpu_frame_bodies.h"
+
+// Of exactly the size that the kernel asks for.
+static void make_tile(const tub_gpu_pixels *t, int number)
+{
+    uint32_t *staged = malloc((size_t)tub_gpu_shared_values(t) * 4);
+    uint32_t *passed = staged + TUB_GPU_STAGED_ROWS * tub_gpu_staged_pitch(t);
+    const tub_gpu_tile tile = tub_gpu_tile_at(t, number);
+    for (int first = 0; first < tile.height; first += TUB_GPU_STAGED_ROWS) {
+        const int left = tile.height - first, rows = left < TUB_GPU_STAGED_ROWS ? left : TUB_GPU_STAGED_ROWS;
+        for (int unit = 0; unit < rows * tile.packs; unit++)
+            tub_gpu_tile_stage(t, &tile, first, unit, staged);
+        for (int unit = 0; unit < rows * TUB_GPU_TILE_COLUMNS; unit++)
+            tub_gpu_tile_across(t, &tile, first, unit, staged, passed);
+    }
+    for (int unit = 0; unit < TUB_GPU_TILE_COLUMNS * TUB_GPU_TILE_ROWS; unit++)
+        tub_gpu_tile_down(t, &tile, unit, passed);
+    free(staged);
+}
+
+void tub_gpu_host_pixels(const tub_gpu_pixels *t)
+{
+    if (t->tile_rows)
+        for (int number = 0; number < tub_gpu_tiles(t); number++)
+            make_tile(t, number);
+    else
+        for (int64_t i = 0; i < tub_gpu_pixels_threads(t); i++)
+            tub_gpu_pixels_body(t, (uint32_t)i);
+}

@@ -1,0 +1,376 @@
+// Frames that a GPU makes against those of the processor, to the byte: the kernels' bodies on the fake device, for any
+// transform, size and layout of planes.
+// clang-format off
+#include <stdarg.h>
+#include <stddef.h>
+#include <setjmp.h>
+#include <stdint.h>
+#include <cmocka.h>
+// clang-format on
+
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "fake_gpu.h"
+#include "fake_gpu_backend.h"
+#include "frame_rgb.h"
+#include "gpu_frames.h"
+#include "pixel_ops.h"
+
+static uint32_t random_bits(uint32_t *seed)
+{
+    *seed = *seed * 1664525u + 1013904223u;
+    return *seed >> 8;
+}
+
+static tub_transform random_transform(uint32_t *seed)
+{
+    static const tub_interpolation kinds[] = {TUB_NEAREST, TUB_BILINEAR, TUB_BILINEAR, TUB_BICUBIC};
+    tub_transform t = {.resize = (tub_resize)(random_bits(seed) % 3),
+                       .height = 1 + (int)(random_bits(seed) % 90),
+                       .width = 1 + (int)(random_bits(seed) % 90),
+                       .interpolation = kinds[random_bits(seed) % 4],
+                       .antialias = random_bits(seed) & 1,
+                       .domain = (tub_domain)(random_bits(seed) & 1),
+                       .pillow = random_bits(seed) & 1,
+                       .rescale = random_bits(seed) & 1,
+                       .scale = random_bits(seed) & 1 ? 1.0f / 255.0f : 1.0f / 127.5f,
+                       .normalize = random_bits(seed) & 1,
+                       .mean = {0.5f, 0.4f, 0.3f},
+                       .std = {0.2f, 0.3f, 0.25f}};
+    t.offset = t.scale > 1.0f / 200.0f ? -1 : 0;
+    if (random_bits(seed) & 1) {
+        t.crop_height = 1 + (int)(random_bits(seed) % 70);
+        t.crop_width = 1 + (int)(random_bits(seed) % 70);
+    }
+    return t;
+}
+
+// Planes of exactly their own bytes, so that a sanitizer sees any reading past their ends.
+typedef struct sample {
+    tub_frame_planes planes; // as a device is given them
+    tub_picture picture;     // as the processor is
+    uint8_t *memory[5];      // luma, U, V; pairs of chroma; luma in rows with room
+    int width, height;
+} sample;
+
+static uint8_t *noise(size_t bytes, uint32_t *seed)
+{
+    uint8_t *out = malloc(bytes);
+    assert_non_null(out);
+    for (size_t i = 0; i < bytes; i++)
+        out[i] = (uint8_t)random_bits(seed);
+    return out;
+}
+
+enum { LAYOUT_420, LAYOUT_422, LAYOUT_444, LAYOUT_NV12, LAYOUT_RGB, LAYOUTS };
+
+static void make_pairs(sample *s, int columns, int rows)
+{
+    uint8_t *pairs = s->memory[3] = malloc(2 * (size_t)columns * (size_t)rows);
+    assert_non_null(pairs);
+    for (int i = 0; i < columns * rows; i++) {
+        pairs[2 * i] = s->memory[1][i];
+        pairs[2 * i + 1] = s->memory[2][i];
+    }
+    s->planes.paired = true;
+    s->planes.planes[1] = pairs;
+    s->planes.planes[2] = NULL;
+    s->planes.pitches[1] = 2 * columns;
+}
+
+static sample make_sample(int layout, int width, int height, uint32_t *seed)
+{
+    const bool half = layout != LAYOUT_444 && layout != LAYOUT_RGB;
+    sample s = {.width = width, .height = height};
+    const int shift = layout == LAYOUT_420 || layout == LAYOUT_NV12;
+    const int columns = half ? (width + 1) / 2 : width, rows = (height + shift) >> shift;
+    s.picture = (tub_picture){
+        .kind = layout == LAYOUT_RGB ? TUB_PICTURE_RGB
+                : half               ? TUB_PICTURE_HALF
+                                     : TUB_PICTURE_FULL,
+        .chroma_shift = shift,
+        .matrix = tub_matrix_make(tub_colour_coefficients((int)(random_bits(seed) % 10)), random_bits(seed) & 1)};
+    for (int i = 0; i < (layout == LAYOUT_RGB ? 1 : 3); i++) {
+        const int row = i ? columns : layout == LAYOUT_RGB ? 3 * width : width;
+        s.memory[i] = noise((size_t)row * (size_t)(i ? rows : height), seed);
+        s.picture.planes[i] = s.memory[i];
+        s.picture.pitches[i] = row;
+    }
+    s.planes = tub_picture_planes(&s.picture, width, height);
+    if (layout == LAYOUT_NV12)
+        make_pairs(&s, columns, rows);
+    return s;
+}
+
+static void free_sample(sample *s)
+{
+    for (int i = 0; i < 5; i++)
+        free(s->memory[i]);
+}
+
+static tub_backend *open_backend(size_t limit)
+{
+    const tub_open_params params = {.memory = limit};
+    tub_backend *b = NULL;
+    fake_gpu_reset();
+    assert_int_equal(fake_gpu_backend.open(&params, &b, NULL), TUB_OK);
+    return b;
+}
+
+static void close_backend(tub_backend *b)
+{
+    fake_gpu_backend.close(&b);
+    assert_int_equal(fake_gpu_counted[0].blocks, 0);
+    assert_int_equal(fake_gpu_counted[0].host_blocks, 0);
+}
+
+// One frame on the processor and on the device; with and without a copy for the host, from either's memory.
+static void check_frame(tub_backend *b, const tub_transform *t, const sample *s, const char *what)
+{
+    tub_pixels *pixels = NULL;
+    const tub_frame_recipe *recipe = NULL;
+    void *memory = NULL;
+    tub_error err = {0};
+    assert_int_equal(tub_pixels_open_isa(t, s->height, s->width, TUB_ISA_SCALAR, &pixels, NULL), TUB_OK);
+    const size_t bytes = tub_pixels_plan(pixels)->bytes;
+    uint8_t *want = malloc(bytes), *host = malloc(bytes);
+    assert_true(want && host);
+    tub_pixels_run_picture(pixels, &s->picture, want);
+    assert_int_equal(tub_pixels_recipe(pixels, &recipe, NULL), TUB_OK);
+    assert_int_equal(tub_gpu_frames_hold(b, 3 * bytes, &memory, NULL), TUB_OK);
+    for (int on_device = 0; on_device < 2; on_device++) {
+        tub_frame_planes planes = s->planes;
+        planes.on_device = on_device; // the fake's memory is the host's
+        uint8_t *at = (uint8_t *)memory + bytes;
+        memset(memory, 0xa5, 3 * bytes);
+        if (tub_gpu_frames_make(b, recipe, &planes, at, on_device ? NULL : host, &err) != TUB_OK)
+            fail_msg("%s: %s", what, err.text);
+        if (memcmp(at, want, bytes) != 0)
+            fail_msg("%s: other pixels", what);
+        for (size_t i = 0; i < bytes; i++)
+            assert_true(((uint8_t *)memory)[i] == 0xa5 && at[bytes + i] == 0xa5);
+    }
+    assert_memory_equal(host, want, bytes);
+    free(host);
+    free(want);
+    tub_pixels_close(&pixels);
+}
+
+static void equal_the_processors(void **state)
+{
+    (void)state;
+    uint32_t seed = 17;
+    tub_backend *b = open_backend(0);
+    for (int i = 0; i < 700; i++) {
+        const tub_transform t = random_transform(&seed);
+        const bool large = i % 4 == 0; // many inputs a pixel
+        sample s = make_sample(i % LAYOUTS, 1 + (int)(random_bits(&seed) % (large ? 900 : 140)),
+                               1 + (int)(random_bits(&seed) % (large ? 500 : 80)), &seed);
+        char what[80];
+        snprintf(what, sizeof what, "case %d, %dx%d, layout %d", i, s.width, s.height, i % LAYOUTS);
+        check_frame(b, &t, &s, what);
+        free_sample(&s);
+    }
+    assert_true(fake_gpu_counted[0].tiled > 200);
+    assert_true(fake_gpu_counted[0].kinds[TUB_GPU_PIXELS] - fake_gpu_counted[0].tiled > 200);
+    close_backend(b);
+}
+
+// As models have them, from a film's frame: each way is taken where it is meant to be.
+static void real_sizes(void **state)
+{
+    (void)state;
+    static const struct {
+        tub_transform t;
+        int width, height;
+        bool tiled;
+    } cases[] = {
+        {{.resize = TUB_RESIZE_SHORTEST,
+          .height = 224,
+          .interpolation = TUB_BILINEAR,
+          .antialias = true,
+          .domain = TUB_DOMAIN_U8,
+          .crop_height = 224,
+          .crop_width = 224,
+          .std = {1, 1, 1}},
+         1920,
+         1080,
+         true},
+        {{.resize = TUB_RESIZE_EXACT,
+          .height = 224,
+          .width = 224,
+          .interpolation = TUB_BILINEAR,
+          .domain = TUB_DOMAIN_FLOAT,
+          .rescale = true,
+          .scale = 1.0f / 255.0f,
+          .std = {1, 1, 1}},
+         1920,
+         1080,
+         false},
+        {{.resize = TUB_RESIZE_EXACT,
+          .height = 224,
+          .width = 224,
+          .interpolation = TUB_BICUBIC,
+          .antialias = true,
+          .domain = TUB_DOMAIN_FLOAT,
+          .rescale = true,
+          .scale = 1.0f / 255.0f,
+          .normalize = true,
+          .mean = {0.485f, 0.456f, 0.406f},
+          .std = {0.229f, 0.224f, 0.225f}},
+         854,
+         480,
+         true},
+        {{.resize = TUB_RESIZE_EXACT,
+          .height = 2,
+          .width = 3,
+          .interpolation = TUB_BILINEAR,
+          .antialias = true,
+          .domain = TUB_DOMAIN_U8,
+          .std = {1, 1, 1}},
+         3000,
+         1600,
+         false}, // no block's memory holds so many
+    };
+    uint32_t seed = 5;
+    tub_backend *b = open_backend(0);
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        sample s = make_sample(LAYOUT_NV12, cases[i].width, cases[i].height, &seed);
+        const int before = fake_gpu_counted[0].tiled;
+        check_frame(b, &cases[i].t, &s, "a real size");
+        assert_int_equal(fake_gpu_counted[0].tiled - before, cases[i].tiled ? 2 : 0);
+        free_sample(&s);
+    }
+    close_backend(b);
+}
+
+// ---- many threads, more transforms than are remembered ----
+
+enum { THREADS = 7, TURNS = 60, SIZES = 20 };
+
+typedef struct crowd {
+    tub_backend *backend;
+    const tub_frame_recipe *recipes[SIZES];
+    uint8_t *want[SIZES], *memory;
+    sample sample;
+    size_t bytes;
+    int number;
+} crowd;
+
+static void *work(void *argument)
+{
+    crowd *c = argument;
+    uint8_t *at = c->memory + (size_t)c->number * c->bytes;
+    for (int turn = 0; turn < TURNS; turn++) {
+        const int which = (turn * 3 + c->number) % SIZES;
+        tub_frame_planes planes = c->sample.planes;
+        planes.on_device = turn % 2;
+        if (tub_gpu_frames_make(c->backend, c->recipes[which], &planes, at, NULL, NULL) != TUB_OK ||
+            memcmp(at, c->want[which], c->bytes) != 0)
+            return c;
+    }
+    return NULL;
+}
+
+static void many_at_once(void **state)
+{
+    (void)state;
+    uint32_t seed = 1;
+    tub_pixels *pixels[SIZES];
+    crowd all = {.backend = open_backend(0), .sample = make_sample(LAYOUT_NV12, 97, 62, &seed)};
+    void *memory = NULL;
+    all.bytes = 16 * 16 * 3;
+    for (int i = 0; i < SIZES; i++) {
+        const tub_transform t = {.resize = TUB_RESIZE_EXACT,
+                                 .height = 17 + i,
+                                 .width = 16,
+                                 .crop_height = 16,
+                                 .crop_width = 16,
+                                 .interpolation = TUB_BILINEAR,
+                                 .antialias = true,
+                                 .std = {1, 1, 1}};
+        assert_int_equal(tub_pixels_open(&t, 62, 97, &pixels[i], NULL), TUB_OK);
+        assert_int_equal(tub_pixels_recipe(pixels[i], &all.recipes[i], NULL), TUB_OK);
+        all.want[i] = malloc(all.bytes);
+        tub_pixels_run_picture(pixels[i], &all.sample.picture, all.want[i]);
+    }
+    assert_int_equal(tub_gpu_frames_hold(all.backend, THREADS * all.bytes, &memory, NULL), TUB_OK);
+    all.memory = memory;
+    pthread_t threads[THREADS];
+    crowd each[THREADS];
+    void *failed = NULL;
+    for (int i = 0; i < THREADS; i++) {
+        each[i] = all;
+        each[i].number = i;
+        assert_int_equal(pthread_create(&threads[i], NULL, work, &each[i]), 0);
+    }
+    for (int i = 0; i < THREADS; i++) {
+        assert_int_equal(pthread_join(threads[i], &failed), 0);
+        assert_null(failed);
+    }
+    assert_int_equal(fake_gpu_counted[0].kinds[TUB_GPU_PIXELS], THREADS * TURNS);
+    close_backend(all.backend);
+    for (int i = 0; i < SIZES; i++) {
+        free(all.want[i]);
+        tub_pixels_close(&pixels[i]);
+    }
+    free_sample(&all.sample);
+}
+
+static void memory_is_limited(void **state)
+{
+    (void)state;
+    tub_backend *b = open_backend(10000);
+    void *memory = NULL;
+    tub_error err = {0};
+    assert_int_equal(tub_gpu_frames_hold(b, 20000, &memory, &err), TUB_ERROR_MEMORY);
+    assert_non_null(strstr(err.text, "frames on the GPU"));
+    assert_null(memory);
+    assert_int_equal(fake_gpu_counted[0].blocks, 0);
+    assert_int_equal(tub_gpu_frames_hold(b, 9000, &memory, &err), TUB_OK);
+    assert_true(tub_gpu_frames_has(b, memory));
+    assert_true(tub_gpu_frames_has(b, (char *)memory + 8999));
+    assert_false(tub_gpu_frames_has(b, (char *)memory + 9000));
+    assert_false(tub_gpu_frames_has(b, &err));
+    tub_gpu_frames_drop(b);
+    assert_false(tub_gpu_frames_has(b, memory));
+    tub_gpu_frames_drop(b);
+    close_backend(b);
+}
+
+static void a_device_that_fails_says_so(void **state)
+{
+    (void)state;
+    uint32_t seed = 2;
+    tub_backend *b = open_backend(0);
+    tub_pixels *pixels = NULL;
+    const tub_frame_recipe *recipe = NULL;
+    sample s = make_sample(LAYOUT_420, 40, 30, &seed);
+    const tub_transform t = {.resize = TUB_RESIZE_EXACT, .height = 8, .width = 8, .std = {1, 1, 1}};
+    void *memory = NULL;
+    tub_error err = {0};
+    fake_gpu.fail_frame = 2;
+    assert_int_equal(tub_pixels_open(&t, 30, 40, &pixels, NULL), TUB_OK);
+    assert_int_equal(tub_pixels_recipe(pixels, &recipe, NULL), TUB_OK);
+    assert_int_equal(tub_gpu_frames_hold(b, 192, &memory, NULL), TUB_OK);
+    assert_int_equal(tub_gpu_frames_make(b, recipe, &s.planes, memory, NULL, &err), TUB_OK);
+    assert_int_equal(tub_gpu_frames_make(b, recipe, &s.planes, memory, NULL, &err), TUB_ERROR_DEVICE);
+    assert_non_null(strstr(err.text, "fell off the bus"));
+    tub_pixels_close(&pixels);
+    free_sample(&s);
+    close_backend(b);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(equal_the_processors),
+        cmocka_unit_test(real_sizes),
+        cmocka_unit_test(many_at_once),
+        cmocka_unit_test(memory_is_limited),
+        cmocka_unit_test(a_device_that_fails_says_so),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
