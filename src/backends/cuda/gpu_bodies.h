@@ -25,6 +25,7 @@
 
 enum {
     TUB_GPU_PACK = 4,       // neighbouring columns that a thread handles
+    TUB_GPU_TURNS = 4,      // heads that a thread rotates by the same angles
     TUB_GPU_LANES = 32,     // threads that share a row's sum
     TUB_GPU_KEYS = 32,      // keys of a tile of attention
     TUB_GPU_MEAN_ROWS = 64, // rows of a sum in float32; such sums are added in double
@@ -268,12 +269,20 @@ TUB_GPU_BODY void tub_gpu_norm_rest(const tub_gpu_norm *t, int64_t slice, int la
         tub_gpu_store(t->out, row + j, t->out_type, tub_gpu_load(t->x, row + j, t->type));
 }
 
-// ---- rotation: a thread has one pair of columns, or one column that isn't rotated ----
+// ---- rotation: a thread has four neighbouring pairs of columns of several heads, or columns that aren't rotated ----
+//
+// It finishes the product of q, k and v in place: cuBLASLt has no epilogue that mixes columns, and cuDNN's attention takes q and
+// k as they are. In our own attention's loads it would cost more than it saves: angles of 8 bytes an element would be read
+// again for every 64 queries, where here a token's q and k are read and written once, by all heads with the same angles.
+
+TUB_GPU_BODY int tub_gpu_rotate_turns(const tub_gpu_rotate *t)
+{
+    return (t->heads + TUB_GPU_TURNS - 1) / TUB_GPU_TURNS * tub_gpu_packs(t->dim / 2);
+}
 
 TUB_GPU_BODY int tub_gpu_rotate_width(const tub_gpu_rotate *t)
 {
-    const int rotated = t->dim * t->heads;
-    return rotated / 2 + (t->x == t->out ? 0 : t->cols - rotated);
+    return tub_gpu_rotate_turns(t) + (t->x == t->out ? 0 : tub_gpu_packs(t->cols - t->dim * t->heads));
 }
 
 TUB_GPU_BODY int64_t tub_gpu_rotate_threads(const tub_gpu_rotate *t)
@@ -281,33 +290,87 @@ TUB_GPU_BODY int64_t tub_gpu_rotate_threads(const tub_gpu_rotate *t)
     return (int64_t)t->items * t->rows * tub_gpu_rotate_width(t);
 }
 
-TUB_GPU_BODY void tub_gpu_rotate_body(const tub_gpu_rotate *t, uint32_t thread)
+// Two packs of a head: the first columns of four pairs and the second ones, or, interleaved, two pairs each.
+typedef struct tub_gpu_pairs {
+    int a, b;               // their columns
+    int a_count, b_count;
+    float a_cosine[TUB_GPU_PACK], b_cosine[TUB_GPU_PACK], a_sine[TUB_GPU_PACK], b_sine[TUB_GPU_PACK];
+} tub_gpu_pairs;
+
+TUB_GPU_BODY tub_gpu_pairs tub_gpu_pairs_at(const tub_gpu_rotate *t, int pair)
 {
-    const uint32_t width = (uint32_t)tub_gpu_rotate_width(t);
-    const int unit = (int)(thread % width), half = t->dim / 2, pairs = half * t->heads;
-    const uint32_t all = thread / width;
-    const int row = (int)(all % (uint32_t)t->rows), item = (int)(all / (uint32_t)t->rows);
-    const int64_t at = (int64_t)all * t->cols;
-    if (unit >= pairs) {
-        const int64_t i = at + t->dim * t->heads + (unit - pairs);
-        tub_gpu_store(t->out, i, t->type, tub_gpu_load(t->x, i, t->type));
-        return;
+    tub_gpu_pairs p;
+    const int half = t->dim / 2, count = tub_gpu_pack_count(half, pair);
+    p.a = t->halves ? pair : 2 * pair;
+    p.b = t->halves ? pair + half : 2 * pair + TUB_GPU_PACK;
+    p.a_count = t->halves || count < TUB_GPU_PACK / 2 ? (t->halves ? count : 2 * count) : TUB_GPU_PACK;
+    p.b_count = t->halves ? count : 2 * count - p.a_count;
+    return p;
+}
+
+TUB_GPU_BODY void tub_gpu_turn(float *x, float *y, float x_cosine, float x_sine, float y_cosine, float y_sine)
+{
+    const float turned = *x * x_cosine - *y * x_sine;
+    *y = *y * y_cosine + *x * y_sine;
+    *x = turned;
+}
+
+TUB_GPU_BODY void tub_gpu_turn_pairs(const tub_gpu_rotate *t, const tub_gpu_pairs *p, float *a, float *b)
+{
+    for (int i = 0; i < TUB_GPU_PACK && t->halves; i++)
+        tub_gpu_turn(a + i, b + i, p->a_cosine[i], p->a_sine[i], p->b_cosine[i], p->b_sine[i]);
+    for (int i = 0; i < TUB_GPU_PACK && !t->halves; i += 2) {
+        tub_gpu_turn(a + i, a + i + 1, p->a_cosine[i], p->a_sine[i], p->a_cosine[i + 1], p->a_sine[i + 1]);
+        tub_gpu_turn(b + i, b + i + 1, p->b_cosine[i], p->b_sine[i], p->b_cosine[i + 1], p->b_sine[i + 1]);
     }
-    const int head = unit / half, pair = unit % half;
-    const int a = t->halves ? pair : 2 * pair, b = t->halves ? pair + half : 2 * pair + 1;
-    const int64_t i = at + (int64_t)head * t->dim + a, j = at + (int64_t)head * t->dim + b;
-    const float x = tub_gpu_load(t->x, i, t->type), y = tub_gpu_load(t->x, j, t->type);
-    if (row < t->skip) {
-        tub_gpu_store(t->out, i, t->type, x);
-        tub_gpu_store(t->out, j, t->type, y);
-        return;
-    }
+}
+
+TUB_GPU_BODY void tub_gpu_rotate_load(const tub_gpu_rotate *t, tub_gpu_pairs *p, int item, int row, bool aligned)
+{
     int64_t angle = row - t->skip;
     if (t->positions)
         angle = (int64_t)t->positions[(int64_t)item * t->frames + angle / t->frame] * t->frame + angle % t->frame;
-    const float *cosine = t->cosine + angle * t->dim, *sine = t->sine + angle * t->dim;
-    tub_gpu_store(t->out, i, t->type, x * cosine[a] - y * sine[a]);
-    tub_gpu_store(t->out, j, t->type, y * cosine[b] + x * sine[b]);
+    angle *= t->dim;
+    tub_gpu_load_pack(t->cosine, angle + p->a, TUB_GPU_F32, p->a_count, aligned, p->a_cosine);
+    tub_gpu_load_pack(t->cosine, angle + p->b, TUB_GPU_F32, p->b_count, aligned, p->b_cosine);
+    tub_gpu_load_pack(t->sine, angle + p->a, TUB_GPU_F32, p->a_count, aligned, p->a_sine);
+    tub_gpu_load_pack(t->sine, angle + p->b, TUB_GPU_F32, p->b_count, aligned, p->b_sine);
+}
+
+TUB_GPU_BODY void tub_gpu_rotate_heads(const tub_gpu_rotate *t, const tub_gpu_pairs *p, int64_t at, int head, bool turned,
+                                       bool aligned)
+{
+    for (int last = head + TUB_GPU_TURNS; head < last && head < t->heads; head++) {
+        const int64_t i = at + (int64_t)head * t->dim;
+        float a[TUB_GPU_PACK], b[TUB_GPU_PACK];
+        tub_gpu_load_pack(t->x, i + p->a, t->type, p->a_count, aligned, a);
+        tub_gpu_load_pack(t->x, i + p->b, t->type, p->b_count, aligned, b);
+        if (turned)
+            tub_gpu_turn_pairs(t, p, a, b);
+        tub_gpu_store_pack(t->out, i + p->a, t->type, p->a_count, aligned, a);
+        tub_gpu_store_pack(t->out, i + p->b, t->type, p->b_count, aligned, b);
+    }
+}
+
+TUB_GPU_BODY void tub_gpu_rotate_body(const tub_gpu_rotate *t, uint32_t thread)
+{
+    const uint32_t width = (uint32_t)tub_gpu_rotate_width(t), all = thread / width;
+    const int unit = (int)(thread % width), turns = tub_gpu_rotate_turns(t), packs = tub_gpu_packs(t->dim / 2);
+    const int row = (int)(all % (uint32_t)t->rows), item = (int)(all / (uint32_t)t->rows);
+    const int64_t at = (int64_t)all * t->cols;
+    const bool aligned = t->dim % (2 * TUB_GPU_PACK) == 0 && t->cols % TUB_GPU_PACK == 0, turned = row >= t->skip;
+    if (unit >= turns) {
+        const int col = t->dim * t->heads + (unit - turns) * TUB_GPU_PACK;
+        for (int j = col; j < col + TUB_GPU_PACK && j < t->cols; j++)
+            tub_gpu_store(t->out, at + j, t->type, tub_gpu_load(t->x, at + j, t->type));
+        return;
+    }
+    if (!turned && t->x == t->out)
+        return;
+    tub_gpu_pairs p = tub_gpu_pairs_at(t, unit % packs * TUB_GPU_PACK);
+    if (turned)
+        tub_gpu_rotate_load(t, &p, item, row, aligned);
+    tub_gpu_rotate_heads(t, &p, at, unit / packs * TUB_GPU_TURNS, turned, aligned);
 }
 
 // ---- sums, gates, activations: a thread has up to four neighbouring columns ----
