@@ -13,8 +13,8 @@
 //       tub_result_release(x, &r);
 //   }
 //
-// Inside: decode workers -> frame slots -> a device thread a device -> results. Everything is bounded; memory is fixed
-// at open. The rows of one video arrive in order, videos in any order. Rows don't depend on the other videos, on the
+// Inside: decode workers -> frame slots -> a device thread a device -> results. Everything is bounded; memory is fixed at
+// open. The rows of one video arrive in order, videos in any order. Rows don't depend on the other videos, on the
 // number of threads or on the batch.
 #ifndef TUBELET_EXTRACTOR_H
 #define TUBELET_EXTRACTOR_H
@@ -37,10 +37,10 @@ typedef struct tub_extractor tub_extractor;
 
 // What decodes videos.
 typedef enum tub_decoder {
-    TUB_DECODER_AUTO = 0, // the processor
+    TUB_DECODER_AUTO = 0,           // the processor
     TUB_DECODER_CPU = 1,
-    TUB_DECODER_NVDEC = 2, // the decoders of the encoder's GPUs, in turn; the processor where they can't (said once a
-                           // reason). See tub_video_params.gpu
+    TUB_DECODER_NVDEC = 2,          // the decoders of the encoder's GPUs, in turn; the processor where they can't (said once a
+                                    // reason). See tub_video_params.gpu
 } tub_decoder;
 
 // "auto", "cpu", "nvdec" and back.
@@ -50,33 +50,33 @@ TUB_API const char *tub_decoder_name(tub_decoder decoder);
 // Savings that an extractor can do without, so that what each gives can be measured. Rows don't depend on them.
 // The first three need TUB_ALIGN_VALID and native fps (TUB_ERROR_ARGUMENT otherwise).
 typedef enum tub_without {
-    TUB_WITHOUT_DECODE_ONCE = 1,  // each window decodes its frames anew, from the key frame before them
-    TUB_WITHOUT_CONVERT_ONCE = 2, // each window converts its frames anew
-    TUB_WITHOUT_ENCODE_ONCE = 4,  // frame models: each window encodes its frames anew
-    TUB_WITHOUT_OVERLAP = 8,      // nothing is decoded while a batch is being encoded
-    TUB_WITHOUT_MIXING = 16,      // one video after another, and a batch ends with its video
-    TUB_WITHOUT_LEAVING_OUT = 32, // frames are decoded that no window holds and no other frame refers to
+    TUB_WITHOUT_DECODE_ONCE = 1,    // each window decodes its frames anew, from the key frame before them
+    TUB_WITHOUT_CONVERT_ONCE = 2,   // each window converts its frames anew
+    TUB_WITHOUT_ENCODE_ONCE = 4,    // frame models: each window encodes its frames anew
+    TUB_WITHOUT_OVERLAP = 8,        // nothing is decoded while a batch is being encoded
+    TUB_WITHOUT_MIXING = 16,        // one video after another, and a batch ends with its video
+    TUB_WITHOUT_LEAVING_OUT = 32,   // frames are decoded that no window holds and no other frame refers to
 } tub_without;
 
 // All zero = defaults.
 typedef struct tub_extractor_params {
-    size_t size;           // sizeof(tub_extractor_params)
-    tub_sampling sampling; // resolved or not
-    int decode_threads;    // decoding threads of the whole process (0 = chosen)
-    int prefetch;          // clips that may be ready beyond the batch being filled (0 = a batch)
-    int video_stream;      // as in tub_video_params
-    size_t slot_memory;    // most bytes of decoded pixels (0 = 1/8 of the machine's memory, at most 512 MiB a device)
-    tub_trace *trace;      // its threads get a lane each (NULL = none); borrowed, must outlive the extractor
+    size_t size;                // sizeof(tub_extractor_params)
+    tub_sampling sampling;      // resolved or not
+    int decode_threads;         // decoding threads of the whole process (0 = chosen)
+    int prefetch;               // clips that may be ready beyond the batch being filled (0 = a batch)
+    int video_stream;           // as in tub_video_params
+    size_t slot_memory;         // most bytes of decoded pixels (0 = 1/8 of the machine's memory, at most 512 MiB a device)
+    tub_trace *trace;           // its threads get a lane each (NULL = none); borrowed, must outlive the extractor
     tub_log log;
-    unsigned without; // TUB_WITHOUT_... (0 = all savings are made)
+    unsigned without;           // TUB_WITHOUT_... (0 = all savings are made)
     tub_decoder decoder;
-    int64_t videos; // how many jobs will come (0 = not known). Where fewer are left than decoding threads, the
-                    // processor decodes each with several: see tub_video_params.threads
+    int64_t videos;             // how many jobs will come (0 = not known). Where fewer are left than decoding threads, the
+                                // processor decodes each with several: see tub_video_params.threads
 } tub_extractor_params;
 
 typedef struct tub_job {
-    const char *path; // copied
-    void *tag;        // comes back with the results
+    const char *path;           // copied
+    void *tag;                  // comes back with the results
 } tub_job;
 
 typedef enum tub_result_kind { TUB_RESULT_ROWS = 0, TUB_RESULT_DONE = 1 } tub_result_kind;
@@ -89,8 +89,8 @@ typedef struct tub_result {
     int64_t first_row, count;
     int dim;
     // DONE: exactly one a job, after its rows
-    tub_status status;         // TUB_OK, or why the video failed (its rows so far are to be dropped)
-    char text[TUB_ERROR_TEXT]; // of a failure; of TUB_OK with info.partial, the damage
+    tub_status status;          // TUB_OK, or why the video failed (its rows so far are to be dropped)
+    char text[TUB_ERROR_TEXT];  // of a failure; of TUB_OK with info.partial, the damage
     tub_video_info info;
     int64_t frames, total_rows; // frames after resampling, T
     double fps;                 // frames a second that the rows' grid stands on, 0 = unknown
@@ -120,22 +120,21 @@ TUB_API void tub_extractor_cancel(tub_extractor *x);
 typedef struct tub_progress {
     int64_t frames_decoded, rows_done;
     double decode_seconds, convert_seconds, forward_seconds;
-    double decode_wait_seconds; // workers waiting for slots: the device is the bottleneck
-    double device_wait_seconds; // the device waiting for clips: decoding is
+    double decode_wait_seconds;         // workers waiting for slots: the device is the bottleneck
+    double device_wait_seconds;         // the device waiting for clips: decoding is
     int decode_threads, slots, slots_free;
-    int decode_active; // of the decode threads, how many may work at once now: the rest is the encoder's
+    int decode_active;                  // of the decode threads, how many may work at once now: the rest is the encoder's
     // Why the device waited; the five add up to device_wait_seconds. Shared out by what the workers did meanwhile.
     double idle_open_seconds, idle_decode_seconds, idle_convert_seconds;
-    double idle_input_seconds;  // no worker had a video: none was submitted, or the last ones are running out
-    double idle_start_seconds;  // before the first batch
-    double output_wait_seconds; // the device waiting for the caller to receive: writing is the bottleneck
-    double open_seconds;        // opening videos, beside decode and convert
-    double decode_cpu_seconds,
-        convert_cpu_seconds; // processor time of the decode workers; opening counts as decode.
-                             // Not in it: the other threads of a video that is decoded with several
-    int64_t batches, items;  // run by the encoder so far
-    int batch;               // most items of one
-    int jobs_waiting, ready, ready_most, results_waiting; // depths: jobs, items before the device, results
+    double idle_input_seconds;          // no worker had a video: none was submitted, or the last ones are running out
+    double idle_start_seconds;          // before the first batch
+    double output_wait_seconds;         // the device waiting for the caller to receive: writing is the bottleneck
+    double open_seconds;                // opening videos, beside decode and convert
+    double decode_cpu_seconds, convert_cpu_seconds;     // processor time of the decode workers; opening counts as decode.
+                                        // Not in it: the other threads of a video that is decoded with several
+    int64_t batches, items;             // run by the encoder so far
+    int batch;                          // most items of one
+    int jobs_waiting, ready, ready_most, results_waiting;   // depths: jobs, items before the device, results
 } tub_progress;
 TUB_API void tub_extractor_progress(tub_extractor *x, tub_progress *out);
 

@@ -14,8 +14,8 @@
 // Frames are 8-bit RGB with the matrix and range that the stream is flagged with (BT.601 limited where it isn't),
 // bit-equal to the ffmpeg command's `-pix_fmt rgb24` on the same libav. Display rotation is applied, edit lists are
 // obeyed, sample aspect ratio is ignored, frames whose size changes midway are scaled to the first frame's size.
-// Damaged videos give what they give; `partial` and `reason` in the info then say so. A GPU's decoder gives the same
-// frames of healthy videos, but doesn't tell of damage inside a frame's data.
+// Damaged videos give what they give; `partial` and `reason` in the info then say so. A GPU's decoder gives the same frames
+// of healthy videos, but doesn't tell of damage inside a frame's data.
 #ifndef TUBELET_VIDEO_H
 #define TUBELET_VIDEO_H
 
@@ -32,45 +32,53 @@ extern "C" {
 // Thread-safety: one thread at a time per object; different objects are independent.
 typedef struct tub_video tub_video;
 
+// Where a frame stands, as far as it is known before it is decoded. Times are seconds, those that tub_frame will have.
+typedef struct tub_frame_place {
+    int64_t index;                      // in display order
+    double first, pts;                  // of the video's first frame and of this one
+    double next_most;                   // the next frame's is this, or less
+} tub_frame_place;
+
 // All zero = defaults.
 typedef struct tub_video_params {
-    size_t size;                    // sizeof(tub_video_params)
-    int stream;                     // 1 + index of the video stream among the file's video streams (0 = libav's best)
-    int threads;                    // decoding threads (0 = 1); frames don't depend on it
-    int gpu;                        // 1 + number of the NVIDIA GPU, as CUDA counts, whose decoder shall decode (NVDEC);
-                                    // what it can't decode is decoded on the processor (0 = all is)
-    const tub_transform *transform; // what convert() does (NULL = uint8 RGB, untransformed); copied
-    // Whether frame `index` will be converted (NULL = any may be). Frames that aren't needn't be decoded, and H.264's
-    // and HEVC's aren't where no other refers to them: next() gives their index and times as ever, convert() fails. The
-    // last frame is always there. Asked from any thread, several times, in any order. Damage in a frame that was left
-    // out isn't noticed; at damage anywhere else all frames are decoded.
-    bool (*wants)(const void *user, int64_t index);
-    const void *user; // the caller's, until the close
+    size_t size;                        // sizeof(tub_video_params)
+    int stream;                         // 1 + index of the video stream among the file's video streams (0 = libav's best)
+    int threads;                        // decoding threads (0 = 1); frames don't depend on it
+    int gpu;                            // 1 + number of the NVIDIA GPU, as CUDA counts, whose decoder shall decode (NVDEC);
+                                        // what it can't decode is decoded on the processor (0 = all is)
+    const tub_transform *transform;     // what convert() does (NULL = uint8 RGB, untransformed); copied
+    // Whether the frame at this place will be converted (NULL = any may be). Frames that aren't needn't be decoded, and
+    // H.264's and HEVC's aren't where no other refers to them: next() gives their index and times as ever, convert()
+    // fails. The first and the last frame are always there. Asked from any thread, of some frames, in any order.
+    // Damage in a frame that was left out isn't noticed; at damage anywhere else all frames are decoded.
+    bool (*wants)(const void *user, const tub_frame_place *place);
+    const void *user;                   // the caller's, until the close
 } tub_video_params;
 
 typedef struct tub_video_info {
     char format[32], codec[32], profile[32], pixel_format[32];
-    int width, height;          // upright, pixels
-    int rotation;               // degrees clockwise that were applied: 0, 90, 180, 270
-    int stream, video_streams;  // index of the stream among the video streams, and how many there are
-    double fps;                 // average frame rate that the container states, 0 = unknown
-    double duration;            // seconds that the container states, 0 = unknown
-    int64_t container_frames;   // what the container states, 0 = nothing: often wrong
-    char matrix[24], range[24]; // colour matrix and range, as flagged
-    int64_t frames;             // seen so far; after TUB_END the video's count
-    int64_t frames_left_out;    // of them: not decoded, as they weren't wanted
-    double first_pts, last_pts; // seconds
-    bool complete;              // TUB_END was reached
-    bool partial;               // decoding met damage, or the file ends early
-    char reason[160];           // why it is partial
-    char decoder[32];           // what decodes: libav's name, "nvdec"
-    char why_not_gpu[160];      // where a GPU was asked for and doesn't decode: why; else ""
+    int width, height;                  // upright, pixels
+    int rotation;                       // degrees clockwise that were applied: 0, 90, 180, 270
+    int stream, video_streams;          // index of the stream among the video streams, and how many there are
+    double fps;                         // average frame rate that the container states, 0 = unknown
+    double duration;                    // seconds that the container states, 0 = unknown
+    int64_t container_frames;           // what the container states, 0 = nothing: often wrong
+    char matrix[24], range[24];         // colour matrix and range, as flagged
+    int64_t frames;                     // seen so far; after TUB_END the video's count
+    int64_t frames_left_out;            // of them: not decoded, as they weren't wanted
+    double first_pts, last_pts;         // seconds
+    bool complete;                      // TUB_END was reached
+    bool partial;                       // decoding met damage, or the file ends early
+    char reason[160];                   // why it is partial
+    char decoder[32];                   // what decodes: libav's name, "nvdec"
+    char why_not_gpu[160];              // where a GPU was asked for and doesn't decode: why; else ""
 } tub_video_info;
 
 typedef struct tub_frame {
-    int64_t index;   // 0, 1, 2, ... in display order
-    double pts;      // seconds; made from the frame rate where the file has none
-    double duration; // seconds, 0 = unknown
+    int64_t index;                      // 0, 1, 2, ... in display order
+    double pts;                         // seconds; made from the frame rate where the file has none
+    double duration;                    // seconds, 0 = unknown
+    bool left_out;                      // wasn't wanted, and can't be converted
 } tub_frame;
 
 // Opens `path` and decodes up to the first frame, so that the size is a frame's and not a header's.
@@ -100,8 +108,8 @@ TUB_API void tub_video_close(tub_video **video);
 TUB_API tub_status tub_video_probe(const char *path, const tub_video_params *params, bool count, tub_video_info *out,
                                    tub_error *err);
 
-// For programs, not for libraries: keeps the decoders' own messages off stderr. It changes libav's process-wide log
-// level, which this library never does by itself; damage is reported through `partial` and `reason` in any case.
+// For programs, not for libraries: keeps the decoders' own messages off stderr. It changes libav's process-wide log level,
+// which this library never does by itself; damage is reported through `partial` and `reason` in any case.
 TUB_API void tub_video_silence_decoders(void);
 
 // Whether a file name looks like a video (known extension, any case).

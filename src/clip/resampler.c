@@ -22,6 +22,12 @@ static int64_t decide(tub_resampler *r, double total)
     return more;
 }
 
+// Outputs whose thresholds lie at or before `pts`: they belong to the frames before.
+static double outputs_before(double fps, double first, double pts)
+{
+    return floor((pts - first) * fps + 0.5 + TOLERANCE);
+}
+
 int64_t tub_resampler_push(tub_resampler *r, double pts)
 {
     if (!r->started) {
@@ -34,8 +40,12 @@ int64_t tub_resampler_push(tub_resampler *r, double pts)
     r->previous = forwards ? pts : r->previous;
     if (r->fps == 0)
         return decide(r, (double)r->outputs + 1);
-    // The thresholds at or before this frame belong to the one before.
-    return decide(r, floor((r->previous - r->first) * r->fps + 0.5 + TOLERANCE));
+    return decide(r, outputs_before(r->fps, r->first, r->previous));
+}
+
+bool tub_resampler_may_show(double fps, double first, double pts, double next_most)
+{
+    return !(outputs_before(fps, first, next_most) <= outputs_before(fps, first, pts));
 }
 
 int64_t tub_resampler_finish(tub_resampler *r, double duration)

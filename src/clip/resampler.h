@@ -29,4 +29,8 @@ int64_t tub_resampler_push(tub_resampler *r, double pts);
 // the distance to the frame before, else 1/fps).
 int64_t tub_resampler_finish(tub_resampler *r, double duration);
 
+// Whether a frame of this time stands for an output, where the first frame's time is `first` and the next one's is
+// `next_most` or less. False is certain.
+bool tub_resampler_may_show(double fps, double first, double pts, double next_most);
+
 #endif

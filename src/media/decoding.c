@@ -10,11 +10,13 @@
 
 enum { STUCK_MOST = 1000 }; // errors in a row from a decoder that is only being emptied
 
-// Whether frames may be left out: other codecs don't say of a packet whether others need it.
+// Whether frames may be left out: other codecs don't say of a packet whether others need it, and without a delay there
+// are no frames that come later than one that is shown after them.
 static bool leaves_out(const tub_decoding *d)
 {
-    const enum AVCodecID codec = d->file.stream->codecpar->codec_id;
-    return d->params.wants && (codec == AV_CODEC_ID_H264 || codec == AV_CODEC_ID_HEVC);
+    const AVCodecParameters *p = d->file.stream->codecpar;
+    return d->params.wants && p->video_delay > 0 &&
+           (p->codec_id == AV_CODEC_ID_H264 || p->codec_id == AV_CODEC_ID_HEVC);
 }
 
 static tub_status open_decoder(tub_decoding *d, tub_error *err)
@@ -55,14 +57,21 @@ static void suspect_packet(tub_decoding *d, tub_order_entry **entry)
                   (tub_decoding_is_on_gpu(d) || tub_slices_are_whole(d->decoder, d->packet));
 }
 
-// The last frame of a video is given whether it is wanted or not: who asks doesn't know which it is.
+// The last frame of a video is given whether it is wanted or not: who asks doesn't know which it is. So is the first,
+// which says what frames are like.
 static bool is_left_out(const tub_decoding *d, const tub_order_entry *entry)
 {
     if (!entry || !leaves_out(d) || !tub_slices_are_unreferenced(d->decoder, d->packet))
         return false;
-    bool later = false;
-    int64_t index = tub_order_index(&d->order, entry, &later);
-    return later && !d->params.wants(d->params.user, index);
+    tub_order_place place;
+    if (!tub_order_place_of(&d->order, entry, &place) || place.index == 0)
+        return false;
+    const double tick = av_q2d(d->file.stream->time_base);
+    const tub_frame_place seconds = {.index = place.index,
+                                     .first = (double)place.first * tick,
+                                     .pts = (double)place.time * tick,
+                                     .next_most = (double)place.next_most * tick};
+    return !d->params.wants(d->params.user, &seconds);
 }
 
 // Whether the packet has to be decoded.

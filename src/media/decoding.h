@@ -20,6 +20,8 @@
 #ifndef TUB_DECODING_H
 #define TUB_DECODING_H
 
+#include <tubelet/video.h>
+
 #include "nvdec.h"
 #include "packet_order.h"
 #include "video_damage.h"
@@ -31,7 +33,7 @@ typedef struct tub_decoding_params {
     int stream;  // as of tub_video_file_open()
     int threads; // for decoders that give the same frames with any number; else it is 1
     int gpu;     // 1 + number of the GPU that shall decode, where it can; 0: none
-    bool (*wants)(const void *user, int64_t index); // as in tub_video_params; NULL: all frames
+    bool (*wants)(const void *user, const tub_frame_place *place); // as in tub_video_params; NULL: all frames
     const void *user;
 } tub_decoding_params;
 

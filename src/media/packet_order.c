@@ -29,14 +29,21 @@ bool tub_order_packet(tub_packet_order *o, const AVPacket *packet, tub_order_ent
     return true;
 }
 
-int64_t tub_order_index(const tub_packet_order *o, const tub_order_entry *entry, bool *later)
+bool tub_order_place_of(const tub_packet_order *o, const tub_order_entry *entry, tub_order_place *out)
 {
-    *later = entry > o->entries;
-    return o->sent - 1 - (entry - o->entries);
+    if (entry == o->entries)
+        return false;
+    *out = (tub_order_place){.index = o->sent - 1 - (entry - o->entries),
+                             .first = o->given == INT64_MIN ? o->entries[o->count - 1].time : o->first,
+                             .time = entry->time,
+                             .next_most = entry[-1].time};
+    return true;
 }
 
 static void pop(tub_packet_order *o)
 {
+    if (o->given == INT64_MIN)
+        o->first = o->entries[o->count - 1].time;
     o->given = o->entries[--o->count].time;
 }
 

@@ -23,6 +23,7 @@ typedef struct tub_packet_order {
     tub_order_entry entries[TUB_ORDER_MOST]; // of the packets on their way, the earliest last
     int count;
     int64_t sent, given; // packets so far; the last frame's time
+    int64_t first;       // the first frame's time, once it is given
 } tub_packet_order;
 
 void tub_order_init(tub_packet_order *o);
@@ -30,9 +31,13 @@ void tub_order_init(tub_packet_order *o);
 // time before that of a packet that was left out (which then stood elsewhere than was believed), or too many are on
 // their way. NULL for *entry: an edit list leaves the packet out of the order.
 bool tub_order_packet(tub_packet_order *o, const AVPacket *packet, tub_order_entry **entry);
-// The number of the frame, in display order, of the packet that came last: as long as nothing comes that is shown
-// earlier. *later: whether a packet that is shown after it went to the decoder, so that it isn't the last of the video.
-int64_t tub_order_index(const tub_packet_order *o, const tub_order_entry *entry, bool *later);
+// Where the packet that came last stands in the order of display, as long as nothing comes that is shown earlier. False:
+// nothing that is shown after it went to the decoder, so that it may be the last of the video.
+typedef struct tub_order_place {
+    int64_t index, first, time; // of the frame; times of the first frame and of this one
+    int64_t next_most;          // the frame after it is shown then or earlier
+} tub_order_place;
+bool tub_order_place_of(const tub_packet_order *o, const tub_order_entry *entry, tub_order_place *out);
 // The earliest packet, where it was left out and is shown before the frame that came out. False: it isn't so.
 bool tub_order_left_out(tub_packet_order *o, const AVFrame *frame, tub_order_entry *out);
 // A frame that came out, and the number of its packet. False: it isn't that of the earliest packet.

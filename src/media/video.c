@@ -56,7 +56,8 @@ static tub_status advance(tub_video *v, tub_error *err)
         v->info.first_pts = v->frame.pts;
     v->info.last_pts = v->frame.pts;
     v->info.frames++;
-    v->info.frames_left_out += !v->current->buf[0];
+    v->frame.left_out = !v->current->buf[0];
+    v->info.frames_left_out += v->frame.left_out;
     return TUB_OK;
 }
 
@@ -238,7 +239,7 @@ tub_status tub_video_convert(tub_video *v, void *out, tub_error *err)
 {
     tub_picture picture;
     double start = tub_now();
-    if (!v->current->buf[0])
+    if (v->frame.left_out)
         return tub_fail(err, TUB_ERROR_ARGUMENT, "%s: frame %lld can't be converted: it wasn't wanted", v->path,
                         (long long)v->frame.index);
     tub_status status = tub_frame_picture_get(v->picture, v->current, &picture, err);

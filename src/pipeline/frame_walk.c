@@ -8,14 +8,17 @@
 // A frame that stays longer than this on the screen is taken for a broken timestamp.
 static const double longest_stay = 10 * 3600;
 
-static bool wants(const void *sampling, int64_t index)
+static bool wants(const void *sampling, const tub_frame_place *place)
 {
-    return tub_sampling_wants(sampling, index);
+    const tub_sampling *s = sampling;
+    if (s->fps > 0)
+        return tub_resampler_may_show(s->fps, place->first, place->pts, place->next_most);
+    return tub_sampling_wants(s, place->index);
 }
 
 void tub_walk_tell_wants(const tub_sampling *sampling, tub_video_params *params)
 {
-    if (sampling->fps > 0 || !tub_sampling_leaves_out(sampling))
+    if (sampling->fps <= 0 && !tub_sampling_leaves_out(sampling))
         return;
     params->wants = wants;
     params->user = sampling;
@@ -145,6 +148,9 @@ static tub_status decide(tub_walk *w, int64_t count, tub_error *err)
     if ((double)count > longest_stay * w->sampling->fps + 1)
         return tub_fail(err, TUB_ERROR_VIDEO, "timestamps jump by %.0f hours at output frame %lld",
                         (double)count / w->sampling->fps / 3600, (long long)w->frames);
+    if (w->candidate < 0)
+        return tub_fail(err, TUB_ERROR_INTERNAL, "a frame was left out that stands for output frame %lld",
+                        (long long)w->frames);
     TUB_TRY(give(w, w->candidate, count, err));
     let_go(w, &w->previous);
     w->previous = w->candidate;
@@ -160,6 +166,10 @@ static tub_status walk_resampled(tub_walk *w, tub_error *err)
     tub_status status;
     while ((status = next(w, &frame, err)) == TUB_OK) {
         TUB_TRY(decide(w, tub_resampler_push(&resampler, frame.pts), err));
+        if (frame.left_out) {
+            let_go(w, &w->candidate);
+            continue;
+        }
         if (w->candidate < 0)
             TUB_TRY(take_slot(w, &w->candidate));
         TUB_TRY(convert(w, w->candidate, err));

@@ -2,7 +2,8 @@
 //
 // Each frame is decoded once and, if a window wants it, converted once. Resampled in time, a frame's fate is known only
 // when the next one has come, but only the current frame can be converted: there every frame that is a candidate is
-// converted, into one slot that the next candidate overwrites if nothing wanted the first.
+// converted, into one slot that the next candidate overwrites if nothing wanted the first. What a source can know to be
+// of no use it leaves out: tub_walk_tell_wants().
 //
 // Runs in the calling thread; the walk's slot pool may make it wait.
 #ifndef TUB_FRAME_WALK_H
@@ -32,23 +33,23 @@ typedef struct tub_walk_sink {
 
 typedef struct tub_walk {
     const tub_source_ops *ops;
-    void *source;                 // open
-    const tub_sampling *sampling; // resolved
+    void *source;                       // open
+    const tub_sampling *sampling;       // resolved
     tub_slot_pool *pool;
     const tub_walk_sink *sink;
     void *user;
-    tub_lane *lane;     // of the calling thread, or NULL
-    int64_t frames;     // out: output frames, that is, after resampling
-    double convert_cpu; // out: seconds of processor time that conversions have taken so far
+    tub_lane *lane;                     // of the calling thread, or NULL
+    int64_t frames;                     // out: output frames, that is, after resampling
+    double convert_cpu;                 // out: seconds of processor time that conversions have taken so far
     // the walk's own
     tub_windower *windower;
     int64_t *handles;
     int *slots;
-    int candidate, previous; // slots with a count, or -1: see above; that of the last output frame decided
+    int candidate, previous;            // slots with a count, or -1: see above; that of the last output frame decided
 } tub_walk;
 
-// Tells the source to be opened which frames a walk will want, where it isn't all of them. Resampled in time, that
-// isn't known beforehand. `sampling` must outlive the source.
+// Tells the source to be opened which frames a walk may want, where it isn't all of them. Resampled in time, these are
+// the frames that stand for any output, wanted or not. `sampling` must outlive the source.
 void tub_walk_tell_wants(const tub_sampling *sampling, tub_video_params *params);
 
 // Fill in the first block, all else zero. TUB_END: the sink or the pool said stop. Errors: the source's;

@@ -114,6 +114,33 @@ static void test_nothing_is_decoded_meanwhile(void **state)
     tub_encoder_close(&(tub_encoder *){&encoder->base});
 }
 
+static void test_frames_of_no_use_are_left_out(void **state)
+{
+    (void)state;
+    const struct {
+        int stride, interval;
+        double fps;
+        bool some;
+    } cases[] = {{4, 1, 0, false}, {9, 1, 0, true},  {4, 4, 0, true},
+                 {3, 2, 0, false}, {4, 1, 12, true}, {2, 1, 60, false}};
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
+        for (int align = 0; align <= TUB_ALIGN_BACKPAD; align++)
+            for (int per_frame = 0; per_frame < 2; per_frame++) {
+                fake_encoder_params encoder = {.per_frame = per_frame};
+                tub_extractor_params params = without(0, cases[i].stride, cases[i].interval);
+                params.sampling.fps = cases[i].fps;
+                params.sampling.align = (tub_align)align;
+                fake_counts_reset();
+                fake_check(&encoder, &params, videos, VIDEOS);
+                if (align == TUB_ALIGN_VALID)
+                    assert_int_equal(atomic_load(&fake_counts.left_out) > 0, cases[i].some);
+                params.without = TUB_WITHOUT_LEAVING_OUT;
+                fake_counts_reset();
+                fake_check(&encoder, &params, videos, VIDEOS);
+                assert_int_equal(atomic_load(&fake_counts.left_out), 0);
+            }
+}
+
 static void test_what_cannot_be_repeated_is_refused(void **state)
 {
     (void)state;
@@ -138,6 +165,7 @@ int main(void)
         cmocka_unit_test(test_each_window_converts_its_frames),
         cmocka_unit_test(test_each_window_encodes_its_frames),
         cmocka_unit_test(test_batches_end_with_their_video),
+        cmocka_unit_test(test_frames_of_no_use_are_left_out),
         cmocka_unit_test(test_nothing_is_decoded_meanwhile),
         cmocka_unit_test(test_what_cannot_be_repeated_is_refused),
     };

@@ -15,6 +15,9 @@ typedef struct source {
     bool ended;
     bool *converted;
     int gpu;
+    bool (*wants)(const void *user, const tub_frame_place *place);
+    const void *user;
+    bool left_out; // the frame that was given last
     char path[256];
 } source;
 
@@ -24,6 +27,7 @@ void fake_counts_reset(void)
     atomic_store(&fake_counts.most_open, 0);
     atomic_store(&fake_counts.decoded, 0);
     atomic_store(&fake_counts.converted, 0);
+    atomic_store(&fake_counts.left_out, 0);
     atomic_store(&fake_counts.repeated, 0);
     for (int i = 0; i < FAKE_GPUS; i++)
         atomic_store(&fake_counts.decoders[i], 0);
@@ -101,6 +105,8 @@ static tub_status fake_open(const char *path, const tub_video_params *params, vo
     source *s = calloc(1, sizeof *s);
     s->video = video;
     s->gpu = params->gpu;
+    s->wants = params->wants;
+    s->user = params->user;
     atomic_fetch_add(&fake_counts.decoders[params->gpu % FAKE_GPUS], 1);
     atomic_store(&fake_counts.threads, params->threads);
     s->converted = calloc((size_t)video.frames + 1, sizeof *s->converted);
@@ -110,6 +116,20 @@ static tub_status fake_open(const char *path, const tub_video_params *params, vo
     while (open > most && !atomic_compare_exchange_weak(&fake_counts.most_open, &most, open))
         ;
     return TUB_OK;
+}
+
+// Every other frame is one that no other refers to.
+static bool leaves_out(const source *s, int64_t frame)
+{
+    const fake_video *v = &s->video;
+    if (!s->wants || frame == 0 || frame + 1 >= v->frames || mix((uint64_t)frame) % 2)
+        return false;
+    const int64_t next = frame + 1 + (int64_t)(mix((uint64_t)frame) / 2 % 2);
+    const tub_frame_place place = {.index = frame,
+                                   .first = fake_video_pts(v, 0),
+                                   .pts = fake_video_pts(v, frame),
+                                   .next_most = fake_video_pts(v, next)};
+    return !s->wants(s->user, &place);
 }
 
 static tub_status fake_next(void *opaque, tub_frame *out, tub_error *err)
@@ -123,7 +143,12 @@ static tub_status fake_next(void *opaque, tub_frame *out, tub_error *err)
         s->ended = true;
         return TUB_END;
     }
-    *out = (tub_frame){.index = s->next, .pts = fake_video_pts(&s->video, s->next), .duration = 1 / s->video.fps};
+    *out = (tub_frame){.index = s->next,
+                       .pts = fake_video_pts(&s->video, s->next),
+                       .duration = 1 / s->video.fps,
+                       .left_out = leaves_out(s, s->next)};
+    s->left_out = out->left_out;
+    atomic_fetch_add(&fake_counts.left_out, out->left_out);
     s->next++;
     atomic_fetch_add(&fake_counts.decoded, 1);
     return TUB_OK;
@@ -142,6 +167,8 @@ static tub_status fake_convert(void *opaque, void *out, tub_error *err)
 {
     source *s = opaque;
     int64_t frame = s->next - 1;
+    if (s->left_out)
+        return tub_fail(err, TUB_ERROR_INTERNAL, "%s: frame %lld was left out", s->path, (long long)frame);
     if (frame == s->video.blind)
         return tub_fail(err, TUB_ERROR_VIDEO, "%s: can't convert frame %lld", s->path, (long long)frame);
     fake_video_pixels(&s->video, frame, out);

@@ -32,6 +32,7 @@ typedef struct fake_source_counts {
     atomic_int open;            // now
     atomic_int most_open;
     atomic_int decoded, converted;
+    atomic_int left_out;        // of the decoded: not in fact, as they weren't wanted
     atomic_int repeated;        // conversions of a frame that was converted before
     atomic_int decoders[FAKE_GPUS]; // videos by tub_video_params.gpu
     atomic_int threads;         // of the video that was opened last, as asked for

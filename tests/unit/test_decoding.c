@@ -70,9 +70,9 @@ static bool stays_parallel(const char *path)
     return parallel;
 }
 
-static bool wants(const void *every, int64_t index)
+static bool wants(const void *every, const tub_frame_place *place)
 {
-    return index % *(const int *)every == 0;
+    return place->index % *(const int *)every == 0;
 }
 
 static outcome decode_wanted(const char *path, int threads, int every)
@@ -197,10 +197,10 @@ static void edit_lists_keep_threads(void **state)
     assert_true(decode(test_path(folder, "cut.mp4"), 3).info.frames < 50);
 }
 
-static bool wants_none(const void *user, int64_t index)
+static bool wants_none(const void *user, const tub_frame_place *place)
 {
     (void)user;
-    (void)index;
+    (void)place;
     return false;
 }
 

@@ -57,9 +57,14 @@ static void compare(const stream *v)
     tub_resampler r;
     tub_resampler_init(&r, (double)v->rate_num / (double)v->rate_den);
     for (int i = 0; i <= v->frames; i++) {
+        const tub_resampler before = r;
         int64_t stands = i < v->frames ? tub_resampler_push(&r, (double)v->pts[i] / (double)v->scale)
                                        : tub_resampler_finish(&r, (double)v->duration / (double)v->scale);
         assert_true(stands >= 0 && (i || stands == 0));
+        if (i && i < v->frames && r.previous > before.previous) {
+            assert_int_equal(tub_resampler_may_show(r.fps, r.first, before.previous, r.previous), stands > 0);
+            assert_true(!stands || tub_resampler_may_show(r.fps, r.first, before.previous, r.previous + 1));
+        }
         for (int64_t c = 0; c < stands; c++) {
             assert_true(count < MOST);
             got[count++] = i - 1;
