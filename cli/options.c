@@ -121,6 +121,8 @@ static const option_row rows[] = {
     {OPTION_BLOCKING_COPIES, E | M | B, "speed", "blocking-copies", KIND_FLAG, NULL, 0, 0,
      "GPU: copy frames before computing, not meanwhile"},
     {OPTION_BACKEND, E | M | B | N, "speed", "backend", KIND_CHOICE, BACKENDS, 0, 0, "how (auto)"},
+    {OPTION_CACHE_WEIGHTS, E | M | B, "speed", "cache-weights", KIND_FLAG, NULL, 0, 0,
+     "keep packed weights in ~/.cache for the next start"},
     {OPTION_PROFILE, X, "speed", "profile", KIND_TEXT, "auto|none|FILE", 0, 0,
      "settings of tubelet tune for what isn't given (auto)"},
 

@@ -162,6 +162,7 @@ static int read_encoder(const cli_arguments *args, tub_encoder_params *out)
         .heads = cli_number(args, OPTION_HEADS, 0),
         .layer = cli_number(args, OPTION_LAYER, 0),
         .l2_normalize = cli_given(args, OPTION_NORMALIZE),
+        .cache_weights = cli_given(args, OPTION_CACHE_WEIGHTS),
     };
     tub_error err;
     if (cli_given(args, OPTION_FRAME_POSITIONS) &&

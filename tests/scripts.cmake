@@ -62,6 +62,7 @@ set(cli_scripts
   guide
   lines
   watch
+  weights
 )
 foreach(script ${cli_scripts} gpus)
   add_test(NAME cli/${script} COMMAND ${TEST_PYTHON} -B ${CMAKE_CURRENT_SOURCE_DIR}/cli/cli_${script}.py)

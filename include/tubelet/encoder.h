@@ -86,6 +86,9 @@ typedef struct tub_encoder_params {
     // info.model_stamp and info.model_hash of an earlier time: where the stamp is still the same the weights aren't
     // read for the hash (NULL = not known)
     const char *known_stamp, *known_hash;
+    // What the native backend packs of the weights is kept in $XDG_CACHE_HOME (or ~/.cache) /tubelet/weights and mapped the
+    // next time. Rows keep their bytes. Whatever hinders it is logged, and no error
+    bool cache_weights;
 } tub_encoder_params;
 
 typedef struct tub_encoder_info {

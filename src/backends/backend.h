@@ -24,10 +24,20 @@ typedef struct tub_open_params {
     tub_log log;            // what is given up and what is done instead, said once
 } tub_open_params;
 
+// A place for what a backend makes of a program's weights, from one process to the next. `key`: a word that differs
+// where these bytes do, but for the checkpoint and our build, which the place knows. What is handed over either way stays unchanged
+// where it is for as long as the executable lives, aligned to 64 bytes.
+typedef struct tub_weight_store {
+    void *context;
+    const void *(*take)(void *context, const char *key, size_t bytes);   // NULL: they aren't there
+    void (*keep)(void *context, const char *key, const void *data, size_t bytes);
+} tub_weight_store;
+
 typedef struct tub_compile_params {
     tub_dtype dtype;        // one that supports() accepted
     int max_items;          // most items of a run
     bool tokens;            // runs may ask for the last hidden state
+    const tub_weight_store *weights;    // borrowed while compiling, of backends with `stores_weights`; NULL: none
 } tub_compile_params;
 
 typedef struct tub_batch {
@@ -60,6 +70,7 @@ typedef struct tub_backend_ops {
     void (*close)(tub_backend **backend);           // accepts NULL
     const char *(*isa)(void);                       // instruction set in use, for reports
     void (*library)(char *out, size_t bytes);       // "oneDNN 2.7.3", for reports; NULL: none of others
+    bool stores_weights;                            // what is made of weights can be kept
     bool keeps_program;                             // program and constants must outlive the executable
     // Of backends with several devices of a kind; NULL: there is one, which isa() names.
     tub_status (*count)(int *out, tub_error *err);  // errors: TUB_ERROR_DEVICE, why there is none

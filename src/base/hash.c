@@ -86,3 +86,8 @@ void tub_hash_bytes(const void *data, size_t bytes, char out[TUB_HASH_TEXT])
 {
     to_text(XXH3_128bits(bytes ? data : "", bytes), out);
 }
+
+uint64_t tub_hash_64(const void *data, size_t bytes)
+{
+    return XXH3_64bits(bytes ? data : "", bytes);
+}

@@ -3,6 +3,7 @@
 #define TUB_HASH_H
 
 #include <stddef.h>
+#include <stdint.h>
 #include <tubelet/status.h>
 
 enum { TUB_HASH_TEXT = 33 };
@@ -15,5 +16,6 @@ tub_status tub_hash_file(tub_hash *hash, const char *path, tub_status status, tu
 void tub_hash_text(const tub_hash *hash, char out[TUB_HASH_TEXT]);      // of what came so far
 void tub_hash_destroy(tub_hash **hash);
 void tub_hash_bytes(const void *data, size_t bytes, char out[TUB_HASH_TEXT]);
+uint64_t tub_hash_64(const void *data, size_t bytes);   // XXH3-64, where few are compared
 
 #endif

@@ -40,11 +40,6 @@ void tub_huge_pages(void *memory, size_t bytes)
         madvise((char *)memory + (from - (uintptr_t)memory), to - from, MADV_HUGEPAGE);
 }
 
-size_t tub_aligned_bytes(size_t bytes)
-{
-    return bytes >= HUGE_FROM ? (bytes + HUGE_PAGE - 1) / HUGE_PAGE * HUGE_PAGE : bytes;
-}
-
 void *tub_alloc_aligned(size_t count, size_t size)
 {
     size_t bytes;
@@ -52,7 +47,7 @@ void *tub_alloc_aligned(size_t count, size_t size)
     if (!tub_size_mul(count, size, &bytes) || bytes > SIZE_MAX / 2)
         return NULL;
     const bool large = bytes >= HUGE_FROM;
-    bytes = tub_aligned_bytes(bytes);
+    bytes = large ? (bytes + HUGE_PAGE - 1) / HUGE_PAGE * HUGE_PAGE : bytes;
     if (posix_memalign(&memory, large ? HUGE_PAGE : ALIGNMENT, bytes ? bytes : 1))
         return NULL;
     tub_huge_pages(memory, bytes);

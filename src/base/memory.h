@@ -14,8 +14,6 @@ bool tub_size_add(size_t a, size_t b, size_t *out);
 void *tub_calloc(size_t count, size_t size);
 // count * size bytes, 64-byte aligned, not zeroed. Much of it in huge pages where the system lends them.
 void *tub_alloc_aligned(size_t count, size_t size);
-// What that takes for so many bytes: large pieces are whole huge pages.
-size_t tub_aligned_bytes(size_t bytes);
 // Grows an array to at least `need` elements of `size` bytes (doubling); *capacity follows. False on failure, *array kept.
 bool tub_grow(void **array, size_t *capacity, size_t need, size_t size);
 char *tub_strdup(const char *text);     // NULL gives NULL

@@ -25,6 +25,7 @@ struct tub_encoder {
     const tub_encoder_ops *ops;
     tub_encoder_info info;
     atomic_int interrupted;                     // see tub_encoder_interrupt()
+    atomic_bool hurried;                        // a run with it was cancelled: closing it waits for nothing
 };
 
 // tub_encoder_run() or, with positions, tub_encoder_run_at() on one of the encoder's devices.

@@ -14,14 +14,15 @@ struct tub_int8_check {
 };
 
 tub_status tub_int8_check_open(const tub_backend_ops *ops, tub_team *team, const tub_program *program,
-                               const tub_log *log, tub_int8_check **out, tub_error *err)
+                               const tub_weight_store *weights, const tub_log *log, tub_int8_check **out,
+                               tub_error *err)
 {
     tub_int8_check *c = *out = tub_calloc(1, sizeof *c);
     if (!c)
         return tub_fail_memory(err, "a check of int8");
     *c = (tub_int8_check){.ops = ops, .log = *log, .dtype = ops->best_dtype()};
     const tub_open_params opened = {.team = team, .log = *log};
-    const tub_compile_params compiled = {.dtype = c->dtype, .max_items = 1};
+    const tub_compile_params compiled = {.dtype = c->dtype, .max_items = 1, .weights = weights};
     tub_status status = ops->open(&opened, &c->backend, err);
     if (status == TUB_OK)
         status = ops->compile(c->backend, program, &compiled, &c->executable, err);

@@ -6,6 +6,7 @@
 #include "fail.h"
 #include "int8_check.h"
 #include "memory.h"
+#include "native_weights.h"
 #include "pixel_plan.h"
 
 enum { CLIP_USUAL = 16, BATCH_CLIPS = 4, BATCH_FRAMES = 32, GPU_BATCH_CLIPS = 64, GPU_BATCH_FRAMES = 256 };
@@ -20,6 +21,7 @@ typedef struct native {
         tub_backend *backend;
         tub_executable *executable;
     } lanes[TUB_DEVICES_MOST];
+    tub_native_weights weights, check_weights;
     tub_int8_check *check; // until the first run; NULL in other types
     int *positions;        // of items that are videos of their own; NULL where the program wants none
 } native;
@@ -78,6 +80,9 @@ static void close_lane(const native *n, struct lane *lane)
 static void close_native(tub_encoder *encoder)
 {
     native *n = (native *)encoder;
+    const bool hurry = atomic_load(&encoder->hurried);
+    tub_native_weights_close(&n->weights, hurry);
+    tub_native_weights_close(&n->check_weights, hurry);
     for (int i = 0; i < TUB_DEVICES_MOST; i++)
         close_lane(n, &n->lanes[i]);
     tub_int8_check_close(&n->check);
@@ -210,7 +215,10 @@ typedef struct lane_opening {
 
 static tub_status open_lane(const opening *o, native *n, int i, tub_error *err)
 {
-    const tub_compile_params compiled = {.dtype = n->base.info.dtype, .max_items = n->base.info.batch, .tokens = true};
+    const tub_compile_params compiled = {.dtype = n->base.info.dtype,
+                                         .max_items = n->base.info.batch,
+                                         .tokens = true,
+                                         .weights = tub_native_weights_store(&n->weights)};
     const tub_open_params opened = {.team = n->team,
                                     .device = o->devices.index[i],
                                     .memory = o->params->device_memory,
@@ -266,17 +274,23 @@ static tub_status open_lanes(const opening *o, native *n, tub_error *err)
     return status;
 }
 
-static tub_status compile(const opening *o, native *n, tub_error *err)
+static tub_status compile(opening *o, native *n, tub_error *err)
 {
     const int threads = tub_native_threads(o->params);
+    const tub_dtype dtype = n->base.info.dtype;
     if (o->backend->count) {
         TUB_TRY(tub_team_open(o->devices.count, &n->team, err));
         return open_lanes(o, n, err);
     }
     n->base.info.lanes = 1;
     TUB_TRY(tub_team_open(threads, &n->team, err));
-    if (n->base.info.dtype == TUB_INT8)
-        TUB_TRY(tub_int8_check_open(n->ops, n->team, o->program, &o->params->log, &n->check, err));
+    tub_native_weights_open(&n->weights, o, &n->base.info, dtype, n->team);
+    if (dtype == TUB_INT8) {
+        if (n->weights.cache)
+            tub_native_weights_open(&n->check_weights, o, &n->base.info, n->ops->best_dtype(), n->team);
+        TUB_TRY(tub_int8_check_open(n->ops, n->team, o->program, tub_native_weights_store(&n->check_weights),
+                                    &o->params->log, &n->check, err));
+    }
     return open_lane(o, n, 0, err);
 }
 
@@ -288,7 +302,14 @@ static tub_status open_model(opening *o, tub_error *err)
     return status == TUB_OK ? TUB_OK : tub_fail_within(err, status, "%s", o->params->model);
 }
 
-// What it was at the same stamp it is still.
+void tub_native_hash_start(opening *o)
+{
+    if (!o->hash.checkpoint && !o->hash.text[0])
+        tub_hash_job_start(&o->hash, o->checkpoint);
+}
+
+// What it was at the same stamp it is still. Where packed weights may come from a cache, which then knows it, it is
+// made only when they don't.
 static void start_hash(opening *o, tub_encoder_info *info)
 {
     const char *stamp = o->params->known_stamp, *hash = o->params->known_hash;
@@ -297,12 +318,13 @@ static void start_hash(opening *o, tub_encoder_info *info)
     snprintf(info->model_stamp, sizeof info->model_stamp, "%s", text);
     if (hash && stamp && text[0] && !strcmp(text, stamp) && strlen(hash) == TUB_HASH_TEXT - 1)
         memcpy(o->hash.text, hash, TUB_HASH_TEXT);
-    else
-        tub_hash_job_start(&o->hash, o->checkpoint);
+    if (o->describe || !o->params->cache_weights)
+        tub_native_hash_start(o);
 }
 
 tub_status tub_native_hash(opening *o, tub_encoder_info *info, tub_error *err)
 {
+    tub_native_hash_start(o);
     TUB_TRY(tub_hash_job_end(&o->hash, err));
     snprintf(info->model_hash, sizeof info->model_hash, "%s", o->hash.text);
     return TUB_OK;
@@ -368,6 +390,10 @@ static tub_status open_with(const tub_encoder_params *params, unsigned *failed, 
         status = tub_native_hash(&o, &n->base.info, err);
     if (status == TUB_OK)
         status = tub_checkpoint_unchanged(o.checkpoint, err);
+    if (status == TUB_OK) {
+        tub_native_weights_write(&n->weights, n->base.info.model_hash);
+        tub_native_weights_write(&n->check_weights, n->base.info.model_hash);
+    }
     tub_hash_job_end(&o.hash, NULL); // before it moves
     o.params = NULL;                 // the caller's
     if (n->ops && n->ops->keeps_program)

@@ -21,12 +21,14 @@ typedef struct tub_native_opening {
     tub_model *model;
     tub_program *program;
     tub_input input;
-    tub_hash_job hash; // of the checkpoint, under way
+    tub_hash_job hash; // of the checkpoint, under way, unless a cache may know it
 } tub_native_opening;
 
 // Everything but compiling and the model's hash. `o`: zeroed but for the first three, the params are checked; to be
 // finished in every case.
 tub_status tub_native_prepare(tub_native_opening *o, tub_encoder_info *info, tub_error *err);
+// Begins to make the model's hash, if it isn't known or under way.
+void tub_native_hash_start(tub_native_opening *o);
 // The model's hash, which was made meanwhile. Errors: TUB_ERROR_MODEL.
 tub_status tub_native_hash(tub_native_opening *o, tub_encoder_info *info, tub_error *err);
 void tub_native_opening_finish(tub_native_opening *o);

@@ -99,15 +99,21 @@ void tub_extractor_stand(tub_extractor *x)
     pthread_mutex_unlock(&x->lock);
 }
 
-void tub_extractor_cancel(tub_extractor *x)
+static void stop(tub_extractor *x)
 {
-    if (!x)
-        return;
     atomic_store(&x->cancelled, true);
     tub_encoder_interrupt(x->encoder, true);
     stop_decoding(x);
     if (x->results)
         tub_queue_stop(x->results);
+}
+
+void tub_extractor_cancel(tub_extractor *x)
+{
+    if (!x)
+        return;
+    atomic_store(&x->encoder->hurried, true);
+    stop(x);
 }
 
 // A library's threads leave the process's signals to the program's.
@@ -398,7 +404,7 @@ void tub_extractor_close(tub_extractor **extractor)
     if (!extractor || !*extractor)
         return;
     tub_extractor *x = *extractor;
-    tub_extractor_cancel(x);
+    stop(x);
     for (int i = 0; i < x->started_workers; i++)
         pthread_join(x->workers[i], NULL);
     for (int i = 0; i < x->started_devices; i++)

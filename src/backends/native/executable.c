@@ -107,6 +107,7 @@ tub_status tub_processor_compile(tub_backend *backend, const tub_program *progra
     e->int8 = params->dtype == TUB_INT8;
     e->dtype = e->int8 ? tub_processor_best_dtype() : params->dtype;
     e->kernels = tub_kernels_for(e->dtype);
+    e->weights = params->weights;
     const int before = e->engine->enter();
     tub_status status = e->engine->open ? e->engine->open(e, err) : TUB_OK;
     if (status == TUB_OK)

@@ -57,6 +57,7 @@ struct tub_executable {
     const tub_kernels *kernels;
     tub_dtype dtype;            // of what isn't int8
     bool int8;                  // linear layers as products of integers, by engines that can
+    const tub_weight_store *weights;    // while it is compiled; NULL: none
     tub_arena arena;
     const tub_program *program; // while it is compiled
     tub_input input;

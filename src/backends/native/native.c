@@ -37,8 +37,11 @@ static void leave(int before)
 }
 
 static const tub_engine engine = {
+    .open = tub_native_open,
     .make_linear = tub_native_linear_make,
     .make_attention = tub_native_attention_make,
+    .made = tub_native_pack,
+    .close = tub_native_close,
     .enter = enter,
     .leave = leave,
 };
@@ -68,6 +71,7 @@ const tub_backend_ops tub_backend_native = {
     .release = tub_processor_release,
     .close = tub_processor_close,
     .isa = tub_processor_isa,
+    .stores_weights = true,
     .roof = roof,
     .weight_bytes = tub_native_weight_bytes,
     .items_at_once = tub_processor_items_at_once,

@@ -3,7 +3,7 @@
 // first-level cache for all the rows. Where k is long and the columns are few, the parts of k are the outer loop
 // instead, and rows are packed a part at a time. What is finished goes through the epilogue while it is in the cache.
 // Products that read rows as they lie get them so.
-// In int8, packing a unit's rows makes integers of them, see int8_rows.h.
+// In int8, packing a unit's rows makes integers of them, see int8_rows.h. Weights are packed by native_pack.c.
 #include "fail.h"
 #include "half.h"
 #include "int8_rows.h"
@@ -20,11 +20,8 @@ typedef struct linear_step {
     bool in_place;               // rows aren't packed
     tub_product_packing packing; // of a packed block of rows: all of k, or with k_outer a part
     size_t rows_bytes;           // packed rows of a unit
-    char *packed;                // the panels
-    size_t panel_bytes;
-    tub_epilogue epilogue;   // residual filled in at run time
-    float *column_scales;    // of int8 weights; NULL: these are none
-    int32_t *column_offsets; // what the rows' shift adds to the sums; NULL: nothing
+    tub_packed_weight weight;
+    tub_epilogue epilogue; // residual filled in at run time
 } linear_step;
 
 // One unit at work.
@@ -112,10 +109,10 @@ static void finish(const work *w, int panel, int block, const float *sums)
         f.epilogue.residual = (const float *)tub_row(w->run, op->in[1], w->item, row) + col;
         f.residual_stride = (size_t)l->n;
     }
-    if (l->column_scales)
+    if (l->weight.scales)
         f.integers = (tub_integer_sums){.rows = w->row_scales + block * most,
-                                        .columns = l->column_scales + col,
-                                        .offsets = l->column_offsets ? l->column_offsets + col : NULL};
+                                        .columns = l->weight.scales + col,
+                                        .offsets = l->weight.offsets ? l->weight.offsets + col : NULL};
     e->kernels->finish_block(&f);
 }
 
@@ -143,7 +140,7 @@ static void multiply_panel(const work *w, int panel, int place, int part, const 
     const size_t element = p->element, sums = (size_t)(p->rows * p->cols);
     const int k = part_length(l, part), turns = blocks * ((k + p->span - 1) / p->span);
     const size_t lines = (size_t)k * (size_t)p->cols * element / 64;
-    tub_product_block b = {.b = l->packed + (size_t)panel * l->panel_bytes +
+    tub_product_block b = {.b = l->weight.panels + (size_t)panel * l->weight.panel_bytes +
                                 (size_t)(part * l->k_part) * (size_t)p->cols * element,
                            .a_row = l->packing.row,
                            .a_group = l->packing.group,
@@ -169,7 +166,7 @@ static void multiply_panel(const work *w, int panel, int place, int part, const 
 
 static const char *panel_part(const linear_step *l, int panel, int part)
 {
-    return l->packed + (size_t)panel * l->panel_bytes +
+    return l->weight.panels + (size_t)panel * l->weight.panel_bytes +
            (size_t)(part * l->k_part) * (size_t)l->product->cols * l->product->element;
 }
 
@@ -190,7 +187,7 @@ static void pack(const work *w, int first, int count)
 {
     if (w->l->in_place)
         return;
-    if (w->l->column_scales)
+    if (w->l->weight.scales)
         pack_int8_rows(w, first, count);
     else
         pack_rows(w, first, count);
@@ -236,7 +233,7 @@ static tub_status linear_unit(const tub_run *run, const tub_step *step, int item
     const int across = tub_step_units(run, step) / l->row_units, most = divide_up(l->panels, across);
     work w = {.run = run, .step = step, .l = l, .item = item, .packed_rows = tub_scratch(run->executable, member)};
     w.row_scales = (float *)(void *)(w.packed_rows + l->rows_bytes);
-    w.sums = w.row_scales + (l->column_scales ? scales_room(l) : 0);
+    w.sums = w.row_scales + (l->weight.scales ? scales_room(l) : 0);
     w.row = first_row(l, unit / across);
     w.rows = first_row(l, unit / across + 1) - w.row;
     w.panel = unit % across * most;
@@ -309,63 +306,6 @@ static void need_scratch(tub_executable *e, linear_step *l)
     tub_need_scratch(e, l->rows_bytes + scales_room(l) * sizeof(float) + block * (l->parts == 1 ? 1 : blocks * panels));
 }
 
-// Panels are packed by the team: of each, the weight's rows as narrow elements, then across.
-typedef struct packing {
-    const tub_executable *e;
-    linear_step *l;
-    const tub_tensor *weight;
-    char *scratch; // a member's: rows as float32, then as narrow elements
-    size_t member_bytes;
-} packing;
-
-// Channels [first, first + n).
-static void make_integers(const linear_step *l, const float *floats, int first, int n, int8_t *out)
-{
-    for (int c = 0; c < n; c++) {
-        const size_t at = (size_t)c * (size_t)l->k;
-        int32_t sum = 0;
-        l->column_scales[first + c] = tub_int8_channel(floats + at, l->k, out + at, &sum);
-        if (l->column_offsets)
-            l->column_offsets[first + c] = l->product->a_shift * sum;
-    }
-}
-
-static void pack_panel(void *context, int panel, int member)
-{
-    const packing *p = context;
-    const linear_step *l = p->l;
-    const int cols = l->product->cols, first = panel * cols, n = l->n - first < cols ? l->n - first : cols;
-    const size_t count = (size_t)n * (size_t)l->k, all = (size_t)cols * (size_t)l->k;
-    float *floats = (float *)(void *)(p->scratch + (size_t)member * p->member_bytes);
-    void *narrow = floats + all;
-    const float *from = tub_tensor_view(p->weight, (int64_t)first * l->k, (int64_t)count);
-    if (!from) {
-        tub_tensor_floats(p->weight, (int64_t)first * l->k, (int64_t)count, floats);
-        from = floats;
-    }
-    const bool as_is = !l->column_scales && p->e->kernels->narrow_bytes == sizeof *floats;
-    if (l->column_scales)
-        make_integers(l, from, first, n, narrow);
-    else if (!as_is)
-        p->e->kernels->narrow(from, narrow, (int)count);
-    tub_product_pack_across(l->product, as_is ? (const void *)from : narrow, (size_t)l->k, l->k, n,
-                            l->packed + (size_t)panel * l->panel_bytes);
-}
-
-static tub_status pack_weight(tub_executable *e, linear_step *l, const tub_tensor *weight, tub_error *err)
-{
-    packing p = {.e = e, .l = l, .weight = weight};
-    p.member_bytes = tub_round_line((size_t)l->product->cols * (size_t)l->k * 2 * sizeof(float));
-    l->panel_bytes = tub_product_panel_bytes(l->product, l->k);
-    l->packed = tub_arena_alloc_raw(&e->arena, (size_t)l->panels, l->panel_bytes);
-    p.scratch = tub_alloc_aligned((size_t)tub_team_size(e->team), p.member_bytes);
-    const bool ok = l->packed && p.scratch;
-    if (ok)
-        tub_team_run(e->team, l->panels, pack_panel, &p);
-    tub_free(p.scratch);
-    return ok ? TUB_OK : tub_fail_memory(err, "packed weights");
-}
-
 // Not in int8: what stands first, on pixels, and what has a few rows. Both cost little, and much hangs on them.
 static bool as_integers(const tub_program *p, const tub_op *op)
 {
@@ -382,17 +322,8 @@ size_t tub_native_weight_bytes(const tub_program *program, const tub_op *op, tub
     const tub_product *product = tub_product_for(int8 || dtype != TUB_INT8 ? dtype : tub_processor_best_dtype());
     const int n = program->values[op->out].cols, k = program->values[op->in[0]].cols;
     const size_t panels = (size_t)divide_up(n, product->cols) * tub_product_panel_bytes(product, k);
-    const size_t scales = int8 ? sizeof(float) + (product->a_shift ? sizeof(int32_t) : 0) : 0;
-    return tub_aligned_bytes(panels) + (size_t)n * scales;
-}
-
-static tub_status make_scales(tub_executable *e, linear_step *l, tub_error *err)
-{
-    l->column_scales = tub_arena_alloc(&e->arena, (size_t)l->n, sizeof *l->column_scales);
-    if (l->product->a_shift)
-        l->column_offsets = tub_arena_alloc(&e->arena, (size_t)l->n, sizeof *l->column_offsets);
-    const bool ok = l->column_scales && (l->column_offsets || !l->product->a_shift);
-    return ok ? TUB_OK : tub_fail_memory(err, "the weights' scales");
+    const size_t scales = int8 ? tub_round_line((size_t)n * sizeof(float)) : 0;
+    return tub_round_line(panels) + scales * (product->a_shift ? 2 : 1);
 }
 
 tub_status tub_native_linear_make(tub_executable *e, tub_step *step, tub_error *err)
@@ -409,9 +340,9 @@ tub_status tub_native_linear_make(tub_executable *e, tub_step *step, tub_error *
     l->in_place = !int8 && !l->product->packs_a && l->k % l->product->depth == 0;
     choose_sizes(e, l);
     need_scratch(e, l);
-    if (int8)
-        TUB_TRY(make_scales(e, l, err));
-    TUB_TRY(pack_weight(e, l, &op->linear.weight, err));
+    const tub_weight_order order = {
+        .product = l->product, .tensor = &op->linear.weight, .k = l->k, .n = l->n, .int8 = int8, .out = &l->weight};
+    TUB_TRY(tub_native_pack_later(e, &order, err));
     l->epilogue.activation = op->linear.activation;
     if (op->linear.bias.data && !(l->epilogue.bias = tub_own_floats(e, &op->linear.bias)))
         return tub_fail_memory(err, "a bias");

@@ -1,0 +1,25 @@
+// The cache of packed weights as one compilation sees it: a backend's store, and what it spares besides, the reading of
+// the checkpoint for its hash.
+#ifndef TUB_NATIVE_WEIGHTS_H
+#define TUB_NATIVE_WEIGHTS_H
+
+#include "native_encoder.h"
+#include "weight_cache.h"
+
+typedef struct tub_native_weights {
+    tub_weight_store store;
+    tub_weight_cache *cache; // NULL: there is none
+    tub_native_opening *opening;
+} tub_native_weights;
+
+// Where the opening's params ask for it and its backend can. All is borrowed until the encoder is opened; `w` stays
+// where it is. The opening has been prepared; its hash may be made later than the compilation.
+void tub_native_weights_open(tub_native_weights *w, tub_native_opening *opening, const tub_encoder_info *info,
+                             tub_dtype dtype, tub_team *team);
+const tub_weight_store *tub_native_weights_store(const tub_native_weights *w); // NULL: there is none
+// The encoder is open: what was packed is written, meanwhile.
+void tub_native_weights_write(tub_native_weights *w, const char *hash);
+// Before the executable is released. `hurry`: what isn't written yet is left.
+void tub_native_weights_close(tub_native_weights *w, bool hurry);
+
+#endif
