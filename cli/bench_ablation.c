@@ -320,6 +320,7 @@ static int read_setup(const cli_arguments *args, ablation *a)
                                                 .decode_threads = cli_number(args, OPTION_DECODE_THREADS, 0),
                                                 .prefetch = cli_number(args, OPTION_PREFETCH, 0),
                                                 .decoder = cli_decoder(args),
+                                                .resizer = cli_resizer(args),
                                                 .log = settings.encoder.log};
     return bench_videos_open(args->value[OPTION_VIDEO].text, &a->videos);
 }

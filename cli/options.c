@@ -106,6 +106,8 @@ static const option_row rows[] = {
      "decoding threads of the whole process"},
     {OPTION_DECODER, E | F | B, "speed", "decoder", KIND_CHOICE, "auto|cpu|nvdec", 0, 0,
      "the processor, or GPUs' video decoders (the processor)"},
+    {OPTION_RESIZE, E | B, "speed", "resize", KIND_CHOICE, "auto|cpu|gpu", 0, 0,
+     "where frames become pixels (auto: what decoded them)"},
     {OPTION_PREFETCH, E | B, "speed", "prefetch", KIND_AUTO, "N|auto", 1, ITEMS,
      "clips kept ready beyond the batch being filled"},
     {OPTION_DEVICE, E | M | B | N, "speed", "device", KIND_TEXT, "auto|cpu|cuda|cuda:0,2", 0, 0,

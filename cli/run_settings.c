@@ -107,6 +107,13 @@ tub_decoder cli_decoder(const cli_arguments *args)
     return decoder;
 }
 
+tub_resizer cli_resizer(const cli_arguments *args)
+{
+    tub_resizer resizer = TUB_RESIZER_AUTO;
+    tub_resizer_parse(cli_text(args, OPTION_RESIZE, "auto"), &resizer, NULL); // likewise
+    return resizer;
+}
+
 int cli_decoding_gpu(const cli_arguments *args)
 {
     return cli_decoder(args) == TUB_DECODER_NVDEC ? 1 : 0;

@@ -25,6 +25,7 @@ const tub_device_preset *cli_device_preset(const cli_arguments *args);
 
 // What --decoder says.
 tub_decoder cli_decoder(const cli_arguments *args);
+tub_resizer cli_resizer(const cli_arguments *args);
 // The same for one video: as tub_video_params.gpu has it.
 int cli_decoding_gpu(const cli_arguments *args);
 // Says where a GPU was asked for and the video wasn't decoded on it.

@@ -125,6 +125,7 @@ static tub_run_params run_params(extraction *x)
                       .prefetch = cli_number(args, OPTION_PREFETCH, preset ? preset->prefetch : x->profile.prefetch),
                       .video_stream = cli_number(args, OPTION_VIDEO_STREAM, -1) + 1,
                       .decoder = cli_decoder(args),
+                      .resizer = cli_resizer(args),
                       .trace = x->watch.trace,
                       .log = x->settings.encoder.log},
         .preset = x->settings.preset ? x->settings.preset->name : NULL,

@@ -47,6 +47,17 @@ typedef enum tub_decoder {
 TUB_API tub_status tub_decoder_parse(const char *name, tub_decoder *out, tub_error *err);
 TUB_API const char *tub_decoder_name(tub_decoder decoder);
 
+// What makes a model's pixels of decoded frames: conversion to RGB, resize, normalisation. Pixels don't depend on it.
+typedef enum tub_resizer {
+    TUB_RESIZER_AUTO = 0, // what has the frame: the GPU that decoded it, if the encoder computes there, else the processor
+    TUB_RESIZER_CPU = 1,  // the processor; frames are brought back from a GPU that decoded them
+    TUB_RESIZER_GPU = 2,  // the encoder's GPUs, to which decoded frames are brought; TUB_ERROR_DEVICE where there are none
+} tub_resizer;
+
+// "auto", "cpu", "gpu" and back.
+TUB_API tub_status tub_resizer_parse(const char *name, tub_resizer *out, tub_error *err);
+TUB_API const char *tub_resizer_name(tub_resizer resizer);
+
 // Savings that an extractor can do without, so that what each gives can be measured. Rows don't depend on them.
 // The first three need TUB_ALIGN_VALID and native fps (TUB_ERROR_ARGUMENT otherwise).
 typedef enum tub_without {
@@ -70,6 +81,7 @@ typedef struct tub_extractor_params {
     tub_log log;
     unsigned without;           // TUB_WITHOUT_... (0 = all savings are made)
     tub_decoder decoder;
+    tub_resizer resizer;
     int64_t videos;             // how many jobs will come (0 = not known). Where fewer are left than decoding threads, the
                                 // processor decodes each with several: see tub_video_params.threads
 } tub_extractor_params;

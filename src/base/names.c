@@ -49,6 +49,9 @@ static const name_row positions[] = {{TUB_POSITIONS_INDEX, "index"},
 static const name_row decoders[] = {
     {TUB_DECODER_AUTO, "auto"}, {TUB_DECODER_CPU, "cpu"}, {TUB_DECODER_NVDEC, "nvdec"}, {0, NULL}};
 
+static const name_row resizers[] = {
+    {TUB_RESIZER_AUTO, "auto"}, {TUB_RESIZER_CPU, "cpu"}, {TUB_RESIZER_GPU, "gpu"}, {0, NULL}};
+
 static const name_row bases[] = {
     {TUB_TRANSFORM_MODEL, "model"}, {TUB_TRANSFORM_OPENTAD, "opentad"}, {TUB_TRANSFORM_NONE, "none"}, {0, NULL}};
 
@@ -132,6 +135,19 @@ tub_status tub_decoder_parse(const char *name, tub_decoder *out, tub_error *err)
 const char *tub_decoder_name(tub_decoder decoder)
 {
     return name_of(decoders, decoder);
+}
+
+tub_status tub_resizer_parse(const char *name, tub_resizer *out, tub_error *err)
+{
+    int value = 0;
+    TUB_TRY(parse(resizers, "resizer", name, &value, err));
+    *out = (tub_resizer)value;
+    return TUB_OK;
+}
+
+const char *tub_resizer_name(tub_resizer resizer)
+{
+    return name_of(resizers, resizer);
 }
 
 tub_status tub_positions_parse(const char *name, tub_positions *out, tub_error *err)

@@ -5,6 +5,8 @@
 #include <stdatomic.h>
 #include <tubelet/encoder.h>
 
+#include "frame_recipe.h"
+
 typedef struct tub_encoder_ops {
     tub_status (*run)(tub_encoder *encoder, const void *const *frames, int items, float *rows, float *tokens,
                       tub_error *err);
@@ -18,6 +20,12 @@ typedef struct tub_encoder_ops {
     // Memory that many runs' frames will lie in, until unpin(). NULL: it makes no difference.
     tub_status (*pin)(tub_encoder *encoder, void *memory, size_t bytes, tub_error *err);
     void (*unpin)(tub_encoder *encoder, void *memory);
+    // Frames that are made on a lane's device: as of a backend's table. They may be handed to that lane's runs in the
+    // place of the host's. NULL, or TUB_END: there are none.
+    tub_status (*hold_frames)(tub_encoder *encoder, int lane, size_t bytes, void **out, tub_error *err);
+    void (*drop_frames)(tub_encoder *encoder, int lane);
+    tub_status (*make_frame)(tub_encoder *encoder, int lane, const tub_frame_recipe *recipe,
+                             const tub_frame_planes *planes, void *at, void *host, tub_error *err);
 } tub_encoder_ops;
 
 // First member of every encoder.

@@ -69,6 +69,27 @@ static void unpin(tub_encoder *encoder, void *memory)
         n->ops->unpin(n->lanes[0].backend, memory);
 }
 
+// TUB_END: this backend has none.
+static tub_status hold_frames(tub_encoder *encoder, int lane, size_t bytes, void **out, tub_error *err)
+{
+    native *n = (native *)encoder;
+    return n->ops->hold_frames ? n->ops->hold_frames(n->lanes[lane].backend, bytes, out, err) : TUB_END;
+}
+
+static void drop_frames(tub_encoder *encoder, int lane)
+{
+    native *n = (native *)encoder;
+    if (n->ops->drop_frames)
+        n->ops->drop_frames(n->lanes[lane].backend);
+}
+
+static tub_status make_frame(tub_encoder *encoder, int lane, const tub_frame_recipe *recipe,
+                             const tub_frame_planes *planes, void *at, void *host, tub_error *err)
+{
+    native *n = (native *)encoder;
+    return n->ops->make_frame(n->lanes[lane].backend, recipe, planes, at, host, err);
+}
+
 static void close_lane(const native *n, struct lane *lane)
 {
     if (lane->executable)
@@ -92,8 +113,15 @@ static void close_native(tub_encoder *encoder)
     tub_free(n);
 }
 
-static const tub_encoder_ops encoder_ops = {
-    .run = run, .close = close_native, .run_at = run_at, .run_lane = run_lane, .pin = pin, .unpin = unpin};
+static const tub_encoder_ops encoder_ops = {.run = run,
+                                            .close = close_native,
+                                            .run_at = run_at,
+                                            .run_lane = run_lane,
+                                            .pin = pin,
+                                            .unpin = unpin,
+                                            .hold_frames = hold_frames,
+                                            .drop_frames = drop_frames,
+                                            .make_frame = make_frame};
 
 static tub_status resolve_transform(const opening *o, tub_encoder_info *info, tub_error *err)
 {

@@ -135,7 +135,7 @@ static tub_status decode(tub_decoding *d, AVFrame *out, tub_error *err)
     for (;;) {
         int r = avcodec_receive_frame(d->decoder, out);
         if (r == 0)
-            return tub_decoding_is_on_gpu(d) ? tub_nvdec_fetch(&d->nvdec, out, err) : TUB_OK;
+            return tub_decoding_is_on_gpu(d) ? tub_nvdec_keep(&d->nvdec, out, err) : TUB_OK;
         if (r == AVERROR_EOF)
             return TUB_END;
         if (r == AVERROR(ENOMEM))
@@ -230,17 +230,19 @@ const char *tub_decoding_why_not_on_gpu(const tub_decoding *d)
     return d->nvdec.reason;
 }
 
-static void explain_leaving_the_gpu(tub_decoding *d)
+static void explain_leaving_the_gpu(tub_decoding *d, const char *why)
 {
-    if (tub_decoding_is_on_gpu(d) && !d->nvdec.reason[0])
-        snprintf(d->nvdec.reason, sizeof d->nvdec.reason, "%s%.110s",
-                 d->damage.count ? "the GPU's decoder had trouble with it: " : "its frames come in an unusual order",
-                 d->damage.first);
+    if (!tub_decoding_is_on_gpu(d) || d->nvdec.reason[0])
+        return;
+    const bool damaged = !why && d->damage.count;
+    if (!why)
+        why = damaged ? "the GPU's decoder had trouble with it: " : "its frames come in an unusual order";
+    snprintf(d->nvdec.reason, sizeof d->nvdec.reason, "%s%.110s", why, damaged ? d->damage.first : "");
 }
 
-tub_status tub_decoding_start_over(tub_decoding *d, tub_error *err)
+tub_status tub_decoding_start_over(tub_decoding *d, const char *why, tub_error *err)
 {
-    explain_leaving_the_gpu(d);
+    explain_leaving_the_gpu(d, why);
     stop(d);
     av_packet_unref(d->packet);
     d->frames = 0;

@@ -61,9 +61,9 @@ tub_status tub_decoding_open(tub_decoding *d, const char *path, const tub_decodi
 // The next frame; one that was left out has no buffer. TUB_END: none. TUB_AGAIN: start over, see above. Errors:
 // TUB_ERROR_MEMORY.
 tub_status tub_decoding_next(tub_decoding *d, AVFrame *out, tub_error *err);
-// With one thread and all frames, from the first one on. Errors: as of tub_decoding_open(); nothing can be decoded
-// after them.
-tub_status tub_decoding_start_over(tub_decoding *d, tub_error *err);
+// With one thread and all frames, from the first one on. `why` not on the GPU any more: NULL: as next() saw it. Errors:
+// as of tub_decoding_open(); nothing can be decoded after them.
+tub_status tub_decoding_start_over(tub_decoding *d, const char *why, tub_error *err);
 // Whether decoding can be ahead of who takes the frames, at no cost to whoever else wants the processor.
 bool tub_decoding_is_parallel(const tub_decoding *d);
 // Whether a GPU decodes. Where one was asked for and doesn't: why; else "".

@@ -4,6 +4,7 @@
 #include "frame_rgb.h"
 #include "frame_yuv.h"
 #include "memory.h"
+#include "nvdec.h"
 
 struct tub_frame_picture {
     tub_turn turn;
@@ -67,6 +68,22 @@ tub_status tub_frame_picture_get(tub_frame_picture *p, const AVFrame *frame, tub
     if (same_size && tub_frame_yuv_take(&p->yuv, upright, out))
         return TUB_OK;
     return packed(p, upright, p->width, p->height, out, err);
+}
+
+bool tub_frame_picture_on_gpu(tub_frame_picture *p, const AVFrame *frame, tub_frame_planes *out)
+{
+    if (!tub_turn_is_none(p->turn) || frame->width != p->width || frame->height != p->height ||
+        !tub_nvdec_is_nv12(frame) || !tub_frame_yuv_asks(&p->yuv, frame, tub_nvdec_format(frame)))
+        return false;
+    tub_picture picture = p->yuv.shape;
+    for (int i = 0; i < 2; i++) {
+        picture.planes[i] = frame->data[i];
+        picture.pitches[i] = frame->linesize[i];
+    }
+    *out = tub_picture_planes(&picture, frame->width, frame->height);
+    out->paired = true;
+    out->on_device = true;
+    return true;
 }
 
 void tub_frame_picture_close(tub_frame_picture **p)

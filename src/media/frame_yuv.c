@@ -9,9 +9,8 @@
 
 enum { NOISE_ROWS = 4 };
 
-static bool shape_of(const AVFrame *frame, tub_picture *out)
+static bool shape_of(const AVFrame *frame, int format, tub_picture *out)
 {
-    int format = frame->format;
     bool jpeg = format == AV_PIX_FMT_YUVJ420P || format == AV_PIX_FMT_YUVJ422P || format == AV_PIX_FMT_YUVJ444P;
     bool full = frame->color_range == AVCOL_RANGE_UNSPECIFIED ? jpeg : frame->color_range == AVCOL_RANGE_JPEG;
     *out = (tub_picture){.matrix = tub_matrix_make(tub_colour_coefficients(frame->colorspace), full)};
@@ -77,13 +76,13 @@ static bool agrees(AVFrame *noise, const tub_picture *shape, tub_frame_rgb *conv
 
 // Asks libswscale itself: its arithmetic differs between processors and could between versions. The columns are as many
 // as leave the same remainder to any vector.
-static bool swscale_agrees(const AVFrame *frame, const tub_picture *shape)
+static bool swscale_agrees(const AVFrame *frame, int format, const tub_picture *shape)
 {
     tub_frame_rgb *converter = NULL;
     AVFrame *noise = av_frame_alloc();
     bool same = false;
     if (noise && tub_frame_rgb_open(&converter, NULL) == TUB_OK) {
-        noise->format = frame->format;
+        noise->format = format;
         noise->width = frame->width < 128 ? frame->width : 64 + frame->width % 64;
         noise->height = NOISE_ROWS;
         noise->colorspace = frame->colorspace;
@@ -95,15 +94,20 @@ static bool swscale_agrees(const AVFrame *frame, const tub_picture *shape)
     return same;
 }
 
-bool tub_frame_yuv_take(tub_frame_yuv *y, const AVFrame *frame, tub_picture *out)
+bool tub_frame_yuv_asks(tub_frame_yuv *y, const AVFrame *frame, int format)
 {
-    if (!y->asked || y->format != frame->format || y->width != frame->width || y->space != frame->colorspace ||
+    if (!y->asked || y->format != format || y->width != frame->width || y->space != frame->colorspace ||
         y->range != frame->color_range) {
-        *y = (tub_frame_yuv){true, frame->format, frame->width, frame->colorspace, frame->color_range, false, {0}};
-        y->ours = shape_of(frame, &y->shape) && swscale_agrees(frame, &y->shape);
+        *y = (tub_frame_yuv){true, format, frame->width, frame->colorspace, frame->color_range, false, {0}};
+        y->ours = shape_of(frame, format, &y->shape) && swscale_agrees(frame, format, &y->shape);
     }
     // Of an odd number of rows libswscale makes something else: it blends rows of chroma.
-    if (!y->ours || (y->shape.kind == TUB_PICTURE_HALF && frame->height % 2))
+    return y->ours && (y->shape.kind != TUB_PICTURE_HALF || frame->height % 2 == 0);
+}
+
+bool tub_frame_yuv_take(tub_frame_yuv *y, const AVFrame *frame, tub_picture *out)
+{
+    if (!tub_frame_yuv_asks(y, frame, frame->format))
         return false;
     *out = y->shape;
     point_at(out, frame);

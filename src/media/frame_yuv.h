@@ -19,7 +19,10 @@ typedef struct tub_frame_yuv {
     tub_picture shape; // without planes
 } tub_frame_yuv;
 
-// All zero to begin with. True: *out is the frame's own planes. False: libswscale has to convert it.
+// All zero to begin with. Whether a frame like this one, if it had the pixel format `format`, would be ours: then
+// y->shape is its.
+bool tub_frame_yuv_asks(tub_frame_yuv *y, const AVFrame *frame, int format);
+// True: *out is the frame's own planes. False: libswscale has to convert it.
 bool tub_frame_yuv_take(tub_frame_yuv *y, const AVFrame *frame, tub_picture *out);
 
 #endif

@@ -112,9 +112,8 @@ static AVCodecContext *make_decoder(tub_nvdec *n, const tub_video_file *file, co
 static tub_status open_decoder(tub_nvdec *n, const tub_video_file *file, const AVCodec *codec, AVCodecContext **out,
                                tub_error *err)
 {
-    n->fetched = av_frame_alloc();
     *out = make_decoder(n, file, codec);
-    if (!n->fetched || !*out)
+    if (!*out)
         return tub_fail_memory(err, "a decoder");
     if (avcodec_open2(*out, codec, NULL) == 0)
         return TUB_OK;
@@ -209,30 +208,84 @@ static bool split(const AVFrame *from, AVFrame *to)
     return true;
 }
 
-static tub_status lay_out(tub_nvdec *n, AVFrame *frame, tub_error *err)
+// ---- frames in memory of their own ----
+
+static const AVHWFramesContext *pool_of(const AVFrame *frame)
 {
-    AVFrame *out = av_frame_alloc();
-    if (out) {
-        out->format = n->format;
-        out->width = frame->width;
-        out->height = frame->height;
-    }
-    if (!out || av_frame_get_buffer(out, 0) < 0 || av_frame_copy_props(out, frame) < 0) {
-        av_frame_free(&out);
-        return tub_fail_memory(err, "a frame");
-    }
-    const bool known = n->fetched->width >= out->width && n->fetched->height >= out->height && split(n->fetched, out);
-    if (known) {
-        av_frame_unref(frame);
-        av_frame_move_ref(frame, out);
-    } else {
-        SAY(n, "the GPU gives frames in a format that isn't known");
-    }
-    av_frame_free(&out);
-    return known ? TUB_OK : TUB_AGAIN;
+    return (const AVHWFramesContext *)(const void *)frame->hw_frames_ctx->data;
 }
 
-tub_status tub_nvdec_fetch(tub_nvdec *n, AVFrame *frame, tub_error *err)
+bool tub_nvdec_is_kept(const AVFrame *frame)
+{
+    return frame->format == AV_PIX_FMT_CUDA;
+}
+
+// It travels with the frame.
+int tub_nvdec_format(const AVFrame *frame)
+{
+    return tub_nvdec_is_kept(frame) ? (int)(intptr_t)frame->opaque : frame->format;
+}
+
+bool tub_nvdec_is_nv12(const AVFrame *frame)
+{
+    return tub_nvdec_is_kept(frame) && pool_of(frame)->sw_format == AV_PIX_FMT_NV12;
+}
+
+// libav copies half of a frame's rows of chroma, rounded down: whole surfaces have an even number. It doesn't tell of
+// copies that failed: the device does.
+static int transfer_whole(AVFrame *to, const AVFrame *from)
+{
+    AVFrame *whole = av_frame_clone(from);
+    if (!whole)
+        return AVERROR(ENOMEM);
+    whole->width = pool_of(from)->width;
+    whole->height = pool_of(from)->height;
+    int r = av_hwframe_transfer_data(to, whole, 0);
+    av_frame_free(&whole);
+    if (r == 0 && !tub_nvdec_device_settle(pool_of(from)->device_ref))
+        r = AVERROR(EIO);
+    return r;
+}
+
+static bool open_pool(tub_nvdec *n, const AVHWFramesContext *like)
+{
+    const AVHWFramesContext *pool = n->pool ? (const AVHWFramesContext *)(const void *)n->pool->data : NULL;
+    if (pool && pool->sw_format == like->sw_format && pool->width == like->width && pool->height == like->height)
+        return true;
+    av_buffer_unref(&n->pool);
+    n->pool = av_hwframe_ctx_alloc(n->device);
+    if (!n->pool)
+        return false;
+    AVHWFramesContext *fresh = (AVHWFramesContext *)(void *)n->pool->data;
+    fresh->format = AV_PIX_FMT_CUDA;
+    fresh->sw_format = like->sw_format;
+    fresh->width = like->width;
+    fresh->height = like->height;
+    return av_hwframe_ctx_init(n->pool) == 0;
+}
+
+static tub_status copy_on_gpu(tub_nvdec *n, AVFrame *frame, AVFrame *out)
+{
+    int r = open_pool(n, pool_of(frame)) ? av_hwframe_get_buffer(n->pool, out, 0) : AVERROR(ENOSYS);
+    if (r == 0)
+        r = transfer_whole(out, frame);
+    if (r == 0)
+        r = av_frame_copy_props(out, frame);
+    if (r == AVERROR(ENOMEM))
+        SAY(n, "the GPU has no memory left for its frames");
+    else if (r < 0)
+        SAY(n, "its frames can't be copied on the GPU");
+    if (r < 0)
+        return TUB_AGAIN;
+    out->width = frame->width;
+    out->height = frame->height;
+    out->opaque = (void *)(intptr_t)n->format;
+    av_frame_unref(frame);
+    av_frame_move_ref(frame, out);
+    return TUB_OK;
+}
+
+tub_status tub_nvdec_keep(tub_nvdec *n, AVFrame *frame, tub_error *err)
 {
     // Of frames on a GPU libav cuts off what is to the right and below only.
     if (frame->format != AV_PIX_FMT_CUDA || frame->crop_left || frame->crop_top) {
@@ -240,19 +293,37 @@ tub_status tub_nvdec_fetch(tub_nvdec *n, AVFrame *frame, tub_error *err)
                                                 : "libav doesn't decode it on the GPU");
         return TUB_AGAIN;
     }
-    av_frame_unref(n->fetched);
-    int r = av_hwframe_transfer_data(n->fetched, frame, 0);
+    AVFrame *out = av_frame_alloc();
+    if (!out)
+        return tub_fail_memory(err, "a frame");
+    const tub_status status = copy_on_gpu(n, frame, out);
+    av_frame_free(&out);
+    return status;
+}
+
+static bool lay_out(const AVFrame *frame, const AVFrame *fetched, AVFrame *out)
+{
+    av_frame_unref(out);
+    out->format = tub_nvdec_format(frame);
+    out->width = frame->width;
+    out->height = frame->height;
+    return av_frame_get_buffer(out, 0) == 0 && av_frame_copy_props(out, frame) == 0 && fetched->width >= out->width &&
+           fetched->height >= out->height && split(fetched, out);
+}
+
+tub_status tub_nvdec_fetch(const AVFrame *frame, AVFrame *out, tub_error *err)
+{
+    AVFrame *fetched = av_frame_alloc();
+    const int r = fetched ? transfer_whole(fetched, frame) : AVERROR(ENOMEM);
+    const bool ok = r == 0 && lay_out(frame, fetched, out);
+    av_frame_free(&fetched);
     if (r == AVERROR(ENOMEM))
         return tub_fail_memory(err, "a frame");
-    if (r < 0) {
-        SAY(n, "a frame can't be brought back from the GPU");
-        return TUB_AGAIN;
-    }
-    return lay_out(n, frame, err);
+    return ok ? TUB_OK : TUB_AGAIN;
 }
 
 void tub_nvdec_close(tub_nvdec *n)
 {
-    av_frame_free(&n->fetched);
+    av_buffer_unref(&n->pool);
     av_buffer_unref(&n->device);
 }

@@ -25,6 +25,7 @@ typedef struct tub_nvdec_driver {
     int (*release)(int device);
     int (*push)(CUcontext context);
     int (*pop)(CUcontext *context);
+    int (*synchronize)(CUstream stream);
     int (*capabilities)(void *query);
 } tub_nvdec_driver;
 
@@ -71,7 +72,8 @@ static bool load_libraries(tub_nvdec_driver *d, char *reason, size_t bytes)
                            {"cuDevicePrimaryCtxRetain", &d->retain},
                            {"cuDevicePrimaryCtxRelease", &d->release},
                            {"cuCtxPushCurrent_v2", &d->push},
-                           {"cuCtxPopCurrent_v2", &d->pop}};
+                           {"cuCtxPopCurrent_v2", &d->pop},
+                           {"cuStreamSynchronize", &d->synchronize}};
     const symbol cuvid[] = {{"cuvidGetDecoderCaps", &d->capabilities}};
     d->cuda = open_library("libcuda.so.1");
     if (!d->cuda) {
@@ -196,6 +198,20 @@ static AVBufferRef *make_device(tub_nvdec_driver *d, char *reason, size_t bytes)
     av_buffer_unref(&out);
     snprintf(reason, bytes, "libav can't use this GPU's driver");
     return NULL;
+}
+
+bool tub_nvdec_device_settle(AVBufferRef *buffer)
+{
+    const AVHWDeviceContext *device = (const AVHWDeviceContext *)(const void *)buffer->data;
+    const AVCUDADeviceContext *cuda = device->hwctx;
+    const tub_nvdec_driver *d = device->user_opaque;
+    CUcontext popped;
+    int code = d->push(d->context);
+    if (code == 0) {
+        code = d->synchronize(cuda->stream);
+        d->pop(&popped);
+    }
+    return code == 0;
 }
 
 AVBufferRef *tub_nvdec_device_open(int gpu, const tub_nvdec_need *need, char *reason, size_t bytes)

@@ -10,6 +10,7 @@
 #define TUB_NVDEC_DRIVER_H
 
 #include <libavutil/buffer.h>
+#include <stdbool.h>
 #include <stddef.h>
 
 // Of cuviddec.h.
@@ -30,5 +31,7 @@ typedef struct tub_nvdec_need {
 // The GPU of number `gpu`, as CUDA counts, as a device for decoders. Ownership: the caller's reference.
 // NULL: it doesn't decode such videos, or can't be had; `reason` says why.
 AVBufferRef *tub_nvdec_device_open(int gpu, const tub_nvdec_need *need, char *reason, size_t bytes);
+// Waits until what libav has queued on such a device is done. False: it failed.
+bool tub_nvdec_device_settle(AVBufferRef *device);
 
 #endif

@@ -12,6 +12,7 @@
 #include "memory.h"
 #include "pixel_ops.h"
 #include "video_clock.h"
+#include "video_planes.h"
 
 struct tub_video {
     char *path;
@@ -19,6 +20,7 @@ struct tub_video {
     tub_ahead *ahead;            // decodes where there are several threads; then `decoding` is its own
     tub_video_damage damage;     // as of `current`
     AVFrame *incoming, *current; // current: the frame that next() gave last
+    AVFrame *fetched;            // `current` on the host, where it is on a GPU
     bool ended, waiting;         // waiting: `current` is the first frame, not given yet
     tub_frame frame;             // of `current`
     tub_video_info info;
@@ -74,14 +76,15 @@ static void describe_decoder(tub_video *v)
     copy_text(v->info.why_not_gpu, sizeof v->info.why_not_gpu, tub_decoding_why_not_on_gpu(&v->decoding));
 }
 
-// Comes back to where decoding with several threads or on a GPU had to give up, with one.
-static tub_status start_over(tub_video *v, tub_error *err)
+// Comes back to where decoding with several threads or on a GPU had to give up, with one. `why`: if the decoding
+// doesn't know it.
+static tub_status start_over(tub_video *v, const char *why, tub_error *err)
 {
     int64_t frames = v->info.frames;
     double start = tub_now();
     tub_ahead_close(&v->ahead);
     av_frame_unref(v->incoming);
-    TUB_TRY(tub_decoding_start_over(&v->decoding, err));
+    TUB_TRY(tub_decoding_start_over(&v->decoding, why, err));
     tub_clock_init(&v->clock, v->decoding.file.stream);
     describe_decoder(v);
     v->decode_seconds += tub_now() - start;
@@ -101,7 +104,7 @@ static tub_status next_frame(tub_video *v, tub_error *err)
     tub_status status = advance(v, err);
     if (status != TUB_AGAIN)
         return status;
-    TUB_TRY(start_over(v, err));
+    TUB_TRY(start_over(v, NULL, err));
     return advance(v, err);
 }
 
@@ -129,7 +132,7 @@ static void describe_frame(tub_video *v, tub_turn turn)
 {
     tub_video_info *info = &v->info;
     const AVFrame *frame = v->current;
-    copy_text(info->pixel_format, sizeof info->pixel_format, av_get_pix_fmt_name(frame->format));
+    copy_text(info->pixel_format, sizeof info->pixel_format, av_get_pix_fmt_name(tub_nvdec_format(frame)));
     copy_text(info->matrix, sizeof info->matrix, av_color_space_name(frame->colorspace));
     copy_text(info->range, sizeof info->range, av_color_range_name(frame->color_range));
     info->width = turn.transpose ? frame->height : frame->width;
@@ -150,7 +153,8 @@ static tub_status allocate(tub_video *v, const char *path, tub_error *err)
     v->path = tub_strdup(path);
     v->incoming = av_frame_alloc();
     v->current = av_frame_alloc();
-    return v->path && v->incoming && v->current ? TUB_OK : tub_fail_memory(err, "a video");
+    v->fetched = av_frame_alloc();
+    return v->path && v->incoming && v->current && v->fetched ? TUB_OK : tub_fail_memory(err, "a video");
 }
 
 static tub_status first_frame(tub_video *v, tub_error *err)
@@ -235,18 +239,60 @@ void tub_video_pixels(const tub_video *v, int *height, int *width, bool *is_floa
     *bytes = plan->bytes;
 }
 
+// The current frame on the host. A GPU that doesn't give it has decoded its last frame of this video.
+static tub_status bring_frame(tub_video *v, const AVFrame **out, tub_error *err)
+{
+    *out = v->current;
+    if (!tub_nvdec_is_kept(v->current))
+        return TUB_OK;
+    tub_status status = tub_nvdec_fetch(v->current, v->fetched, err);
+    if (status == TUB_OK)
+        *out = v->fetched;
+    return status == TUB_AGAIN ? start_over(v, "a frame can't be brought back from the GPU", err) : status;
+}
+
+static tub_status get_picture(tub_video *v, tub_picture *picture, tub_error *err)
+{
+    const AVFrame *frame;
+    if (v->frame.left_out)
+        return tub_fail(err, TUB_ERROR_ARGUMENT, "frame %lld can't be converted: it wasn't wanted",
+                        (long long)v->frame.index);
+    TUB_TRY(bring_frame(v, &frame, err));
+    return tub_frame_picture_get(v->picture, frame, picture, err);
+}
+
 tub_status tub_video_convert(tub_video *v, void *out, tub_error *err)
 {
     tub_picture picture;
-    double start = tub_now();
-    if (v->frame.left_out)
-        return tub_fail(err, TUB_ERROR_ARGUMENT, "%s: frame %lld can't be converted: it wasn't wanted", v->path,
-                        (long long)v->frame.index);
-    tub_status status = tub_frame_picture_get(v->picture, v->current, &picture, err);
+    double start = tub_now(), decoding = v->decode_seconds;
+    tub_status status = get_picture(v, &picture, err);
     if (status == TUB_OK)
         tub_pixels_run_picture(v->pixels, &picture, out);
-    v->convert_seconds += tub_now() - start;
+    v->convert_seconds += tub_now() - start - (v->decode_seconds - decoding);
     return status == TUB_OK ? status : tub_fail_within(err, status, "%s", v->path);
+}
+
+static tub_status get_planes(tub_video *v, bool with_host, tub_frame_planes *out, tub_error *err)
+{
+    tub_picture picture;
+    if (!v->frame.left_out && tub_nvdec_is_kept(v->current) && tub_frame_picture_on_gpu(v->picture, v->current, out))
+        return TUB_OK;
+    if (!with_host)
+        return TUB_END;
+    TUB_TRY(get_picture(v, &picture, err));
+    *out = tub_picture_planes(&picture, v->info.width, v->info.height);
+    return TUB_OK;
+}
+
+tub_status tub_video_planes(tub_video *v, bool with_host, const tub_frame_recipe **recipe, tub_frame_planes *planes,
+                            tub_error *err)
+{
+    double start = tub_now(), decoding = v->decode_seconds;
+    tub_status status = get_planes(v, with_host, planes, err);
+    if (status == TUB_OK)
+        status = tub_pixels_recipe(v->pixels, recipe, err);
+    v->convert_seconds += tub_now() - start - (v->decode_seconds - decoding);
+    return status < 0 ? tub_fail_within(err, status, "%s", v->path) : status;
 }
 
 void tub_video_get_info(const tub_video *v, tub_video_info *out)
@@ -276,6 +322,7 @@ void tub_video_close(tub_video **video)
     tub_decoding_close(&v->decoding);
     av_frame_free(&v->incoming);
     av_frame_free(&v->current);
+    av_frame_free(&v->fetched);
     tub_free(v->path);
     tub_free(v);
     *video = NULL;

@@ -18,6 +18,8 @@ typedef struct shift {
     double opened, decoded, converted, cpu, convert_cpu; // seconds that the counters know of
     tub_walk walk;
     tub_lane *lane;
+    int device;              // the encoder's, whose GPU decodes the video or makes its frames
+    double made;             // seconds of its making frames
     tub_window_again *again; // work that windows shall repeat, else NULL
     int encodes;             // of it: how often the frame at hand is to be encoded once more
     tub_status trouble;      // why it couldn't be repeated
@@ -27,6 +29,7 @@ static void count_progress(shift *s)
 {
     double open = 0, decode = 0, convert = 0;
     s->x->source->seconds(s->source, &open, &decode, &convert);
+    convert += s->made;
     tub_count_seconds(&s->x->counters.open, open - s->opened);
     tub_count_seconds(&s->x->counters.decode, decode - s->decoded);
     tub_count_seconds(&s->x->counters.convert, convert - s->converted);
@@ -66,6 +69,21 @@ static void waited(void *user, double seconds)
     tub_lane_took(s->lane, "wait for the device", seconds);
 }
 
+static tub_status make(void *user, int slot, tub_error *err)
+{
+    shift *s = user;
+    tub_extractor *x = s->x;
+    double before = 0, after = 0, other = 0, start = tub_now();
+    if (!x->gpu_slots)
+        return TUB_END;
+    x->source->seconds(s->source, &other, &other, &before);
+    const tub_status status =
+        tub_gpu_slots_make(x->gpu_slots, s->device, x->source, s->source, x->resizer == TUB_RESIZER_GPU, slot, err);
+    x->source->seconds(s->source, &other, &other, &after);
+    s->made += tub_now() - start - (after - before);
+    return status;
+}
+
 static bool put(shift *s, const tub_entry *entry, const int *slots)
 {
     double start = tub_now();
@@ -97,8 +115,10 @@ static bool put_frame(void *user, int slot, int64_t first, int64_t count, bool l
     return ok;
 }
 
-static const tub_walk_sink clip_sink = {.window = put_window, .step = step, .waits = waits, .waited = waited};
-static const tub_walk_sink frame_sink = {.frame = put_frame, .step = step, .waits = waits, .waited = waited};
+static const tub_walk_sink clip_sink = {
+    .window = put_window, .step = step, .make = make, .waits = waits, .waited = waited};
+static const tub_walk_sink frame_sink = {
+    .frame = put_frame, .step = step, .make = make, .waits = waits, .waited = waited};
 
 static tub_status check_pixels(const shift *s, tub_error *err)
 {
@@ -144,6 +164,7 @@ static void note_seconds(shift *s)
 {
     tub_reel *reel = s->reel;
     s->x->source->seconds(s->source, &reel->init_seconds, &reel->decode_seconds, &reel->convert_seconds);
+    reel->convert_seconds += s->made;
     count_progress(s);
 }
 
@@ -172,11 +193,9 @@ static tub_status count_frames(tub_extractor *x, tub_reel *reel, const tub_video
 }
 
 // The encoder's GPUs take turns; where it computes elsewhere it is the first GPU that decodes.
-static int choose_gpu(tub_extractor *x)
+static int choose_device(tub_extractor *x)
 {
-    if (x->decoder != TUB_DECODER_NVDEC)
-        return 0;
-    return 1 + x->info->gpus[atomic_fetch_add(&x->videos_opened, 1) % (unsigned)x->devices];
+    return (int)(atomic_fetch_add(&x->videos_opened, 1) % (unsigned)x->devices);
 }
 
 // The decoding threads are shared by the videos that are left. Where savings are left out it is one, so that nothing is
@@ -192,12 +211,12 @@ static int choose_threads(tub_extractor *x)
 
 static void decode(tub_extractor *x, tub_lane *lane, tub_reel *reel)
 {
-    shift s = {.x = x, .reel = reel, .lane = lane, .cpu = tub_thread_cpu()};
+    shift s = {.x = x, .reel = reel, .lane = lane, .device = choose_device(x), .cpu = tub_thread_cpu()};
     tub_video_params params = {.size = sizeof params,
                                .stream = x->video_stream,
                                .threads = choose_threads(x),
                                .transform = &x->info->transform,
-                               .gpu = choose_gpu(x)};
+                               .gpu = x->decoder == TUB_DECODER_NVDEC ? 1 + x->info->gpus[s.device] : 0};
     if (!(x->without & TUB_WITHOUT_LEAVING_OUT))
         tub_walk_tell_wants(&x->sampling, &params);
     reel->started = tub_now();

@@ -63,7 +63,8 @@ static tub_status encode(device *d, tub_encoded *e, tub_error *err)
         return tub_fail_memory(err, "a batch of rows");
     int slots = load->items * d->x->info->frames;
     for (int i = 0; i < slots; i++)
-        d->frames[i] = tub_slot_pool_memory(d->x->pool, load->slots[i]);
+        d->frames[i] = d->x->gpu_slots ? tub_gpu_slots_frame(d->x->gpu_slots, d->number, load->slots[i])
+                                       : tub_slot_pool_memory(d->x->pool, load->slots[i]);
     trace_depths(d);
     double start = tub_now();
     tub_lane_begin(d->lane, "forward");

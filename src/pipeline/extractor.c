@@ -215,6 +215,29 @@ static void unpin_slots(tub_extractor *x)
     x->pinned = false;
 }
 
+// Frames that NVDEC decodes are where they can be made; all others only by request.
+static bool makes_frames_on_gpus(const tub_extractor *x)
+{
+    return x->resizer == TUB_RESIZER_GPU || (x->resizer == TUB_RESIZER_AUTO && x->decoder == TUB_DECODER_NVDEC);
+}
+
+// Unless it was asked for, not being able to is no reason not to run.
+static tub_status open_gpu_slots(tub_extractor *x, tub_error *err)
+{
+    tub_error why = {0};
+    if (!makes_frames_on_gpus(x))
+        return TUB_OK;
+    const tub_status status = tub_gpu_slots_open(x->encoder, x->pool, x->plan.slots, &x->log, &x->gpu_slots, &why);
+    if (status == TUB_OK)
+        return TUB_OK;
+    if (status == TUB_END)
+        tub_fail(&why, TUB_ERROR_DEVICE, "the encoder computes on %s", x->info->device);
+    if (x->resizer == TUB_RESIZER_GPU)
+        return tub_fail(err, why.status, "frames can't be resized on a GPU: %s: take `--resize auto`", why.text);
+    tub_inform(&x->log, "frames are resized on the processor: %s", why.text);
+    return TUB_OK;
+}
+
 // With several devices some loads may wait for a slower one's, so that a faster one isn't held up.
 static tub_status share_devices(tub_extractor *x, tub_error *err)
 {
@@ -237,6 +260,7 @@ static tub_status build(tub_extractor *x, const tub_extractor_params *params, tu
         tub_batcher_keep_apart(x->batcher);
     TUB_TRY(share_devices(x, err));
     pin_slots(x);
+    TUB_TRY(open_gpu_slots(x, err));
     tub_slot_pool_watch(x->pool, starving, x->batcher);
     TUB_TRY(tub_core_share_open(x->plan.workers, x->plan.adapt, &x->share, err));
     x->jobs = tub_queue_create((size_t)x->plan.jobs, sizeof(tub_reel *));
@@ -275,6 +299,7 @@ tub_status tub_extractor_open_source(tub_encoder *encoder, const tub_extractor_p
     x->without = p->without;
     x->videos = p->videos;
     x->decoder = p->decoder;
+    x->resizer = p->resizer;
     tub_status status = build(x, p, err);
     if (status != TUB_OK)
         tub_extractor_close(&x);
@@ -414,6 +439,7 @@ void tub_extractor_close(tub_extractor **extractor)
     while (x->reels)
         tub_reel_release(x, x->reels);
     unpin_slots(x);
+    tub_gpu_slots_close(&x->gpu_slots);
     tub_delivery_close(&x->delivery);
     tub_batcher_close(&x->batcher);
     tub_core_share_close(&x->share);

@@ -10,6 +10,8 @@
 // frames go into slots, complete windows (frame models: single frames) go to the batcher as entries, and the end of
 // the video as the last one. Waiting for a slot is the back-pressure: when the device is slow, slots run out.
 //
+// Where GPUs make frames (gpu_slots.h), a worker has its video's made on one lane's, the one that decodes it if one does.
+//
 // A device thread (device_thread.c), one a device, takes loads of entries from the batcher, encodes them, gives the slots
 // back and puts the rows down for delivery. One of them at a time delivers (delivery.h), in the order of the line: it
 // appends each row to its video's chunk of rows, and sends a chunk when it is full, at the video's end with DONE behind
@@ -44,6 +46,7 @@
 #include "batcher.h"
 #include "core_share.h"
 #include "frame_rows.h"
+#include "gpu_slots.h"
 #include "queue.h"
 #include "resource_plan.h"
 #include "slot_pool.h"
@@ -90,7 +93,8 @@ struct tub_extractor {
     int video_stream;
     unsigned without;
     tub_decoder decoder;
-    atomic_uint videos_opened;      // whose turn it is to decode
+    tub_resizer resizer;
+    atomic_uint videos_opened;      // which lane's turn it is to decode
     tub_resource_plan plan;
     int chunk_rows;                 // most rows of one result
     tub_counters counters;
@@ -99,6 +103,7 @@ struct tub_extractor {
     tub_queue *results;             // of tub_result
     tub_slot_pool *pool;
     bool pinned;                    // its memory, by the encoder
+    tub_gpu_slots *gpu_slots;       // NULL: frames are made on the host alone
     tub_batcher *batcher;
     tub_core_share *share;
 

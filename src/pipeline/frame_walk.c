@@ -39,7 +39,9 @@ static tub_status convert(tub_walk *w, int slot, tub_error *err)
 {
     double cpu = tub_thread_cpu();
     tub_lane_begin(w->lane, "convert");
-    tub_status status = w->ops->convert(w->source, tub_slot_pool_memory(w->pool, slot), err);
+    tub_status status = w->sink->make ? w->sink->make(w->user, slot, err) : TUB_END;
+    if (status == TUB_END)
+        status = w->ops->convert(w->source, tub_slot_pool_memory(w->pool, slot), err);
     tub_lane_end(w->lane, NULL, -1);
     w->convert_cpu += tub_thread_cpu() - cpu;
     return status;

@@ -5,11 +5,16 @@
 
 #include <tubelet/video.h>
 
+#include "frame_recipe.h"
+
 typedef struct tub_source_ops {
     tub_status (*open)(const char *path, const tub_video_params *params, void **out, tub_error *err);
     tub_status (*next)(void *source, tub_frame *out, tub_error *err);
     void (*pixels)(const void *source, int *height, int *width, bool *is_float, size_t *bytes);
     tub_status (*convert)(void *source, void *out, tub_error *err);
+    // The same frame as a GPU makes pixels of it: as of tub_video_planes(). NULL: always TUB_END.
+    tub_status (*planes)(void *source, bool with_host, const tub_frame_recipe **recipe, tub_frame_planes *planes,
+                         tub_error *err);
     void (*info)(const void *source, tub_video_info *out);
     void (*seconds)(const void *source, double *open, double *decode, double *convert);
     void (*close)(void **source);

@@ -1,4 +1,5 @@
 #include "source.h"
+#include "video_planes.h"
 
 static tub_status video_open(const char *path, const tub_video_params *params, void **out, tub_error *err)
 {
@@ -23,6 +24,12 @@ static tub_status video_convert(void *source, void *out, tub_error *err)
     return tub_video_convert(source, out, err);
 }
 
+static tub_status video_planes(void *source, bool with_host, const tub_frame_recipe **recipe, tub_frame_planes *planes,
+                               tub_error *err)
+{
+    return tub_video_planes(source, with_host, recipe, planes, err);
+}
+
 static void video_info(const void *source, tub_video_info *out)
 {
     tub_video_get_info(source, out);
@@ -45,6 +52,7 @@ const tub_source_ops tub_source_video = {
     .next = video_next,
     .pixels = video_pixels,
     .convert = video_convert,
+    .planes = video_planes,
     .info = video_info,
     .seconds = video_seconds,
     .close = video_close,

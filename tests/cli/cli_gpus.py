@@ -155,6 +155,29 @@ class Gpus(CommandCase):
         result = json.loads(self.check(0, "bench", "--case", "decode", "--video", video, "--decoder", "nvdec", "--repeat", "1", "--json", environment=nvdec).stdout)
         self.assertEqual((result["decoder"], result["frames"]), ("nvdec", 61))
 
+    def test_frames_are_made_where_they_are(self):
+        video = self.h264 / "a.mp4"
+        nvdec = {"LD_LIBRARY_PATH": os.environ["FAKE_NVDEC_FOLDER"], "FAKE_NVDEC_VIDEO": str(video)}
+        for transform, devices in (("model", 1), ("opentad", 2)):
+            common = ["--transform", transform, "--device", "cuda"]
+            plain, _, _ = self.extract(gpus("devices=1"), *common, videos=video)
+            # A GPU that makes no frame after the tenth shows whether it was asked.
+            for decoder, resize, asked in (("nvdec", "auto", True), ("nvdec", "cpu", False), ("nvdec", "gpu", True), ("cpu", "auto", False), ("cpu", "gpu", True)):
+                for text in ("", " fail_frame=10") if asked else (" fail_frame=1",):
+                    features, done, _ = self.extract(gpus(f"devices={devices}{text}", **nvdec), *common, "--decoder", decoder, "--resize", resize, videos=video)
+                    self.assertEqual(features, plain)
+                    self.assertEqual("GPU 0 makes no more frames, the processor does" in done.stderr, asked and bool(text), (decoder, resize, text))
+
+    def test_a_gpu_that_fails_loses_none_of_its_frames(self):
+        for call in (1, 4, 9):
+            features, done, _ = self.extract(gpus(f"devices=2 fail_device=1 fail_call={call}"), "--device", "cuda", "--resize", "gpu")
+            self.assertEqual(features, self.whole)
+            self.assertIn("the others take its work", done.stderr)
+
+    def test_frames_that_no_gpu_makes(self):
+        _, done, _ = self.extract(gpus("devices=1"), "--device", "cpu", "--resize", "gpu", code=6)
+        self.assertIn("frames can't be resized on a GPU: the encoder computes on cpu: take `--resize auto`", done.stderr)
+
     def test_frames_are_the_same_whatever_decodes(self):
         for decoder in ("cpu", "nvdec"):
             done = self.check(0, "frames", self.h264 / "a.mp4", "--out", self.folder / f"{decoder}.npy", "--decoder", decoder,

@@ -1,15 +1,18 @@
 // A GPU driver's library (libcuda.so.1) as far as libav's decoding on GPUs goes: the GPU's memory is the host's.
 //
-// FAKE_NVDEC = "no_gpu": there is none.
+// FAKE_NVDEC = "no_gpu": there is none. "gives_none": it is lost when something is copied to the host.
+// "copies_none": when something is copied on it.
+#include <stdatomic.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 
 #define EXPORT __attribute__((visibility("default")))
 
-enum { OK = 0, OUT_OF_MEMORY = 2, NO_DEVICE = 100, NOT_SUPPORTED = 801 };
+enum { OK = 0, OUT_OF_MEMORY = 2, NO_DEVICE = 100, NOT_SUPPORTED = 801, UNKNOWN = 999 };
 
 static int context;
+static atomic_int lost; // every later wait fails
 
 static int is_told(const char *what)
 {
@@ -50,6 +53,7 @@ FUNCTION(cuDeviceGetAttribute, int *value, int attribute, int device)
 FUNCTION(cuDevicePrimaryCtxRetain, void **out, int device)
 {
     (void)device;
+    lost = OK;
     *out = &context;
     return OK;
 }
@@ -105,6 +109,10 @@ static char *start(const copy_side *side)
 FUNCTION(cuMemcpy2DAsync_v2, const copy_2d *copy, void *stream)
 {
     (void)stream;
+    if (is_told(copy->to.type == 1 ? "gives_none" : "copies_none"))
+        lost = UNKNOWN;
+    if (lost)
+        return lost;
     for (size_t y = 0; y < copy->height; y++)
         memcpy(start(&copy->to) + y * copy->to.pitch, start(&copy->from) + y * copy->from.pitch, copy->width);
     return OK;
@@ -118,7 +126,7 @@ FUNCTION(cuMemcpy2D_v2, const copy_2d *copy)
 FUNCTION(cuStreamSynchronize, void *stream)
 {
     (void)stream;
-    return OK;
+    return lost;
 }
 
 static int name_error(int error, const char **out)

@@ -40,6 +40,11 @@ static bool is_poisoned(const fake_encoder *e, const void *const *frames, int co
     return false;
 }
 
+static bool is_within(const void *frame, const char *memory, size_t bytes)
+{
+    return memory && (const char *)frame >= memory && (const char *)frame < memory + bytes;
+}
+
 static tub_status fake_run_lane(tub_encoder *encoder, int lane, const void *const *frames, const int *positions,
                                 int items, float *rows, float *tokens, tub_error *err)
 {
@@ -53,9 +58,12 @@ static tub_status fake_run_lane(tub_encoder *encoder, int lane, const void *cons
         return tub_fail(err, TUB_ERROR_DEVICE, "fake device %d is out of order", lane);
     if (is_poisoned(e, frames, items * info->frames))
         return tub_fail(err, TUB_ERROR_DEVICE, "fake device %d choked", lane);
-    for (int i = 0; e->pinned && i < items * info->frames; i++)
-        if ((const char *)frames[i] < e->pinned || (const char *)frames[i] >= e->pinned + e->pinned_bytes)
-            return tub_fail(err, TUB_ERROR_INTERNAL, "a frame outside of the pinned memory");
+    for (int i = 0; e->pinned && i < items * info->frames; i++) {
+        const bool own = is_within(frames[i], e->held[lane], e->held_bytes);
+        if (!own && !is_within(frames[i], e->pinned, e->pinned_bytes))
+            return tub_fail(err, TUB_ERROR_INTERNAL, "a frame outside of the pinned memory and the device's");
+        e->own += own;
+    }
     if (atomic_fetch_add(&e->runs, 1) + 1 == e->params.fail)
         return tub_fail(err, TUB_ERROR_DEVICE, "the fake device is out of order");
     if (items < 1 || items > info->batch)
@@ -95,13 +103,58 @@ static void fake_unpin(tub_encoder *encoder, void *memory)
     e->unpins += memory == e->pinned;
 }
 
+static tub_status fake_hold_frames(tub_encoder *encoder, int lane, size_t bytes, void **out, tub_error *err)
+{
+    fake_encoder *e = (fake_encoder *)encoder;
+    if (!e->params.makes_frames)
+        return TUB_END;
+    if (e->params.no_frames == lane + 1)
+        return tub_fail(err, TUB_ERROR_MEMORY, "fake device %d has no memory", lane);
+    *out = e->held[lane] = malloc(bytes);
+    e->held_bytes = bytes;
+    return TUB_OK;
+}
+
+static void fake_drop_frames(tub_encoder *encoder, int lane)
+{
+    fake_encoder *e = (fake_encoder *)encoder;
+    free(e->held[lane]);
+    e->held[lane] = NULL;
+}
+
+static tub_status fake_make_frame(tub_encoder *encoder, int lane, const tub_frame_recipe *recipe,
+                                  const tub_frame_planes *planes, void *at, void *host, tub_error *err)
+{
+    fake_encoder *e = (fake_encoder *)encoder;
+    const int frame = atomic_fetch_add(&e->made[lane], 1);
+    if (e->params.frame_fail[lane] && frame + 1 >= e->params.frame_fail[lane]) {
+        e->made[lane]--;
+        return tub_fail(err, TUB_ERROR_DEVICE, "fake device %d is blind", lane);
+    }
+    if (!recipe || !is_within(at, e->held[lane], e->held_bytes))
+        return tub_fail(err, TUB_ERROR_INTERNAL, "a frame outside of the device's memory");
+    memcpy(at, planes->planes[0], e->base.info.pixel_bytes);
+    if (host)
+        memcpy(host, at, e->base.info.pixel_bytes);
+    e->copied += host != NULL;
+    return TUB_OK;
+}
+
 static void fake_close(tub_encoder *encoder)
 {
     free(encoder);
 }
 
 static const tub_encoder_ops fake_ops = {
-    .run = fake_run, .close = fake_close, .run_lane = fake_run_lane, .pin = fake_pin, .unpin = fake_unpin};
+    .run = fake_run,
+    .close = fake_close,
+    .run_lane = fake_run_lane,
+    .pin = fake_pin,
+    .unpin = fake_unpin,
+    .hold_frames = fake_hold_frames,
+    .drop_frames = fake_drop_frames,
+    .make_frame = fake_make_frame,
+};
 
 fake_encoder *fake_encoder_create(const fake_encoder_params *params)
 {
@@ -110,6 +163,7 @@ fake_encoder *fake_encoder_create(const fake_encoder_params *params)
     e->base.ops = &fake_ops;
     tub_encoder_info *info = &e->base.info;
     info->family = "fake";
+    info->device = "a fake";
     info->per_frame = params->per_frame;
     info->frames = params->per_frame ? 1 : params->frames ? params->frames : 4;
     info->dim = params->dim ? params->dim : 5;

@@ -21,6 +21,9 @@ typedef struct fake_encoder_params {
     int gpus[FAKE_LANES];   // their numbers
     int lane_delay[FAKE_LANES];     // microseconds a run, more than `delay`
     int lane_fail[FAKE_LANES];      // 1 + the device's run from which on it fails, from 0 (0 = never)
+    bool makes_frames;      // its devices do, in memory of their own
+    int no_frames;          // 1 + the device that has no memory for them (0 = none)
+    int frame_fail[FAKE_LANES];     // 1 + the frame from which on the device makes none, from 0 (0 = never)
     int poison;             // 1 + a video's seed: a run with a frame of it fails on every device (0 = none)
 } fake_encoder_params;
 
@@ -32,6 +35,9 @@ typedef struct fake_encoder {
     int pins, unpins;
     const char *pinned;     // memory that frames must lie in
     size_t pinned_bytes;
+    char *held[FAKE_LANES]; // frames on a device
+    size_t held_bytes;
+    atomic_int made[FAKE_LANES], copied, own;   // frames; those with a copy for the host; frames of runs that weren't the host's
 } fake_encoder;
 
 // Never NULL. To be closed with tub_encoder_close().

@@ -14,6 +14,7 @@ typedef struct source {
     int64_t next;
     bool ended;
     bool *converted;
+    uint8_t *planes; // of the frame that was asked for last
     int gpu;
     bool (*wants)(const void *user, const tub_frame_place *place);
     const void *user;
@@ -109,6 +110,7 @@ static tub_status fake_open(const char *path, const tub_video_params *params, vo
     s->user = params->user;
     atomic_fetch_add(&fake_counts.decoders[params->gpu % FAKE_GPUS], 1);
     atomic_store(&fake_counts.threads, params->threads);
+    s->planes = malloc(fake_video_bytes(&video));
     s->converted = calloc((size_t)video.frames + 1, sizeof *s->converted);
     snprintf(s->path, sizeof s->path, "%s", path);
     *out = s;
@@ -179,6 +181,22 @@ static tub_status fake_convert(void *opaque, void *out, tub_error *err)
     return TUB_OK;
 }
 
+// Its planes are the pixels themselves.
+static tub_status fake_planes(void *opaque, bool with_host, const tub_frame_recipe **recipe, tub_frame_planes *planes,
+                              tub_error *err)
+{
+    static const tub_frame_recipe none;
+    source *s = opaque;
+    const bool on_device = s->gpu && !s->video.why;
+    (void)err;
+    if (!on_device && !with_host)
+        return TUB_END;
+    fake_video_pixels(&s->video, s->next - 1, s->planes);
+    *recipe = &none;
+    *planes = (tub_frame_planes){.on_device = on_device, .planes = {s->planes}};
+    return TUB_OK;
+}
+
 static void fake_info(const void *opaque, tub_video_info *out)
 {
     const source *s = opaque;
@@ -207,6 +225,7 @@ static void fake_close(void **opaque)
 {
     source *s = *opaque;
     atomic_fetch_sub(&fake_counts.open, 1);
+    free(s->planes);
     free(s->converted);
     free(s);
     *opaque = NULL;
@@ -217,6 +236,7 @@ const tub_source_ops fake_source = {
     .next = fake_next,
     .pixels = fake_pixels,
     .convert = fake_convert,
+    .planes = fake_planes,
     .info = fake_info,
     .seconds = fake_seconds,
     .close = fake_close,

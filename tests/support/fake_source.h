@@ -8,7 +8,7 @@
 //   blind=K       convert() of frame K fails        partial=1     damage is noted
 //   delay=US      microseconds a frame              pause=US      microseconds to open
 //   jump=K        frame K and later come 100 hours late
-//   why=N         a GPU that is asked to decode it doesn't, for reason N
+//   why=N         a GPU that is asked to decode it doesn't, for reason N; else its frames are on the GPU
 //   name=ANY      nothing: tells equal videos apart
 #ifndef FAKE_SOURCE_H
 #define FAKE_SOURCE_H

@@ -15,8 +15,12 @@
 #include <tubelet/video.h>
 
 #include "decoder_list.h"
+#include "fake_gpu.h"
+#include "fake_gpu_backend.h"
+#include "gpu_frames.h"
 #include "hash.h"
 #include "temp_folder.h"
+#include "video_planes.h"
 #include "whole_video.h"
 
 static char *folder;
@@ -86,6 +90,8 @@ static void on_the_processor(const char *name, const char *why)
 
 static const char h264[] = "-c:v libx264 -preset veryfast -bf 3 -threads 1";
 
+static const char vp9[] = "-c:v libvpx-vp9 -auto-alt-ref 0 -deadline realtime -cpu-used 8";
+
 static void h264_with_b_frames(void **state)
 {
     (void)state;
@@ -125,7 +131,7 @@ static void vp8_vp9_and_av1(void **state)
     (void)state;
     if (make("8.webm", "format=yuv420p", "-c:v libvpx -auto-alt-ref 0"))
         on_gpu("8.webm");
-    if (make("9.webm", "format=yuv420p", "-c:v libvpx-vp9 -auto-alt-ref 0 -deadline realtime -cpu-used 8"))
+    if (make("9.webm", "format=yuv420p", vp9))
         on_gpu("9.webm");
     if (make("av1.mkv", "format=yuv420p", "-c:v libaom-av1 -cpu-used 8 -usage realtime -lag-in-frames 0"))
         on_gpu("av1.mkv");
@@ -140,6 +146,109 @@ static void turned_ones(void **state)
              "cd '%s' && ffmpeg -v error -nostdin -y -i t.mp4 -c copy -metadata:s:v rotate=90 turned.mp4", folder);
     assert_int_equal(system(command), 0);
     on_gpu("turned.mp4");
+}
+
+static void odd_sizes(void **state)
+{
+    (void)state;
+    if (make("odd.webm", "scale=145:97,format=yuv420p", vp9))
+        on_gpu("odd.webm");
+}
+
+// ---- frames that stay there ----
+
+static const tub_transform transforms[] = {{.resize = TUB_RESIZE_SHORTEST,
+                                            .height = 40,
+                                            .interpolation = TUB_BICUBIC,
+                                            .antialias = true,
+                                            .crop_height = 40,
+                                            .crop_width = 40,
+                                            .std = {1, 1, 1}},
+                                           {.resize = TUB_RESIZE_EXACT,
+                                            .height = 32,
+                                            .width = 48,
+                                            .interpolation = TUB_BILINEAR,
+                                            .domain = TUB_DOMAIN_FLOAT,
+                                            .rescale = true,
+                                            .scale = 1.0f / 255.0f,
+                                            .std = {1, 1, 1}}};
+
+// How many of the video's frames can be made into pixels without leaving the GPU. All are the processor's, whatever
+// makes them.
+static int made_on_gpu(const char *path, const tub_transform *t, bool with_host)
+{
+    const tub_video_params software = {.size = sizeof software, .transform = t},
+                           on = {.size = sizeof on, .transform = t, .gpu = 1};
+    const tub_open_params opened = {0};
+    tub_backend *backend = NULL;
+    tub_video *want = NULL, *have = NULL;
+    tub_frame frame;
+    void *memory = NULL;
+    size_t bytes = 0;
+    int size[2], made = 0, all = 0;
+    bool is_float;
+    setenv("FAKE_NVDEC_VIDEO", path, 1);
+    assert_int_equal(tub_video_open(path, &software, &want, NULL), TUB_OK);
+    assert_int_equal(tub_video_open(path, &on, &have, NULL), TUB_OK);
+    tub_video_pixels(have, &size[0], &size[1], &is_float, &bytes);
+    assert_int_equal(fake_gpu_backend.open(&opened, &backend, NULL), TUB_OK);
+    assert_int_equal(tub_gpu_frames_hold(backend, bytes, &memory, NULL), TUB_OK);
+    uint8_t *pixels = malloc(bytes);
+    for (; tub_video_next(want, &frame, NULL) == TUB_OK; all++) {
+        const tub_frame_recipe *recipe;
+        tub_frame_planes planes;
+        assert_int_equal(tub_video_next(have, &frame, NULL), TUB_OK);
+        assert_int_equal(tub_video_convert(want, pixels, NULL), TUB_OK);
+        const tub_status status = tub_video_planes(have, with_host, &recipe, &planes, NULL);
+        memset(memory, 0xee, bytes);
+        if (status == TUB_OK)
+            assert_int_equal(tub_gpu_frames_make(backend, recipe, &planes, memory, NULL, NULL), TUB_OK);
+        else
+            assert_int_equal(tub_video_convert(have, memory, NULL), TUB_OK);
+        assert_memory_equal(memory, pixels, bytes);
+        made += status == TUB_OK && planes.on_device;
+        assert_true(!with_host || status == TUB_OK);
+    }
+    assert_int_equal(tub_video_next(have, &frame, NULL), TUB_END);
+    assert_true(all > 20);
+    free(pixels);
+    fake_gpu_backend.close(&backend);
+    tub_video_close(&want);
+    tub_video_close(&have);
+    return made;
+}
+
+static void pixels_are_made_where_frames_are(void **state)
+{
+    (void)state;
+    assert_true(make("p.mp4", "format=yuv420p", h264));
+    assert_true(make("p709.mp4", "scale=out_range=full,format=yuvj420p,setparams=colorspace=bt709", h264));
+    assert_true(make("p.mkv", "format=yuv420p", "-c:v mpeg4"));
+    for (int i = 0; i < 4; i++) {
+        assert_int_equal(made_on_gpu(test_path(folder, "p.mp4"), &transforms[i / 2], i % 2), libav_knows_gpus ? 50 : 0);
+        assert_int_equal(made_on_gpu(test_path(folder, "p709.mp4"), &transforms[i / 2], i % 2),
+                         libav_knows_gpus ? 50 : 0);
+        assert_int_equal(made_on_gpu(test_path(folder, "p.mkv"), &transforms[i / 2], i % 2), 0);
+    }
+}
+
+// They are fetched: turned ones, odd rows, of which libswscale makes something of its own, and more than 8 bits.
+static void what_only_the_processor_makes(void **state)
+{
+    (void)state;
+    assert_true(make("t.mp4", "format=yuv420p", h264));
+    const bool odd = make("odd.webm", "scale=145:97,format=yuv420p", vp9);
+    char command[1024];
+    snprintf(command, sizeof command,
+             "cd '%s' && ffmpeg -v error -nostdin -y -i t.mp4 -c copy -metadata:s:v rotate=90 turned.mp4", folder);
+    assert_int_equal(system(command), 0);
+    for (int i = 0; i < 2; i++) {
+        assert_int_equal(made_on_gpu(test_path(folder, "turned.mp4"), &transforms[i], i), 0);
+        if (odd)
+            assert_int_equal(made_on_gpu(test_path(folder, "odd.webm"), &transforms[i], i), 0);
+    }
+    if (make("deep.mp4", "format=yuv420p10le", "-c:v libx265 -x265-params log-level=none"))
+        assert_int_equal(made_on_gpu(test_path(folder, "deep.mp4"), &transforms[0], true), 0);
 }
 
 // ---- what it doesn't ----
@@ -192,6 +301,12 @@ static void a_decoder_that_fails(void **state)
     on_the_processor("f.mp4", "had trouble with it");
     setenv("FAKE_NVDEC", "keeps", 1);
     on_the_processor("f.mp4", "had trouble with it");
+    setenv("FAKE_NVDEC", "copies_none", 1);
+    on_the_processor("f.mp4", "can't be copied on the GPU");
+    // Frames came, but can't be had any more when they are wanted, nor can others then; those that are made there can.
+    setenv("FAKE_NVDEC", "gives_none", 1);
+    on_the_processor("f.mp4", " the GPU");
+    assert_int_equal(made_on_gpu(test_path(folder, "f.mp4"), &transforms[0], false), 50);
     unsetenv("FAKE_NVDEC");
 }
 
@@ -257,6 +372,9 @@ int main(void)
         cmocka_unit_test(hevc_of_8_10_and_12_bits),
         cmocka_unit_test(vp8_vp9_and_av1),
         cmocka_unit_test(turned_ones),
+        cmocka_unit_test(odd_sizes),
+        cmocka_unit_test(pixels_are_made_where_frames_are),
+        cmocka_unit_test(what_only_the_processor_makes),
         cmocka_unit_test(codecs_and_formats_that_no_gpu_decodes_alike),
         cmocka_unit_test(what_the_driver_says),
         cmocka_unit_test(a_gpu_that_is_not_there),
