@@ -6,71 +6,14 @@
 #include <stdint.h>
 
 #include <cmocka.h>
+
 #include <stdio.h>
 #include <string.h>
 #include <tubelet/checkpoint.h>
 #include <unistd.h>
 
-#include "model.h"
+#include "model_case.h"
 #include "temp_folder.h"
-
-static char *folder;
-
-static int make_folder(void **state)
-{
-    (void)state;
-    folder = test_folder_make();
-    return 0;
-}
-
-static int remove_folder(void **state)
-{
-    (void)state;
-    test_folder_remove(folder);
-    return 0;
-}
-
-static void init(const char *what, char path[512])
-{
-    tub_error err = {0};
-    snprintf(path, 512, "%s/%s", folder, what);
-    if (tub_checkpoint_init(what, path, 0, &err) != TUB_OK)
-        fail_msg("%s: %s", what, err.text);
-}
-
-static tub_status open_model(const char *path, tub_model **m, tub_error *err)
-{
-    tub_checkpoint *c = NULL;
-    *m = NULL;
-    tub_status status = tub_checkpoint_open(path, &c, err);
-    if (status == TUB_OK)
-        status = tub_model_open(c, m, err);
-    tub_checkpoint_close(&c);
-    return status;
-}
-
-static tub_model *must_open(const char *path)
-{
-    tub_model *m;
-    tub_error err = {0};
-    if (open_model(path, &m, &err) != TUB_OK)
-        fail_msg("%s", err.text);
-    return m;
-}
-
-// Sets (or with NULL removes) a key of a folder's config.json.
-static void edit_config(const char *path, const char *key, const char *value)
-{
-    const char *file = test_path(path, "config.json");
-    json_t *json = json_load_file(file, 0, NULL), *item = value ? json_loads(value, JSON_DECODE_ANY, NULL) : NULL;
-    assert_non_null(json);
-    if (item)
-        json_object_set_new(json, key, item);
-    else
-        json_object_del(json, key);
-    assert_int_equal(json_dump_file(json, file, 0), 0);
-    json_decref(json);
-}
 
 // The whole config below "vision_config", as files of a text and an image tower have it.
 static void nest_config(const char *path, const char *model_type)
@@ -110,34 +53,22 @@ static void refuses(tub_model *m, const tub_build *asked, const char *why)
         fail_msg("expected \"%s\", got \"%s\"", why, err.text);
 }
 
-static tub_config read_config(const char *type, const char *text)
-{
-    json_t *json = json_loads(text, 0, NULL);
-    tub_config c;
-    tub_error err = {0};
-    assert_non_null(json);
-    if (tub_architecture_find(type)->read_config(json, &c, &err) != TUB_OK)
-        fail_msg("%s %s: %s", type, text, err.text);
-    json_decref(json);
-    return c;
-}
-
 static void fills_in_class_defaults(void **state)
 {
     (void)state;
-    tub_config c = read_config("siglip", "{}");
+    tub_config c = test_model_config("siglip", "{}");
     assert_true(c.hidden == 768 && c.layers == 12 && c.heads == 12 && c.mlp == 3072 && c.patch == 16);
     assert_true(c.image_height == 224 && c.eps == 1e-6 && c.activation == TUB_ACT_GELU_TANH && c.head);
-    c = read_config("clip_vision_model", "{}");
+    c = test_model_config("clip_vision_model", "{}");
     assert_true(c.patch == 32 && c.eps == 1e-5 && c.activation == TUB_ACT_QUICK_GELU && c.projection == 512 && c.head);
-    c = read_config("vit", "{}");
+    c = test_model_config("vit", "{}");
     assert_true(c.patch == 16 && c.eps == 1e-12 && c.activation == TUB_ACT_GELU && c.qkv_bias && c.pooler == 768);
-    c = read_config("aimv2_vision_model", "{}");
+    c = test_model_config("aimv2_vision_model", "{}");
     assert_true(c.hidden == 1024 && c.layers == 24 && c.heads == 8 && c.mlp == 2816 && c.patch == 14 && c.eps == 1e-5);
     assert_true(c.activation == TUB_ACT_SILU && c.gated && c.rms && c.head && !c.qkv_bias && !c.mlp_bias && !c.native);
-    c = read_config("VideoMAEv2_Base", "{}");
+    c = test_model_config("VideoMAEv2_Base", "{}");
     assert_true(c.hidden == 0 && c.heads == 0 && c.eps == 1e-6 && c.qkv_bias && !c.cosine);
-    c = read_config("llava_vit", "{}");
+    c = test_model_config("llava_vit", "{}");
     assert_true(c.hidden == 0 && c.eps == 0 && c.head_eps == 1.1920928955078125e-07 && c.rope_theta == 1e4);
 }
 
@@ -146,19 +77,18 @@ static void reads_nested_configs(void **state)
     (void)state;
     const char *text = "{\"projection_dim\": 20, \"hidden_size\": 3, \"vision_config\": {\"hidden_size\": 48,"
                        " \"num_attention_heads\": 3, \"hidden_act\": \"gelu\"}, \"text_config\": {\"hidden_size\": 7}}";
-    tub_config c = read_config("clip", text);
+    tub_config c = test_model_config("clip", text);
     assert_true(c.hidden == 48 && c.heads == 3 && c.activation == TUB_ACT_GELU && c.projection == 20 && c.patch == 32);
-    c = read_config("VideoMAEv2_giant", "{\"model_config\": {\"embed_dim\": 44, \"num_heads\": 2, \"mlp_ratio\": 3.0,"
-                                        " \"depth\": 2, \"cos_attn\": true}}");
+    c = test_model_config("VideoMAEv2_giant",
+                          "{\"model_config\": {\"embed_dim\": 44, \"num_heads\": 2, \"mlp_ratio\": 3.0,"
+                          " \"depth\": 2, \"cos_attn\": true}}");
     assert_true(c.hidden == 44 && c.heads == 2 && c.mlp == 132 && c.layers == 2 && c.cosine);
 }
 
 static void refuses_configs(void **state)
 {
     (void)state;
-    static const struct {
-        const char *type, *json, *why;
-    } rows[] = {
+    static const test_bad_config rows[] = {
         {"siglip", "{\"vision_config\": {\"num_hidden_layers\": 0}}", "num_hidden_layers"},
         {"siglip", "{\"image_size\": [32, 64]}", "square"},
         {"clip", "{\"projection_dim\": 0}", "projection_dim"},
@@ -175,15 +105,7 @@ static void refuses_configs(void **state)
         {"llava_vit", "{\"rope_theta\": -1}", "rope_theta"},
         {"llava_vit", "{\"head_norm_eps\": 2}", "head_norm_eps"},
     };
-    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
-        json_t *json = json_loads(rows[i].json, 0, NULL);
-        tub_config c;
-        tub_error err = {0};
-        assert_int_equal(tub_architecture_find(rows[i].type)->read_config(json, &c, &err), TUB_ERROR_MODEL);
-        json_decref(json);
-        if (!strstr(err.text, rows[i].why) || !strstr(err.text, "config.json"))
-            fail_msg("%s: expected \"%s\", got \"%s\"", rows[i].json, rows[i].why, err.text);
-    }
+    test_model_refuses_configs(rows, sizeof rows / sizeof *rows);
 }
 
 // Another size than the checkpoint's own has to be asked for.
@@ -196,8 +118,8 @@ static void resizes_positions_on_request(void **state)
     } rows[] = {{"siglip:tiny", 0}, {"clip:tiny", 1}, {"metaclip_2:tiny", 1}, {"vit:tiny", 1}};
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
         char path[512];
-        init(rows[i].what, path);
-        tub_model *m = must_open(path);
+        snprintf(path, sizeof path, "%s", test_model_init(rows[i].what, rows[i].what, 0));
+        tub_model *m = test_model_open(path);
         const int prefix = rows[i].prefix;
         accepts(m, &(tub_build){.frames = 1, .height = 32, .width = 32}, prefix + 16, 64);
         refuses(m, &(tub_build){.frames = 1, .height = 40, .width = 32}, "--size 40x32 to have its positions resized");
@@ -206,8 +128,8 @@ static void resizes_positions_on_request(void **state)
         tub_model_close(&m);
     }
     char path[512];
-    init("aimv2:tiny", path);
-    tub_model *m = must_open(path);
+    snprintf(path, sizeof path, "%s", test_model_init("aimv2:tiny", "aimv2:tiny", 0));
+    tub_model *m = test_model_open(path);
     accepts(m, &(tub_build){.frames = 1, .height = 28, .width = 28}, 16, 64);
     refuses(m, &(tub_build){.frames = 1, .height = 35, .width = 28, .any_size = true}, "--size 28x28");
     tub_model_close(&m);
@@ -217,14 +139,14 @@ static void reads_both_nestings(void **state)
 {
     (void)state;
     char path[512];
-    init("siglip:tiny", path);
+    snprintf(path, sizeof path, "%s", test_model_init("siglip:tiny", "siglip:tiny", 0));
     nest_config(path, "siglip");
-    tub_model *m = must_open(path);
+    tub_model *m = test_model_open(path);
     assert_true(m->config.hidden == 64 && m->config.head);
     tub_model_close(&m);
-    init("clip:tiny", path);
+    snprintf(path, sizeof path, "%s", test_model_init("clip:tiny", "clip:tiny", 0));
     nest_config(path, "clip");
-    m = must_open(path);
+    m = test_model_open(path);
     assert_int_equal(m->config.projection, 0); // no such tensor here
     refuses(m, &(tub_build){.frames = 1, .height = 32, .width = 32, .pool = TUB_POOL_PROJECTION}, "visual_projection");
     tub_model_close(&m);
@@ -234,8 +156,8 @@ static void pools_hidden_states(void **state)
 {
     (void)state;
     char path[512];
-    init("vit:tiny", path);
-    tub_model *m = must_open(path);
+    snprintf(path, sizeof path, "%s", test_model_init("vit:tiny", "vit:tiny", 0));
+    tub_model *m = test_model_open(path);
     tub_build b = {.frames = 1, .height = 32, .width = 32};
     tub_program *p = NULL, *whole = NULL;
     assert_int_equal(build(m, &b, &whole, NULL), TUB_OK);
@@ -267,7 +189,7 @@ static void tells_families_apart(void **state)
     for (size_t i = 0; (a = tub_architecture_at(i)); i++) {
         char what[64], path[512];
         snprintf(what, sizeof what, "%s:tiny", a->name);
-        init(what, path);
+        snprintf(path, sizeof path, "%s", test_model_init(what, what, 0));
         tub_checkpoint *c = NULL;
         assert_int_equal(tub_checkpoint_open(path, &c, NULL), TUB_OK);
         if (a->names && !tub_architecture_fits(a, c))
@@ -275,10 +197,10 @@ static void tells_families_apart(void **state)
         tub_checkpoint_close(&c);
         if (!a->names || strcmp(a->name, "vivit") == 0 || strcmp(a->name, "dinov2") == 0)
             continue;
-        edit_config(path, "model_type", "\"dinov2\"");
+        test_model_edit_config(path, "model_type", "\"dinov2\"");
         tub_model *m;
         tub_error err = {0};
-        tub_status status = open_model(path, &m, &err);
+        tub_status status = test_model_try(path, &m, &err);
         tub_model_close(&m);
         if (status != TUB_ERROR_MODEL || !strstr(err.text, "taken for dinov2") ||
             !strstr(err.text, "look like those of"))
@@ -289,15 +211,15 @@ static void tells_families_apart(void **state)
 static void guesses_heads(const char *what, const char *type)
 {
     char path[512], file[600];
-    init(what, path);
-    tub_model *m = must_open(path);
+    snprintf(path, sizeof path, "%s", test_model_init(what, what, 0));
+    tub_model *m = test_model_open(path);
     assert_false(m->config.free_heads);
     assert_int_equal(tub_model_set_heads(m, 1, NULL), TUB_ERROR_MODEL);
     tub_model_close(&m);
     snprintf(file, sizeof file, "%s/config.json", path);
     assert_int_equal(unlink(file), 0);
     snprintf(file, sizeof file, "%s/model.safetensors", path);
-    m = must_open(file);
+    m = test_model_open(file);
     assert_ptr_equal(m->architecture, tub_architecture_find(type));
     assert_true(m->config.hidden == 64 && m->config.layers == 2 && m->config.mlp == 128 && m->config.patch == 8);
     assert_true(m->config.free_heads && m->config.heads == 1); // of 64 channels
@@ -315,13 +237,13 @@ static void reads_files_without_a_config(void **state)
     guesses_heads("llavavit:tiny", "llava_vit");
     guesses_heads("videomaev2:tiny", "videomae_v2");
     char path[512], file[600];
-    init("vit:tiny", path);
+    snprintf(path, sizeof path, "%s", test_model_init("vit:tiny", "vit:tiny", 0));
     snprintf(file, sizeof file, "%s/config.json", path);
     assert_int_equal(unlink(file), 0);
     snprintf(file, sizeof file, "%s/model.safetensors", path);
     tub_model *m;
     tub_error err = {0};
-    assert_int_equal(open_model(file, &m, &err), TUB_ERROR_MODEL);
+    assert_int_equal(test_model_try(file, &m, &err), TUB_ERROR_MODEL);
     if (!strstr(err.text, "look like those of vit") || !strstr(err.text, "config.json"))
         fail_msg("%s", err.text);
 }
@@ -331,19 +253,19 @@ static void keeps_the_epsilons_of_a_backbone(void **state)
 {
     (void)state;
     char path[512];
-    init("llavavit:tiny", path);
-    edit_config(path, "layer_norm_eps", NULL);
-    edit_config(path, "head_norm_eps", NULL);
-    tub_model *m = must_open(path);
+    snprintf(path, sizeof path, "%s", test_model_init("llavavit:tiny", "llavavit:tiny", 0));
+    test_model_edit_config(path, "layer_norm_eps", NULL);
+    test_model_edit_config(path, "head_norm_eps", NULL);
+    tub_model *m = test_model_open(path);
     assert_true(m->config.eps == 1e-5 && m->config.head_eps == 1.1920928955078125e-07 && !m->config.rms);
     tub_model_close(&m);
-    edit_config(path, "num_attention_heads", "100");
-    m = must_open(path);
+    test_model_edit_config(path, "num_attention_heads", "100");
+    m = test_model_open(path);
     refuses(m, &(tub_build){.frames = 1, .height = 32, .width = 32}, "100 attention heads don't divide 64 channels");
     tub_model_close(&m);
 }
 
-#define TEST(name) cmocka_unit_test_setup_teardown(name, make_folder, remove_folder)
+#define TEST(name) cmocka_unit_test_setup_teardown(name, test_models_set_up, test_models_tear_down)
 
 int main(void)
 {

@@ -1,80 +1,29 @@
 // The families: tables, config defaults, what is refused by name, tables of positions, random checkpoints.
+#include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
-#include <setjmp.h>
 #include <stdint.h>
+
 #include <cmocka.h>
+
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <tubelet/checkpoint.h>
 
-#include "model.h"
+#include "model_case.h"
 #include "temp_folder.h"
 #include "vit.h"
 
-static char *folder;
-
-static int make_folder(void **state)
-{
-    (void)state;
-    folder = test_folder_make();
-    return 0;
-}
-
-static int remove_folder(void **state)
-{
-    (void)state;
-    test_folder_remove(folder);
-    return 0;
-}
-
-static const char *init(const char *what, const char *name, uint64_t seed)
-{
-    const char *path = test_path(folder, name);
-    tub_error err = {0};
-    if (tub_checkpoint_init(what, path, seed, &err) != TUB_OK)
-        fail_msg("%s: %s", what, err.text);
-    return path;
-}
-
-static tub_model *open_model(const char *path)
-{
-    tub_checkpoint *c = NULL;
-    tub_model *m = NULL;
-    tub_error err = {0};
-    if (tub_checkpoint_open(path, &c, &err) != TUB_OK || tub_model_open(c, &m, &err) != TUB_OK)
-        fail_msg("%s: %s", path, err.text);
-    tub_checkpoint_close(&c);
-    return m;
-}
-
 static void refuses_model(const char *path, const char *first, const char *second)
 {
-    tub_checkpoint *c = NULL;
     tub_model *m = NULL;
     tub_error err = {0};
-    assert_int_equal(tub_checkpoint_open(path, &c, &err), TUB_OK);
-    assert_int_equal(tub_model_open(c, &m, &err), TUB_ERROR_MODEL);
+    assert_int_equal(test_model_try(path, &m, &err), TUB_ERROR_MODEL);
     assert_null(m);
-    tub_checkpoint_close(&c);
     if (!strstr(err.text, first) || !strstr(err.text, second) || !strstr(err.text, path))
         fail_msg("expected \"%s\" and \"%s\", got \"%s\"", first, second, err.text);
-}
-
-// Sets (or with NULL removes) a key of a folder's config.json.
-static void edit_config(const char *path, const char *key, const char *value)
-{
-    const char *file = test_path(path, "config.json");
-    json_t *json = json_load_file(file, 0, NULL), *item = value ? json_loads(value, JSON_DECODE_ANY, NULL) : NULL;
-    assert_non_null(json);
-    if (item)
-        json_object_set_new(json, key, item);
-    else
-        json_object_del(json, key);
-    assert_int_equal(json_dump_file(json, file, 0), 0);
-    json_decref(json);
 }
 
 static tub_status build(tub_model *m, int frames, int height, int width, tub_pool pool, tub_program **p, tub_error *err)
@@ -181,9 +130,7 @@ static void fills_in_class_defaults(void **state)
 static void refuses_configs(void **state)
 {
     (void)state;
-    static const struct {
-        const char *type, *json, *why;
-    } rows[] = {
+    static const test_bad_config rows[] = {
         {"videomae", "{\"hidden_size\": \"big\"}", "hidden_size"},
         {"videomae", "{\"hidden_size\": 100}", "12 heads don't divide"},
         {"videomae", "{\"hidden_act\": \"mish\"}", "hidden_act"},
@@ -201,41 +148,33 @@ static void refuses_configs(void **state)
         {"dinov2", "{\"mlp_ratio\": 0}", "mlp_ratio"},
         {"dinov2", "{\"image_size\": [28, 42]}", "image_size"},
     };
-    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
-        json_t *json = json_loads(rows[i].json, 0, NULL);
-        tub_config c;
-        tub_error err = {0};
-        assert_int_equal(tub_architecture_find(rows[i].type)->read_config(json, &c, &err), TUB_ERROR_MODEL);
-        json_decref(json);
-        if (!strstr(err.text, rows[i].why) || !strstr(err.text, "config.json"))
-            fail_msg("%s: expected \"%s\", got \"%s\"", rows[i].json, rows[i].why, err.text);
-    }
+    test_model_refuses_configs(rows, sizeof rows / sizeof *rows);
 }
 
 static void names_what_a_checkpoint_lacks(void **state)
 {
     (void)state;
     char path[512]; // test_path()'s buffers are used in turn
-    snprintf(path, sizeof path, "%s", init("dinov2:tiny", "model", 0));
-    edit_config(path, "num_hidden_layers", "3");
+    snprintf(path, sizeof path, "%s", test_model_init("dinov2:tiny", "model", 0));
+    test_model_edit_config(path, "num_hidden_layers", "3");
     refuses_model(path, "\"encoder.layer.2.norm1.weight\"", "is missing");
-    edit_config(path, "num_hidden_layers", "1");
+    test_model_edit_config(path, "num_hidden_layers", "1");
     refuses_model(path, "\"encoder.layer.1.", "is unexpected");
-    edit_config(path, "num_hidden_layers", "2");
-    edit_config(path, "image_size", "84");
+    test_model_edit_config(path, "num_hidden_layers", "2");
+    test_model_edit_config(path, "image_size", "84");
     refuses_model(path, "\"embeddings.position_embeddings\" has shape [1, 17, 64]", "asks for [1, 37, 64]");
-    edit_config(path, "image_size", "56");
-    edit_config(path, "qkv_bias", "false");
+    test_model_edit_config(path, "image_size", "56");
+    test_model_edit_config(path, "qkv_bias", "false");
     refuses_model(path, "key.bias\"", "is unexpected");
-    edit_config(path, "qkv_bias", "\"yes\"");
+    test_model_edit_config(path, "qkv_bias", "\"yes\"");
     refuses_model(path, "config.json", "qkv_bias");
-    edit_config(path, "qkv_bias", "true");
-    edit_config(path, "model_type", "\"dinov9\"");
+    test_model_edit_config(path, "qkv_bias", "true");
+    test_model_edit_config(path, "model_type", "\"dinov9\"");
     refuses_model(path, "\"dinov9\" isn't known",
                   "videomae, onevision_encoder, dinov3_vit, dinov2, dinov2_with_registers");
-    edit_config(path, "model_type", NULL);
+    test_model_edit_config(path, "model_type", NULL);
     refuses_model(path, "no model_type", "dinov3_vit");
-    edit_config(path, "model_type", "\"dinov2\"");
+    test_model_edit_config(path, "model_type", "\"dinov2\"");
     test_write_file(test_path(path, "preprocessor_config.json"), "{\"size\": -1}", 12);
     refuses_model(path, "preprocessor_config.json", "\"size\"");
 }
@@ -243,7 +182,7 @@ static void names_what_a_checkpoint_lacks(void **state)
 static void says_which_clips_it_takes(void **state)
 {
     (void)state;
-    tub_model *m = open_model(init("videomae:tiny", "videomae", 0));
+    tub_model *m = test_model_open(test_model_init("videomae:tiny", "videomae", 0));
     accepts_build(m, 16, 32, 32, TUB_POOL_DEFAULT, 128, 64);
     accepts_build(m, 16, 32, 32, TUB_POOL_PATCH_MEAN, 128, 64);
     refuses_build(m, 8, 32, 32, TUB_POOL_DEFAULT, "clips of 8 frames: this checkpoint takes clips of 16");
@@ -253,7 +192,7 @@ static void says_which_clips_it_takes(void **state)
     refuses_build(m, 16, 32, 32, TUB_POOL_POOLER, "no head");
     tub_model_close(&m);
 
-    m = open_model(init("onevision:tiny", "onevision", 0));
+    m = test_model_open(test_model_init("onevision:tiny", "onevision", 0));
     accepts_build(m, 1, 32, 32, TUB_POOL_DEFAULT, 16, 64);
     accepts_build(m, 64, 8, 16, TUB_POOL_POOLER, 128, 64);
     refuses_build(m, 65, 8, 8, TUB_POOL_DEFAULT, "--clip-length 64 or less");
@@ -266,13 +205,13 @@ static void says_which_clips_it_takes(void **state)
 static void takes_frames_of_any_size(void **state)
 {
     (void)state;
-    tub_model *m = open_model(init("dinov3:tiny", "dinov3", 0));
+    tub_model *m = test_model_open(test_model_init("dinov3:tiny", "dinov3", 0));
     accepts_build(m, 1, 48, 48, TUB_POOL_DEFAULT, 5 + 36, 64);
     accepts_build(m, 1, 31, 16, TUB_POOL_PATCH_MEAN, 5 + 6, 64);
     accepts_build(m, 1, 8, 8, TUB_POOL_CLS, 5 + 1, 64);
     refuses_build(m, 1, 7, 48, TUB_POOL_DEFAULT, "smaller than one patch");
     tub_model_close(&m);
-    m = open_model(init("dinov2_with_registers:tiny", "dinov2", 0));
+    m = test_model_open(test_model_init("dinov2_with_registers:tiny", "dinov2", 0));
     accepts_build(m, 1, 70, 42, TUB_POOL_MEAN, 5 + 15, 64);
     tub_model_close(&m);
 }
@@ -282,9 +221,9 @@ static void makes_the_same_checkpoint_again(void **state)
     (void)state;
     static const char *const files[] = {"config.json", "preprocessor_config.json", "model.safetensors"};
     char first[512], again[512], other[512];
-    snprintf(first, sizeof first, "%s", init("dinov3:tiny", "deep/first", 7));
-    snprintf(again, sizeof again, "%s", init("dinov3:tiny", "again", 7));
-    snprintf(other, sizeof other, "%s", init("dinov3:tiny", "other", 8));
+    snprintf(first, sizeof first, "%s", test_model_init("dinov3:tiny", "deep/first", 7));
+    snprintf(again, sizeof again, "%s", test_model_init("dinov3:tiny", "again", 7));
+    snprintf(other, sizeof other, "%s", test_model_init("dinov3:tiny", "other", 8));
     for (int i = 0; i < 3; i++) {
         size_t a, b, c;
         char *x = test_read_file(test_path(first, files[i]), &a), *y = test_read_file(test_path(again, files[i]), &b);
@@ -303,10 +242,10 @@ static void refuses_to_init(void **state)
 {
     (void)state;
     tub_error err;
-    const char *path = init("videomae:tiny", "used", 0);
+    const char *path = test_model_init("videomae:tiny", "used", 0);
     assert_int_equal(tub_checkpoint_init("videomae:tiny", path, 0, &err), TUB_ERROR_OUTPUT);
     assert_non_null(strstr(err.text, "config.json"));
-    path = test_path(folder, "new");
+    path = test_model_path("new");
     assert_int_equal(tub_checkpoint_init("resnet", path, 0, &err), TUB_ERROR_ARGUMENT);
     assert_non_null(strstr(err.text, "videomae, onevision, dinov3"));
     assert_int_equal(tub_checkpoint_init("dinov2:gigantic", path, 0, &err), TUB_ERROR_ARGUMENT);
@@ -314,9 +253,9 @@ static void refuses_to_init(void **state)
     assert_int_equal(tub_checkpoint_init("dinov2:", path, 0, &err), TUB_ERROR_ARGUMENT);
     assert_int_equal(tub_checkpoint_init("dino", path, 0, &err), TUB_ERROR_ARGUMENT);
     assert_int_equal(tub_checkpoint_init("", path, 0, &err), TUB_ERROR_ARGUMENT);
-    assert_int_equal(test_count_files(folder, "new"), 0);
-    test_write_file(test_path(folder, "file"), "x", 1);
-    assert_int_equal(tub_checkpoint_init("dinov2:tiny", test_path(folder, "file"), 0, &err), TUB_ERROR_OUTPUT);
+    assert_int_equal(test_count_files(test_model_path(""), "new"), 0);
+    test_write_file(test_model_path("file"), "x", 1);
+    assert_int_equal(tub_checkpoint_init("dinov2:tiny", test_model_path("file"), 0, &err), TUB_ERROR_OUTPUT);
 }
 
 // A resize leaves its own size alone, and with a = -0.5 a plane stays a plane inside.
@@ -346,7 +285,7 @@ static void resizes_positions(void **state)
     tub_program_free(&p);
 }
 
-#define TEST(name) cmocka_unit_test_setup_teardown(name, make_folder, remove_folder)
+#define TEST(name) cmocka_unit_test_setup_teardown(name, test_models_set_up, test_models_tear_down)
 
 int main(void)
 {

@@ -1,64 +1,38 @@
 // V-JEPA 2, TimeSformer, ViViT and InternVideo2: class defaults, what is refused by name, which clips are taken.
+#include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
-#include <setjmp.h>
 #include <stdint.h>
+
 #include <cmocka.h>
+
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <tubelet/checkpoint.h>
 
-#include "model.h"
+#include "model_case.h"
 #include "temp_folder.h"
-
-static char *folder;
-
-static int make_folder(void **state)
-{
-    (void)state;
-    folder = test_folder_make();
-    return 0;
-}
-
-static int remove_folder(void **state)
-{
-    (void)state;
-    test_folder_remove(folder);
-    return 0;
-}
-
-static tub_config read_config(const char *type, const char *text)
-{
-    tub_config c = {0};
-    tub_error err = {0};
-    json_t *json = json_loads(text, 0, NULL);
-    assert_non_null(json);
-    if (tub_architecture_find(type)->read_config(json, &c, &err) != TUB_OK)
-        fail_msg("%s %s: %s", type, text, err.text);
-    json_decref(json);
-    return c;
-}
 
 static void fills_in_class_defaults(void **state)
 {
     (void)state;
-    tub_config c = read_config("vjepa2", "{}");
+    tub_config c = test_model_config("vjepa2", "{}");
     assert_true(c.hidden == 1024 && c.layers == 24 && c.heads == 16 && c.mlp == 4096 && c.patch == 16 &&
                 c.tubelet == 2);
     assert_true(c.frames == 64 && c.image_height == 256 && c.image_width == 256 && c.eps == 1e-6 && c.qkv_bias);
     assert_int_equal(c.pooler_layers, 3);
-    c = read_config("timesformer", "{}");
+    c = test_model_config("timesformer", "{}");
     assert_true(c.hidden == 768 && c.layers == 12 && c.heads == 12 && c.mlp == 3072 && c.patch == 16 && c.frames == 8);
     assert_true(c.image_height == 224 && c.eps == 1e-6 && c.qkv_bias && c.divided && !c.space_only);
-    c = read_config("timesformer", "{\"attention_type\": \"joint_space_time\"}");
+    c = test_model_config("timesformer", "{\"attention_type\": \"joint_space_time\"}");
     assert_true(!c.divided && !c.space_only);
-    c = read_config("vivit", "{}");
+    c = test_model_config("vivit", "{}");
     assert_true(c.hidden == 768 && c.mlp == 3072 && c.frames == 32 && c.tubelet == 2 && c.patch == 16);
     assert_true(c.patch_width == 16 && c.eps == 1e-6 && c.activation == TUB_ACT_GELU_TANH && c.pooler == 768);
-    c = read_config("vivit", "{\"tubelet_size\": [4, 8, 6], \"pooler_output_size\": null}");
+    c = test_model_config("vivit", "{\"tubelet_size\": [4, 8, 6], \"pooler_output_size\": null}");
     assert_true(c.tubelet == 4 && c.patch == 8 && c.patch_width == 6 && c.pooler == 768);
-    c = read_config("internvideo2", "{}");
+    c = test_model_config("internvideo2", "{}");
     assert_true(c.image_height == 224 && c.eps == 1e-6 && c.head_eps == 1e-5 && c.qk_norm && !c.qkv_bias && c.rms);
     assert_true(c.activation == TUB_ACT_GELU_TANH && c.pool_heads == 16 && c.hidden == 0 && c.heads == 0);
 }
@@ -66,9 +40,7 @@ static void fills_in_class_defaults(void **state)
 static void refuses_configs(void **state)
 {
     (void)state;
-    static const struct {
-        const char *type, *json, *why;
-    } rows[] = {
+    static const test_bad_config rows[] = {
         {"vjepa2", "{\"mlp_ratio\": -1}", "mlp_ratio"},
         {"vjepa2", "{\"mlp_ratio\": 0.0001}", "mlp_ratio"},
         {"vjepa2", "{\"hidden_size\": 48}", "even number"},
@@ -92,44 +64,7 @@ static void refuses_configs(void **state)
         {"internvideo2", "{\"rms_norm_eps\": -1}", "rms_norm_eps"},
         {"internvideo2", "{\"hidden_act\": \"mish\"}", "hidden_act"},
     };
-    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
-        json_t *json = json_loads(rows[i].json, 0, NULL);
-        tub_config c;
-        tub_error err = {0};
-        assert_int_equal(tub_architecture_find(rows[i].type)->read_config(json, &c, &err), TUB_ERROR_MODEL);
-        json_decref(json);
-        if (!strstr(err.text, rows[i].why) || !strstr(err.text, "config.json"))
-            fail_msg("%s: expected \"%s\", got \"%s\"", rows[i].json, rows[i].why, err.text);
-    }
-}
-
-static tub_model *open_path(const char *path)
-{
-    tub_checkpoint *c = NULL;
-    tub_model *m = NULL;
-    tub_error err = {0};
-    if (tub_checkpoint_open(path, &c, &err) != TUB_OK || tub_model_open(c, &m, &err) != TUB_OK)
-        fail_msg("%s: %s", path, err.text);
-    tub_checkpoint_close(&c);
-    return m;
-}
-
-// A folder with a random checkpoint of the size `tiny`. `edit`: keys that its config gets before it is opened; only
-// those that change no tensor can be.
-static const char *init(const char *what, const char *name, const char *edit)
-{
-    const char *path = test_path(folder, name);
-    tub_error err = {0};
-    if (tub_checkpoint_init(what, path, 0, &err) != TUB_OK)
-        fail_msg("%s: %s", what, err.text);
-    if (!edit)
-        return path;
-    const char *file = test_path(path, "config.json");
-    json_t *json = json_load_file(file, 0, NULL), *more = json_loads(edit, 0, NULL);
-    assert_true(json && more && json_object_update(json, more) == 0 && json_dump_file(json, file, 0) == 0);
-    json_decref(json);
-    json_decref(more);
-    return path;
+    test_model_refuses_configs(rows, sizeof rows / sizeof *rows);
 }
 
 static tub_status build(tub_model *m, int frames, int height, int width, tub_pool pool, tub_program **p, tub_error *err)
@@ -163,7 +98,7 @@ static void refuses(tub_model *m, int frames, int height, int width, tub_pool po
 static void vjepa_takes_any_clip(void **state)
 {
     (void)state;
-    tub_model *m = open_path(init("vjepa2:tiny", "vjepa2", NULL));
+    tub_model *m = test_model_open(test_model_init("vjepa2:tiny", "vjepa2", 0));
     assert_int_equal(tub_model_pool(m, TUB_POOL_DEFAULT), TUB_POOL_MEAN);
     accepts(m, 16, 32, 32, TUB_POOL_DEFAULT, 8 * 16, 64);
     accepts(m, 5, 24, 40, TUB_POOL_MEAN, 2 * 15, 64);
@@ -178,14 +113,14 @@ static void vjepa_takes_any_clip(void **state)
 static void timesformer_regroups_by_its_frames(void **state)
 {
     (void)state;
-    tub_model *m = open_path(init("timesformer:tiny", "timesformer", NULL));
+    tub_model *m = test_model_open(test_model_init("timesformer:tiny", "timesformer", 0));
     assert_int_equal(tub_model_pool(m, TUB_POOL_DEFAULT), TUB_POOL_CLS);
     accepts(m, 8, 32, 32, TUB_POOL_DEFAULT, 1 + 8 * 16, 64);
     accepts(m, 8, 24, 48, TUB_POOL_PATCH_MEAN, 1 + 8 * 18, 64);
     refuses(m, 4, 32, 32, TUB_POOL_DEFAULT, "--clip-length 8");
     refuses(m, 8, 32, 4, TUB_POOL_DEFAULT, "smaller than one patch");
     tub_model_close(&m);
-    refuses(m = open_path(test_path(folder, "timesformer")), 8, 32, 32, TUB_POOL_POOLER, "no head");
+    refuses(m = test_model_open(test_model_path("timesformer")), 8, 32, 32, TUB_POOL_POOLER, "no head");
     tub_model_close(&m);
 }
 
@@ -193,21 +128,19 @@ static void timesformer_regroups_by_its_frames(void **state)
 static void timesformer_names_tensors_of_another_kind(void **state)
 {
     (void)state;
-    const char *path = init("timesformer:tiny", "kinds", "{\"attention_type\": \"joint_space_time\"}");
-    tub_checkpoint *c = NULL;
+    const char *path = test_model_init("timesformer:tiny", "kinds", 0);
     tub_model *m = NULL;
     tub_error err = {0};
-    assert_int_equal(tub_checkpoint_open(path, &c, &err), TUB_OK);
-    assert_int_equal(tub_model_open(c, &m, &err), TUB_ERROR_MODEL);
+    test_model_edit_config(path, "attention_type", "\"joint_space_time\"");
+    assert_int_equal(test_model_try(path, &m, &err), TUB_ERROR_MODEL);
     assert_non_null(strstr(err.text, "temporal_"));
     assert_non_null(strstr(err.text, "unexpected"));
-    tub_checkpoint_close(&c);
 }
 
 static void vivit_takes_its_own_shape(void **state)
 {
     (void)state;
-    tub_model *m = open_path(init("vivit:tiny", "vivit", NULL));
+    tub_model *m = test_model_open(test_model_init("vivit:tiny", "vivit", 0));
     // It has a pooler, but users of transformers take the class token.
     assert_int_equal(tub_model_pool(m, TUB_POOL_DEFAULT), TUB_POOL_CLS);
     assert_true(m->transform.pillow && m->transform.offset == -1);
@@ -221,8 +154,8 @@ static void vivit_takes_its_own_shape(void **state)
 static void internvideo_resizes_its_positions(void **state)
 {
     (void)state;
-    const char *path = init("internvideo2:tiny", "internvideo2", NULL);
-    tub_model *m = open_path(path);
+    const char *path = test_model_init("internvideo2:tiny", "internvideo2", 0);
+    tub_model *m = test_model_open(path);
     assert_int_equal(tub_model_pool(m, TUB_POOL_DEFAULT), TUB_POOL_POOLER);
     accepts(m, 8, 56, 56, TUB_POOL_DEFAULT, 1 + 8 * 16, 768);
     accepts(m, 3, 28, 70, TUB_POOL_MEAN, 1 + 3 * 10, 64);
@@ -234,10 +167,10 @@ static void internvideo_resizes_its_positions(void **state)
 static void internvideo_reads_sizes_from_tensors(void **state)
 {
     (void)state;
-    const char *path = init("internvideo2:tiny", "bare", NULL), *file = test_path(path, "config.json");
+    const char *path = test_model_init("internvideo2:tiny", "bare", 0), *file = test_path(path, "config.json");
     const char config[] = "{\"model_type\": \"internvideo2\", \"num_heads\": 2, \"img_size\": 56}";
     test_write_file(file, config, sizeof config - 1);
-    tub_model *m = open_path(path);
+    tub_model *m = test_model_open(path);
     const tub_config *c = &m->config;
     assert_true(c->hidden == 64 && c->layers == 2 && c->mlp == 128 && c->patch == 14 && c->tubelet == 1);
     assert_true(c->frames == 8 && c->pooler == 768);
@@ -245,7 +178,7 @@ static void internvideo_reads_sizes_from_tensors(void **state)
     tub_model_close(&m);
 }
 
-#define TEST(name) cmocka_unit_test_setup_teardown(name, make_folder, remove_folder)
+#define TEST(name) cmocka_unit_test_setup_teardown(name, test_models_set_up, test_models_tear_down)
 
 int main(void)
 {
