@@ -13,9 +13,9 @@
 //     | row 0
 //   feature [D]                                      the class token ("pooler_output")
 #include <stdio.h>
-#include <string.h>
 
 #include "checks.h"
+#include "class_row.h"
 #include "config_reader.h"
 #include "fail.h"
 #include "families.h"
@@ -117,15 +117,10 @@ static json_t *make_registers_config(const tub_size *s)
 
 static void bind_block(tub_binder *b, const tub_config *c, int i, tub_block *k)
 {
-    static const char *const names[3] = {"attention.attention.query.weight", "attention.attention.key.weight",
-                                         "attention.attention.value.weight"};
-    static const char *const none[3] = {0}, *const biases[3] = {"attention.attention.query.bias",
-                                                                "attention.attention.key.bias",
-                                                                "attention.attention.value.bias"};
     char at[TUB_AT];
     snprintf(at, sizeof at, "encoder.layer.%d.", i);
     k->norm1 = tub_bind_norm(b, c->hidden, true, at, "norm1");
-    k->qkv = tub_bind_qkv(b, c->hidden, at, names, c->qkv_bias ? biases : none);
+    k->qkv = tub_bind_query_key_value(b, c, at, NULL);
     k->out = tub_bind_linear(b, c->hidden, c->hidden, true, at, "attention.output.dense");
     k->scale1 = tub_bind_vector(b, TUB_FILL_SCALE, c->hidden, at, "layer_scale1.lambda1");
     k->norm2 = tub_bind_norm(b, c->hidden, true, at, "norm2");
@@ -146,21 +141,9 @@ static void bind_embeddings(tub_binder *b, const tub_config *c, weights *w)
         registers = tub_bind(b, TUB_FILL_TOKEN, TUB_SHAPE(1, c->registers, n), "embeddings.register_tokens");
     tub_tensor table =
         tub_bind(b, TUB_FILL_TOKEN, TUB_SHAPE(1, 1 + (int64_t)grid * grid, n), "embeddings.position_embeddings");
-    w->patch.weight = tub_bind(b, TUB_FILL_WEIGHT, TUB_SHAPE(n, 3, c->patch, c->patch),
-                               "embeddings.patch_embeddings.projection.weight");
-    w->patch.bias = tub_bind(b, TUB_FILL_BIAS, TUB_SHAPE(n), "embeddings.patch_embeddings.projection.bias");
+    w->patch = tub_bind_vit_patches(b, n, 0, c->patch, c->patch);
 
-    float *prefix;
-    w->prefix = tub_bind_new(b, "prefix", TUB_SHAPE(1 + c->registers, n), &prefix);
-    const float *first = tub_bind_floats(b, &class), *positions = tub_bind_floats(b, &table);
-    const float *others = c->registers ? tub_bind_floats(b, &registers) : NULL;
-    if (!prefix || !first || !positions || (c->registers && !others))
-        return;
-    for (int i = 0; i < n; i++)
-        prefix[i] = first[i] + positions[i];
-    if (others)
-        memcpy(prefix + n, others, (size_t)c->registers * (size_t)n * sizeof *others);
-    w->positions = positions + n;
+    w->prefix = tub_bind_prefix(b, n, &class, &table, &registers, c->registers, &w->positions);
 }
 
 static void bind(tub_binder *b, tub_config *c, void *out)

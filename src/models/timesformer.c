@@ -24,6 +24,7 @@
 #include <string.h>
 
 #include "checks.h"
+#include "class_row.h"
 #include "config_reader.h"
 #include "fail.h"
 #include "families.h"
@@ -126,15 +127,8 @@ static void bind_embeddings(tub_binder *b, const tub_config *c, weights *w)
         const tub_tensor times = tub_bind(b, TUB_FILL_TOKEN, TUB_SHAPE(1, c->frames, n), "embeddings.time_embeddings");
         w->times = tub_bind_floats(b, &times);
     }
-    w->patch.weight = tub_bind(b, TUB_FILL_WEIGHT, TUB_SHAPE(n, 3, c->patch, c->patch),
-                               "embeddings.patch_embeddings.projection.weight");
-    w->patch.bias = tub_bind(b, TUB_FILL_BIAS, TUB_SHAPE(n), "embeddings.patch_embeddings.projection.bias");
-    float *prefix;
-    w->prefix = tub_bind_new(b, "prefix", TUB_SHAPE(1, n), &prefix);
-    const float *first = tub_bind_floats(b, &class), *positions = tub_bind_floats(b, &table);
-    for (int i = 0; prefix && first && positions && i < n; i++)
-        prefix[i] = first[i] + positions[i];
-    w->positions = positions ? positions + n : NULL;
+    w->patch = tub_bind_vit_patches(b, n, 0, c->patch, c->patch);
+    w->prefix = tub_bind_class_row(b, n, &class, &table, &w->positions);
 }
 
 static void bind(tub_binder *b, tub_config *c, void *out)

@@ -70,22 +70,14 @@ static json_t *make_config(const tub_size *s)
         false);
 }
 
+// Keys have no bias. Those of queries and values have had two names.
 static void bind_block(tub_binder *b, const tub_config *c, int i, tub_block *k)
 {
-    static const char *const names[3] = {"attention.attention.query.weight", "attention.attention.key.weight",
-                                         "attention.attention.value.weight"};
-    static const char *const none[3] = {0},
-                             *const old[3] = {"attention.attention.q_bias", NULL, "attention.attention.v_bias"},
+    static const char *const old[3] = {"attention.attention.q_bias", NULL, "attention.attention.v_bias"},
                              *const new[3] = {"attention.attention.query.bias", NULL, "attention.attention.value.bias"};
-    char at[TUB_AT], probe[TUB_AT + 64];
-    snprintf(at, sizeof at, "encoder.layer.%d.", i);
-    snprintf(probe, sizeof probe, "%s%s", at, new[0]);
-    k->norm1 = tub_bind_norm(b, c->hidden, true, at, "layernorm_before");
-    k->qkv = tub_bind_qkv(b, c->hidden, at, names, !c->qkv_bias ? none : tub_binder_has(b, probe, false) ? new : old);
-    k->out = tub_bind_linear(b, c->hidden, c->hidden, true, at, "attention.output.dense");
-    k->norm2 = tub_bind_norm(b, c->hidden, true, at, "layernorm_after");
-    k->up = tub_bind_linear(b, c->mlp, c->hidden, true, at, "intermediate.dense");
-    k->down = tub_bind_linear(b, c->hidden, c->mlp, true, at, "output.dense");
+    char probe[TUB_AT + 64];
+    snprintf(probe, sizeof probe, "encoder.layer.%d.%s", i, new[0]);
+    tub_bind_vit_block(b, c, i, tub_binder_has(b, probe, false) ? new : old, k);
 }
 
 static void bind(tub_binder *b, tub_config *c, void *out)
@@ -95,9 +87,7 @@ static void bind(tub_binder *b, tub_config *c, void *out)
     weights *w = out;
     tub_binder_ignore(b, ignored);
     tub_binder_prefix(b, prefixes, "embeddings.patch_embeddings.projection.weight");
-    w->patch.weight = tub_bind(b, TUB_FILL_WEIGHT, TUB_SHAPE(c->hidden, 3, c->tubelet, c->patch, c->patch),
-                               "embeddings.patch_embeddings.projection.weight");
-    w->patch.bias = tub_bind(b, TUB_FILL_BIAS, TUB_SHAPE(c->hidden), "embeddings.patch_embeddings.projection.bias");
+    w->patch = tub_bind_vit_patches(b, c->hidden, c->tubelet, c->patch, c->patch);
     w->blocks = tub_bind_alloc(b, (size_t)c->layers, sizeof *w->blocks);
     for (int i = 0; w->blocks && i < c->layers; i++)
         bind_block(b, c, i, &w->blocks[i]);

@@ -35,6 +35,40 @@ tub_layer tub_bind_qkv(tub_binder *b, int n, const char *at, const char *const w
     return (tub_layer){.weight = tub_bind_rows(b, weight, 3), .bias = tub_bind_stack(b, bias, zeros, 3)};
 }
 
+tub_layer tub_bind_query_key_value(tub_binder *b, const tub_config *c, const char *at, const char *const biases[3])
+{
+    static const char *const weights[3] = {"attention.attention.query.weight", "attention.attention.key.weight",
+                                           "attention.attention.value.weight"};
+    static const char *const like_weights[3] = {"attention.attention.query.bias", "attention.attention.key.bias",
+                                                "attention.attention.value.bias"};
+    static const char *const none[3] = {0};
+    return tub_bind_qkv(b, c->hidden, at, weights, !c->qkv_bias ? none : biases ? biases : like_weights);
+}
+
+tub_layer tub_bind_vit_patches(tub_binder *b, int n, int tubelet, int height, int width)
+{
+    static const char name[] = "embeddings.patch_embeddings.projection";
+    tub_layer l;
+    if (tubelet)
+        l.weight = tub_bind(b, TUB_FILL_WEIGHT, TUB_SHAPE(n, 3, tubelet, height, width), "%s.weight", name);
+    else
+        l.weight = tub_bind(b, TUB_FILL_WEIGHT, TUB_SHAPE(n, 3, height, width), "%s.weight", name);
+    l.bias = tub_bind(b, TUB_FILL_BIAS, TUB_SHAPE(n), "%s.bias", name);
+    return l;
+}
+
+void tub_bind_vit_block(tub_binder *b, const tub_config *c, int i, const char *const biases[3], tub_block *k)
+{
+    char at[TUB_AT];
+    snprintf(at, sizeof at, "encoder.layer.%d.", i);
+    k->norm1 = tub_bind_norm(b, c->hidden, true, at, "layernorm_before");
+    k->qkv = tub_bind_query_key_value(b, c, at, biases);
+    k->out = tub_bind_linear(b, c->hidden, c->hidden, true, at, "attention.output.dense");
+    k->norm2 = tub_bind_norm(b, c->hidden, true, at, "layernorm_after");
+    k->up = tub_bind_linear(b, c->mlp, c->hidden, true, at, "intermediate.dense");
+    k->down = tub_bind_linear(b, c->hidden, c->mlp, true, at, "output.dense");
+}
+
 tub_layer tub_bind_pair(tub_binder *b, const tub_layer *first, const tub_layer *second)
 {
     const tub_tensor weights[2] = {first->weight, second->weight}, biases[2] = {first->bias, second->bias};

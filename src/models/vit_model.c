@@ -12,7 +12,6 @@
 //   feature [D]
 //
 // Names may stand below "vit.": of ViTForImageClassification, which has no pooler.
-#include <stdio.h>
 #include <string.h>
 
 #include "checks.h"
@@ -74,32 +73,13 @@ static json_t *make_config(const tub_size *s)
         "pooler_act", "tanh", "pooler_output_size", s->hidden, "qkv_bias", true);
 }
 
-static void bind_block(tub_binder *b, const tub_config *c, int i, tub_block *k)
-{
-    static const char *const names[3] = {"attention.attention.query.weight", "attention.attention.key.weight",
-                                         "attention.attention.value.weight"};
-    static const char *const none[3] = {0}, *const biases[3] = {"attention.attention.query.bias",
-                                                                "attention.attention.key.bias",
-                                                                "attention.attention.value.bias"};
-    char at[TUB_AT];
-    snprintf(at, sizeof at, "encoder.layer.%d.", i);
-    k->norm1 = tub_bind_norm(b, c->hidden, true, at, "layernorm_before");
-    k->qkv = tub_bind_qkv(b, c->hidden, at, names, c->qkv_bias ? biases : none);
-    k->out = tub_bind_linear(b, c->hidden, c->hidden, true, at, "attention.output.dense");
-    k->norm2 = tub_bind_norm(b, c->hidden, true, at, "layernorm_after");
-    k->up = tub_bind_linear(b, c->mlp, c->hidden, true, at, "intermediate.dense");
-    k->down = tub_bind_linear(b, c->hidden, c->mlp, true, at, "output.dense");
-}
-
 static void bind_embeddings(tub_binder *b, const tub_config *c, weights *w)
 {
     const int n = c->hidden, grid = c->image_height / c->patch;
     tub_tensor token = tub_bind(b, TUB_FILL_TOKEN, TUB_SHAPE(1, 1, n), "embeddings.cls_token");
     tub_tensor table =
         tub_bind(b, TUB_FILL_TOKEN, TUB_SHAPE(1, 1 + (int64_t)grid * grid, n), "embeddings.position_embeddings");
-    w->patch.weight = tub_bind(b, TUB_FILL_WEIGHT, TUB_SHAPE(n, 3, c->patch, c->patch),
-                               "embeddings.patch_embeddings.projection.weight");
-    w->patch.bias = tub_bind(b, TUB_FILL_BIAS, TUB_SHAPE(n), "embeddings.patch_embeddings.projection.bias");
+    w->patch = tub_bind_vit_patches(b, n, 0, c->patch, c->patch);
     w->class = tub_bind_class_row(b, n, &token, &table, &w->positions);
 }
 
@@ -114,7 +94,7 @@ static void bind(tub_binder *b, tub_config *c, void *out)
     bind_embeddings(b, c, w);
     w->blocks = tub_bind_alloc(b, (size_t)c->layers, sizeof *w->blocks);
     for (int i = 0; w->blocks && i < c->layers; i++)
-        bind_block(b, c, i, &w->blocks[i]);
+        tub_bind_vit_block(b, c, i, NULL, &w->blocks[i]);
     w->norm = tub_bind_norm(b, c->hidden, true, "", "layernorm");
     c->head = tub_binder_has(b, "pooler.dense.weight", true);
     if (c->head)

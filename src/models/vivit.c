@@ -11,9 +11,9 @@
 //   one
 //
 // Names may stand below "vivit.". The classifier is not used.
-#include <stdio.h>
 #include <string.h>
 
+#include "class_row.h"
 #include "config_reader.h"
 #include "fail.h"
 #include "families.h"
@@ -107,35 +107,12 @@ static void bind_embeddings(tub_binder *b, const tub_config *c, weights *w)
     const tub_tensor class = tub_bind(b, TUB_FILL_TOKEN, TUB_SHAPE(1, 1, n), "embeddings.cls_token");
     const tub_tensor table =
         tub_bind(b, TUB_FILL_TOKEN, TUB_SHAPE(1, 1 + tubelets(c), n), "embeddings.position_embeddings");
-    w->patch.weight = tub_bind(b, TUB_FILL_WEIGHT, TUB_SHAPE(n, 3, c->tubelet, c->patch, c->patch_width),
-                               "embeddings.patch_embeddings.projection.weight");
-    w->patch.bias = tub_bind(b, TUB_FILL_BIAS, TUB_SHAPE(n), "embeddings.patch_embeddings.projection.bias");
-    float *prefix;
-    w->prefix = tub_bind_new(b, "prefix", TUB_SHAPE(1, n), &prefix);
-    const float *first = tub_bind_floats(b, &class), *positions = tub_bind_floats(b, &table);
-    if (!prefix || !first || !positions)
-        return;
-    for (int i = 0; i < n; i++)
-        prefix[i] = first[i] + positions[i];
-    w->positions =
-        (tub_tensor){.name = table.name, .dtype = TUB_F32, .rank = 2, .dims = {tubelets(c), n}, .data = positions + n};
-}
-
-static void bind_block(tub_binder *b, const tub_config *c, int i, tub_block *k)
-{
-    static const char *const names[3] = {"attention.attention.query.weight", "attention.attention.key.weight",
-                                         "attention.attention.value.weight"};
-    static const char *const none[3] = {0}, *const biases[3] = {"attention.attention.query.bias",
-                                                                "attention.attention.key.bias",
-                                                                "attention.attention.value.bias"};
-    char at[TUB_AT];
-    snprintf(at, sizeof at, "encoder.layer.%d.", i);
-    k->norm1 = tub_bind_norm(b, c->hidden, true, at, "layernorm_before");
-    k->qkv = tub_bind_qkv(b, c->hidden, at, names, c->qkv_bias ? biases : none);
-    k->out = tub_bind_linear(b, c->hidden, c->hidden, true, at, "attention.output.dense");
-    k->norm2 = tub_bind_norm(b, c->hidden, true, at, "layernorm_after");
-    k->up = tub_bind_linear(b, c->mlp, c->hidden, true, at, "intermediate.dense");
-    k->down = tub_bind_linear(b, c->hidden, c->mlp, true, at, "output.dense");
+    w->patch = tub_bind_vit_patches(b, n, c->tubelet, c->patch, c->patch_width);
+    const float *positions;
+    w->prefix = tub_bind_class_row(b, n, &class, &table, &positions);
+    if (positions)
+        w->positions =
+            (tub_tensor){.name = table.name, .dtype = TUB_F32, .rank = 2, .dims = {tubelets(c), n}, .data = positions};
 }
 
 static void bind(tub_binder *b, tub_config *c, void *out)
@@ -148,7 +125,7 @@ static void bind(tub_binder *b, tub_config *c, void *out)
     bind_embeddings(b, c, w);
     w->blocks = tub_bind_alloc(b, (size_t)c->layers, sizeof *w->blocks);
     for (int i = 0; w->blocks && i < c->layers; i++)
-        bind_block(b, c, i, &w->blocks[i]);
+        tub_bind_vit_block(b, c, i, NULL, &w->blocks[i]);
     w->norm = tub_bind_norm(b, c->hidden, true, "", "layernorm");
     c->head = tub_binder_has(b, "pooler.dense.weight", true);
     if (c->head)
