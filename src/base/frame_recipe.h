@@ -17,16 +17,19 @@ typedef enum tub_planes_kind {
     TUB_PLANES_FULL = 2, // luma, and chroma of its size: 4:4:4
 } tub_planes_kind;
 
-// A frame's samples, 8 bits each, and how they become RGB.
+// A frame's samples, and how they become RGB.
 typedef struct tub_frame_planes {
     tub_planes_kind kind;
     bool paired;      // chroma is one plane of pairs, U before V (NV12); else two planes
     bool on_device;   // the planes are a GPU's memory, and all there; else the host's
     int chroma_shift; // luma row y has chroma row y >> chroma_shift
+    int bits;         // of a sample, which is a byte; more than 8, of 4:2:0 alone: a word ...
+    int shift;        // ... of which they are the upper ones
     int width, height;
     const uint8_t *planes[3];
     int64_t pitches[3]; // bytes from row to row
-    tub_matrix matrix;
+    tub_matrix matrix;  // of 8 bits
+    tub_steps steps;    // of more
 } tub_frame_planes;
 
 // One axis of the resize: output k is a sum over inputs first[k] .. first[k] + taps - 1.

@@ -1,8 +1,9 @@
 // The arithmetic of single pixels, for the processor's kernels (src/media) and for a GPU's (src/backends/cuda):
 // compiled by nvcc for the device too.
 //
-// From YUV to RGB it is libswscale's, to the bit, as it converts on x86-64 at the flags that the ffmpeg command has:
-// pictures whose chroma has half the columns in products of 16 bits, 4:4:4 ones in 32.
+// From YUV to RGB it is libswscale's, to the bit, as it converts on x86-64 at the flags that the ffmpeg command has: of
+// 8 bits, pictures whose chroma has half the columns in products of 16 bits, 4:4:4 ones in 32; of more bits, 4:2:0 by
+// way of 8 bits.
 #ifndef TUB_PIXEL_ARITHMETIC_H
 #define TUB_PIXEL_ARITHMETIC_H
 
@@ -42,6 +43,49 @@ TUB_PIXEL_FUNCTION void tub_rgb_full_one(const tub_matrix *m, int y, int u, int 
     rgb[0] = tub_clip_u8((int32_t)(luma + red * (uint32_t)m->v_red), 22);
     rgb[1] = tub_clip_u8((int32_t)(luma + blue * (uint32_t)m->u_green + red * (uint32_t)m->v_green), 22);
     rgb[2] = tub_clip_u8((int32_t)(luma + blue * (uint32_t)m->u_blue), 22);
+}
+
+// ---- more than 8 bits ----
+
+// Luma counts steps, chroma moves by some; steps are scaled and cut off to 8 bits.
+typedef struct tub_steps {
+    int scale, black;                    // a step, and what is taken away, in units of 2^-16
+    int red, green, blue;                // steps where there is no luma and no chroma
+    int v_red, v_green, u_green, u_blue; // steps in units of 2^-16
+} tub_steps;
+
+// Which rows of chroma a row of the picture is a sum of: the first of four (some may be outside: the outermost counts
+// for them), and their weights in units of 2^-12. libswscale forgets a row that lies two above the first.
+TUB_PIXEL_FUNCTION int tub_deep_rows(int y, int *weights)
+{
+    const int far = y == 0 || y == 2 ? 0 : -115, near = y == 0 ? 0 : y == 2 ? 959 : 985;
+    const int here = y == 0 ? 4432 : y == 2 ? 3473 : 3572, next = y == 0 || y == 2 ? -336 : -346;
+    weights[0] = y % 2 ? -346 : far;
+    weights[1] = y % 2 ? 3572 : near;
+    weights[2] = y % 2 ? 985 : here;
+    weights[3] = y % 2 ? -115 : next;
+    return y / 2 - (y % 2 ? 1 : 2);
+}
+
+TUB_PIXEL_FUNCTION int tub_deep_luma(int sample, int bits)
+{
+    return ((sample << (27 - bits)) + (1 << 18)) >> 19;
+}
+
+// `sum`: of weights times samples.
+TUB_PIXEL_FUNCTION int tub_deep_chroma(int sum, int bits)
+{
+    const int v = (sum * (1 << (15 - bits)) + (1 << 18)) >> 19;
+    return v < 0 ? 0 : v > 255 ? 255 : v;
+}
+
+TUB_PIXEL_FUNCTION void tub_rgb_steps_one(const tub_steps *m, int y, int u, int v, uint8_t *rgb)
+{
+    const int red = y + m->red + ((v * m->v_red) >> 16), blue = y + m->blue + ((u * m->u_blue) >> 16);
+    const int green = y + m->green + ((u * m->u_green) >> 16) + ((v * m->v_green) >> 16);
+    rgb[0] = tub_clip_u8(red * m->scale - m->black + (1 << 15), 16);
+    rgb[1] = tub_clip_u8(green * m->scale - m->black + (1 << 15), 16);
+    rgb[2] = tub_clip_u8(blue * m->scale - m->black + (1 << 15), 16);
 }
 
 #endif

@@ -70,19 +70,34 @@ tub_status tub_frame_picture_get(tub_frame_picture *p, const AVFrame *frame, tub
     return packed(p, upright, p->width, p->height, out, err);
 }
 
-bool tub_frame_picture_on_gpu(tub_frame_picture *p, const AVFrame *frame, tub_frame_planes *out)
+static void point_at(const AVFrame *frame, tub_picture *picture)
 {
-    if (!tub_turn_is_none(p->turn) || frame->width != p->width || frame->height != p->height ||
-        !tub_nvdec_is_nv12(frame) || !tub_frame_yuv_asks(&p->yuv, frame, tub_nvdec_format(frame)))
+    for (int i = 0; i < 3; i++) {
+        picture->planes[i] = frame->data[i];
+        picture->pitches[i] = frame->linesize[i];
+    }
+}
+
+bool tub_frame_picture_planes(tub_frame_picture *p, const AVFrame *frame, tub_frame_planes *out)
+{
+    const bool kept = tub_nvdec_is_kept(frame), same_size = frame->width == p->width && frame->height == p->height;
+    if (!tub_turn_is_none(p->turn) || !same_size || !tub_frame_yuv_asks(&p->yuv, frame, tub_nvdec_format(frame)))
+        return false;
+    const bool deep = p->yuv.bits > 8;
+    if (kept ? !tub_nvdec_has_pairs(frame, p->yuv.bits) : !deep)
         return false;
     tub_picture picture = p->yuv.shape;
-    for (int i = 0; i < 2; i++) {
-        picture.planes[i] = frame->data[i];
-        picture.pitches[i] = frame->linesize[i];
-    }
+    point_at(frame, &picture);
     *out = tub_picture_planes(&picture, frame->width, frame->height);
-    out->paired = true;
-    out->on_device = true;
+    out->paired = kept;
+    out->on_device = kept;
+    if (!deep)
+        return true;
+    out->kind = TUB_PLANES_HALF;
+    out->chroma_shift = 1;
+    out->bits = p->yuv.bits;
+    out->shift = kept ? 16 - p->yuv.bits : 0;
+    out->steps = p->yuv.steps;
     return true;
 }
 

@@ -17,8 +17,9 @@ typedef struct tub_frame_picture tub_frame_picture;
 tub_status tub_frame_picture_open(tub_turn turn, int width, int height, tub_frame_picture **out, tub_error *err);
 // *out stays valid until the next call, and as long as `frame` does. Errors: TUB_ERROR_VIDEO, TUB_ERROR_MEMORY.
 tub_status tub_frame_picture_get(tub_frame_picture *p, const AVFrame *frame, tub_picture *out, tub_error *err);
-// A frame that stays on a GPU, as NV12: *out are its planes there. False: it has to be fetched.
-bool tub_frame_picture_on_gpu(tub_frame_picture *p, const AVFrame *frame, tub_frame_planes *out);
+// A frame's own planes for a GPU that converts them: one that is on it, or one of more than 8 bits, which `get` would
+// leave to libswscale. False: it has to be got.
+bool tub_frame_picture_planes(tub_frame_picture *p, const AVFrame *frame, tub_frame_planes *out);
 void tub_frame_picture_close(tub_frame_picture **p); // accepts NULL
 
 #endif

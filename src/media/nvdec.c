@@ -226,9 +226,10 @@ int tub_nvdec_format(const AVFrame *frame)
     return tub_nvdec_is_kept(frame) ? (int)(intptr_t)frame->opaque : frame->format;
 }
 
-bool tub_nvdec_is_nv12(const AVFrame *frame)
+bool tub_nvdec_has_pairs(const AVFrame *frame, int bits)
 {
-    return tub_nvdec_is_kept(frame) && pool_of(frame)->sw_format == AV_PIX_FMT_NV12;
+    const enum AVPixelFormat format = pool_of(frame)->sw_format;
+    return bits > 8 ? is_words(format) : format == AV_PIX_FMT_NV12;
 }
 
 // libav copies half of a frame's rows of chroma, rounded down: whole surfaces have an even number. It doesn't tell of

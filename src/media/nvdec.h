@@ -32,8 +32,9 @@ void tub_nvdec_close(tub_nvdec *n);
 // ---- frames that were kept ----
 
 bool tub_nvdec_is_kept(const AVFrame *frame);
-int tub_nvdec_format(const AVFrame *frame);   // the pixel format that the software decoder gives; of any frame
-bool tub_nvdec_is_nv12(const AVFrame *frame); // as it lies on the GPU
+int tub_nvdec_format(const AVFrame *frame); // the pixel format that the software decoder gives; of any frame
+// Whether it lies on the GPU as luma and pairs of chroma, of bytes (NV12) or at the upper end of words (P010, P016).
+bool tub_nvdec_has_pairs(const AVFrame *frame, int bits);
 // *out, an allocated frame, becomes the frame on the host as the software decoder gives it. TUB_AGAIN: the GPU doesn't
 // give it. Errors: TUB_ERROR_MEMORY.
 tub_status tub_nvdec_fetch(const AVFrame *frame, AVFrame *out, tub_error *err);

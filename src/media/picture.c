@@ -19,6 +19,7 @@ tub_frame_planes tub_picture_planes(const tub_picture *picture, int width, int h
         [TUB_PICTURE_RGB] = TUB_PLANES_RGB, [TUB_PICTURE_HALF] = TUB_PLANES_HALF, [TUB_PICTURE_FULL] = TUB_PLANES_FULL};
     tub_frame_planes out = {.kind = kinds[picture->kind],
                             .chroma_shift = picture->chroma_shift,
+                            .bits = 8,
                             .width = width,
                             .height = height,
                             .matrix = picture->matrix};
@@ -39,5 +40,28 @@ tub_matrix tub_matrix_make(const int coefficients[4], bool full)
         .u_blue = chroma(coefficients[1], full),
         .u_green = chroma(-(int64_t)coefficients[2], full),
         .v_green = chroma(-(int64_t)coefficients[3], full),
+    };
+}
+
+tub_steps tub_steps_make(const int coefficients[4], bool full)
+{
+    const int64_t scale = full ? 1 << 16 : (255 << 16) / 219;
+    const int signs[4] = {1, 1, -1, -1};
+    int steps[4];
+    for (int i = 0; i < 4; i++) {
+        const int64_t c = full ? signs[i] * (int64_t)coefficients[i] * 224 / 255 : signs[i] * (int64_t)coefficients[i];
+        steps[i] = (int)((c * (1 << 16) + (1 << 15)) / scale);
+    }
+    const int none = full ? 384 : 326;
+    return (tub_steps){
+        .scale = (int)scale,
+        .black = (384 << 16) + (full ? 0 : 16 << 16),
+        .red = none - (steps[0] >> 9),
+        .green = none - (steps[2] >> 9) - (steps[3] >> 9),
+        .blue = none - (steps[1] >> 9),
+        .v_red = steps[0],
+        .u_blue = steps[1],
+        .u_green = steps[2],
+        .v_green = steps[3],
     };
 }

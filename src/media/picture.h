@@ -36,5 +36,7 @@ tub_frame_planes tub_picture_planes(const tub_picture *picture, int width, int h
 
 // `coefficients`: the four of sws_getCoefficients(): V to red, U to blue, U and V to green. `full`: luma from 0 to 255.
 tub_matrix tub_matrix_make(const int coefficients[4], bool full);
+// The same of pictures with more than 8 bits.
+tub_steps tub_steps_make(const int coefficients[4], bool full);
 
 #endif

@@ -275,7 +275,8 @@ tub_status tub_video_convert(tub_video *v, void *out, tub_error *err)
 static tub_status get_planes(tub_video *v, bool with_host, tub_frame_planes *out, tub_error *err)
 {
     tub_picture picture;
-    if (!v->frame.left_out && tub_nvdec_is_kept(v->current) && tub_frame_picture_on_gpu(v->picture, v->current, out))
+    if (!v->frame.left_out && (with_host || tub_nvdec_is_kept(v->current)) &&
+        tub_frame_picture_planes(v->picture, v->current, out))
         return TUB_OK;
     if (!with_host)
         return TUB_END;

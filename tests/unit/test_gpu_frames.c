@@ -8,6 +8,7 @@
 #include <cmocka.h>
 // clang-format on
 
+#include <libswscale/version.h>
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
@@ -15,6 +16,7 @@
 #include "fake_gpu.h"
 #include "fake_gpu_backend.h"
 #include "frame_rgb.h"
+#include "frame_yuv.h"
 #include "gpu_frames.h"
 #include "pixel_ops.h"
 
@@ -51,7 +53,7 @@ static tub_transform random_transform(uint32_t *seed)
 typedef struct sample {
     tub_frame_planes planes; // as a device is given them
     tub_picture picture;     // as the processor is
-    uint8_t *memory[5];      // luma, U, V; pairs of chroma; luma in rows with room
+    uint8_t *memory[4];      // luma, U, V; pairs of chroma
     int width, height;
 } sample;
 
@@ -106,7 +108,7 @@ static sample make_sample(int layout, int width, int height, uint32_t *seed)
 
 static void free_sample(sample *s)
 {
-    for (int i = 0; i < 5; i++)
+    for (int i = 0; i < 4; i++)
         free(s->memory[i]);
 }
 
@@ -176,6 +178,111 @@ static void equal_the_processors(void **state)
     assert_true(fake_gpu_counted[0].tiled > 200);
     assert_true(fake_gpu_counted[0].kinds[TUB_GPU_PIXELS] - fake_gpu_counted[0].tiled > 200);
     close_backend(b);
+}
+
+// ---- more than 8 bits ----
+
+static AVFrame *make_deep(int bits, int width, int height, int number, uint32_t *seed)
+{
+    static const enum AVColorSpace spaces[] = {AVCOL_SPC_BT709, AVCOL_SPC_UNSPECIFIED, AVCOL_SPC_BT2020_NCL};
+    AVFrame *frame = av_frame_alloc();
+    frame->format = bits == 10 ? AV_PIX_FMT_YUV420P10LE : AV_PIX_FMT_YUV420P12LE;
+    frame->width = width;
+    frame->height = height;
+    frame->colorspace = spaces[number % 3];
+    frame->color_range = number / 3 % 2 ? AVCOL_RANGE_JPEG : AVCOL_RANGE_MPEG;
+    assert_int_equal(av_frame_get_buffer(frame, 0), 0);
+    for (int p = 0; p < 3; p++)
+        for (int y = 0; y < (p ? height / 2 : height); y++)
+            for (int x = 0; x < (p ? (width + 1) / 2 : width); x++) {
+                const uint32_t most = (1u << bits) - 1, noise = random_bits(seed);
+                ((uint16_t *)(void *)(frame->data[p] + y * frame->linesize[p]))[x] =
+                    (uint16_t)(number / 6 % 2 ? (noise & 1 ? most - (noise >> 1 & 3) : noise >> 1 & 3) : noise & most);
+            }
+    return frame;
+}
+
+// As the software decoder has it, or as NVDEC has.
+static void lay_out_deep(const AVFrame *frame, const tub_frame_yuv *yuv, bool paired, sample *s)
+{
+    const int columns = (s->width + 1) / 2;
+    s->planes = (tub_frame_planes){.kind = TUB_PLANES_HALF,
+                                   .paired = paired,
+                                   .chroma_shift = 1,
+                                   .bits = yuv->bits,
+                                   .shift = paired ? 16 - yuv->bits : 0,
+                                   .width = s->width,
+                                   .height = s->height,
+                                   .steps = yuv->steps};
+    for (int p = 0; p < (paired ? 2 : 3); p++) {
+        const int wide = p && paired ? 2 * columns : p ? columns : s->width, rows = p ? s->height / 2 : s->height;
+        uint16_t *words = malloc(2 * (size_t)wide * (size_t)rows);
+        assert_non_null(words);
+        s->memory[p] = (uint8_t *)words;
+        s->planes.planes[p] = s->memory[p];
+        s->planes.pitches[p] = 2 * wide;
+        for (int y = 0; y < rows; y++)
+            for (int x = 0; x < wide; x++) {
+                const int plane = p && paired ? 1 + x % 2 : p;
+                const uint8_t *row = frame->data[plane] + y * frame->linesize[plane];
+                const int level = ((const uint16_t *)(const void *)row)[p && paired ? x / 2 : x];
+                words[y * wide + x] = (uint16_t)(level << s->planes.shift);
+            }
+    }
+}
+
+static void more_than_8_bits(void **state)
+{
+    (void)state;
+    static const int widths[] = {2, 14, 64, 66, 130}, heights[] = {16, 18, 50};
+    uint32_t seed = 23;
+    tub_backend *b = open_backend(0);
+    int ours = 0, all = 0;
+    for (int i = 0; i < 2 * 5 * 3 * 12; i++, all++) {
+        sample s = {.width = widths[i / 2 % 5], .height = heights[i / 10 % 3]};
+        AVFrame *frame = make_deep(10 + i % 2 * 2, s.width, s.height, i / 30, &seed);
+        tub_frame_yuv yuv = {0};
+        tub_frame_rgb *converter = NULL;
+        s.picture = (tub_picture){.kind = TUB_PICTURE_RGB};
+        assert_int_equal(tub_frame_rgb_open(&converter, NULL), TUB_OK);
+        assert_int_equal(tub_frame_rgb_convert(converter, frame, s.width, s.height, &s.picture.planes[0],
+                                               &s.picture.pitches[0], NULL),
+                         TUB_OK);
+        if (tub_frame_yuv_asks(&yuv, frame, frame->format)) {
+            const tub_transform untouched = {.resize = TUB_RESIZE_NONE, .std = {1, 1, 1}},
+                                any = random_transform(&seed);
+            ours++;
+            lay_out_deep(frame, &yuv, i % 3 == 0, &s);
+            check_frame(b, &untouched, &s, "deep, untouched");
+            check_frame(b, &any, &s, "deep, resized");
+            free_sample(&s);
+        }
+        tub_frame_rgb_close(&converter);
+        av_frame_free(&frame);
+    }
+#if defined(__x86_64__) && LIBSWSCALE_VERSION_MAJOR == 6
+    assert_int_equal(ours, all);
+#else
+    (void)ours;
+#endif
+    close_backend(b);
+}
+
+// Of few rows, and an odd number of rows or columns, libswscale makes something else.
+static void others_are_left_to_swscale(void **state)
+{
+    (void)state;
+    uint32_t seed = 1;
+    tub_frame_yuv yuv = {0};
+    AVFrame *few = make_deep(10, 64, 14, 0, &seed), *odd = make_deep(10, 64, 34, 0, &seed),
+            *thin = make_deep(10, 67, 34, 0, &seed);
+    odd->height = 33;
+    assert_false(tub_frame_yuv_asks(&yuv, thin, thin->format));
+    av_frame_free(&thin);
+    assert_false(tub_frame_yuv_asks(&yuv, few, few->format));
+    assert_false(tub_frame_yuv_asks(&yuv, odd, odd->format));
+    av_frame_free(&few);
+    av_frame_free(&odd);
 }
 
 // As models have them, from a film's frame: each way is taken where it is meant to be.
@@ -368,6 +475,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(equal_the_processors),
         cmocka_unit_test(real_sizes),
+        cmocka_unit_test(more_than_8_bits),
+        cmocka_unit_test(others_are_left_to_swscale),
         cmocka_unit_test(many_at_once),
         cmocka_unit_test(memory_is_limited),
         cmocka_unit_test(a_device_that_fails_says_so),

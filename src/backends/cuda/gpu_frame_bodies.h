@@ -30,9 +30,34 @@ TUB_PIXEL_FUNCTION int tub_gpu_pixel_channel(uint32_t pixel, int c)
     return (int)(pixel >> 8 * c & 255);
 }
 
+// A sample of more than 8 bits.
+TUB_PIXEL_FUNCTION int tub_gpu_deep_sample(const tub_frame_planes *f, int plane, int y, int at)
+{
+    return ((const uint16_t *)(const void *)(f->planes[plane] + y * f->pitches[plane]))[at] >> f->shift;
+}
+
+TUB_PIXEL_FUNCTION uint32_t tub_gpu_pixels_deep(const tub_gpu_pixels *t, int y, int x)
+{
+    const tub_frame_planes *f = &t->frame;
+    const int last = f->height / 2 - 1, column = x / 2;
+    int weights[4], u = 0, v = 0;
+    const int first = tub_deep_rows(y, weights);
+    for (int j = 0; j < 4; j++) {
+        const int row = first + j < 0 ? 0 : first + j > last ? last : first + j;
+        u += weights[j] * tub_gpu_deep_sample(f, 1, row, f->paired ? 2 * column : column);
+        v += weights[j] * tub_gpu_deep_sample(f, f->paired ? 1 : 2, row, f->paired ? 2 * column + 1 : column);
+    }
+    uint8_t rgb[3];
+    tub_rgb_steps_one(&f->steps, tub_deep_luma(tub_gpu_deep_sample(f, 0, y, x), f->bits), tub_deep_chroma(u, f->bits),
+                      tub_deep_chroma(v, f->bits), rgb);
+    return tub_gpu_pixel_of(rgb);
+}
+
 TUB_PIXEL_FUNCTION uint32_t tub_gpu_pixels_rgb(const tub_gpu_pixels *t, int y, int x)
 {
     const tub_frame_planes *f = &t->frame;
+    if (f->bits > 8)
+        return tub_gpu_pixels_deep(t, y, x);
     const uint8_t *first = f->planes[0] + y * f->pitches[0];
     if (f->kind == TUB_PLANES_RGB)
         return tub_gpu_pixel_of(first + 3 * x);

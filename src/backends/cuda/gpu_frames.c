@@ -219,6 +219,7 @@ static size_t lay_out(const tub_frame_planes *f, plane planes[3])
         if (i >= count)
             continue;
         p->bytes = i ? (size_t)columns * (f->paired ? 2 : 1) : (size_t)f->width * (f->kind == TUB_PLANES_RGB ? 3 : 1);
+        p->bytes *= f->bits > 8 ? 2 : 1;
         p->rows = i ? rows : f->height;
         p->pitch = (p->bytes + PITCH - 1) / PITCH * PITCH;
         used += p->pitch * (size_t)p->rows;
@@ -260,7 +261,7 @@ static tub_status bring_planes(tub_backend *b, desk *d, tub_frame_planes *f, tub
 
 static bool can_read_words(const tub_frame_planes *f)
 {
-    bool aligned = f->kind == TUB_PLANES_HALF && f->paired;
+    bool aligned = f->kind == TUB_PLANES_HALF && f->paired && f->bits == 8;
     for (int i = 0; i < 2; i++)
         aligned = aligned && (uintptr_t)f->planes[i] % 4 == 0 && f->pitches[i] % 4 == 0 &&
                   f->pitches[i] >= (f->width + 3) / 4 * 4;

@@ -16,6 +16,7 @@ template <layout LAYOUT, bool FLOATS> __device__ void fix(tub_gpu_pixels *t)
 {
     t->recipe.is_float = FLOATS;
     if (LAYOUT == NV12) {
+        t->frame.bits = 8;
         t->frame.kind = TUB_PLANES_HALF;
         t->frame.paired = true;
         t->frame.chroma_shift = 1;
@@ -72,7 +73,7 @@ extern "C" cudaError_t tub_cuda_launch_pixels(const tub_gpu_pixels *t, cudaStrea
     const tub_frame_planes *f = &t->frame;
     if (tub_gpu_pixels_threads(t) > INT32_MAX)
         return cudaErrorInvalidValue;
-    if (f->kind == TUB_PLANES_HALF && f->paired && f->chroma_shift == 1)
+    if (f->kind == TUB_PLANES_HALF && f->paired && f->chroma_shift == 1 && f->bits == 8)
         return launch<NV12>(t, stream);
     return launch<ANY>(t, stream);
 }
