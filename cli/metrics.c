@@ -195,9 +195,11 @@ static void write_all(cli_metrics *m, const cli_sample *s, const tub_run_totals 
     write_queues(m, p);
     single(m, "cpu_seconds_total", "counter", "Processor time of the process since the run began.", s->cpu_seconds);
     head(m, "stage_cpu_seconds_total", "counter",
-         "Processor time by stage: decode with opening; other: a forward pass on the processor, and writing.");
+         "Processor time by stage: decode with opening; other: threads that decoders start themselves, opening the "
+         "model, writing.");
     line(m, "stage_cpu_seconds_total", "stage", "decode", p->decode_cpu_seconds);
     line(m, "stage_cpu_seconds_total", "stage", "convert", p->convert_cpu_seconds);
+    line(m, "stage_cpu_seconds_total", "stage", "forward", p->forward_cpu_seconds);
     line(m, "stage_cpu_seconds_total", "stage", "other", cli_other_cpu(s->cpu_seconds, p));
     single(m, "resident_memory_bytes", "gauge", "Resident memory of the process.", s->memory);
     for (size_t i = 0; i < sizeof gpu_rows / sizeof *gpu_rows; i++)

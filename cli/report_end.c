@@ -29,7 +29,7 @@ static json_t *end_event(const cli_report *r, const tub_run_totals *t, tub_statu
 {
     double cpu = cli_cpu_seconds() - r->cpu_before;
     return json_pack("{s:s, s:i, s:s, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:f, s:f, s:f, s:f, s:f, s:f, s:f, s:f,"
-                     " s:f, s:f, s:f}",
+                     " s:f, s:f, s:f, s:f}",
                      "event", "end", "rank", r->rank, "status", tub_status_name(status), "videos",
                      (json_int_t)t->videos, "done_before", (json_int_t)t->skipped, "ok", (json_int_t)t->ok, "partial",
                      (json_int_t)t->partial, "failed", (json_int_t)t->failed, "pending", (json_int_t)t->pending, "rows",
@@ -38,7 +38,7 @@ static json_t *end_event(const cli_report *r, const tub_run_totals *t, tub_statu
                      "forward_seconds", t->forward_seconds, "save_seconds", t->save_seconds, "decode_wait_seconds",
                      t->decode_wait_seconds, "device_wait_seconds", t->device_wait_seconds, "cpu_seconds", cpu,
                      "decode_cpu_seconds", t->pipeline.decode_cpu_seconds, "convert_cpu_seconds",
-                     t->pipeline.convert_cpu_seconds);
+                     t->pipeline.convert_cpu_seconds, "forward_cpu_seconds", t->pipeline.forward_cpu_seconds);
 }
 
 // How busy each stage kept the processors.
@@ -47,9 +47,11 @@ static void say_processors(const cli_report *r, const tub_run_totals *t)
     const tub_progress *p = &t->pipeline;
     double cpu = cli_cpu_seconds() - r->cpu_before, all = t->seconds * cli_processors();
     cli_say(r->text,
-            _("[R%d] processors: %.0f %% of %d busy: decode %.0f %%, convert %.0f %%, forward and all else %.0f %%"),
+            _("[R%d] processors: %.0f %% of %d busy: decode %.0f %%, convert %.0f %%, forward %.0f %%, decoders' own "
+              "threads and all else %.0f %%"),
             r->rank, 100 * rate(cpu, all), cli_processors(), 100 * rate(p->decode_cpu_seconds, all),
-            100 * rate(p->convert_cpu_seconds, all), 100 * rate(cli_other_cpu(cpu, p), all));
+            100 * rate(p->convert_cpu_seconds, all), 100 * rate(p->forward_cpu_seconds, all),
+            100 * rate(cli_other_cpu(cpu, p), all));
 }
 
 static void say_totals(const cli_report *r, const tub_run_totals *t, tub_status status)

@@ -13,8 +13,9 @@ enum { MOST_SAMPLES = 1200 };
 
 // The columns of a sample, and what they are called in the record. Counters are sums since the run began.
 static const char *const columns[RECORD_COLUMNS] = {
-    "t",    "frames",  "rows",        "forward", "device_wait", "cpu",       "memory",    "ready",      "slots",
-    "jobs", "results", "decode_wait", "gpu_use", "gpu_memory",  "gpu_power", "gpu_clock", "decode_cpu", "convert_cpu"};
+    "t",         "frames",    "rows",       "forward",     "device_wait", "cpu",     "memory",
+    "ready",     "slots",     "jobs",       "results",     "decode_wait", "gpu_use", "gpu_memory",
+    "gpu_power", "gpu_clock", "decode_cpu", "convert_cpu", "forward_cpu"};
 
 cli_run_record *cli_record_open(const cli_arguments *args, int rank, int world)
 {
@@ -141,6 +142,7 @@ static void keep_sample(cli_run_record *r)
         gpu.clock / s->gpu_count,
         p->decode_cpu_seconds,
         p->convert_cpu_seconds,
+        p->forward_cpu_seconds,
     };
     memcpy(r->samples[r->sample_count++], values, sizeof values);
 }
@@ -281,6 +283,7 @@ static json_t *totals_json(const cli_run_record *r, const tub_run_totals *t)
         {"cpu", r->last.cpu_seconds},
         {"decode_cpu", p->decode_cpu_seconds},
         {"convert_cpu", p->convert_cpu_seconds},
+        {"forward_cpu", p->forward_cpu_seconds},
         {"other_cpu", cli_other_cpu(r->last.cpu_seconds, p)},
         {"peak_memory", cli_peak_bytes()},
         {"batches", (double)p->batches},

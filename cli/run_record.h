@@ -7,7 +7,7 @@
 #include "arguments.h"
 #include "sample.h"
 
-enum { RECORD_COLUMNS = 18, RECORD_FORMATS = 64, RECORD_SLOWEST = 25, RECORD_FAILURES = 200 };
+enum { RECORD_COLUMNS = 19, RECORD_FORMATS = 64, RECORD_SLOWEST = 25, RECORD_FAILURES = 200 };
 
 // Videos of one codec and size.
 typedef struct record_format {

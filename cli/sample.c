@@ -19,7 +19,7 @@ double cli_cpu_seconds(void)
 
 double cli_other_cpu(double cpu_seconds, const tub_progress *p)
 {
-    double other = cpu_seconds - p->decode_cpu_seconds - p->convert_cpu_seconds;
+    double other = cpu_seconds - p->decode_cpu_seconds - p->convert_cpu_seconds - p->forward_cpu_seconds;
     return other > 0 ? other : 0;
 }
 

@@ -19,7 +19,8 @@ typedef struct cli_sample {
 
 // Of this process.
 double cli_cpu_seconds(void);
-// Of a run's processor time what neither decoding nor conversion took.
+// Of a run's processor time what none of the stages took: threads that decoders start themselves, above all; opening
+// the model, writing, messages.
 double cli_other_cpu(double cpu_seconds, const tub_progress *p);
 double cli_resident_bytes(void);
 double cli_peak_bytes(void);

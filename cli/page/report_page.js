@@ -227,7 +227,8 @@
 
   const STAGES = [["init", "open", "--open", null], ["decode", "decode", "--decode", "frames"], ["convert", "convert", "--convert", "frames"],
     ["forward", "forward", "--forward", "rows"], ["save", "save", "--save", null]];
-  const CPU = [["decode_cpu", "decode", "--decode"], ["convert_cpu", "convert", "--convert"], ["other_cpu", "forward and all else", "--forward"]];
+  const CPU = [["decode_cpu", "decode", "--decode"], ["convert_cpu", "convert", "--convert"], ["forward_cpu", "forward", "--forward"],
+    ["other_cpu", "decoders’ own threads and all else", "--save"]];
   const stages = () => {
     const box = section("Stages", "Seconds of work, summed over threads. Stages overlap: their sum is more than the wall time.");
     const most = Math.max(...runs.flatMap(r => STAGES.map(s => r.totals[s[0]])), 1e-9);
@@ -239,14 +240,14 @@
     ]));
     runs.forEach((r, i) => {
       const t = r.totals, all = Math.max(t.seconds * r.machine.processors, t.cpu), idle = Math.max(0, all - t.cpu);
-      const p = put(box, "div", null, "plot"), parts = CPU.map(([key, name, c]) => [c, t[key], name]);
+      const p = put(box, "div", null, "plot"), parts = CPU.map(([key, name, c]) => [c, t[key] ?? 0, name]);
       put(put(p, "h3", two ? `Processors, ${NAMES[i]} ` : "Processors "), "span", `where the time of all ${r.machine.processors} went`);
       bar(p, parts, all);
       legend(p, [...parts, ["--line", idle, "idle"]].map(([c, v, name]) => [name, c, percent(rate(v, all))]));
       plots++;
     });
     lines(box, "Processors busy", `of ${last.machine.processors}`, each(r => rates(r, "cpu", 1 / r.machine.processors)), percent, { most: 1, height: 130 });
-    if (!two) lines(box, "Decoding and conversion", "their part of it", CPU.slice(0, 2).map(([key, name, c]) => (
+    if (!two) lines(box, "By stage", "their part of it", CPU.slice(0, 3).filter(([key]) => last.samples[key]).map(([key, name, c]) => (
       { name, colour: c, points: rates(last, key, 1 / last.machine.processors) })), percent, { height: 110 });
     lines(box, "Memory", "resident", each(r => levels(r, "memory")), bytes, { height: 110 });
   };

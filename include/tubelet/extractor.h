@@ -142,8 +142,9 @@ typedef struct tub_progress {
     double idle_start_seconds;          // before the first batch
     double output_wait_seconds;         // the device waiting for the caller to receive: writing is the bottleneck
     double open_seconds;                // opening videos, beside decode and convert
-    double decode_cpu_seconds, convert_cpu_seconds;     // processor time of the decode workers; opening counts as decode.
-                                        // Not in it: the other threads of a video that is decoded with several
+    // Processor time: of the decode workers, where opening counts as decode, and of the encoder's threads (of OpenVINO's
+    // not known). Not in it: threads that decoders start themselves, for a video that is decoded with several.
+    double decode_cpu_seconds, convert_cpu_seconds, forward_cpu_seconds;
     int64_t batches, items;             // run by the encoder so far
     int batch;                          // most items of one
     int jobs_waiting, ready, ready_most, results_waiting;   // depths: jobs, items before the device, results

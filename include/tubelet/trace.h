@@ -8,8 +8,9 @@
 //   tub_trace_close(&trace);
 //
 // Every thread writes into a lane of its own, without locks; without a trace there is no lane, and a span costs a
-// comparison. Spans of one lane nest. Where a profiler has put itself into the process (NVTX_INJECTION64_PATH, as
-// Nsight Systems does), the same spans are its NVTX ranges.
+// comparison. Spans of one lane nest, and carry the processor time that their thread had in them (`tdur`). Where a
+// profiler has put itself into the process (NVTX_INJECTION64_PATH, as Nsight Systems does), the same spans are its NVTX
+// ranges.
 #ifndef TUBELET_TRACE_H
 #define TUBELET_TRACE_H
 
@@ -30,7 +31,7 @@ typedef struct tub_lane tub_lane;
 // All zero = defaults.
 typedef struct tub_trace_params {
     size_t size;            // sizeof(tub_trace_params)
-    size_t most_events;     // of one lane; later ones are counted and left out (0 = 1048576, at most 48 MiB a lane)
+    size_t most_events;     // of one lane; later ones are counted and left out (0 = 1048576, at most 56 MiB a lane)
     bool ranges_only;       // record nothing: only a profiler's ranges
 } tub_trace_params;
 

@@ -4,6 +4,7 @@
 #include <signal.h>
 #include <stdatomic.h>
 #include <stdbool.h>
+#include <time.h>
 
 #include "fail.h"
 #include "memory.h"
@@ -136,6 +137,18 @@ void tub_team_close(tub_team **team)
     tub_free(t->members);
     tub_free(t);
     *team = NULL;
+}
+
+double tub_team_cpu(const tub_team *team)
+{
+    double seconds = 0;
+    for (int i = 0; i < team->started; i++) {
+        clockid_t clock;
+        struct timespec t;
+        if (pthread_getcpuclockid(team->members[i].thread, &clock) == 0 && clock_gettime(clock, &t) == 0)
+            seconds += (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
+    }
+    return seconds;
 }
 
 int tub_team_size(const tub_team *team)

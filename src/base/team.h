@@ -17,6 +17,8 @@ typedef void (*tub_team_unit)(void *context, int unit, int member);
 tub_status tub_team_open(int threads, tub_team **out, tub_error *err);
 void tub_team_close(tub_team **team);       // accepts NULL
 int tub_team_size(const tub_team *team);
+// Seconds of processor time of its own threads so far, member 0's left out. Thread-safety: from any thread.
+double tub_team_cpu(const tub_team *team);
 
 // Runs units 0 .. units-1 and returns when all are done. One caller at a time; units must not call it again.
 void tub_team_run(tub_team *team, int units, tub_team_unit unit, void *context);

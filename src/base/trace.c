@@ -19,10 +19,11 @@ enum { CHUNK_EVENTS = 1024, DEEPEST = 8, SHORTEST = 10000 };
 
 static const size_t most_events = (size_t)1 << 20;
 
-// Nanoseconds of the monotonic clock.
+// Nanoseconds of the monotonic clock, and of the thread's processor time.
 typedef struct event {
     const char *name, *detail;
     int64_t start, length; // length < 0: a number over time
+    int64_t cpu_start, cpu;
     int64_t value;
 } event;
 
@@ -43,7 +44,7 @@ struct tub_lane {
     int depth;
     struct {
         const char *name;
-        int64_t start;
+        int64_t start, cpu_start;
     } open[DEEPEST];
 };
 
@@ -55,11 +56,22 @@ struct tub_trace {
     tub_nvtx nvtx;
 };
 
-static int64_t now(void)
+static int64_t read_clock(clockid_t clock)
 {
     struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
+    clock_gettime(clock, &t);
     return (int64_t)t.tv_sec * 1000000000 + t.tv_nsec;
+}
+
+static int64_t now(void)
+{
+    return read_clock(CLOCK_MONOTONIC);
+}
+
+// A system call, which a profiler's ranges can do without.
+static int64_t cpu_now(const tub_lane *lane)
+{
+    return lane->trace->most_events ? read_clock(CLOCK_THREAD_CPUTIME_ID) : 0;
 }
 
 tub_status tub_trace_open(const tub_trace_params *params, tub_trace **out, tub_error *err)
@@ -127,6 +139,7 @@ void tub_lane_begin(tub_lane *lane, const char *name)
     if (lane->depth < DEEPEST) {
         lane->open[lane->depth].name = name;
         lane->open[lane->depth].start = now();
+        lane->open[lane->depth].cpu_start = cpu_now(lane);
     }
     lane->depth++;
     if (lane->trace->nvtx.push)
@@ -141,7 +154,11 @@ void tub_lane_end(tub_lane *lane, const char *detail, int64_t value)
         lane->trace->nvtx.pop();
     if (--lane->depth >= DEEPEST)
         return;
-    event e = {.name = lane->open[lane->depth].name, .start = lane->open[lane->depth].start, .value = value};
+    event e = {.name = lane->open[lane->depth].name,
+               .start = lane->open[lane->depth].start,
+               .cpu_start = lane->open[lane->depth].cpu_start,
+               .value = value};
+    e.cpu = cpu_now(lane) - e.cpu_start;
     e.length = now() - e.start;
     if (detail && lane->events < lane->trace->most_events)
         e.detail = tub_arena_strdup(&lane->details, detail);
@@ -155,7 +172,7 @@ void tub_lane_took(tub_lane *lane, const char *name, double seconds)
         return;
     int64_t end = now(), least = lane->depth > 0 && lane->depth <= DEEPEST ? lane->open[lane->depth - 1].start : 0;
     int64_t start = end - length > least ? end - length : least;
-    record(lane, &(event){.name = name, .start = start, .length = end - start, .value = -1});
+    record(lane, &(event){.name = name, .start = start, .length = end - start, .cpu_start = -1, .value = -1});
 }
 
 void tub_lane_count(tub_lane *lane, const char *name, int64_t value)
@@ -247,12 +264,14 @@ static tub_status add_event(page *p, int thread, const event *e)
     if (e->length < 0)
         return add(p, thread, e->name, "\"ph\":\"C\",\"ts\":" MICRO ",\"args\":{\"value\":%" PRId64 "}",
                    IN_MICRO(start), e->value);
-    char *detail = e->detail ? quoted(e->detail) : NULL, value[40] = "";
+    char *detail = e->detail ? quoted(e->detail) : NULL, value[40] = "", cpu[80] = "";
     if (e->value >= 0)
         snprintf(value, sizeof value, "%s\"value\":%" PRId64, detail ? "," : "", e->value);
+    if (e->cpu_start >= 0) // else it is a wait
+        snprintf(cpu, sizeof cpu, ",\"tts\":" MICRO ",\"tdur\":" MICRO, IN_MICRO(e->cpu_start), IN_MICRO(e->cpu));
     tub_status status =
-        add(p, thread, e->name, "\"ph\":\"X\",\"ts\":" MICRO ",\"dur\":" MICRO ",\"args\":{%s%s%s}", IN_MICRO(start),
-            IN_MICRO(e->length), detail ? "\"detail\":" : "", detail ? detail : "", value);
+        add(p, thread, e->name, "\"ph\":\"X\",\"ts\":" MICRO ",\"dur\":" MICRO "%s,\"args\":{%s%s%s}", IN_MICRO(start),
+            IN_MICRO(e->length), cpu, detail ? "\"detail\":" : "", detail ? detail : "", value);
     free(detail);
     return status;
 }

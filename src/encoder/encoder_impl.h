@@ -26,6 +26,8 @@ typedef struct tub_encoder_ops {
     void (*drop_frames)(tub_encoder *encoder, int lane);
     tub_status (*make_frame)(tub_encoder *encoder, int lane, const tub_frame_recipe *recipe,
                              const tub_frame_planes *planes, void *at, void *host, tub_error *err);
+    // Seconds of processor time of the encoder's own threads so far, from any thread. NULL: it has none, or can't tell.
+    double (*cpu)(const tub_encoder *encoder);
 } tub_encoder_ops;
 
 // First member of every encoder.

@@ -90,6 +90,11 @@ static tub_status make_frame(tub_encoder *encoder, int lane, const tub_frame_rec
     return n->ops->make_frame(n->lanes[lane].backend, recipe, planes, at, host, err);
 }
 
+static double cpu(const tub_encoder *encoder)
+{
+    return tub_team_cpu(((const native *)encoder)->team);
+}
+
 static void close_lane(const native *n, struct lane *lane)
 {
     if (lane->executable)
@@ -121,7 +126,8 @@ static const tub_encoder_ops encoder_ops = {.run = run,
                                             .unpin = unpin,
                                             .hold_frames = hold_frames,
                                             .drop_frames = drop_frames,
-                                            .make_frame = make_frame};
+                                            .make_frame = make_frame,
+                                            .cpu = cpu};
 
 static tub_status resolve_transform(const opening *o, tub_encoder_info *info, tub_error *err)
 {

@@ -2,6 +2,7 @@
 //
 // A device that fails while others work gives its load back, once, and is done; a load on which a second one fails is
 // given up with its videos. The last device that fails ends the extraction.
+#include <stdio.h>
 #include <string.h>
 
 #include "clock.h"
@@ -52,6 +53,17 @@ static void trace_depths(device *d)
     tub_lane_count(d->lane, "free slots", tub_slot_pool_free_count(d->x->pool));
 }
 
+// How much of the processors the pass had, the encoder's own threads included: what its lane's processor time leaves
+// out.
+static void end_forward(device *d, int items, double seconds, double cpu)
+{
+    char text[40];
+    if (!d->lane)
+        return;
+    snprintf(text, sizeof text, "%.2f processors", seconds > 0 ? cpu / seconds : 0);
+    tub_lane_end(d->lane, text, items);
+}
+
 // The slots stay counted where it fails: another may do it.
 static tub_status encode(device *d, tub_encoded *e, tub_error *err)
 {
@@ -66,12 +78,14 @@ static tub_status encode(device *d, tub_encoded *e, tub_error *err)
         d->frames[i] = d->x->gpu_slots ? tub_gpu_slots_frame(d->x->gpu_slots, d->number, load->slots[i])
                                        : tub_slot_pool_memory(d->x->pool, load->slots[i]);
     trace_depths(d);
-    double start = tub_now();
+    const double start = tub_now(), cpu = tub_thread_cpu(), helpers = d->lane ? tub_extractor_encoder_cpu(d->x) : 0;
     tub_lane_begin(d->lane, "forward");
     tub_status status = run_encoder(d, load, e->rows, err);
-    tub_lane_end(d->lane, NULL, load->items);
     e->seconds = tub_now() - start;
     tub_count_seconds(&d->x->counters.forward, e->seconds);
+    const double own = tub_thread_cpu() - cpu;
+    tub_count_seconds(&d->x->counters.forward_cpu, own);
+    end_forward(d, load->items, e->seconds, own + (d->lane ? tub_extractor_encoder_cpu(d->x) - helpers : 0));
     atomic_fetch_add_explicit(&d->x->counters.batches, 1, memory_order_relaxed);
     atomic_fetch_add_explicit(&d->x->counters.items, load->items, memory_order_relaxed);
     if (status == TUB_OK)

@@ -24,6 +24,11 @@ double tub_counted_seconds(_Atomic int64_t *counter)
     return (double)atomic_load_explicit(counter, memory_order_relaxed) / 1e9;
 }
 
+double tub_extractor_encoder_cpu(const tub_extractor *x)
+{
+    return x->encoder->ops->cpu ? x->encoder->ops->cpu(x->encoder) : 0;
+}
+
 static void starving(void *context, bool starved)
 {
     tub_batcher_starving(context, starved);
@@ -291,6 +296,7 @@ tub_status tub_extractor_open_source(tub_encoder *encoder, const tub_extractor_p
     pthread_cond_init(&x->encoded, NULL);
     x->encoder = encoder;
     x->info = tub_encoder_get_info(encoder);
+    x->encoder_cpu = tub_extractor_encoder_cpu(x);
     x->devices = x->info->lanes > 1 ? x->info->lanes : 1;
     x->source = source;
     x->log = p->log;
@@ -399,6 +405,7 @@ void tub_extractor_progress(tub_extractor *x, tub_progress *out)
         .output_wait_seconds = tub_counted_seconds(&c->output_wait),
         .decode_cpu_seconds = tub_counted_seconds(&c->decode_cpu),
         .convert_cpu_seconds = tub_counted_seconds(&c->convert_cpu),
+        .forward_cpu_seconds = tub_counted_seconds(&c->forward_cpu) + tub_extractor_encoder_cpu(x) - x->encoder_cpu,
         .batches = atomic_load_explicit(&c->batches, memory_order_relaxed),
         .items = atomic_load_explicit(&c->items, memory_order_relaxed),
         .batch = x->info->batch,

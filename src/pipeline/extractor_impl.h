@@ -76,7 +76,7 @@ struct tub_reel {
 // Seconds are kept as nanoseconds.
 typedef struct tub_counters {
     _Atomic int64_t frames, rows, open, decode, convert, forward, decode_wait, device_wait, output_wait;
-    _Atomic int64_t decode_cpu, convert_cpu, batches, items;
+    _Atomic int64_t decode_cpu, convert_cpu, forward_cpu, batches, items;
     // Of device_wait (idle.h)
     _Atomic int64_t idle_start, idle_input, idle_open, idle_decode, idle_convert;
 } tub_counters;
@@ -98,6 +98,7 @@ struct tub_extractor {
     tub_resource_plan plan;
     int chunk_rows;                 // most rows of one result
     tub_counters counters;
+    double encoder_cpu;             // what the encoder's threads had done before
 
     tub_queue *jobs;                // of tub_reel *
     tub_queue *results;             // of tub_result
@@ -165,5 +166,7 @@ void tub_extractor_stand(tub_extractor *x);
 
 void tub_count_seconds(_Atomic int64_t *counter, double seconds);
 double tub_counted_seconds(_Atomic int64_t *counter);
+// Seconds of processor time of the encoder's own threads since it was opened.
+double tub_extractor_encoder_cpu(const tub_extractor *x);
 
 #endif

@@ -101,7 +101,7 @@ class Watch(CommandCase):
         self.assertEqual(value(metrics, "run_info", family="videomae", rank="0"), 1)
         self.assertGreater(value(metrics, "stage_seconds_total", stage="forward"), 0)
         self.assertGreater(value(metrics, "cpu_seconds_total"), 0)
-        stages = {stage: value(metrics, "stage_cpu_seconds_total", stage=stage) for stage in ("decode", "convert", "other")}
+        stages = {stage: value(metrics, "stage_cpu_seconds_total", stage=stage) for stage in ("decode", "convert", "forward", "other")}
         self.assertTrue(all(stages.values()), stages)
         self.assertAlmostEqual(sum(stages.values()), value(metrics, "cpu_seconds_total"), places=3)
         self.assertEqual(value(metrics, "queue_depth", queue="clips"), 0)
@@ -212,7 +212,7 @@ class Report(CommandCase):
         waits = sum(run["totals"][f"idle_{k}"] for k in "start open decode convert input".split())
         self.assertAlmostEqual(waits, run["totals"]["device_wait"], places=5)
         self.assertRegex(run["advice"], r"^device (idle|busy) \d+ %: ")
-        self.assertAlmostEqual(sum(run["totals"][f"{k}_cpu"] for k in ("decode", "convert", "other")), run["totals"]["cpu"], places=3)
+        self.assertAlmostEqual(sum(run["totals"][f"{k}_cpu"] for k in ("decode", "convert", "forward", "other")), run["totals"]["cpu"], places=3)
         self.assertGreater(run["samples"]["convert_cpu"][-1], 0)
 
     def test_pages_hold_their_runs(self):

@@ -12,6 +12,7 @@
 #include <time.h>
 #include <tubelet/trace.h>
 
+#include "clock.h"
 #include "temp_folder.h"
 
 static void doze(long microseconds)
@@ -54,6 +55,13 @@ static double number(const json_t *event, const char *key)
     return json_number_value(json_object_get(event, key));
 }
 
+static void work_for(double seconds)
+{
+    const double end = tub_thread_cpu() + seconds;
+    while (tub_thread_cpu() < end)
+        continue;
+}
+
 static void test_no_trace_is_nothing(void **state)
 {
     (void)state;
@@ -75,6 +83,9 @@ static void test_spans_nest(void **state)
     tub_lane_begin(lane, "inner");
     doze(300);
     tub_lane_end(lane, NULL, 7);
+    tub_lane_begin(lane, "busy");
+    work_for(20e-3);
+    tub_lane_end(lane, NULL, -1);
     tub_lane_took(lane, "short", 1e-6); // left out
     tub_lane_took(lane, "long", 60);    // longer than what it is in: cut
     tub_lane_count(lane, "depth", 3);
@@ -91,6 +102,12 @@ static void test_spans_nest(void **state)
     assert_true(number(inner, "ts") >= number(outer, "ts"));
     assert_true(number(inner, "dur") >= 300);
     assert_true(number(inner, "ts") + number(inner, "dur") <= number(outer, "ts") + number(outer, "dur"));
+    // Processor time: of what slept next to none, of what worked all that it asked for; waits have none.
+    const json_t *busy = find(root, "X", "busy", 0);
+    assert_true(number(busy, "tdur") >= 20000 && number(busy, "tdur") <= number(outer, "tdur"));
+    assert_true(number(inner, "tdur") < 0.9 * number(inner, "dur"));
+    assert_true(number(busy, "tts") >= number(inner, "tts"));
+    assert_null(json_object_get(cut, "tdur"));
     assert_true(number(cut, "ts") >= number(outer, "ts"));
     assert_true(number(cut, "ts") + number(cut, "dur") <= number(outer, "ts") + number(outer, "dur"));
     assert_int_equal(number(json_object_get(inner, "args"), "value"), 7);
