@@ -26,7 +26,7 @@ if [ -f "$pack" ]; then
     fi
 else
     mkdir -p "$work/bin" "$work/videos"
-    cp "$here"/build/tubelet "$here"/build/tests/test_{backend_operations,backend_networks,golden} "$work/bin"
+    cp "$here"/build/tubelet "$here"/build/tests/test_{backend_operations,backend_networks,golden,gpu_frames} "$here"/build/tests/gpu_frames_speed "$work/bin"
     [ ! -f "$here/build/libtubelet_cuda.so" ] || cp "$here/build/libtubelet_cuda.so" "$work/bin"
     bin=$work/bin
     for seconds in 2 3 4; do
@@ -70,6 +70,7 @@ export TUBELET_ISA=scalar # one level of the processor's: the GPU's answers don'
 part "conformance of operations" 100 "$bin/test_backend_operations"
 part "conformance of networks" 60 "$bin/test_backend_networks"
 part "goldens, f32 tf32 f16 bf16" 100 "$bin/test_golden"
+part "frames, the processor's bytes" 60 "$bin/test_gpu_frames"
 unset TUBELET_ISA
 
 clip=videomae:$([ -n "${SMALL:-}" ] && echo tiny || echo base)
@@ -109,6 +110,22 @@ for video in $(ls "$work"/videos/*.mp4 2>/dev/null | head -3); do
     else row "$name" FAILED "other frames, or none: $(tail -1 "$work/nvdec.log" | cut -c1-90)"; fi
     rm -f "$work/cpu.npy" "$work/nvdec.npy"
 done
+
+# ---- frames that stay on the GPU, and frames that are brought there: the same features ----
+for options in "--decoder nvdec" "--decoder nvdec --resize cpu" "--decoder nvdec --transform opentad" "--resize gpu"; do
+    base=whole
+    [[ $options != *opentad* ]] || { base=opentad; extract opentad --transform opentad; }
+    if extract frames $options && [ "$(digest $base)" = "$(digest frames)" ]; then
+        row "features, $options" ok "$(grep -o '.*decoded on the processor.*\|.*makes no more frames.*' "$work/frames.log" | head -1 | cut -c1-60)$(tail -2 "$work/frames.log" | head -1 | cut -c1-90)"
+    else row "features, $options" FAILED "$(tail -1 "$work/frames.log" | cut -c1-120)"; fi
+    rm -rf "$work/frames"
+done
+if timeout 100 "$bin/gpu_frames_speed" $([ -z "${SMALL:-}" ] || echo 1) >"$work/speed.log" 2>&1; then
+    while read -r line; do row "NV12 to patches" - "$line"; done <"$work/speed.log"
+else row "NV12 to patches" FAILED "$(tail -1 "$work/speed.log" | cut -c1-110)"; fi
+if [ -z "${SMALL:-}" ] && python3 -c 'import torch, torchvision; assert torch.cuda.is_available()' 2>/dev/null; then
+    row "  the same, PyTorch" - "$(timeout 60 python3 "$here/tools/gpu_frames_peer.py" 2>"$work/peer.log" | tail -1)"
+else row "  the same, PyTorch" - "no torch with CUDA and torchvision here"; fi
 
 # ---- what each thing is worth ----
 batch=$([ -n "${SMALL:-}" ] && echo 4 || echo 32)

@@ -13,12 +13,12 @@ static void make_tile(const tub_gpu_pixels *t, int number)
     for (int first = 0; first < tile.height; first += TUB_GPU_STAGED_ROWS) {
         const int left = tile.height - first, rows = left < TUB_GPU_STAGED_ROWS ? left : TUB_GPU_STAGED_ROWS;
         for (int unit = 0; unit < rows * tile.packs; unit++)
-            tub_gpu_tile_stage(t, &tile, first, unit, staged);
+            tub_gpu_tile_stage(t, tub_gpu_pixels_layout(t), &tile, first, unit, staged);
         for (int unit = 0; unit < rows * TUB_GPU_TILE_COLUMNS; unit++)
-            tub_gpu_tile_across(t, &tile, first, unit, staged, passed);
+            tub_gpu_tile_across(t, t->recipe.is_float, &tile, first, unit, staged, passed);
     }
     for (int unit = 0; unit < TUB_GPU_TILE_COLUMNS * TUB_GPU_TILE_ROWS; unit++)
-        tub_gpu_tile_down(t, &tile, unit, passed);
+        tub_gpu_tile_down(t, t->recipe.is_float, &tile, unit, passed);
     free(staged);
 }
 
@@ -29,5 +29,5 @@ void tub_gpu_host_pixels(const tub_gpu_pixels *t)
             make_tile(t, number);
     else
         for (int64_t i = 0; i < tub_gpu_pixels_threads(t); i++)
-            tub_gpu_pixels_body(t, (uint32_t)i);
+            tub_gpu_pixels_body(t, tub_gpu_pixels_layout(t), t->recipe.is_float, (uint32_t)i);
 }

@@ -1,5 +1,6 @@
 // Frames that a GPU makes against those of the processor, to the byte: the kernels' bodies on the fake device, for any
-// transform, size and layout of planes.
+// transform, size and layout of planes; and the kernels of the plug-in that is there, which CTest makes the fake's too
+// and tools/gpu_check.sh the real one.
 // clang-format off
 #include <stdarg.h>
 #include <stddef.h>
@@ -128,36 +129,89 @@ static void close_backend(tub_backend *b)
     assert_int_equal(fake_gpu_counted[0].host_blocks, 0);
 }
 
+typedef struct case_pixels {
+    tub_pixels *pixels;
+    const tub_frame_recipe *recipe;
+    size_t bytes;
+    uint8_t *want, *host;
+} case_pixels;
+
+static case_pixels make_wanted(const tub_transform *t, const sample *s)
+{
+    case_pixels c = {0};
+    assert_int_equal(tub_pixels_open_isa(t, s->height, s->width, TUB_ISA_SCALAR, &c.pixels, NULL), TUB_OK);
+    c.bytes = tub_pixels_plan(c.pixels)->bytes;
+    c.want = malloc(c.bytes);
+    c.host = malloc(c.bytes);
+    assert_true(c.want && c.host);
+    tub_pixels_run_picture(c.pixels, &s->picture, c.want);
+    assert_int_equal(tub_pixels_recipe(c.pixels, &c.recipe, NULL), TUB_OK);
+    return c;
+}
+
+static void free_wanted(case_pixels *c)
+{
+    free(c->want);
+    free(c->host);
+    tub_pixels_close(&c->pixels);
+}
+
 // One frame on the processor and on the device; with and without a copy for the host, from either's memory.
 static void check_frame(tub_backend *b, const tub_transform *t, const sample *s, const char *what)
 {
-    tub_pixels *pixels = NULL;
-    const tub_frame_recipe *recipe = NULL;
+    case_pixels c = make_wanted(t, s);
     void *memory = NULL;
     tub_error err = {0};
-    assert_int_equal(tub_pixels_open_isa(t, s->height, s->width, TUB_ISA_SCALAR, &pixels, NULL), TUB_OK);
-    const size_t bytes = tub_pixels_plan(pixels)->bytes;
-    uint8_t *want = malloc(bytes), *host = malloc(bytes);
-    assert_true(want && host);
-    tub_pixels_run_picture(pixels, &s->picture, want);
-    assert_int_equal(tub_pixels_recipe(pixels, &recipe, NULL), TUB_OK);
-    assert_int_equal(tub_gpu_frames_hold(b, 3 * bytes, &memory, NULL), TUB_OK);
+    assert_int_equal(tub_gpu_frames_hold(b, 3 * c.bytes, &memory, NULL), TUB_OK);
     for (int on_device = 0; on_device < 2; on_device++) {
         tub_frame_planes planes = s->planes;
         planes.on_device = on_device; // the fake's memory is the host's
-        uint8_t *at = (uint8_t *)memory + bytes;
-        memset(memory, 0xa5, 3 * bytes);
-        if (tub_gpu_frames_make(b, recipe, &planes, at, on_device ? NULL : host, &err) != TUB_OK)
+        uint8_t *at = (uint8_t *)memory + c.bytes;
+        memset(memory, 0xa5, 3 * c.bytes);
+        if (tub_gpu_frames_make(b, c.recipe, &planes, at, on_device ? NULL : c.host, &err) != TUB_OK)
             fail_msg("%s: %s", what, err.text);
-        if (memcmp(at, want, bytes) != 0)
+        if (memcmp(at, c.want, c.bytes) != 0)
             fail_msg("%s: other pixels", what);
-        for (size_t i = 0; i < bytes; i++)
-            assert_true(((uint8_t *)memory)[i] == 0xa5 && at[bytes + i] == 0xa5);
+        for (size_t i = 0; i < c.bytes; i++)
+            assert_true(((uint8_t *)memory)[i] == 0xa5 && at[c.bytes + i] == 0xa5);
     }
-    assert_memory_equal(host, want, bytes);
-    free(host);
-    free(want);
-    tub_pixels_close(&pixels);
+    assert_memory_equal(c.host, c.want, c.bytes);
+    free_wanted(&c);
+}
+
+// Whatever device is behind the plug-in: only what it copies to the host can be looked at.
+static void the_plugins_equal_the_processors(void **state)
+{
+    (void)state;
+    const tub_open_params params = {0};
+    tub_backend *b = NULL;
+    tub_error err = {0};
+    uint32_t seed = 99;
+    if (tub_backend_cuda.open(&params, &b, &err) != TUB_OK) {
+        print_message("%s\n", err.text);
+        skip();
+    }
+    print_message("%s\n", b->info.name);
+    for (int i = 0; i < 200; i++) {
+        const tub_transform t = random_transform(&seed);
+        sample s =
+            make_sample(i % LAYOUTS, 1 + (int)(random_bits(&seed) % 900), 1 + (int)(random_bits(&seed) % 500), &seed);
+        case_pixels c = make_wanted(&t, &s);
+        void *memory = NULL;
+        assert_int_equal(tub_backend_cuda.hold_frames(b, c.bytes, &memory, NULL), TUB_OK);
+        memset(c.host, 0xa5, c.bytes);
+        if (tub_backend_cuda.make_frame(b, c.recipe, &s.planes, memory, c.host, &err) != TUB_OK)
+            fail_msg("case %d: %s", i, err.text);
+        size_t other = 0;
+        for (size_t k = 0; k < c.bytes; k++)
+            other += c.host[k] != c.want[k];
+        if (other)
+            fail_msg("case %d, %dx%d, layout %d: %zu of %zu bytes differ", i, s.width, s.height, i % LAYOUTS, other,
+                     c.bytes);
+        free_wanted(&c);
+        free_sample(&s);
+    }
+    tub_backend_cuda.close(&b);
 }
 
 static void equal_the_processors(void **state)
@@ -474,6 +528,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(equal_the_processors),
+        cmocka_unit_test(the_plugins_equal_the_processors),
         cmocka_unit_test(real_sizes),
         cmocka_unit_test(more_than_8_bits),
         cmocka_unit_test(others_are_left_to_swscale),

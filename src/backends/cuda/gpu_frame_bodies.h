@@ -11,6 +11,16 @@
 
 #include "gpu_tasks.h"
 
+// What is known when a kernel is compiled: how the samples lie, where they do as NVDEC gives them.
+typedef enum tub_gpu_layout { TUB_GPU_ANY_LAYOUT = 0, TUB_GPU_NV12 = 1 } tub_gpu_layout;
+
+TUB_PIXEL_FUNCTION tub_gpu_layout tub_gpu_pixels_layout(const tub_gpu_pixels *t)
+{
+    const tub_frame_planes *f = &t->frame;
+    const bool nv12 = f->kind == TUB_PLANES_HALF && f->paired && f->chroma_shift == 1 && f->bits == 8;
+    return nv12 ? TUB_GPU_NV12 : TUB_GPU_ANY_LAYOUT;
+}
+
 enum {
     TUB_GPU_TILE_COLUMNS = 32, // of a tile's result
     TUB_GPU_TILE_ROWS = 8,
@@ -53,22 +63,32 @@ TUB_PIXEL_FUNCTION uint32_t tub_gpu_pixels_deep(const tub_gpu_pixels *t, int y, 
     return tub_gpu_pixel_of(rgb);
 }
 
-TUB_PIXEL_FUNCTION uint32_t tub_gpu_pixels_rgb(const tub_gpu_pixels *t, int y, int x)
+TUB_PIXEL_FUNCTION uint32_t tub_gpu_pixels_half(const tub_frame_planes *f, int luma, int u, int v)
+{
+    uint8_t rgb[3];
+    tub_rgb_half_one(&f->matrix, luma, u, v, rgb);
+    return tub_gpu_pixel_of(rgb);
+}
+
+TUB_PIXEL_FUNCTION uint32_t tub_gpu_pixels_rgb(const tub_gpu_pixels *t, tub_gpu_layout layout, int y, int x)
 {
     const tub_frame_planes *f = &t->frame;
+    const uint8_t *first = f->planes[0] + y * f->pitches[0];
+    if (layout == TUB_GPU_NV12) {
+        const uint8_t *pair = f->planes[1] + y / 2 * f->pitches[1] + x / 2 * 2;
+        return tub_gpu_pixels_half(f, first[x], pair[0], pair[1]);
+    }
     if (f->bits > 8)
         return tub_gpu_pixels_deep(t, y, x);
-    const uint8_t *first = f->planes[0] + y * f->pitches[0];
     if (f->kind == TUB_PLANES_RGB)
         return tub_gpu_pixel_of(first + 3 * x);
     const int row = y >> f->chroma_shift, column = f->kind == TUB_PLANES_HALF ? x / 2 : x;
     const uint8_t *u = f->planes[1] + row * f->pitches[1] + (f->paired ? 2 * column : column);
     const uint8_t *v = f->paired ? u + 1 : f->planes[2] + row * f->pitches[2] + column;
-    uint8_t rgb[3];
     if (f->kind == TUB_PLANES_HALF)
-        tub_rgb_half_one(&f->matrix, first[x], *u, *v, rgb);
-    else
-        tub_rgb_full_one(&f->matrix, first[x], *u, *v, rgb);
+        return tub_gpu_pixels_half(f, first[x], *u, *v);
+    uint8_t rgb[3];
+    tub_rgb_full_one(&f->matrix, first[x], *u, *v, rgb);
     return tub_gpu_pixel_of(rgb);
 }
 
@@ -134,12 +154,12 @@ TUB_PIXEL_FUNCTION void tub_gpu_pixels_write_floats(const tub_gpu_pixels *t, int
         out[c * tub_gpu_pixels_plane(t)] = (sums[c] - t->recipe.mean[c]) / t->recipe.std[c];
 }
 
-TUB_PIXEL_FUNCTION void tub_gpu_pixels_pad(const tub_gpu_pixels *t, int y, int x)
+TUB_PIXEL_FUNCTION void tub_gpu_pixels_pad(const tub_gpu_pixels *t, bool floats, int y, int x)
 {
     float *out = (float *)t->out + (int64_t)y * t->recipe.out_width + x;
-    if (!t->recipe.is_float)
+    if (!floats)
         tub_gpu_pixels_write(t, y, x, 0);
-    for (int c = 0; c < 3 && t->recipe.is_float; c++)
+    for (int c = 0; c < 3 && floats; c++)
         out[c * tub_gpu_pixels_plane(t)] = t->recipe.zero[c];
 }
 
@@ -151,7 +171,7 @@ TUB_PIXEL_FUNCTION int64_t tub_gpu_pixels_threads(const tub_gpu_pixels *t)
 }
 
 // `second` is the pass that comes last; tap i of it and tap j of the other are the frame's pixel (y, x).
-TUB_PIXEL_FUNCTION uint32_t tub_gpu_pixels_single(const tub_gpu_pixels *t, int down, int across)
+TUB_PIXEL_FUNCTION uint32_t tub_gpu_pixels_single(const tub_gpu_pixels *t, tub_gpu_layout layout, int down, int across)
 {
     const tub_frame_recipe *r = &t->recipe;
     const tub_recipe_axis *inner = r->down_first ? &r->down : &r->across;
@@ -168,14 +188,15 @@ TUB_PIXEL_FUNCTION uint32_t tub_gpu_pixels_single(const tub_gpu_pixels *t, int d
         tub_gpu_sums_begin(part, inner->precision);
         for (int j = 0; j < inner->taps; j++)
             tub_gpu_sums_add(part, inner_weights[j],
-                             r->down_first ? tub_gpu_pixels_rgb(t, top + j, left + i)
-                                           : tub_gpu_pixels_rgb(t, top + i, left + j));
+                             r->down_first ? tub_gpu_pixels_rgb(t, layout, top + j, left + i)
+                                           : tub_gpu_pixels_rgb(t, layout, top + i, left + j));
         tub_gpu_sums_add(sums, second_weights[i], tub_gpu_sums_end(part, inner->precision));
     }
     return tub_gpu_sums_end(sums, second->precision);
 }
 
-TUB_PIXEL_FUNCTION void tub_gpu_pixels_single_floats(const tub_gpu_pixels *t, int down, int across, float *sums)
+TUB_PIXEL_FUNCTION void tub_gpu_pixels_single_floats(const tub_gpu_pixels *t, tub_gpu_layout layout, int down,
+                                                     int across, float *sums)
 {
     const tub_frame_recipe *r = &t->recipe;
     const int top = tub_gpu_integers(t, r->down.first)[down], left = tub_gpu_integers(t, r->across.first)[across];
@@ -184,25 +205,26 @@ TUB_PIXEL_FUNCTION void tub_gpu_pixels_single_floats(const tub_gpu_pixels *t, in
     for (int i = 0; i < r->down.taps; i++) {
         float part[3] = {0.0f, 0.0f, 0.0f};
         for (int j = 0; j < r->across.taps; j++)
-            tub_gpu_sums_add_levels(t, part, weights_across[j], tub_gpu_pixels_rgb(t, top + i, left + j));
+            tub_gpu_sums_add_levels(t, part, weights_across[j], tub_gpu_pixels_rgb(t, layout, top + i, left + j));
         for (int c = 0; c < 3; c++)
             sums[c] = i ? sums[c] + weights_down[i] * part[c] : weights_down[i] * part[c];
     }
 }
 
-TUB_PIXEL_FUNCTION void tub_gpu_pixels_body(const tub_gpu_pixels *t, uint32_t thread)
+TUB_PIXEL_FUNCTION void tub_gpu_pixels_body(const tub_gpu_pixels *t, tub_gpu_layout layout, bool floats,
+                                            uint32_t thread)
 {
     const tub_frame_recipe *r = &t->recipe;
     const int y = (int)(thread / (uint32_t)r->out_width), x = (int)(thread % (uint32_t)r->out_width);
     const int down = y - r->down.pad, across = x - r->across.pad;
     if (down < 0 || down >= r->down.kept || across < 0 || across >= r->across.kept) {
-        tub_gpu_pixels_pad(t, y, x);
-    } else if (r->is_float) {
+        tub_gpu_pixels_pad(t, floats, y, x);
+    } else if (floats) {
         float sums[3];
-        tub_gpu_pixels_single_floats(t, down, across, sums);
+        tub_gpu_pixels_single_floats(t, layout, down, across, sums);
         tub_gpu_pixels_write_floats(t, y, x, sums);
     } else {
-        tub_gpu_pixels_write(t, y, x, tub_gpu_pixels_single(t, down, across));
+        tub_gpu_pixels_write(t, y, x, tub_gpu_pixels_single(t, layout, down, across));
     }
 }
 
@@ -275,33 +297,31 @@ TUB_PIXEL_FUNCTION tub_gpu_tile tub_gpu_tile_at(const tub_gpu_pixels *t, int num
 }
 
 // Four pixels of row `row` of those that are staged, from the frame's row top + first + row.
-TUB_PIXEL_FUNCTION void tub_gpu_tile_stage(const tub_gpu_pixels *t, const tub_gpu_tile *tile, int first, int unit,
-                                           uint32_t *staged)
+TUB_PIXEL_FUNCTION void tub_gpu_tile_stage(const tub_gpu_pixels *t, tub_gpu_layout layout, const tub_gpu_tile *tile,
+                                           int first, int unit, uint32_t *staged)
 {
     const int row = unit / tile->packs, at = unit % tile->packs * TUB_GPU_STAGED_PACK;
     const int y = tile->top + first + row, x = tile->left + at;
     uint32_t *out = staged + row * tub_gpu_staged_pitch(t) + at;
 #ifdef __CUDA_ARCH__
-    if (t->by_words) {
+    if (layout == TUB_GPU_NV12 && t->by_words) {
         const tub_frame_planes *f = &t->frame;
         const uint32_t luma = *(const uint32_t *)(f->planes[0] + y * f->pitches[0] + x);
-        const uint32_t chroma = *(const uint32_t *)(f->planes[1] + (y >> f->chroma_shift) * f->pitches[1] + x);
+        const uint32_t chroma = *(const uint32_t *)(f->planes[1] + y / 2 * f->pitches[1] + x);
         for (int i = 0; i < TUB_GPU_STAGED_PACK; i++) {
-            uint8_t rgb[3];
             const uint32_t pair = chroma >> (i & 2) * 8;
-            tub_rgb_half_one(&f->matrix, (int)(luma >> 8 * i & 255), (int)(pair & 255), (int)(pair >> 8 & 255), rgb);
-            out[i] = tub_gpu_pixel_of(rgb);
+            out[i] = tub_gpu_pixels_half(f, (int)(luma >> 8 * i & 255), (int)(pair & 255), (int)(pair >> 8 & 255));
         }
         return;
     }
 #endif
     for (int i = 0; i < TUB_GPU_STAGED_PACK && x + i < t->recipe.in_width; i++)
-        out[i] = tub_gpu_pixels_rgb(t, y, x + i);
+        out[i] = tub_gpu_pixels_rgb(t, layout, y, x + i);
 }
 
 // The horizontal pass of one staged row for one of the tile's columns.
-TUB_PIXEL_FUNCTION void tub_gpu_tile_across(const tub_gpu_pixels *t, const tub_gpu_tile *tile, int first, int unit,
-                                            const uint32_t *staged, void *passed)
+TUB_PIXEL_FUNCTION void tub_gpu_tile_across(const tub_gpu_pixels *t, bool floats, const tub_gpu_tile *tile, int first,
+                                            int unit, const uint32_t *staged, void *passed)
 {
     const tub_recipe_axis *axis = &t->recipe.across;
     const int row = unit / TUB_GPU_TILE_COLUMNS, column = unit % TUB_GPU_TILE_COLUMNS;
@@ -311,7 +331,7 @@ TUB_PIXEL_FUNCTION void tub_gpu_tile_across(const tub_gpu_pixels *t, const tub_g
     const uint32_t *in =
         staged + row * tub_gpu_staged_pitch(t) + (tub_gpu_integers(t, axis->first)[output] - tile->left);
     const int64_t weights_at = (int64_t)output * axis->taps;
-    if (t->recipe.is_float) {
+    if (floats) {
         const float *weights = tub_gpu_floats(t, axis->weights) + weights_at;
         float *out = (float *)passed + (first + row) * 3 * TUB_GPU_TILE_COLUMNS + column;
         float sums[3] = {0.0f, 0.0f, 0.0f};
@@ -330,7 +350,7 @@ TUB_PIXEL_FUNCTION void tub_gpu_tile_across(const tub_gpu_pixels *t, const tub_g
 }
 
 // The vertical pass for one pixel of the result, or its padding.
-TUB_PIXEL_FUNCTION void tub_gpu_tile_down(const tub_gpu_pixels *t, const tub_gpu_tile *tile, int unit,
+TUB_PIXEL_FUNCTION void tub_gpu_tile_down(const tub_gpu_pixels *t, bool floats, const tub_gpu_tile *tile, int unit,
                                           const void *passed)
 {
     const tub_recipe_axis *axis = &t->recipe.down;
@@ -339,12 +359,12 @@ TUB_PIXEL_FUNCTION void tub_gpu_tile_down(const tub_gpu_pixels *t, const tub_gpu
     if (y >= t->recipe.out_height || x >= t->recipe.out_width)
         return;
     if (down < tile->down || down >= tile->down + tile->rows || column < 0 || column >= tile->columns) {
-        tub_gpu_pixels_pad(t, y, x);
+        tub_gpu_pixels_pad(t, floats, y, x);
         return;
     }
     const int row = tub_gpu_integers(t, axis->first)[down] - tile->top;
     const int64_t weights_at = (int64_t)down * axis->taps;
-    if (t->recipe.is_float) {
+    if (floats) {
         const float *in = (const float *)passed + row * 3 * TUB_GPU_TILE_COLUMNS + column;
         const float *weights = tub_gpu_floats(t, axis->weights) + weights_at;
         float sums[3];

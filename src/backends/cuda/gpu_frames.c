@@ -143,17 +143,18 @@ static int most_inputs(const tub_frame_recipe *r, const tub_recipe_axis *axis, i
 }
 
 // Tiles where neighbours share many inputs and a block's memory holds them.
-static void choose_way(const tub_frame_recipe *r, shelf *s)
+void tub_gpu_frames_choose(const tub_frame_recipe *r, int *tile_rows, int *tile_columns)
 {
     tub_gpu_pixels t = {.recipe = *r};
+    *tile_rows = *tile_columns = 0;
     if (r->down_first || (int64_t)r->across.taps * r->down.taps <= FEW_TAPS)
         return;
     t.tile_rows = most_inputs(r, &r->down, r->out_height, TUB_GPU_TILE_ROWS);
     t.tile_columns = most_inputs(r, &r->across, r->out_width, TUB_GPU_TILE_COLUMNS);
     if (tub_gpu_shared_values(&t) * 4 > SHARED_BYTES)
         return;
-    s->tile_rows = t.tile_rows;
-    s->tile_columns = t.tile_columns;
+    *tile_rows = t.tile_rows;
+    *tile_columns = t.tile_columns;
 }
 
 static shelf *find_shelf(desk *d, const tub_frame_recipe *r)
@@ -177,7 +178,7 @@ static tub_status fill_shelf(tub_backend *b, desk *d, const tub_frame_recipe *r,
         return tub_fail_memory(err, "the tables of the resize");
     memcpy(s->copy, r->tables, r->table_bytes);
     s->bytes = r->table_bytes;
-    choose_way(r, s);
+    tub_gpu_frames_choose(r, &s->tile_rows, &s->tile_columns);
     tub_status status = tub_gpu_reserve(b, s->bytes, "the tables of the resize", &s->block, err);
     if (status == TUB_OK)
         status = b->ops->upload(d->gpu, TUB_GPU_COMPUTE, s->block.data, s->copy, s->bytes, err);

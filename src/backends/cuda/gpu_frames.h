@@ -18,6 +18,9 @@ void tub_gpu_frames_drop(tub_backend *backend); // also when none are held
 tub_status tub_gpu_frames_make(tub_backend *backend, const tub_frame_recipe *recipe, const tub_frame_planes *planes,
                                void *at, void *host, tub_error *err);
 
+// How its kernel is to go about it, of a recipe whose tables are the host's: as of tub_gpu_pixels.
+void tub_gpu_frames_choose(const tub_frame_recipe *recipe, int *tile_rows, int *tile_columns);
+
 // Whether a frame of a run lies in that memory.
 bool tub_gpu_frames_has(const tub_backend *backend, const void *frame);
 

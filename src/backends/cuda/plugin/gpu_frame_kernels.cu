@@ -1,6 +1,4 @@
 // The kernels that make pixels of decoded frames, on the device. What each computes is in gpu_frame_bodies.h.
-//
-// How the frame's samples lie, where it is as NVDEC gives them, and the result's domain are a template's parameters.
 #include "gpu_frame_kernels.h"
 
 #include "gpu_frame_bodies.h"
@@ -10,46 +8,33 @@ namespace
 
 enum { THREADS = TUB_GPU_TILE_COLUMNS * TUB_GPU_TILE_ROWS };
 
-enum layout { ANY, NV12 };
-
-template <layout LAYOUT, bool FLOATS> __device__ void fix(tub_gpu_pixels *t)
-{
-    t->recipe.is_float = FLOATS;
-    if (LAYOUT == NV12) {
-        t->frame.bits = 8;
-        t->frame.kind = TUB_PLANES_HALF;
-        t->frame.paired = true;
-        t->frame.chroma_shift = 1;
-    }
-}
-
-template <layout LAYOUT, bool FLOATS> __global__ void single_kernel(tub_gpu_pixels t, uint32_t threads)
+// The task stays in constant memory: a copy of it for each thread would cost more than the pixels.
+template <tub_gpu_layout LAYOUT, bool FLOATS>
+__global__ void single_kernel(const __grid_constant__ tub_gpu_pixels t, uint32_t threads)
 {
     const uint32_t thread = blockIdx.x * THREADS + threadIdx.x;
-    fix<LAYOUT, FLOATS>(&t);
     if (thread < threads)
-        tub_gpu_pixels_body(&t, thread);
+        tub_gpu_pixels_body(&t, LAYOUT, FLOATS, thread);
 }
 
-template <layout LAYOUT, bool FLOATS> __global__ void tiled_kernel(tub_gpu_pixels t)
+template <tub_gpu_layout LAYOUT, bool FLOATS> __global__ void tiled_kernel(const __grid_constant__ tub_gpu_pixels t)
 {
     extern __shared__ uint32_t staged[];
-    fix<LAYOUT, FLOATS>(&t);
     uint32_t *passed = staged + TUB_GPU_STAGED_ROWS * tub_gpu_staged_pitch(&t);
     const tub_gpu_tile tile = tub_gpu_tile_at(&t, (int)blockIdx.x);
     for (int first = 0; first < tile.height; first += TUB_GPU_STAGED_ROWS) {
         const int left = tile.height - first, rows = left < TUB_GPU_STAGED_ROWS ? left : TUB_GPU_STAGED_ROWS;
         for (int unit = threadIdx.x; unit < rows * tile.packs; unit += THREADS)
-            tub_gpu_tile_stage(&t, &tile, first, unit, staged);
+            tub_gpu_tile_stage(&t, LAYOUT, &tile, first, unit, staged);
         __syncthreads();
         for (int unit = threadIdx.x; unit < rows * TUB_GPU_TILE_COLUMNS; unit += THREADS)
-            tub_gpu_tile_across(&t, &tile, first, unit, staged, passed);
+            tub_gpu_tile_across(&t, FLOATS, &tile, first, unit, staged, passed);
         __syncthreads();
     }
-    tub_gpu_tile_down(&t, &tile, (int)threadIdx.x, passed);
+    tub_gpu_tile_down(&t, FLOATS, &tile, (int)threadIdx.x, passed);
 }
 
-template <layout LAYOUT, bool FLOATS> cudaError_t launch_as(const tub_gpu_pixels *t, cudaStream_t stream)
+template <tub_gpu_layout LAYOUT, bool FLOATS> cudaError_t launch_as(const tub_gpu_pixels *t, cudaStream_t stream)
 {
     const int64_t threads = tub_gpu_pixels_threads(t);
     if (t->tile_rows)
@@ -61,7 +46,7 @@ template <layout LAYOUT, bool FLOATS> cudaError_t launch_as(const tub_gpu_pixels
     return cudaGetLastError();
 }
 
-template <layout LAYOUT> cudaError_t launch(const tub_gpu_pixels *t, cudaStream_t stream)
+template <tub_gpu_layout LAYOUT> cudaError_t launch(const tub_gpu_pixels *t, cudaStream_t stream)
 {
     return t->recipe.is_float ? launch_as<LAYOUT, true>(t, stream) : launch_as<LAYOUT, false>(t, stream);
 }
@@ -70,10 +55,9 @@ template <layout LAYOUT> cudaError_t launch(const tub_gpu_pixels *t, cudaStream_
 
 extern "C" cudaError_t tub_cuda_launch_pixels(const tub_gpu_pixels *t, cudaStream_t stream)
 {
-    const tub_frame_planes *f = &t->frame;
     if (tub_gpu_pixels_threads(t) > INT32_MAX)
         return cudaErrorInvalidValue;
-    if (f->kind == TUB_PLANES_HALF && f->paired && f->chroma_shift == 1 && f->bits == 8)
-        return launch<NV12>(t, stream);
-    return launch<ANY>(t, stream);
+    if (tub_gpu_pixels_layout(t) == TUB_GPU_NV12)
+        return launch<TUB_GPU_NV12>(t, stream);
+    return launch<TUB_GPU_ANY_LAYOUT>(t, stream);
 }
