@@ -148,6 +148,7 @@ def main():
     p.add_argument("--times", type=int, default=3, help="forwards of a turn, of which the median counts (3)")
     p.add_argument("--no-compile", action="store_true", help="leave torch.compile out: it takes minutes to start")
     a = measure.begin(p)
+    measure.need("torch", "transformers")  # our outputs are compared with theirs first
     if a.quick:
         a.times = 1
     if not a.prepare:

@@ -58,6 +58,7 @@ def main():
     p.add_argument("--clips", type=int, default=1)
     p.add_argument("--times", type=int, default=3)
     a = measure.begin(p)
+    measure.need("torch", "transformers")
     import torch
 
     torch.set_num_threads(a.threads)

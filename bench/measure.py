@@ -6,6 +6,7 @@ left out.
 """
 import argparse
 import importlib
+import importlib.util
 import json
 import os
 import pathlib
@@ -45,6 +46,14 @@ def begin(p, arguments=None):
     if a.quick:
         a.turns = min(a.turns, 2)
     return a
+
+
+def need(*modules):
+    """For scripts that are nothing without a peer: leaves the whole script out, and says so."""
+    missing = [m for m in modules if importlib.util.find_spec(m) is None]
+    if missing:
+        print(f"left out: needs {', '.join(missing)} from PyPI", flush=True)
+        sys.exit()
 
 
 # ---- runs

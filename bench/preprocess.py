@@ -28,24 +28,27 @@ def repeated(work, least=0.05):
     return lambda: measure.clock(lambda: [work() for _ in range(times)]) / times
 
 
-def original_run(frame):
+def original_run(path):
     import torch
 
     torch.set_num_threads(1)
+    frame = decoded(path)
     return repeated(lambda: original.to_input(frame.to_ndarray(format="rgb24")[None], SIDE))
 
 
-def original_rgb_run(frame):
+def original_rgb_run(path):
     import torch
 
     torch.set_num_threads(1)
-    rgb = frame.to_ndarray(format="rgb24")[None]
+    rgb = decoded(path).to_ndarray(format="rgb24")[None]
     return repeated(lambda: original.to_input(rgb, SIDE))
 
 
-def swscale_run(frame):
+def swscale_run(path):
     """One pass: scaled while it is converted."""
     import numpy as np
+
+    frame = decoded(path)
 
     def work():
         small = frame.reformat(SIDE, SIDE, "rgb24", interpolation="BILINEAR", threads=1).to_ndarray()
@@ -54,11 +57,12 @@ def swscale_run(frame):
     return repeated(work)
 
 
-def torchvision_run(frame):
+def torchvision_run(path):
     import torch
     from torchvision.transforms import v2
 
     torch.set_num_threads(1)
+    frame = decoded(path)
 
     def work():
         rgb = torch.from_numpy(frame.to_ndarray(format="rgb24")).permute(2, 0, 1)
@@ -67,11 +71,12 @@ def torchvision_run(frame):
     return repeated(work)
 
 
-def opencv_run(frame):
+def opencv_run(path):
     import cv2
     import numpy as np
 
     cv2.setNumThreads(1)
+    frame = decoded(path)
 
     def work():
         rgb = cv2.cvtColor(frame.to_ndarray(format="yuv420p"), cv2.COLOR_YUV2RGB_I420)
@@ -91,14 +96,13 @@ def main():
         path = measure.video(a, f"frame-{size}", "h264", size, 1)
         if a.prepare:
             continue
-        frame = decoded(path)
         peers = measure.Peers(a)
         peers.add("tubelet", lambda: measure.bench(a, "preprocess", "--video", path, "--size", f"{SIDE}x{SIDE}"))
-        peers.add("original (swscale, torch float)", original_run, frame)
-        peers.add("original from RGB (torch float)", original_rgb_run, frame)
-        peers.add("swscale in one pass", swscale_run, frame)
-        peers.add("torchvision uint8", torchvision_run, frame)
-        peers.add("OpenCV", opencv_run, frame)
+        peers.add("original (swscale, torch float)", original_run, path)
+        peers.add("original from RGB (torch float)", original_rgb_run, path)
+        peers.add("swscale in one pass", swscale_run, path)
+        peers.add("torchvision uint8", torchvision_run, path)
+        peers.add("OpenCV", opencv_run, path)
         rows += measure.versus(size, peers.take_turns(), 1e3, "ms")
     if not a.prepare:
         measure.print_table(measure.VERSUS, rows)
