@@ -51,6 +51,7 @@ static const option_row rows[] = {
     {OPTION_MARKDOWN, L, "", "markdown", KIND_FLAG, NULL, 0, 0, "print docs/models.md"},
     {OPTION_MARKDOWN, R, "", "markdown", KIND_FLAG, NULL, 0, 0, "print docs/presets.md"},
     {OPTION_LIST, T, "", "list", KIND_FLAG, NULL, 0, 0, "print the guide's presets and the profiles that are there"},
+    {OPTION_WIDE, T, "", "wide", KIND_FLAG, NULL, 0, 0, "the guide's whole ranges: batches, decode threads up to 128"},
     {OPTION_BUDGET, T, "", "budget", KIND_NUMBER, "SECONDS", 1, 86400, "time to spend (60)"},
     {OPTION_SEED, I, "", "seed", KIND_NUMBER, "N", 0, INT64_MAX, "the same seed gives the same bytes (0)"},
 

@@ -107,6 +107,7 @@ typedef enum option_id {
     OPTION_PROFILE,
     OPTION_BUDGET,
     OPTION_LIST,
+    OPTION_WIDE,
     OPTION_CONFIG,
     OPTION_PRINT_CONFIG,
     OPTION_HELP,

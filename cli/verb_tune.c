@@ -135,6 +135,7 @@ static int run(tuning *x, cli_settings *settings)
         .videos = x->videos,
         .video_count = x->video_count,
         .budget = cli_number(args, OPTION_BUDGET, 0),
+        .whole_ranges = cli_given(args, OPTION_WIDE),
         .on_row = on_row,
         .on_note = on_note,
         .user = x,

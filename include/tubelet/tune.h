@@ -37,7 +37,9 @@ typedef struct tub_tune_params {
     tub_extractor_params extractor; // sampling; likewise decode_threads and prefetch
     const char *const *videos;      // what is extracted for measuring, again and again
     size_t video_count;             // 0: only forwards on pixels of no meaning are timed, and decoding isn't tuned
-    double budget;                  // seconds, 0 = 60. Opening the model may exceed it
+    double budget;                  // seconds, 0 = 60. Opening the model and the last turn may exceed it
+    bool whole_ranges;              // also what this machine most likely gains nothing from: batches up to 128 on a
+                                    // processor, up to 128 decode threads on any
     void (*on_row)(void *user, const tub_tune_row *row);    // after each measurement, from the calling thread; may be
     void (*on_note)(void *user, const char *text);          // NULL. A note: what range is tried and why, in one line
     void *user;

@@ -253,7 +253,8 @@ static tub_status try_batches(tub_tuning *t, tub_error *err)
         workspace = tub_description_get_info(d)->workspace_bytes / MANY;
     tub_description_close(&d);
     TUB_TRY(open_encoder(t, t->best, err));
-    tub_range_of_batch(tub_encoder_get_info(t->encoder), workspace, tub_usable_memory(), &range);
+    tub_range_of_batch(tub_encoder_get_info(t->encoder), workspace, tub_usable_memory(), t->params->whole_ranges,
+                       &range);
     return try_range(t, &range, t->entries[t->best].row.batch, offsetof(tub_tune_entry, batch), err);
 }
 
@@ -264,7 +265,7 @@ static tub_status try_decoding(tub_tuning *t, tub_error *err)
         note(t, "decode threads and prefetch are left alone: without videos nothing is decoded");
         return TUB_OK;
     }
-    tub_range_of_decode_threads(tub_usable_processors(), &range);
+    tub_range_of_decode_threads(tub_usable_processors(), t->params->whole_ranges, &range);
     if (!t->params->extractor.decode_threads)
         TUB_TRY(try_range(t, &range, t->entries[t->best].row.decode_threads, offsetof(tub_tune_entry, decode_threads),
                           err));
@@ -275,13 +276,14 @@ static tub_status try_decoding(tub_tuning *t, tub_error *err)
 }
 
 // The fastest and the defaults in turns, so that what the machine does besides hits both; until the fastest of the
-// table isn't just one lucky measurement.
+// table isn't just one lucky measurement. One turn there is in any case: it may exceed the budget.
 static tub_status confirm(tub_tuning *t, tub_error *err)
 {
     for (;;) {
         t->best = tub_tune_choose(t->entries, t->count);
         int runs = t->entries[0].row.runs, needed = t->best ? CONFIRMATIONS : 2;
-        if (t->count == 1 || (runs >= needed && t->entries[t->best].row.runs >= needed) || !has_time(t, 2))
+        const bool lucky = t->best && t->entries[t->best].row.runs < 2;
+        if (t->count == 1 || (runs >= needed && t->entries[t->best].row.runs >= needed) || (!lucky && !has_time(t, 2)))
             return TUB_OK;
         TUB_TRY(measure(t, 0, err));
         if (t->best)

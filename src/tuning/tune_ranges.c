@@ -16,38 +16,41 @@ static void keep_what_fits(tub_range *out, size_t workspace, size_t memory)
         out->count--;
 }
 
-void tub_range_of_batch(const tub_encoder_info *info, size_t workspace, size_t memory, tub_range *out)
+void tub_range_of_batch(const tub_encoder_info *info, size_t workspace, size_t memory, bool whole, tub_range *out)
 {
-    static const int device[] = {16, 32, 48, 64, 96, 128}, clips[] = {1, 2, 4, 8, 16}, frames[] = {8, 16, 32, 64, 128};
-    bool cpu = !strcmp(info->device, "cpu");
+    static const int device[] = {16, 32, 48, 64, 96, 128}, clips[] = {1, 2, 4, 8, 16, 32, 64, 128},
+                     frames[] = {8, 16, 32, 64, 128};
+    const bool cpu = !strcmp(info->device, "cpu");
     const int *values = !cpu ? device : info->per_frame ? frames : clips;
-    size_t count = cpu ? 5 : 6;
+    const size_t count = !cpu ? 6 : info->per_frame || !whole ? 5 : 8;
     *out = (tub_range){0};
     for (size_t i = 0; i < count; i++)
         add(out, values[i]);
     keep_what_fits(out, workspace, memory);
-    int last = out->values[out->count - 1];
+    const int last = out->values[out->count - 1];
     snprintf(out->note, sizeof out->note, "batch %d to %d%s%s", out->values[0], last,
-             cpu ? ": a processor gains nothing from the guide's 16 to 128" : "",
+             cpu && !whole ? ": a processor gains nothing from the guide's 16 to 128; --wide tries them" : "",
              last < values[count - 1] ? ", as far as memory goes" : "");
 }
 
-void tub_range_of_decode_threads(int processors, tub_range *out)
+void tub_range_of_decode_threads(int processors, bool whole, tub_range *out)
 {
     const int least = 8, most = 128, twice = 2 * processors < most ? 2 * processors : most;
+    const int last = whole ? most : twice;
     int value = processors / 4;
     *out = (tub_range){0};
-    if (twice >= 2 * least && value < least)
+    if ((twice >= 2 * least && value < least) || (whole && value > least))
         value = least;
-    for (value = value > 0 ? value : 1; value < twice; value *= 2) {
+    for (value = value > 0 ? value : 1; value < last; value *= 2) {
         if (value > processors && out->values[out->count - 1] < processors)
             add(out, processors);
         add(out, value);
     }
-    add(out, twice);
-    snprintf(out->note, sizeof out->note, "decode threads %d to %d%s", out->values[0], twice,
-             twice < 128 || out->values[0] < least ? ": the guide's 8 to 128, cut to what these processors can use"
-                                                   : "");
+    add(out, last);
+    snprintf(out->note, sizeof out->note, "decode threads %d to %d%s", out->values[0], last,
+             last < most || out->values[0] > least
+                 ? ": the guide's 8 to 128, cut to what these processors can use; --wide tries more"
+                 : "");
 }
 
 void tub_range_of_prefetch(tub_range *out)

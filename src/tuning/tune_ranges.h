@@ -12,9 +12,10 @@ typedef struct tub_range {
     char note[200]; // the range and why it is this one, in one line
 } tub_range;
 
-// `workspace`: bytes that one item of a batch needs, `memory`: what the process may use.
-void tub_range_of_batch(const tub_encoder_info *info, size_t workspace, size_t memory, tub_range *out);
-void tub_range_of_decode_threads(int processors, tub_range *out);
+// `workspace`: bytes that one item of a batch needs, `memory`: what the process may use. `whole`: up to the guide's end,
+// though this machine most likely gains nothing from it.
+void tub_range_of_batch(const tub_encoder_info *info, size_t workspace, size_t memory, bool whole, tub_range *out);
+void tub_range_of_decode_threads(int processors, bool whole, tub_range *out);
 void tub_range_of_prefetch(tub_range *out);
 
 // The values nearest to `now` (by their ratio) first.

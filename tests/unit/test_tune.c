@@ -48,21 +48,27 @@ static void ranges_are_the_guides_cut_to_the_machine(void **state)
     } threads[] = {{1, 1, 2}, {2, 1, 4}, {4, 1, 8}, {6, 1, 12}, {8, 8, 16}, {16, 8, 32}, {64, 16, 128}, {256, 64, 128}};
     tub_range r;
     for (size_t i = 0; i < sizeof threads / sizeof *threads; i++) {
-        tub_range_of_decode_threads(threads[i].processors, &r);
+        tub_range_of_decode_threads(threads[i].processors, false, &r);
         check_range(&r, threads[i].first, threads[i].last);
+        tub_range_of_decode_threads(threads[i].processors, true, &r);
+        check_range(&r, threads[i].first < 8 ? threads[i].first : 8, 128);
     }
     tub_range_of_prefetch(&r);
     check_range(&r, 4, 16);
     tub_encoder_info info = {.device = "cuda"};
-    tub_range_of_batch(&info, 0, 0, &r);
+    tub_range_of_batch(&info, 0, 0, false, &r);
     check_range(&r, 16, 128);
-    tub_range_of_batch(&info, 1 << 20, (size_t)80 << 20, &r); // half of the memory holds 40 items
+    tub_range_of_batch(&info, 1 << 20, (size_t)80 << 20, false, &r); // half of the memory holds 40 items
     check_range(&r, 16, 32);
     info.device = "cpu";
-    tub_range_of_batch(&info, 1 << 20, 1 << 20, &r); // something is tried in any case
+    tub_range_of_batch(&info, 1 << 20, 1 << 20, false, &r); // something is tried in any case
     check_range(&r, 1, 1);
+    tub_range_of_batch(&info, 0, 0, false, &r);
+    check_range(&r, 1, 16);
+    tub_range_of_batch(&info, 0, 0, true, &r);
+    check_range(&r, 1, 128);
     info.per_frame = true;
-    tub_range_of_batch(&info, 0, 0, &r);
+    tub_range_of_batch(&info, 0, 0, false, &r);
     check_range(&r, 8, 128);
     tub_range_sort(&r, 32);
     assert_int_equal(r.values[0], 32);
