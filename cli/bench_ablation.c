@@ -66,6 +66,11 @@ static void decode_all(setup *s)
     s->extractor.without |= TUB_WITHOUT_LEAVING_OUT;
 }
 
+static void pixels_by_processor(setup *s)
+{
+    s->extractor.resizer = TUB_RESIZER_CPU;
+}
+
 static void no_own_kernels(setup *s)
 {
     s->encoder.backend = "onednn";
@@ -79,6 +84,7 @@ static const char *about_reuse(const ablation *a);
 static const char *about_needed(const ablation *a);
 static const char *about_mixing(const ablation *a);
 static const char *about_backend(const ablation *a);
+static const char *about_pixels(const ablation *a);
 
 typedef struct ablation_switch {
     const char *name, *off;
@@ -99,6 +105,7 @@ static const ablation_switch switches[] = {
     {"needed frames only", "frames of no window are decoded", decode_all, about_needed, false, 0},
     {"cross-video batches", "a batch ends with its video", no_mixing, about_mixing, false, 0},
     {"backend", "oneDNN's kernels in ours' place", no_own_kernels, about_backend, true, 0},
+    {"pixels on the GPU", "frames are resized on the processor", pixels_by_processor, about_pixels, false, 0},
     {"CUDA graphs", "steps are launched one by one", NULL, NULL, false, TUB_GPU_WITHOUT_GRAPHS},
     {"autotuning", "products by cuBLASLt's advice", NULL, NULL, false, TUB_GPU_WITHOUT_TUNING},
     {"cuDNN", "attention by our own kernel", NULL, NULL, true, TUB_GPU_WITHOUT_CUDNN},
@@ -145,6 +152,16 @@ static const char *about_backend(const ablation *a)
     tub_status status = tub_describe(&s.encoder, &description, NULL);
     tub_description_close(&description);
     return status == TUB_OK ? NULL : "oneDNN can't run it here";
+}
+
+static const char *about_pixels(const ablation *a)
+{
+    const tub_extractor_params *p = &a->setup.extractor;
+    const bool asked =
+        p->resizer == TUB_RESIZER_GPU || (p->resizer == TUB_RESIZER_AUTO && p->decoder == TUB_DECODER_NVDEC);
+    if (strcmp(a->first[ON].backend, "cuda") != 0)
+        return "the run doesn't use a GPU";
+    return asked ? NULL : "the processor resizes as it is: --decoder nvdec, --resize gpu";
 }
 
 static const char *about_gpu(const ablation *a, unsigned what)

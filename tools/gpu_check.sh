@@ -116,7 +116,8 @@ for options in "--decoder nvdec" "--decoder nvdec --resize cpu" "--decoder nvdec
     base=whole
     [[ $options != *opentad* ]] || { base=opentad; extract opentad --transform opentad; }
     if extract frames $options && [ "$(digest $base)" = "$(digest frames)" ]; then
-        row "features, $options" ok "$(grep -o '.*decoded on the processor.*\|.*makes no more frames.*' "$work/frames.log" | head -1 | cut -c1-60)$(tail -2 "$work/frames.log" | head -1 | cut -c1-90)"
+        why=$(sed -n 's/.*processor, as are others like it: //p; s/.*\(GPU [0-9]* makes no more\)/\1/p' "$work/frames.log" | head -1)
+        row "features, $options" "$([ -n "$why" ] && echo - || echo ok)" "${why:-$(tail -1 "$work/frames.log" | cut -c1-90)}"
     else row "features, $options" FAILED "$(tail -1 "$work/frames.log" | cut -c1-120)"; fi
     rm -rf "$work/frames"
 done

@@ -5,8 +5,8 @@ from command_case import CommandCase, encode
 
 SPREAD = {"seconds", "min_seconds", "max_seconds", "repetitions"}
 OPTIMIZATIONS = ["batch size", "threads", "prefetch", "precision", "decode once", "preprocess once", "frame reuse", "needed frames only", "cross-video batches", "backend",
-                 "CUDA graphs", "autotuning", "cuDNN", "non-blocking copies", "total"]
-GPU = {"CUDA graphs", "autotuning", "cuDNN", "non-blocking copies"}
+                 "pixels on the GPU", "CUDA graphs", "autotuning", "cuDNN", "non-blocking copies", "total"]
+GPU = {"pixels on the GPU", "CUDA graphs", "autotuning", "cuDNN", "non-blocking copies"}
 
 
 class Bench(CommandCase):
@@ -121,8 +121,8 @@ class Bench(CommandCase):
         fake = {"TUBELET_CUDA_PLUGIN": os.environ["FAKE_GPU_PLUGIN"]}
         result = self.bench("ablation", *arguments, "--dtype", "tf32", **fake)
         self.assertEqual((result["backend"], result["dtype"]), ("cuda", "tf32"))
-        self.check_ablation(result, {"frame reuse", "needed frames only", "cross-video batches"})
-        result = self.bench("ablation", *arguments, "--no-graph", "--no-autotune", **fake)
+        self.check_ablation(result, {"frame reuse", "needed frames only", "cross-video batches", "pixels on the GPU"})
+        result = self.bench("ablation", *arguments, "--no-graph", "--no-autotune", "--resize", "gpu", **fake)
         self.assertEqual((result["backend"], result["dtype"]), ("cuda", "f16"))
         self.check_ablation(result, {"frame reuse", "needed frames only", "cross-video batches", "CUDA graphs", "autotuning"})
 
