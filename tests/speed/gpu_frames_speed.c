@@ -1,6 +1,6 @@
 // gpu_frames_speed [FRAMES]: how long the first GPU takes from a decoded frame in its memory (NV12, as NVDEC leaves it)
 // to patches in float16, through the plug-in's own kernels; beside it, what a kernel reaches that does nothing but
-// copy. A line a case; the time is a frame's, of FRAMES (64) one after the other. Bytes: of the frame and of its
+// copy. A line a case; the time is a frame's, of FRAMES (64), as many at once as a launch takes. Bytes: of the frame and its
 // patches.
 #include <stdio.h>
 #include <stdlib.h>
@@ -124,26 +124,32 @@ static void measure(const bench *b, const char *name, const tub_transform *t, in
     void *tables = upload(b, recipe->tables, recipe->table_bytes), *table, *levels;
     char *slots = allocate(b, slot * (size_t)b->frames);
     void *out = allocate(b, patch_bytes * (size_t)b->frames);
-    tub_gpu_task *tasks = calloc((size_t)b->frames, sizeof *tasks);
-    for (int i = 0; i < b->frames; i++) {
-        const unsigned char *at = planes + frame * (size_t)i;
-        tub_gpu_pixels p = {.recipe = *recipe, .out = slots + slot * (size_t)i, .by_words = true};
-        p.frame = (tub_frame_planes){.kind = TUB_PLANES_HALF,
-                                     .paired = true,
-                                     .on_device = true,
-                                     .chroma_shift = 1,
-                                     .bits = 8,
-                                     .width = width,
-                                     .height = height,
-                                     .planes = {at, at + luma},
-                                     .pitches = {(int64_t)pitch, (int64_t)pitch},
-                                     .matrix = {128, 9539, 13075, -6660, -3209, 16525}};
-        p.recipe.tables = tables;
-        tub_gpu_frames_choose(recipe, &p.tile_rows, &p.tile_columns);
-        tasks[i] = (tub_gpu_task){.kind = TUB_GPU_PIXELS, .pixels = p};
+    const int launches = (b->frames + TUB_GPU_SURFACES - 1) / TUB_GPU_SURFACES;
+    tub_gpu_task *tasks = calloc((size_t)launches, sizeof *tasks);
+    for (int i = 0; i < launches; i++) {
+        const int first = i * TUB_GPU_SURFACES, left = b->frames - first;
+        tub_gpu_pixels *p = &tasks[i].pixels;
+        tasks[i].kind = TUB_GPU_PIXELS;
+        *p = (tub_gpu_pixels){
+            .recipe = *recipe, .by_words = true, .count = left < TUB_GPU_SURFACES ? left : TUB_GPU_SURFACES};
+        p->frame = (tub_frame_planes){.kind = TUB_PLANES_HALF,
+                                      .paired = true,
+                                      .on_device = true,
+                                      .chroma_shift = 1,
+                                      .bits = 8,
+                                      .width = width,
+                                      .height = height,
+                                      .pitches = {(int64_t)pitch, (int64_t)pitch},
+                                      .matrix = {128, 9539, 13075, -6660, -3209, 16525}};
+        for (int k = 0; k < p->count; k++) {
+            const unsigned char *at = planes + frame * (size_t)(first + k);
+            p->surfaces[k] = (tub_gpu_surface){{at, at + luma}, slots + slot * (size_t)(first + k)};
+        }
+        p->recipe.tables = tables;
+        tub_gpu_frames_choose(recipe, &p->tile_rows, &p->tile_columns);
     }
     const tub_gpu_task patches = patches_of(b, slots, slot, recipe->is_float, out, &table, &levels);
-    const double made = time_tasks(b, tasks, b->frames) / b->frames, laid = time_tasks(b, &patches, 1) / b->frames;
+    const double made = time_tasks(b, tasks, launches) / b->frames, laid = time_tasks(b, &patches, 1) / b->frames;
     const double rate =
         made + laid > 0 ? (double)((size_t)width * (size_t)height * 3 / 2 + patch_bytes) / (made + laid) : 0;
     printf("%s, %dx%d: %.2f us a frame, %.2f of them patches; %.0f GB/s, %.0f %% of a copying kernel's\n", name, width,

@@ -373,6 +373,7 @@ static tub_status fake_launch(tub_gpu *gpu, const tub_gpu_task *task, tub_error 
     const work w = {.kind = TASK, .task = *task};
     counts(gpu)->launches++;
     counts(gpu)->kinds[task->kind]++;
+    counts(gpu)->frames += task->kind == TUB_GPU_PIXELS ? task->pixels.count : 0;
     counts(gpu)->tiled += task->kind == TUB_GPU_PIXELS && task->pixels.tile_rows > 0;
     return enqueue(gpu, &w, err);
 }

@@ -29,7 +29,7 @@ typedef struct fake_gpu_params {
 typedef struct fake_gpu_counts {
     atomic_int launches, multiplies, attends;   // run or recorded
     atomic_int kinds[TUB_GPU_TASK_KINDS];       // launches by kind
-    atomic_int tiled;                   // of TUB_GPU_PIXELS
+    atomic_int frames, tiled;           // of TUB_GPU_PIXELS: frames, and launches in tiles
     atomic_int captures, replays, graphs;       // graphs: alive
     atomic_int uploads, copies;         // copies: uploads on the copy stream
     atomic_int blocks, host_blocks, plans, pinned;  // alive

@@ -5,7 +5,7 @@
 #include "gpu_frame_bodies.h"
 
 // Of exactly the size that the kernel asks for.
-static void make_tile(const tub_gpu_pixels *t, int number)
+static void make_tile(const tub_gpu_pixels *t, tub_gpu_way way, int number)
 {
     uint32_t *staged = malloc((size_t)tub_gpu_shared_values(t) * 4);
     uint32_t *passed = staged + TUB_GPU_STAGED_ROWS * tub_gpu_staged_pitch(t);
@@ -13,21 +13,23 @@ static void make_tile(const tub_gpu_pixels *t, int number)
     for (int first = 0; first < tile.height; first += TUB_GPU_STAGED_ROWS) {
         const int left = tile.height - first, rows = left < TUB_GPU_STAGED_ROWS ? left : TUB_GPU_STAGED_ROWS;
         for (int unit = 0; unit < rows * tile.packs; unit++)
-            tub_gpu_tile_stage(t, tub_gpu_pixels_layout(t), &tile, first, unit, staged);
+            tub_gpu_tile_stage(t, way, &tile, first, unit, staged);
         for (int unit = 0; unit < rows * TUB_GPU_TILE_COLUMNS; unit++)
-            tub_gpu_tile_across(t, t->recipe.is_float, &tile, first, unit, staged, passed);
+            tub_gpu_tile_across(t, way, &tile, first, unit, staged, passed);
     }
     for (int unit = 0; unit < TUB_GPU_TILE_COLUMNS * TUB_GPU_TILE_ROWS; unit++)
-        tub_gpu_tile_down(t, t->recipe.is_float, &tile, unit, passed);
+        tub_gpu_tile_down(t, way, &tile, unit, passed);
     free(staged);
 }
 
 void tub_gpu_host_pixels(const tub_gpu_pixels *t)
 {
-    if (t->tile_rows)
-        for (int number = 0; number < tub_gpu_tiles(t); number++)
-            make_tile(t, number);
-    else
-        for (int64_t i = 0; i < tub_gpu_pixels_threads(t); i++)
-            tub_gpu_pixels_body(t, tub_gpu_pixels_layout(t), t->recipe.is_float, (uint32_t)i);
+    tub_gpu_way way = {tub_gpu_pixels_layout(t), t->recipe.is_float, 0};
+    for (; way.frame < t->count; way.frame++)
+        if (t->tile_rows)
+            for (int number = 0; number < tub_gpu_tiles(t); number++)
+                make_tile(t, way, number);
+        else
+            for (int64_t i = 0; i < tub_gpu_pixels_threads(t); i++)
+                tub_gpu_pixels_body(t, way, (uint32_t)i);
 }

@@ -418,6 +418,7 @@ typedef struct crowd {
     sample sample;
     size_t bytes;
     int number;
+    bool alike; // all make the same, on the device
 } crowd;
 
 static void *work(void *argument)
@@ -425,9 +426,9 @@ static void *work(void *argument)
     crowd *c = argument;
     uint8_t *at = c->memory + (size_t)c->number * c->bytes;
     for (int turn = 0; turn < TURNS; turn++) {
-        const int which = (turn * 3 + c->number) % SIZES;
+        const int which = c->alike ? 0 : (turn * 3 + c->number) % SIZES;
         tub_frame_planes planes = c->sample.planes;
-        planes.on_device = turn % 2;
+        planes.on_device = c->alike || turn % 2;
         if (tub_gpu_frames_make(c->backend, c->recipes[which], &planes, at, NULL, NULL) != TUB_OK ||
             memcmp(at, c->want[which], c->bytes) != 0)
             return c;
@@ -435,12 +436,12 @@ static void *work(void *argument)
     return NULL;
 }
 
-static void many_at_once(void **state)
+static void run_crowd(bool alike)
 {
-    (void)state;
     uint32_t seed = 1;
     tub_pixels *pixels[SIZES];
-    crowd all = {.backend = open_backend(0), .sample = make_sample(LAYOUT_NV12, 97, 62, &seed)};
+    crowd all = {.backend = open_backend(0), .sample = make_sample(LAYOUT_NV12, 97, 62, &seed), .alike = alike};
+    fake_gpu.slow = alike ? 1000 : 0;
     void *memory = NULL;
     all.bytes = 16 * 16 * 3;
     for (int i = 0; i < SIZES; i++) {
@@ -471,13 +472,26 @@ static void many_at_once(void **state)
         assert_int_equal(pthread_join(threads[i], &failed), 0);
         assert_null(failed);
     }
-    assert_int_equal(fake_gpu_counted[0].kinds[TUB_GPU_PIXELS], THREADS * TURNS);
+    assert_int_equal(fake_gpu_counted[0].frames, THREADS * TURNS);
+    assert_true(fake_gpu_counted[0].kinds[TUB_GPU_PIXELS] <= (alike ? THREADS * TURNS / 2 : THREADS * TURNS));
     close_backend(all.backend);
     for (int i = 0; i < SIZES; i++) {
         free(all.want[i]);
         tub_pixels_close(&pixels[i]);
     }
     free_sample(&all.sample);
+}
+
+static void many_at_once(void **state)
+{
+    (void)state;
+    run_crowd(false);
+}
+
+static void who_waits_is_taken_along(void **state)
+{
+    (void)state;
+    run_crowd(true);
 }
 
 static void memory_is_limited(void **state)
@@ -533,6 +547,7 @@ int main(void)
         cmocka_unit_test(more_than_8_bits),
         cmocka_unit_test(others_are_left_to_swscale),
         cmocka_unit_test(many_at_once),
+        cmocka_unit_test(who_waits_is_taken_along),
         cmocka_unit_test(memory_is_limited),
         cmocka_unit_test(a_device_that_fails_says_so),
     };

@@ -21,6 +21,13 @@ TUB_PIXEL_FUNCTION tub_gpu_layout tub_gpu_pixels_layout(const tub_gpu_pixels *t)
     return nv12 ? TUB_GPU_NV12 : TUB_GPU_ANY_LAYOUT;
 }
 
+// What of a launch a thread's work is for.
+typedef struct tub_gpu_way {
+    tub_gpu_layout layout;
+    bool floats; // the recipe's is_float
+    int frame;   // of the task
+} tub_gpu_way;
+
 enum {
     TUB_GPU_TILE_COLUMNS = 32, // of a tile's result
     TUB_GPU_TILE_ROWS = 8,
@@ -41,12 +48,13 @@ TUB_PIXEL_FUNCTION int tub_gpu_pixel_channel(uint32_t pixel, int c)
 }
 
 // A sample of more than 8 bits.
-TUB_PIXEL_FUNCTION int tub_gpu_deep_sample(const tub_frame_planes *f, int plane, int y, int at)
+TUB_PIXEL_FUNCTION int tub_gpu_deep_sample(const tub_gpu_pixels *t, tub_gpu_way w, int plane, int y, int at)
 {
-    return ((const uint16_t *)(const void *)(f->planes[plane] + y * f->pitches[plane]))[at] >> f->shift;
+    const uint8_t *row = t->surfaces[w.frame].planes[plane] + y * t->frame.pitches[plane];
+    return ((const uint16_t *)(const void *)row)[at] >> t->frame.shift;
 }
 
-TUB_PIXEL_FUNCTION uint32_t tub_gpu_pixels_deep(const tub_gpu_pixels *t, int y, int x)
+TUB_PIXEL_FUNCTION uint32_t tub_gpu_pixels_deep(const tub_gpu_pixels *t, tub_gpu_way w, int y, int x)
 {
     const tub_frame_planes *f = &t->frame;
     const int last = f->height / 2 - 1, column = x / 2;
@@ -54,12 +62,12 @@ TUB_PIXEL_FUNCTION uint32_t tub_gpu_pixels_deep(const tub_gpu_pixels *t, int y, 
     const int first = tub_deep_rows(y, weights);
     for (int j = 0; j < 4; j++) {
         const int row = first + j < 0 ? 0 : first + j > last ? last : first + j;
-        u += weights[j] * tub_gpu_deep_sample(f, 1, row, f->paired ? 2 * column : column);
-        v += weights[j] * tub_gpu_deep_sample(f, f->paired ? 1 : 2, row, f->paired ? 2 * column + 1 : column);
+        u += weights[j] * tub_gpu_deep_sample(t, w, 1, row, f->paired ? 2 * column : column);
+        v += weights[j] * tub_gpu_deep_sample(t, w, f->paired ? 1 : 2, row, f->paired ? 2 * column + 1 : column);
     }
     uint8_t rgb[3];
-    tub_rgb_steps_one(&f->steps, tub_deep_luma(tub_gpu_deep_sample(f, 0, y, x), f->bits), tub_deep_chroma(u, f->bits),
-                      tub_deep_chroma(v, f->bits), rgb);
+    tub_rgb_steps_one(&f->steps, tub_deep_luma(tub_gpu_deep_sample(t, w, 0, y, x), f->bits),
+                      tub_deep_chroma(u, f->bits), tub_deep_chroma(v, f->bits), rgb);
     return tub_gpu_pixel_of(rgb);
 }
 
@@ -70,21 +78,22 @@ TUB_PIXEL_FUNCTION uint32_t tub_gpu_pixels_half(const tub_frame_planes *f, int l
     return tub_gpu_pixel_of(rgb);
 }
 
-TUB_PIXEL_FUNCTION uint32_t tub_gpu_pixels_rgb(const tub_gpu_pixels *t, tub_gpu_layout layout, int y, int x)
+TUB_PIXEL_FUNCTION uint32_t tub_gpu_pixels_rgb(const tub_gpu_pixels *t, tub_gpu_way w, int y, int x)
 {
     const tub_frame_planes *f = &t->frame;
-    const uint8_t *first = f->planes[0] + y * f->pitches[0];
-    if (layout == TUB_GPU_NV12) {
-        const uint8_t *pair = f->planes[1] + y / 2 * f->pitches[1] + x / 2 * 2;
+    const tub_gpu_surface *from = &t->surfaces[w.frame];
+    const uint8_t *first = from->planes[0] + y * f->pitches[0];
+    if (w.layout == TUB_GPU_NV12) {
+        const uint8_t *pair = from->planes[1] + y / 2 * f->pitches[1] + x / 2 * 2;
         return tub_gpu_pixels_half(f, first[x], pair[0], pair[1]);
     }
     if (f->bits > 8)
-        return tub_gpu_pixels_deep(t, y, x);
+        return tub_gpu_pixels_deep(t, w, y, x);
     if (f->kind == TUB_PLANES_RGB)
         return tub_gpu_pixel_of(first + 3 * x);
     const int row = y >> f->chroma_shift, column = f->kind == TUB_PLANES_HALF ? x / 2 : x;
-    const uint8_t *u = f->planes[1] + row * f->pitches[1] + (f->paired ? 2 * column : column);
-    const uint8_t *v = f->paired ? u + 1 : f->planes[2] + row * f->pitches[2] + column;
+    const uint8_t *u = from->planes[1] + row * f->pitches[1] + (f->paired ? 2 * column : column);
+    const uint8_t *v = f->paired ? u + 1 : from->planes[2] + row * f->pitches[2] + column;
     if (f->kind == TUB_PLANES_HALF)
         return tub_gpu_pixels_half(f, first[x], *u, *v);
     uint8_t rgb[3];
@@ -140,26 +149,27 @@ TUB_PIXEL_FUNCTION int64_t tub_gpu_pixels_plane(const tub_gpu_pixels *t)
     return (int64_t)t->recipe.out_height * t->recipe.out_width;
 }
 
-TUB_PIXEL_FUNCTION void tub_gpu_pixels_write(const tub_gpu_pixels *t, int y, int x, uint32_t pixel)
+TUB_PIXEL_FUNCTION void tub_gpu_pixels_write(const tub_gpu_pixels *t, tub_gpu_way w, int y, int x, uint32_t pixel)
 {
-    uint8_t *out = (uint8_t *)t->out + 3 * ((int64_t)y * t->recipe.out_width + x);
+    uint8_t *out = (uint8_t *)t->surfaces[w.frame].out + 3 * ((int64_t)y * t->recipe.out_width + x);
     for (int c = 0; c < 3; c++)
         out[c] = (uint8_t)tub_gpu_pixel_channel(pixel, c);
 }
 
-TUB_PIXEL_FUNCTION void tub_gpu_pixels_write_floats(const tub_gpu_pixels *t, int y, int x, const float *sums)
+TUB_PIXEL_FUNCTION void tub_gpu_pixels_write_floats(const tub_gpu_pixels *t, tub_gpu_way w, int y, int x,
+                                                    const float *sums)
 {
-    float *out = (float *)t->out + (int64_t)y * t->recipe.out_width + x;
+    float *out = (float *)t->surfaces[w.frame].out + (int64_t)y * t->recipe.out_width + x;
     for (int c = 0; c < 3; c++)
         out[c * tub_gpu_pixels_plane(t)] = (sums[c] - t->recipe.mean[c]) / t->recipe.std[c];
 }
 
-TUB_PIXEL_FUNCTION void tub_gpu_pixels_pad(const tub_gpu_pixels *t, bool floats, int y, int x)
+TUB_PIXEL_FUNCTION void tub_gpu_pixels_pad(const tub_gpu_pixels *t, tub_gpu_way w, int y, int x)
 {
-    float *out = (float *)t->out + (int64_t)y * t->recipe.out_width + x;
-    if (!floats)
-        tub_gpu_pixels_write(t, y, x, 0);
-    for (int c = 0; c < 3 && floats; c++)
+    float *out = (float *)t->surfaces[w.frame].out + (int64_t)y * t->recipe.out_width + x;
+    if (!w.floats)
+        tub_gpu_pixels_write(t, w, y, x, 0);
+    for (int c = 0; c < 3 && w.floats; c++)
         out[c * tub_gpu_pixels_plane(t)] = t->recipe.zero[c];
 }
 
@@ -171,7 +181,7 @@ TUB_PIXEL_FUNCTION int64_t tub_gpu_pixels_threads(const tub_gpu_pixels *t)
 }
 
 // `second` is the pass that comes last; tap i of it and tap j of the other are the frame's pixel (y, x).
-TUB_PIXEL_FUNCTION uint32_t tub_gpu_pixels_single(const tub_gpu_pixels *t, tub_gpu_layout layout, int down, int across)
+TUB_PIXEL_FUNCTION uint32_t tub_gpu_pixels_single(const tub_gpu_pixels *t, tub_gpu_way w, int down, int across)
 {
     const tub_frame_recipe *r = &t->recipe;
     const tub_recipe_axis *inner = r->down_first ? &r->down : &r->across;
@@ -188,15 +198,15 @@ TUB_PIXEL_FUNCTION uint32_t tub_gpu_pixels_single(const tub_gpu_pixels *t, tub_g
         tub_gpu_sums_begin(part, inner->precision);
         for (int j = 0; j < inner->taps; j++)
             tub_gpu_sums_add(part, inner_weights[j],
-                             r->down_first ? tub_gpu_pixels_rgb(t, layout, top + j, left + i)
-                                           : tub_gpu_pixels_rgb(t, layout, top + i, left + j));
+                             r->down_first ? tub_gpu_pixels_rgb(t, w, top + j, left + i)
+                                           : tub_gpu_pixels_rgb(t, w, top + i, left + j));
         tub_gpu_sums_add(sums, second_weights[i], tub_gpu_sums_end(part, inner->precision));
     }
     return tub_gpu_sums_end(sums, second->precision);
 }
 
-TUB_PIXEL_FUNCTION void tub_gpu_pixels_single_floats(const tub_gpu_pixels *t, tub_gpu_layout layout, int down,
-                                                     int across, float *sums)
+TUB_PIXEL_FUNCTION void tub_gpu_pixels_single_floats(const tub_gpu_pixels *t, tub_gpu_way w, int down, int across,
+                                                     float *sums)
 {
     const tub_frame_recipe *r = &t->recipe;
     const int top = tub_gpu_integers(t, r->down.first)[down], left = tub_gpu_integers(t, r->across.first)[across];
@@ -205,26 +215,25 @@ TUB_PIXEL_FUNCTION void tub_gpu_pixels_single_floats(const tub_gpu_pixels *t, tu
     for (int i = 0; i < r->down.taps; i++) {
         float part[3] = {0.0f, 0.0f, 0.0f};
         for (int j = 0; j < r->across.taps; j++)
-            tub_gpu_sums_add_levels(t, part, weights_across[j], tub_gpu_pixels_rgb(t, layout, top + i, left + j));
+            tub_gpu_sums_add_levels(t, part, weights_across[j], tub_gpu_pixels_rgb(t, w, top + i, left + j));
         for (int c = 0; c < 3; c++)
             sums[c] = i ? sums[c] + weights_down[i] * part[c] : weights_down[i] * part[c];
     }
 }
 
-TUB_PIXEL_FUNCTION void tub_gpu_pixels_body(const tub_gpu_pixels *t, tub_gpu_layout layout, bool floats,
-                                            uint32_t thread)
+TUB_PIXEL_FUNCTION void tub_gpu_pixels_body(const tub_gpu_pixels *t, tub_gpu_way w, uint32_t thread)
 {
     const tub_frame_recipe *r = &t->recipe;
     const int y = (int)(thread / (uint32_t)r->out_width), x = (int)(thread % (uint32_t)r->out_width);
     const int down = y - r->down.pad, across = x - r->across.pad;
     if (down < 0 || down >= r->down.kept || across < 0 || across >= r->across.kept) {
-        tub_gpu_pixels_pad(t, floats, y, x);
-    } else if (floats) {
+        tub_gpu_pixels_pad(t, w, y, x);
+    } else if (w.floats) {
         float sums[3];
-        tub_gpu_pixels_single_floats(t, layout, down, across, sums);
-        tub_gpu_pixels_write_floats(t, y, x, sums);
+        tub_gpu_pixels_single_floats(t, w, down, across, sums);
+        tub_gpu_pixels_write_floats(t, w, y, x, sums);
     } else {
-        tub_gpu_pixels_write(t, y, x, tub_gpu_pixels_single(t, layout, down, across));
+        tub_gpu_pixels_write(t, w, y, x, tub_gpu_pixels_single(t, w, down, across));
     }
 }
 
@@ -297,17 +306,18 @@ TUB_PIXEL_FUNCTION tub_gpu_tile tub_gpu_tile_at(const tub_gpu_pixels *t, int num
 }
 
 // Four pixels of row `row` of those that are staged, from the frame's row top + first + row.
-TUB_PIXEL_FUNCTION void tub_gpu_tile_stage(const tub_gpu_pixels *t, tub_gpu_layout layout, const tub_gpu_tile *tile,
-                                           int first, int unit, uint32_t *staged)
+TUB_PIXEL_FUNCTION void tub_gpu_tile_stage(const tub_gpu_pixels *t, tub_gpu_way w, const tub_gpu_tile *tile, int first,
+                                           int unit, uint32_t *staged)
 {
     const int row = unit / tile->packs, at = unit % tile->packs * TUB_GPU_STAGED_PACK;
     const int y = tile->top + first + row, x = tile->left + at;
     uint32_t *out = staged + row * tub_gpu_staged_pitch(t) + at;
 #ifdef __CUDA_ARCH__
-    if (layout == TUB_GPU_NV12 && t->by_words) {
+    if (w.layout == TUB_GPU_NV12 && t->by_words) {
         const tub_frame_planes *f = &t->frame;
-        const uint32_t luma = *(const uint32_t *)(f->planes[0] + y * f->pitches[0] + x);
-        const uint32_t chroma = *(const uint32_t *)(f->planes[1] + y / 2 * f->pitches[1] + x);
+        const tub_gpu_surface *from = &t->surfaces[w.frame];
+        const uint32_t luma = *(const uint32_t *)(from->planes[0] + y * f->pitches[0] + x);
+        const uint32_t chroma = *(const uint32_t *)(from->planes[1] + y / 2 * f->pitches[1] + x);
         for (int i = 0; i < TUB_GPU_STAGED_PACK; i++) {
             const uint32_t pair = chroma >> (i & 2) * 8;
             out[i] = tub_gpu_pixels_half(f, (int)(luma >> 8 * i & 255), (int)(pair & 255), (int)(pair >> 8 & 255));
@@ -316,11 +326,11 @@ TUB_PIXEL_FUNCTION void tub_gpu_tile_stage(const tub_gpu_pixels *t, tub_gpu_layo
     }
 #endif
     for (int i = 0; i < TUB_GPU_STAGED_PACK && x + i < t->recipe.in_width; i++)
-        out[i] = tub_gpu_pixels_rgb(t, layout, y, x + i);
+        out[i] = tub_gpu_pixels_rgb(t, w, y, x + i);
 }
 
 // The horizontal pass of one staged row for one of the tile's columns.
-TUB_PIXEL_FUNCTION void tub_gpu_tile_across(const tub_gpu_pixels *t, bool floats, const tub_gpu_tile *tile, int first,
+TUB_PIXEL_FUNCTION void tub_gpu_tile_across(const tub_gpu_pixels *t, tub_gpu_way w, const tub_gpu_tile *tile, int first,
                                             int unit, const uint32_t *staged, void *passed)
 {
     const tub_recipe_axis *axis = &t->recipe.across;
@@ -331,7 +341,7 @@ TUB_PIXEL_FUNCTION void tub_gpu_tile_across(const tub_gpu_pixels *t, bool floats
     const uint32_t *in =
         staged + row * tub_gpu_staged_pitch(t) + (tub_gpu_integers(t, axis->first)[output] - tile->left);
     const int64_t weights_at = (int64_t)output * axis->taps;
-    if (floats) {
+    if (w.floats) {
         const float *weights = tub_gpu_floats(t, axis->weights) + weights_at;
         float *out = (float *)passed + (first + row) * 3 * TUB_GPU_TILE_COLUMNS + column;
         float sums[3] = {0.0f, 0.0f, 0.0f};
@@ -350,7 +360,7 @@ TUB_PIXEL_FUNCTION void tub_gpu_tile_across(const tub_gpu_pixels *t, bool floats
 }
 
 // The vertical pass for one pixel of the result, or its padding.
-TUB_PIXEL_FUNCTION void tub_gpu_tile_down(const tub_gpu_pixels *t, bool floats, const tub_gpu_tile *tile, int unit,
+TUB_PIXEL_FUNCTION void tub_gpu_tile_down(const tub_gpu_pixels *t, tub_gpu_way w, const tub_gpu_tile *tile, int unit,
                                           const void *passed)
 {
     const tub_recipe_axis *axis = &t->recipe.down;
@@ -359,12 +369,12 @@ TUB_PIXEL_FUNCTION void tub_gpu_tile_down(const tub_gpu_pixels *t, bool floats, 
     if (y >= t->recipe.out_height || x >= t->recipe.out_width)
         return;
     if (down < tile->down || down >= tile->down + tile->rows || column < 0 || column >= tile->columns) {
-        tub_gpu_pixels_pad(t, floats, y, x);
+        tub_gpu_pixels_pad(t, w, y, x);
         return;
     }
     const int row = tub_gpu_integers(t, axis->first)[down] - tile->top;
     const int64_t weights_at = (int64_t)down * axis->taps;
-    if (floats) {
+    if (w.floats) {
         const float *in = (const float *)passed + row * 3 * TUB_GPU_TILE_COLUMNS + column;
         const float *weights = tub_gpu_floats(t, axis->weights) + weights_at;
         float sums[3];
@@ -373,7 +383,7 @@ TUB_PIXEL_FUNCTION void tub_gpu_tile_down(const tub_gpu_pixels *t, bool floats, 
             for (int i = 1; i < axis->taps; i++)
                 sums[c] += weights[i] * in[(3 * i + c) * TUB_GPU_TILE_COLUMNS];
         }
-        tub_gpu_pixels_write_floats(t, y, x, sums);
+        tub_gpu_pixels_write_floats(t, w, y, x, sums);
     } else {
         const uint32_t *in = (const uint32_t *)passed + row * TUB_GPU_TILE_COLUMNS + column;
         const int32_t *weights = tub_gpu_integers(t, axis->weights) + weights_at;
@@ -381,7 +391,7 @@ TUB_PIXEL_FUNCTION void tub_gpu_tile_down(const tub_gpu_pixels *t, bool floats, 
         tub_gpu_sums_begin(sums, axis->precision);
         for (int i = 0; i < axis->taps; i++)
             tub_gpu_sums_add(sums, weights[i], in[i * TUB_GPU_TILE_COLUMNS]);
-        tub_gpu_pixels_write(t, y, x, tub_gpu_sums_end(sums, axis->precision));
+        tub_gpu_pixels_write(t, w, y, x, tub_gpu_sums_end(sums, axis->precision));
     }
 }
 

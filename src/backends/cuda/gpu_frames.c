@@ -7,7 +7,7 @@
 #include "gpu_frame_bodies.h"
 
 enum {
-    DESKS = 4,
+    DESKS = 2,
     RECIPES = 8, // that a desk remembers
     EVENT_MADE = 0,
     PITCH = 256,             // rows of uploaded planes begin at multiples of it
@@ -34,12 +34,24 @@ typedef struct desk {
     size_t staging_bytes;
 } desk;
 
+// A frame that somebody waits for.
+typedef struct wish {
+    const tub_frame_recipe *recipe;
+    const tub_frame_planes *planes;
+    void *at, *host;
+    bool taken, done;
+    tub_status status;
+    tub_error error;
+    struct wish *next;
+} wish;
+
 struct tub_gpu_frames {
     tub_backend *backend;
     tub_gpu_block memory;
-    pthread_mutex_t lock; // of the desks' being busy
-    pthread_cond_t freed;
     desk desks[DESKS];
+    pthread_mutex_t lock; // of the wishes, and of the desks' being busy
+    pthread_cond_t changed;
+    wish *wishes; // in the order in which they came
 };
 
 bool tub_gpu_frames_has(const tub_backend *backend, const void *frame)
@@ -49,30 +61,6 @@ bool tub_gpu_frames_has(const tub_backend *backend, const void *frame)
 }
 
 // ---- desks ----
-
-static desk *take_desk(tub_gpu_frames *f)
-{
-    desk *taken = NULL;
-    pthread_mutex_lock(&f->lock);
-    while (!taken) {
-        for (int i = 0; i < DESKS && !taken; i++)
-            if (!f->desks[i].busy)
-                taken = &f->desks[i];
-        if (!taken)
-            pthread_cond_wait(&f->freed, &f->lock);
-    }
-    taken->busy = true;
-    pthread_mutex_unlock(&f->lock);
-    return taken;
-}
-
-static void leave_desk(tub_gpu_frames *f, desk *d)
-{
-    pthread_mutex_lock(&f->lock);
-    d->busy = false;
-    pthread_cond_signal(&f->freed);
-    pthread_mutex_unlock(&f->lock);
-}
 
 static void clear_shelf(tub_backend *b, shelf *s)
 {
@@ -99,7 +87,7 @@ void tub_gpu_frames_drop(tub_backend *b)
     for (int i = 0; i < DESKS; i++)
         close_desk(b, &f->desks[i]);
     tub_gpu_give_back(b, &f->memory);
-    pthread_cond_destroy(&f->freed);
+    pthread_cond_destroy(&f->changed);
     pthread_mutex_destroy(&f->lock);
     tub_free(f);
     b->frames = NULL;
@@ -114,7 +102,7 @@ tub_status tub_gpu_frames_hold(tub_backend *b, size_t bytes, void **out, tub_err
         return tub_fail_memory(err, "frames on a GPU");
     f->backend = b;
     pthread_mutex_init(&f->lock, NULL);
-    pthread_cond_init(&f->freed, NULL);
+    pthread_cond_init(&f->changed, NULL);
     b->frames = f;
     tub_status status = tub_gpu_reserve(b, bytes, "frames on the GPU", &f->memory, err);
     for (int i = 0; status == TUB_OK && i < DESKS; i++)
@@ -269,33 +257,149 @@ static bool can_read_words(const tub_frame_planes *f)
     return aligned;
 }
 
-static tub_status make(tub_backend *b, desk *d, tub_gpu_task *task, void *host, tub_error *err)
+// ---- a launch ----
+
+static size_t pixel_bytes(const tub_frame_recipe *r)
 {
-    tub_gpu_pixels *p = &task->pixels;
-    const size_t pixels = (size_t)p->recipe.out_height * (size_t)p->recipe.out_width * 3;
-    const tub_frame_recipe recipe = p->recipe;
-    TUB_TRY(find_tables(b, d, &recipe, p, err));
-    if (!p->frame.on_device)
-        TUB_TRY(bring_planes(b, d, &p->frame, err));
-    p->by_words = can_read_words(&p->frame);
-    TUB_TRY(b->ops->launch(d->gpu, task, err));
-    if (host)
-        TUB_TRY(b->ops->download(d->gpu, TUB_GPU_COMPUTE, host, p->out, pixels * (recipe.is_float ? sizeof(float) : 1),
-                                 err));
+    return (size_t)r->out_height * (size_t)r->out_width * 3 * (r->is_float ? sizeof(float) : 1);
+}
+
+static tub_status launch(tub_backend *b, desk *d, wish *const *group, int count, tub_error *err)
+{
+    tub_gpu_task task = {.kind = TUB_GPU_PIXELS};
+    tub_gpu_pixels *p = &task.pixels;
+    *p = (tub_gpu_pixels){.recipe = *group[0]->recipe, .count = count, .by_words = true};
+    TUB_TRY(find_tables(b, d, group[0]->recipe, p, err));
+    for (int i = 0; i < count; i++) {
+        p->frame = *group[i]->planes;
+        if (!p->frame.on_device) // it is the only one
+            TUB_TRY(bring_planes(b, d, &p->frame, err));
+        p->by_words = p->by_words && can_read_words(&p->frame);
+        for (int k = 0; k < 3; k++)
+            p->surfaces[i].planes[k] = p->frame.planes[k];
+        p->surfaces[i].out = group[i]->at;
+    }
+    TUB_TRY(b->ops->launch(d->gpu, &task, err));
+    for (int i = 0; i < count; i++)
+        if (group[i]->host)
+            TUB_TRY(b->ops->download(d->gpu, TUB_GPU_COMPUTE, group[i]->host, group[i]->at,
+                                     pixel_bytes(group[i]->recipe), err));
     return TUB_OK;
+}
+
+static tub_status make(tub_backend *b, desk *d, wish *const *group, int count, tub_error *err)
+{
+    const tub_status status = launch(b, d, group, count, err);
+    // Whatever happened, nothing may still read the planes.
+    tub_status settled = b->ops->record(d->gpu, EVENT_MADE, TUB_GPU_COMPUTE, status == TUB_OK ? err : NULL);
+    if (settled == TUB_OK)
+        settled = b->ops->settle(d->gpu, EVENT_MADE, status == TUB_OK ? err : NULL);
+    return status == TUB_OK ? settled : status;
+}
+
+// ---- who makes what ----
+
+static bool same_recipe(const tub_frame_recipe *a, const tub_frame_recipe *b)
+{
+    const bool same_form = a->in_height == b->in_height && a->in_width == b->in_width &&
+                           a->out_height == b->out_height && a->out_width == b->out_width &&
+                           a->is_float == b->is_float && a->down_first == b->down_first && a->levels == b->levels &&
+                           a->table_bytes == b->table_bytes;
+    return same_form && !memcmp(&a->across, &b->across, sizeof a->across) &&
+           !memcmp(&a->down, &b->down, sizeof a->down) && !memcmp(a->mean, b->mean, sizeof a->mean) &&
+           !memcmp(a->std, b->std, sizeof a->std) && !memcmp(a->zero, b->zero, sizeof a->zero) &&
+           !memcmp(a->tables, b->tables, a->table_bytes);
+}
+
+static bool same_form(const tub_frame_planes *a, const tub_frame_planes *b)
+{
+    return a->kind == b->kind && a->paired == b->paired && a->chroma_shift == b->chroma_shift && a->bits == b->bits &&
+           a->shift == b->shift && a->width == b->width && a->height == b->height &&
+           !memcmp(a->pitches, b->pitches, sizeof a->pitches) && !memcmp(&a->matrix, &b->matrix, sizeof a->matrix) &&
+           !memcmp(&a->steps, &b->steps, sizeof a->steps);
+}
+
+// Planes of the host's go through a desk's one piece of memory.
+static bool alike(const wish *a, const wish *b)
+{
+    return a->planes->on_device && b->planes->on_device && same_form(a->planes, b->planes) &&
+           same_recipe(a->recipe, b->recipe);
+}
+
+static desk *free_desk(tub_gpu_frames *f)
+{
+    for (int i = 0; i < DESKS; i++)
+        if (!f->desks[i].busy)
+            return &f->desks[i];
+    return NULL;
+}
+
+// `own` and, of those that nobody has taken yet, the ones that are like it.
+static int gather(const tub_gpu_frames *f, wish *own, wish **group)
+{
+    int count = 1;
+    group[0] = own;
+    own->taken = true;
+    for (wish *w = f->wishes; w && count < TUB_GPU_SURFACES; w = w->next)
+        if (!w->taken && alike(own, w)) {
+            w->taken = true;
+            group[count++] = w;
+        }
+    return count;
+}
+
+static void add(tub_gpu_frames *f, wish *w)
+{
+    wish **end = &f->wishes;
+    while (*end)
+        end = &(*end)->next;
+    *end = w;
+}
+
+static void forget(tub_gpu_frames *f, const wish *w)
+{
+    wish **at = &f->wishes;
+    while (*at != w)
+        at = &(*at)->next;
+    *at = w->next;
+}
+
+// Called with the lock, which others may have while the device works.
+static void work(tub_gpu_frames *f, desk *d, wish *own)
+{
+    wish *group[TUB_GPU_SURFACES];
+    tub_error err = {0};
+    const int count = gather(f, own, group);
+    d->busy = true;
+    pthread_mutex_unlock(&f->lock);
+    const tub_status status = make(f->backend, d, group, count, &err);
+    pthread_mutex_lock(&f->lock);
+    d->busy = false;
+    for (int i = 0; i < count; i++) {
+        group[i]->status = status;
+        group[i]->error = err;
+        group[i]->done = true;
+    }
+    pthread_cond_broadcast(&f->changed);
 }
 
 tub_status tub_gpu_frames_make(tub_backend *b, const tub_frame_recipe *recipe, const tub_frame_planes *planes, void *at,
                                void *host, tub_error *err)
 {
     tub_gpu_frames *f = b->frames;
-    tub_gpu_task task = {.kind = TUB_GPU_PIXELS, .pixels = {.frame = *planes, .recipe = *recipe, .out = at}};
-    desk *d = take_desk(f);
-    tub_status status = make(b, d, &task, host, err);
-    // Whatever happened, nothing may still read the planes.
-    tub_status settled = b->ops->record(d->gpu, EVENT_MADE, TUB_GPU_COMPUTE, status == TUB_OK ? err : NULL);
-    if (settled == TUB_OK)
-        settled = b->ops->settle(d->gpu, EVENT_MADE, status == TUB_OK ? err : NULL);
-    leave_desk(f, d);
-    return status == TUB_OK ? settled : status;
+    wish own = {.recipe = recipe, .planes = planes, .at = at, .host = host};
+    pthread_mutex_lock(&f->lock);
+    add(f, &own);
+    while (!own.done) {
+        desk *d = own.taken ? NULL : free_desk(f);
+        if (d)
+            work(f, d, &own);
+        else
+            pthread_cond_wait(&f->changed, &f->lock);
+    }
+    forget(f, &own);
+    pthread_mutex_unlock(&f->lock);
+    if (own.status != TUB_OK && err)
+        *err = own.error;
+    return own.status;
 }

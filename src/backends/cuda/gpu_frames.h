@@ -2,7 +2,8 @@
 // slots. A run takes frames from it as they lie, without a copy.
 //
 // Several threads make frames at once, each at a desk of its own: streams, the tables of the transforms that were used
-// last, and memory for planes that come from the host. A frame is there, and its planes are free, when make() returns.
+// last, and memory for planes that come from the host. Who finds no desk free waits, and whoever gets one next takes along
+// all that wait and are alike, in one launch. A frame is there, and its planes are free, when make() returns.
 //
 // Thread-safety: make() from any thread; all else as the backend's.
 #ifndef TUB_GPU_FRAMES_H

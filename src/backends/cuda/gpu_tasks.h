@@ -121,11 +121,19 @@ typedef struct tub_gpu_attention {
 // compute capability 7.0, BF16 from 8.0).
 enum { TUB_GPU_MOST_HEAD = 256, TUB_GPU_FLASH_HEAD = 128 };
 
-// A decoded frame to a model's pixels. The recipe's tables are the device's.
-typedef struct tub_gpu_pixels {
-    tub_frame_planes frame;     // on the device
-    tub_frame_recipe recipe;
+enum { TUB_GPU_SURFACES = 16 };     // frames of one launch
+
+typedef struct tub_gpu_surface {
+    const uint8_t *planes[3];       // on the device
     void *out;
+} tub_gpu_surface;
+
+// Decoded frames, all of one form, to a model's pixels. The recipe's tables are the device's.
+typedef struct tub_gpu_pixels {
+    tub_frame_planes frame;     // of each of them, but its planes
+    tub_frame_recipe recipe;
+    tub_gpu_surface surfaces[TUB_GPU_SURFACES];
+    int count;
     int tile_rows, tile_columns;    // most of the frame's rows and columns behind a tile; 0: pixel by pixel
     bool by_words;              // NV12 whose rows may be read four bytes at a time, past their end too
 } tub_gpu_pixels;

@@ -13,8 +13,9 @@ template <tub_gpu_layout LAYOUT, bool FLOATS>
 __global__ void single_kernel(const __grid_constant__ tub_gpu_pixels t, uint32_t threads)
 {
     const uint32_t thread = blockIdx.x * THREADS + threadIdx.x;
+    const tub_gpu_way way = {LAYOUT, FLOATS, (int)blockIdx.y};
     if (thread < threads)
-        tub_gpu_pixels_body(&t, LAYOUT, FLOATS, thread);
+        tub_gpu_pixels_body(&t, way, thread);
 }
 
 template <tub_gpu_layout LAYOUT, bool FLOATS> __global__ void tiled_kernel(const __grid_constant__ tub_gpu_pixels t)
@@ -22,27 +23,27 @@ template <tub_gpu_layout LAYOUT, bool FLOATS> __global__ void tiled_kernel(const
     extern __shared__ uint32_t staged[];
     uint32_t *passed = staged + TUB_GPU_STAGED_ROWS * tub_gpu_staged_pitch(&t);
     const tub_gpu_tile tile = tub_gpu_tile_at(&t, (int)blockIdx.x);
+    const tub_gpu_way way = {LAYOUT, FLOATS, (int)blockIdx.y};
     for (int first = 0; first < tile.height; first += TUB_GPU_STAGED_ROWS) {
         const int left = tile.height - first, rows = left < TUB_GPU_STAGED_ROWS ? left : TUB_GPU_STAGED_ROWS;
         for (int unit = threadIdx.x; unit < rows * tile.packs; unit += THREADS)
-            tub_gpu_tile_stage(&t, LAYOUT, &tile, first, unit, staged);
+            tub_gpu_tile_stage(&t, way, &tile, first, unit, staged);
         __syncthreads();
         for (int unit = threadIdx.x; unit < rows * TUB_GPU_TILE_COLUMNS; unit += THREADS)
-            tub_gpu_tile_across(&t, FLOATS, &tile, first, unit, staged, passed);
+            tub_gpu_tile_across(&t, way, &tile, first, unit, staged, passed);
         __syncthreads();
     }
-    tub_gpu_tile_down(&t, FLOATS, &tile, (int)threadIdx.x, passed);
+    tub_gpu_tile_down(&t, way, &tile, (int)threadIdx.x, passed);
 }
 
 template <tub_gpu_layout LAYOUT, bool FLOATS> cudaError_t launch_as(const tub_gpu_pixels *t, cudaStream_t stream)
 {
-    const int64_t threads = tub_gpu_pixels_threads(t);
+    const int64_t threads = tub_gpu_pixels_threads(t), blocks = (threads + THREADS - 1) / THREADS;
+    const dim3 grid(t->tile_rows ? (unsigned)tub_gpu_tiles(t) : (unsigned)blocks, (unsigned)t->count);
     if (t->tile_rows)
-        tiled_kernel<LAYOUT, FLOATS>
-            <<<(unsigned)tub_gpu_tiles(t), THREADS, (size_t)tub_gpu_shared_values(t) * 4, stream>>>(*t);
+        tiled_kernel<LAYOUT, FLOATS><<<grid, THREADS, (size_t)tub_gpu_shared_values(t) * 4, stream>>>(*t);
     else
-        single_kernel<LAYOUT, FLOATS>
-            <<<(unsigned)((threads + THREADS - 1) / THREADS), THREADS, 0, stream>>>(*t, (uint32_t)threads);
+        single_kernel<LAYOUT, FLOATS><<<grid, THREADS, 0, stream>>>(*t, (uint32_t)threads);
     return cudaGetLastError();
 }
 
