@@ -15,6 +15,8 @@ struct tub_batcher {
     int64_t undecoded; // jobs expected whose end hasn't come
     tub_entry *line;   // a ring
     int *slots;        // `frames` for each place of the ring
+    tub_entry *aside;  // of the line's capacity, where entries are put in another order; their slots
+    int *aside_slots;
     int head, count, items, ends;
     int loads, out;          // that may be out, that are
     tub_entry *load_entries; // [loads][capacity]: what take() handed over
@@ -27,6 +29,10 @@ struct tub_batcher {
 
 static void free_loads(tub_batcher *b)
 {
+    tub_free(b->aside);
+    tub_free(b->aside_slots);
+    b->aside = NULL;
+    b->aside_slots = NULL;
     tub_free(b->returned);
     tub_free(b->load_taken);
     tub_free(b->load_slots);
@@ -48,7 +54,9 @@ static bool allocate_loads(tub_batcher *b, int loads)
     b->load_slots = tub_calloc(ints, sizeof *b->load_slots);
     b->load_taken = tub_calloc(count, sizeof *b->load_taken);
     b->returned = tub_calloc(count, sizeof *b->returned);
-    return b->load_entries && b->load_slots && b->load_taken && b->returned;
+    b->aside = tub_calloc((size_t)b->capacity, sizeof *b->aside);
+    b->aside_slots = tub_calloc((size_t)b->capacity, (size_t)b->frames * sizeof *b->aside_slots);
+    return b->load_entries && b->load_slots && b->load_taken && b->returned && b->aside && b->aside_slots;
 }
 
 static bool allocate(tub_batcher *b)
@@ -212,6 +220,41 @@ static int free_place(const tub_batcher *b)
     return -1;
 }
 
+static size_t ring_place(const tub_batcher *b, int i)
+{
+    return (size_t)((b->head + i) % b->capacity);
+}
+
+static void copy_entry(const tub_batcher *b, tub_entry *to, int *to_slots, size_t to_place, const tub_entry *from,
+                       const int *from_slots, size_t from_place)
+{
+    const size_t frames = (size_t)b->frames;
+    to[to_place] = from[from_place];
+    memcpy(to_slots + to_place * frames, from_slots + from_place * frames, frames * sizeof *to_slots);
+}
+
+// The first items of this home, at most a batch, come before all that is in front of them, which keeps its order. The
+// end of a video stays behind its items.
+static void put_own_first(tub_batcher *b, int home)
+{
+    int own = 0, last = -1;
+    for (int i = 0; i < b->count && own < b->batch; i++) {
+        const tub_entry *entry = &b->line[ring_place(b, i)];
+        if (entry->kind == TUB_ENTRY_END || entry->home != home)
+            continue;
+        own++;
+        last = i;
+    }
+    for (int i = 0, first = 0, rest = own; i <= last; i++) {
+        const tub_entry *entry = &b->line[ring_place(b, i)];
+        const bool is_own = entry->kind != TUB_ENTRY_END && entry->home == home;
+        copy_entry(b, b->aside, b->aside_slots, (size_t)(is_own ? first++ : rest++), b->line, b->slots,
+                   ring_place(b, i));
+    }
+    for (int i = 0; i <= last; i++)
+        copy_entry(b, b->line, b->slots, ring_place(b, i), b->aside, b->aside_slots, (size_t)i);
+}
+
 static void move_out(tub_batcher *b, int place, tub_load *load)
 {
     int most = is_sealed(b) ? b->batch : 0;
@@ -241,7 +284,7 @@ static void move_out(tub_batcher *b, int place, tub_load *load)
     b->items -= load->items;
 }
 
-static bool try_take(tub_batcher *b, tub_load *load)
+static bool try_take(tub_batcher *b, int home, tub_load *load)
 {
     if (b->returned_count > 0) {
         *load = b->returned[0];
@@ -252,6 +295,8 @@ static bool try_take(tub_batcher *b, tub_load *load)
     const int place = free_place(b);
     if (place < 0 || !is_ready(b))
         return false;
+    if (home && b->items > b->batch && !b->apart)
+        put_own_first(b, home);
     move_out(b, place, load);
     pthread_cond_broadcast(&b->room);
     if (is_ready(b))
@@ -267,11 +312,16 @@ static void put_down(tub_batcher *b, int place)
 
 bool tub_batcher_take(tub_batcher *b, tub_load *load)
 {
+    return tub_batcher_take_own(b, 0, load);
+}
+
+bool tub_batcher_take_own(tub_batcher *b, int home, tub_load *load)
+{
     pthread_mutex_lock(&b->lock);
     if (b->loads == 1 && b->returned_count == 0)
         put_down(b, 0);
     bool taken = false;
-    while (!is_over(b) && !(taken = try_take(b, load)))
+    while (!is_over(b) && !(taken = try_take(b, home, load)))
         pthread_cond_wait(&b->changed, &b->lock);
     pthread_mutex_unlock(&b->lock);
     return taken;

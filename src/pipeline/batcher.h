@@ -13,6 +13,9 @@
 //
 // The ends of videos that have no item before them in the line are handed over at once.
 //
+// Where devices have frames of their own, a device thread prefers entries whose frames are on its device, if there are more
+// than a batch to choose from. One video's entries have one home, so they stay in order.
+//
 // Several device threads take turns: loads are numbered in the order of the line, and each is its taker's until it is
 // done. A load whose device failed is given back and handed to the next that asks; while loads are out, one may come
 // back, so nobody is told that all is over.
@@ -41,6 +44,7 @@ typedef struct tub_entry {
     tub_entry_kind kind;
     tub_reel *reel;
     int64_t first, count;
+    int home;                   // 1 + number of the device that its video's frames are made on; 0: none
 } tub_entry;
 
 // What take() hands over.
@@ -76,6 +80,8 @@ tub_status tub_batcher_share(tub_batcher *b, int loads, tub_error *err);
 // Blocks. `load` stays valid until it is done or given back; where only one may be out, until the next call. False:
 // stopped, or finished and nothing is left.
 bool tub_batcher_take(tub_batcher *b, tub_load *load);
+// Likewise for the device of that home.
+bool tub_batcher_take_own(tub_batcher *b, int home, tub_load *load);
 void tub_batcher_done(tub_batcher *b, const tub_load *load);
 void tub_batcher_give_back(tub_batcher *b, const tub_load *load);   // for another taker; its slots stay counted
 

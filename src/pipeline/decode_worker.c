@@ -93,10 +93,16 @@ static bool put(shift *s, const tub_entry *entry, const int *slots)
     return ok;
 }
 
+// The same for all of a video, also where some of its frames are made on the host.
+static int home_of(const shift *s)
+{
+    return s->x->gpu_slots ? 1 + s->device : 0;
+}
+
 static bool put_window(void *user, int64_t row, const int *slots)
 {
     shift *s = user;
-    tub_entry entry = {.kind = TUB_ENTRY_CLIP, .reel = s->reel, .first = row, .count = 1};
+    tub_entry entry = {.kind = TUB_ENTRY_CLIP, .reel = s->reel, .first = row, .count = 1, .home = home_of(s)};
     tub_slot_pool_hold_all(s->x->pool, slots, s->x->sampling.clip_length);
     return put(s, &entry, slots);
 }
@@ -105,8 +111,8 @@ static bool put_frame(void *user, int slot, int64_t first, int64_t count, bool l
 {
     shift *s = user;
     tub_entry_kind kind = last ? TUB_ENTRY_LAST : TUB_ENTRY_FRAME;
-    tub_entry entry = {.kind = kind, .reel = s->reel, .first = first, .count = count};
-    const tub_entry once_more = {.kind = TUB_ENTRY_AGAIN, .reel = s->reel};
+    tub_entry entry = {.kind = kind, .reel = s->reel, .first = first, .count = count, .home = home_of(s)};
+    const tub_entry once_more = {.kind = TUB_ENTRY_AGAIN, .reel = s->reel, .home = home_of(s)};
     for (int i = 0; i < s->encodes; i++)
         tub_slot_pool_hold(s->x->pool, slot);
     bool ok = put(s, &entry, &slot);

@@ -97,7 +97,7 @@ static bool take(device *d, tub_load *load)
 {
     tub_idle_mark mark;
     tub_idle_begin(&d->x->counters, &mark);
-    bool taken = tub_batcher_take(d->x->batcher, load);
+    bool taken = tub_batcher_take_own(d->x->batcher, d->x->gpu_slots ? 1 + d->number : 0, load);
     double seconds = tub_idle_end(&d->x->counters, &mark);
     tub_lane_took(d->lane, "wait for clips", seconds);
     d->waited = seconds;

@@ -2,8 +2,8 @@
 // on each of them as well: the same number, the same count, free at the same time. Which of its places holds the frame
 // is noted here, and a lane's clips are gathered from its own without a copy.
 //
-// With one lane a frame stays where it was made. With several it is copied to the host's slot at once: any lane may
-// take the clip, and what a GPU made isn't lost with it.
+// With one lane a frame stays where it was made. With several it is copied to the host's slot at once: any lane,
+// each of which prefers its own, may take the clip, and what a GPU made isn't lost with it.
 //
 // A GPU that fails at making frames makes no more; they are converted on the host then, which is said once.
 //

@@ -28,6 +28,14 @@ static bool put(tub_batcher *b, char *reel, int64_t row, int slot)
     return tub_batcher_put(b, &entry, slots);
 }
 
+static bool put_at_home(tub_batcher *b, char *reel, int64_t row, int home)
+{
+    tub_entry entry = {
+        .kind = TUB_ENTRY_CLIP, .reel = (tub_reel *)(void *)reel, .first = row, .count = 1, .home = home};
+    int slots[] = {100 * home + (int)row, 100 * home + (int)row + 50};
+    return tub_batcher_put(b, &entry, slots);
+}
+
 typedef struct taking {
     tub_batcher *batcher;
     tub_load load;
@@ -212,10 +220,89 @@ static void test_full_line_blocks_and_seals(void **state)
     tub_batcher_close(&b);
 }
 
+// Takes a load for a home; its items must be these rows of these homes.
+static void expect_load(tub_batcher *b, int home, int items, const int (*rows)[2])
+{
+    tub_load load;
+    assert_true(tub_batcher_take_own(b, home, &load));
+    assert_int_equal(load.items, items);
+    for (int i = 0, item = 0; i < load.count; i++) {
+        if (load.entries[i].kind == TUB_ENTRY_END)
+            continue;
+        assert_int_equal(load.entries[i].home, rows[item][0]);
+        assert_int_equal(load.entries[i].first, rows[item][1]);
+        assert_int_equal(load.slots[2 * item], 100 * rows[item][0] + rows[item][1]);
+        assert_int_equal(load.slots[2 * item + 1], 100 * rows[item][0] + rows[item][1] + 50);
+        item++;
+    }
+    tub_batcher_done(b, &load);
+}
+
+// Who has more than a batch to choose from takes its own, in order; who has none of its own what is first.
+static void test_own_entries_first(void **state)
+{
+    (void)state;
+    for (int shift = 0; shift < 11; shift++) { // wherever the ring begins
+        tub_batcher *b = open_batcher(2, 10, false);
+        assert_int_equal(tub_batcher_share(b, 3, NULL), TUB_OK);
+        for (int i = 0; i < 3; i++)
+            tub_batcher_expect(b);
+        for (int i = 0; i < shift; i += 2) {
+            put_at_home(b, &reel_a, 0, 0);
+            put_at_home(b, &reel_a, 1, 0);
+            expect_load(b, 1, 2, (const int[][2]){{0, 0}, {0, 1}});
+        }
+        for (int i = 0; i < 4; i++) {
+            put_at_home(b, &reel_a, i, 1);
+            put_at_home(b, &reel_b, i, 2);
+        }
+        expect_load(b, 2, 2, (const int[][2]){{2, 0}, {2, 1}});
+        expect_load(b, 2, 2, (const int[][2]){{2, 2}, {2, 3}});
+        expect_load(b, 0, 2, (const int[][2]){{1, 0}, {1, 1}});
+        put_at_home(b, &reel_b, 4, 2);
+        expect_load(b, 3, 2, (const int[][2]){{1, 2}, {1, 3}});
+        // One of its own and the first of the others.
+        put_at_home(b, &reel_a, 4, 1);
+        put_at_home(b, &reel_a, 5, 1);
+        expect_load(b, 1, 2, (const int[][2]){{1, 4}, {1, 5}});
+        put_at_home(b, &reel_a, 6, 1);
+        expect_load(b, 1, 2, (const int[][2]){{2, 4}, {1, 6}}); // no more than a batch: as they came
+        tub_batcher_close(&b);
+    }
+}
+
+// An end is handed over with what was in front of it, however many of another home are behind.
+static void test_ends_stay_behind_their_items(void **state)
+{
+    (void)state;
+    tub_batcher *b = open_batcher(2, 16, false);
+    tub_load load;
+    assert_int_equal(tub_batcher_share(b, 2, NULL), TUB_OK);
+    for (int i = 0; i < 3; i++)
+        tub_batcher_expect(b);
+    put_at_home(b, &reel_a, 0, 1);
+    tub_batcher_end(b, REEL(reel_a));
+    for (int i = 0; i < 3; i++)
+        put_at_home(b, &reel_b, i, 2);
+    assert_true(tub_batcher_take_own(b, 2, &load)); // its own two; the end is not in front yet
+    assert_int_equal(load.items, 2);
+    assert_int_equal(load.count, 2);
+    assert_int_equal(load.entries[1].first, 1);
+    tub_batcher_done(b, &load);
+    assert_true(tub_batcher_take_own(b, 2, &load));
+    assert_int_equal(load.items, 2);
+    assert_int_equal(load.count, 3);
+    assert_int_equal(load.entries[1].kind, TUB_ENTRY_END);
+    tub_batcher_done(b, &load);
+    tub_batcher_close(&b);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_full_batches_in_order),
+        cmocka_unit_test(test_own_entries_first),
+        cmocka_unit_test(test_ends_stay_behind_their_items),
         cmocka_unit_test(test_ends_go_along),
         cmocka_unit_test(test_sealed_when_nothing_is_decoded),
         cmocka_unit_test(test_sealed_when_starved),
