@@ -1,20 +1,15 @@
-// What products in tiles share, for both element types that tiles multiply. The including file defines
+// The product in tiles, for both element types that tiles multiply. The including file defines
 //   DOT                      the instruction: C += A B
 //   GROUP                    elements that lie together in 4 bytes
-//   COLS                     of a panel
 //   PRODUCT, PRODUCT_NAME, K_BLOCK
-// and, behind it, multiply().
+// C is 2 x 2 of 16 rows x 16 columns, a turn reads two tiles of A and two of B. B's part stays in the first cache, A
+// comes from the second by stream loads, which don't push B out.
 #include <immintrin.h>
 #include <stdint.h>
 
 #include "product.h"
 
 enum { TILE = 16, SIDE = 32, TILE_BYTES = 1024, TURN = 16 * GROUP };
-
-// A row of B holds the tiles of a panel side by side, B_TILE bytes each.
-enum { B_TILE = 64, B_ROW = COLS * 4 };
-
-static void multiply(const tub_product_block *p);
 
 typedef struct tile_config {
     uint8_t palette, start_row, reserved[14];
@@ -38,18 +33,129 @@ static void leave(void)
     _tile_release();
 }
 
+// B's rows hold both tiles side by side.
+enum { B_ROW = 128, B_HALF = 64 };
+
 static inline void bring(const char **next, int lines)
 {
     for (int i = 0; i < lines; i++, *next += 64)
         _mm_prefetch(*next, _MM_HINT_T1);
 }
 
+static void multiply_two(const tub_product_block *p, const char *b, float *c)
+{
+    const char *a = p->a, *a2 = a + TILE * p->a_row;
+    float *c2 = c + TILE * p->c_row;
+    const size_t row = p->c_row * sizeof(float);
+    if (p->add) {
+        _tile_loadd(0, c, row);
+        _tile_loadd(1, c + TILE, row);
+        _tile_loadd(2, c2, row);
+        _tile_loadd(3, c2 + TILE, row);
+    } else {
+        _tile_zero(0);
+        _tile_zero(1);
+        _tile_zero(2);
+        _tile_zero(3);
+    }
+    const char *next = p->next;
+    const int lines = next ? p->next_lines : 0;
+    for (int k = 0; k < p->k; k += TURN, a += p->a_group, a2 += p->a_group, b += TILE * B_ROW) {
+        _tile_loadd(6, b, B_ROW);
+        _tile_stream_loadd(4, a, p->a_row);
+        DOT(0, 4, 6);
+        _tile_loadd(7, b + B_HALF, B_ROW);
+        DOT(1, 4, 7);
+        _tile_stream_loadd(5, a2, p->a_row);
+        bring(&next, lines);
+        DOT(2, 5, 6);
+        DOT(3, 5, 7);
+    }
+    _tile_stored(0, c, row);
+    _tile_stored(1, c + TILE, row);
+    _tile_stored(2, c2, row);
+    _tile_stored(3, c2 + TILE, row);
+}
+
+static void multiply_one(const tub_product_block *p, const char *b, float *c)
+{
+    const char *a = p->a;
+    const size_t row = p->c_row * sizeof(float);
+    if (p->add) {
+        _tile_loadd(0, c, row);
+        _tile_loadd(1, c + TILE, row);
+    } else {
+        _tile_zero(0);
+        _tile_zero(1);
+    }
+    for (int k = 0; k < p->k; k += TURN, a += p->a_group, b += TILE * B_ROW) {
+        _tile_loadd(6, b, B_ROW);
+        _tile_stream_loadd(4, a, p->a_row);
+        DOT(0, 4, 6);
+        _tile_loadd(7, b + B_HALF, B_ROW);
+        DOT(1, 4, 7);
+    }
+    _tile_stored(0, c, row);
+    _tile_stored(1, c + TILE, row);
+}
+
+// Few k: A stays in four tiles while panels go by, half a panel at a time. The next half is loaded before this one's
+// sums are stored: loads behind stores wait for those that share the lower bits of their address.
+enum { SHORT = 2 * TURN };
+
+static void multiply_short(const tub_product_block *p)
+{
+    const char *a = p->a, *a2 = a + TILE * p->a_row, *b = p->b;
+    const size_t row = p->c_row * sizeof(float);
+    float *c = p->c, *c2 = c + TILE * p->c_row;
+    const int halves = 2 * p->panels;
+    _tile_loadd(4, a, p->a_row);
+    _tile_loadd(5, a + p->a_group, p->a_row);
+    _tile_loadd(6, a2, p->a_row);
+    _tile_loadd(7, a2 + p->a_group, p->a_row);
+    _tile_loadd(2, b, B_ROW);
+    _tile_loadd(3, b + TILE * B_ROW, B_ROW);
+    for (int i = 0; i < halves; i++, c += TILE, c2 += TILE) {
+        const char *next = p->b;
+        next += (size_t)((i + 1) / 2) * p->b_panel + (size_t)((i + 1) % 2) * B_HALF;
+        next = i + 1 < halves ? next : b;
+        _tile_zero(0);
+        _tile_zero(1);
+        DOT(0, 4, 2);
+        DOT(1, 6, 2);
+        _tile_loadd(2, next, B_ROW);
+        DOT(0, 5, 3);
+        DOT(1, 7, 3);
+        _tile_loadd(3, next + TILE * B_ROW, B_ROW);
+        _tile_stored(0, c, row);
+        _tile_stored(1, c2, row);
+    }
+}
+
+static void multiply(const tub_product_block *p)
+{
+    if (p->rows > TILE && p->k == SHORT && !p->add) {
+        multiply_short(p);
+        return;
+    }
+    // What differs between panels is passed beside the block: a copy of it would be read before what was written to it
+    // just now has left for the cache, and wait for all that is on its way there.
+    const char *b = p->b;
+    float *c = p->c;
+    for (int i = 0; i < p->panels; i++, b += p->b_panel, c += SIDE) {
+        if (p->rows > TILE)
+            multiply_two(p, b, c);
+        else
+            multiply_one(p, b, c);
+    }
+}
+
 static void pack_spans(const void *from, size_t row_bytes, int rows, int spans, void *out)
 {
     char *to = out;
-    for (int s = 0; s < spans; s++, to += (SIDE - rows) * B_TILE)
-        for (int r = 0; r < rows; r++, to += B_TILE)
-            _mm512_store_si512(to, _mm512_loadu_si512((const char *)from + (size_t)r * row_bytes + (size_t)s * B_TILE));
+    for (int s = 0; s < spans; s++, to += (SIDE - rows) * B_HALF)
+        for (int r = 0; r < rows; r++, to += B_HALF)
+            _mm512_store_si512(to, _mm512_loadu_si512((const char *)from + (size_t)r * row_bytes + (size_t)s * B_HALF));
 }
 
 static double roof(long turns)
@@ -78,7 +184,7 @@ static double roof(long turns)
 const tub_product PRODUCT = {
     .name = PRODUCT_NAME,
     .rows = SIDE,
-    .cols = COLS,
+    .cols = SIDE,
     .group = GROUP,
     .span = TURN,
     .depth = TURN,
