@@ -60,6 +60,7 @@ set(cli_scripts
   compare
   bench
   guide
+  docs
   lines
   watch
   weights
