@@ -135,7 +135,7 @@ static tub_status decode(tub_decoding *d, AVFrame *out, tub_error *err)
     for (;;) {
         int r = avcodec_receive_frame(d->decoder, out);
         if (r == 0)
-            return tub_decoding_is_on_gpu(d) ? tub_nvdec_keep(&d->nvdec, out, err) : TUB_OK;
+            return tub_decoding_is_on_gpu(d) ? tub_nvdec_keep(&d->nvdec, d->decoder, out, err) : TUB_OK;
         if (r == AVERROR_EOF)
             return TUB_END;
         if (r == AVERROR(ENOMEM))

@@ -286,12 +286,25 @@ static tub_status copy_on_gpu(tub_nvdec *n, AVFrame *frame, AVFrame *out)
     return TUB_OK;
 }
 
-tub_status tub_nvdec_keep(tub_nvdec *n, AVFrame *frame, tub_error *err)
+// Some versions of libav (7.1, of VP9) leave a frame the even size of its surface; of an odd number of rows they have
+// lost the last of chroma by then.
+static bool cut_to_size(const AVCodecContext *decoder, AVFrame *frame)
+{
+    if (decoder->width % 2 && frame->width == decoder->width + 1)
+        frame->width = decoder->width;
+    return !(decoder->height % 2 && frame->height == decoder->height + 1);
+}
+
+tub_status tub_nvdec_keep(tub_nvdec *n, const AVCodecContext *decoder, AVFrame *frame, tub_error *err)
 {
     // Of frames on a GPU libav cuts off what is to the right and below only.
     if (frame->format != AV_PIX_FMT_CUDA || frame->crop_left || frame->crop_top) {
         SAY(n, frame->format == AV_PIX_FMT_CUDA ? "its frames are cropped at the left or at the top"
                                                 : "libav doesn't decode it on the GPU");
+        return TUB_AGAIN;
+    }
+    if (!cut_to_size(decoder, frame)) {
+        SAY(n, "its frames have an odd number of rows, of which this version of libav loses some on a GPU");
         return TUB_AGAIN;
     }
     AVFrame *out = av_frame_alloc();

@@ -25,7 +25,7 @@ typedef struct tub_nvdec {
 tub_status tub_nvdec_open(tub_nvdec *n, const tub_video_file *file, int gpu, AVCodecContext **out, tub_error *err);
 // A frame that came out becomes one in memory of its own, which nothing is written to any more. TUB_AGAIN: that can't
 // be done: n->reason. Errors: TUB_ERROR_MEMORY.
-tub_status tub_nvdec_keep(tub_nvdec *n, AVFrame *frame, tub_error *err);
+tub_status tub_nvdec_keep(tub_nvdec *n, const AVCodecContext *decoder, AVFrame *frame, tub_error *err);
 // After the decoder was freed; `reason` stays. Also of an object that is all zero.
 void tub_nvdec_close(tub_nvdec *n);
 

@@ -9,6 +9,7 @@
 // clang-format on
 
 #include <libavutil/hwcontext.h>
+#include <libavcodec/avcodec.h>
 #include <libswscale/version.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -138,13 +139,17 @@ static void vp8_vp9_and_av1(void **state)
         on_gpu("av1.mkv");
 }
 
+// As ffmpeg 6 and later are told, else as those before.
+static const char turn[] =
+    "cd '%s' && ffmpeg -v quiet -nostdin -y -display_rotation 90 -i t.mp4 -c copy turned.mp4 || (cd '%s' && "
+    "ffmpeg -v error -nostdin -y -i t.mp4 -c copy -metadata:s:v rotate=90 turned.mp4)";
+
 static void turned_ones(void **state)
 {
     (void)state;
     assert_true(make("t.mp4", "format=yuv420p", h264));
     char command[1024];
-    snprintf(command, sizeof command,
-             "cd '%s' && ffmpeg -v error -nostdin -y -i t.mp4 -c copy -metadata:s:v rotate=90 turned.mp4", folder);
+    snprintf(command, sizeof command, turn, folder, folder);
     assert_int_equal(system(command), 0);
     on_gpu("turned.mp4");
 }
@@ -152,8 +157,14 @@ static void turned_ones(void **state)
 static void odd_sizes(void **state)
 {
     (void)state;
-    if (make("odd.webm", "scale=145:97,format=yuv420p", vp9))
+    if (make("wide.webm", "scale=145:98,format=yuv420p", vp9))
+        on_gpu("wide.webm");
+    if (!make("odd.webm", "scale=145:97,format=yuv420p", vp9))
+        return;
+    if (avcodec_version() < AV_VERSION_INT(60, 0, 0))
         on_gpu("odd.webm");
+    else // later ones may lose a row of chroma: then the processor decodes
+        same_frames("odd.webm");
 }
 
 // ---- frames that stay there ----
@@ -259,8 +270,7 @@ static void what_only_the_processor_makes(void **state)
     assert_true(make("t.mp4", "format=yuv420p", h264));
     const bool odd = make("odd.webm", "scale=145:97,format=yuv420p", vp9);
     char command[1024];
-    snprintf(command, sizeof command,
-             "cd '%s' && ffmpeg -v error -nostdin -y -i t.mp4 -c copy -metadata:s:v rotate=90 turned.mp4", folder);
+    snprintf(command, sizeof command, turn, folder, folder);
     assert_int_equal(system(command), 0);
     for (int i = 0; i < 2; i++) {
         assert_int_equal(made_on_gpu(test_path(folder, "turned.mp4"), &transforms[i], i), 0);
