@@ -114,6 +114,8 @@ static void write_videos(cli_metrics *m, const tub_run_totals *t)
 static void write_work(cli_metrics *m, const tub_progress *p, const tub_run_totals *t)
 {
     single(m, "frames_decoded_total", "counter", "Frames decoded.", (double)p->frames_decoded);
+    single(m, "frames_left_out_total", "counter", "Of these, frames of no clip that weren't in fact.",
+           (double)p->frames_left_out);
     single(m, "rows_total", "counter", "Rows (clips) encoded.", (double)p->rows_done);
     single(m, "batches_total", "counter", "Batches run by the encoder.", (double)p->batches);
     single(m, "batch_items_total", "counter", "Items in these batches.", (double)p->items);

@@ -131,6 +131,7 @@ TUB_API void tub_extractor_cancel(tub_extractor *x);
 // A snapshot for progress displays. Seconds are summed over threads.
 typedef struct tub_progress {
     int64_t frames_decoded, rows_done;
+    int64_t frames_left_out;            // of the frames decoded: not in fact, as no window holds them; of finished videos
     double decode_seconds, convert_seconds, forward_seconds;
     double decode_wait_seconds;         // workers waiting for slots: the device is the bottleneck
     double device_wait_seconds;         // the device waiting for clips: decoding is

@@ -234,6 +234,7 @@ static void decode(tub_extractor *x, tub_lane *lane, tub_reel *reel)
     if (reel->status == TUB_OK) {
         reel->status = extract(&s, &reel->error);
         x->source->info(s.source, &reel->info);
+        atomic_fetch_add_explicit(&x->counters.left_out, reel->info.frames_left_out, memory_order_relaxed);
         if (reel->info.why_not_gpu[0])
             tub_extractor_decodes_itself(x, reel->path, reel->info.why_not_gpu);
         note_seconds(&s);

@@ -395,6 +395,7 @@ void tub_extractor_progress(tub_extractor *x, tub_progress *out)
     tub_counters *c = &x->counters;
     *out = (tub_progress){
         .frames_decoded = atomic_load_explicit(&c->frames, memory_order_relaxed),
+        .frames_left_out = atomic_load_explicit(&c->left_out, memory_order_relaxed),
         .rows_done = atomic_load_explicit(&c->rows, memory_order_relaxed),
         .open_seconds = tub_counted_seconds(&c->open),
         .decode_seconds = tub_counted_seconds(&c->decode),

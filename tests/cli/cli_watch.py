@@ -97,6 +97,7 @@ class Watch(CommandCase):
         self.assertEqual(value(metrics, "videos", state="pending"), 0)
         self.assertEqual(value(metrics, "rows_total"), 2 + 5 + 12)
         self.assertEqual(value(metrics, "frames_decoded_total"), 20 + 33 + 61)
+        self.assertEqual(value(metrics, "frames_left_out_total"), 0)
         self.assertEqual(value(metrics, "run_finished"), 1)
         self.assertEqual(value(metrics, "run_info", family="videomae", rank="0"), 1)
         self.assertGreater(value(metrics, "stage_seconds_total", stage="forward"), 0)

@@ -141,6 +141,22 @@ static void test_frames_of_no_use_are_left_out(void **state)
             }
 }
 
+static void test_what_is_left_out_is_counted(void **state)
+{
+    (void)state;
+    fake_outcome outcomes[VIDEOS];
+    tub_progress progress;
+    fake_encoder *encoder = fake_encoder_create(&(fake_encoder_params){0});
+    tub_extractor_params params = without(0, 9, 1);
+    fake_counts_reset();
+    assert_int_equal(fake_run_all(encoder, &params, videos, VIDEOS, outcomes, &progress, NULL), TUB_END);
+    assert_true(progress.frames_left_out > 0);
+    assert_int_equal(progress.frames_left_out, atomic_load(&fake_counts.left_out));
+    assert_int_equal(progress.frames_decoded, atomic_load(&fake_counts.decoded));
+    fake_outcomes_free(outcomes, VIDEOS);
+    tub_encoder_close(&(tub_encoder *){&encoder->base});
+}
+
 static void test_what_cannot_be_repeated_is_refused(void **state)
 {
     (void)state;
@@ -166,6 +182,7 @@ int main(void)
         cmocka_unit_test(test_each_window_encodes_its_frames),
         cmocka_unit_test(test_batches_end_with_their_video),
         cmocka_unit_test(test_frames_of_no_use_are_left_out),
+        cmocka_unit_test(test_what_is_left_out_is_counted),
         cmocka_unit_test(test_nothing_is_decoded_meanwhile),
         cmocka_unit_test(test_what_cannot_be_repeated_is_refused),
     };

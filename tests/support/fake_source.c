@@ -19,6 +19,7 @@ typedef struct source {
     bool (*wants)(const void *user, const tub_frame_place *place);
     const void *user;
     bool left_out; // the frame that was given last
+    int64_t left_out_count;
     char path[256];
 } source;
 
@@ -150,6 +151,7 @@ static tub_status fake_next(void *opaque, tub_frame *out, tub_error *err)
                        .duration = 1 / s->video.fps,
                        .left_out = leaves_out(s, s->next)};
     s->left_out = out->left_out;
+    s->left_out_count += out->left_out;
     atomic_fetch_add(&fake_counts.left_out, out->left_out);
     s->next++;
     atomic_fetch_add(&fake_counts.decoded, 1);
@@ -205,6 +207,7 @@ static void fake_info(const void *opaque, tub_video_info *out)
     out->height = s->video.height;
     out->fps = s->video.fps;
     out->frames = s->next;
+    out->frames_left_out = s->left_out_count;
     out->complete = s->ended;
     out->partial = s->video.partial;
     if (s->gpu && s->video.why)
