@@ -273,7 +273,7 @@
   };
 
   const formats = () => {
-    const box = section("Formats", "How long a frame of each codec and size takes one thread to decode, the slowest first. Red: more than twice the median cost of a pixel.");
+    const box = section("Formats", "How long a frame of each codec and size takes one thread to decode, the slowest first. Red: more than twice the median cost of a pixel, frames of less than 50,000 pixels apart.");
     const rows = [...last.formats].filter(f => f.frames > 0);
     const cost = f => f.decode / f.frames / (f.width * f.height / 1e6);      // seconds a megapixel
     const large = f => f.width * f.height >= 5e4;                           // of small frames a fixed cost is most

@@ -68,8 +68,9 @@ static void bound_slots(tub_plan *p, const tub_plan_params *params, const tub_re
     if (r->slots < enough)
         because(b, "of %d that would always do, as the slot memory holds no more: batches may be sealed early", enough);
     else
-        because(b, "enough for %d open video%s of %d frames each and for a batch and its prefetch; %.2f MiB a frame",
-                r->workers, r->workers == 1 ? "" : "s", r->pinned, (double)r->slot_bytes / mebi);
+        because(b, "enough for %d open video%s of %d frame%s each and for a batch and its prefetch; %.2f MiB a frame",
+                r->workers, r->workers == 1 ? "" : "s", r->pinned, r->pinned == 1 ? "" : "s",
+                (double)r->slot_bytes / mebi);
     p->info.memory += (size_t)bytes;
 }
 
