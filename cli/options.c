@@ -27,7 +27,7 @@ enum {
 enum { SIDE = 16384, ITEMS = 4096, THREADS = 1024, WORKERS = 256 };
 
 // After "||": known, but not here; the help leaves them out.
-#define DTYPES "auto|f32|tf32|bf16|f16|int8||fp8"
+#define DTYPES "auto|f32|tf32|bf16|f16|int8|fp8"
 #define BACKENDS "auto|cuda|native|onednn|reference|openvino"
 
 #define CASES "roof|forward|decode|preprocess|windows|end-to-end|resume|ablation"

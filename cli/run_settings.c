@@ -22,14 +22,10 @@ static int read_preset(const cli_arguments *args, const tub_preset **out)
     return cli_refuse(CLI_USAGE, "--preset %s: there is no such preset; tubelet presets lists them", name);
 }
 
-// Precisions that only other devices have are the device's refusal, not a matter of usage.
 static int read_dtype(const cli_arguments *args, tub_dtype *out)
 {
-    const char *name = cli_text(args, OPTION_DTYPE, "auto");
-    if (!strcmp(name, "fp8"))
-        return cli_refuse(CLI_DEVICE, "--dtype fp8: isn't in this build: use --dtype bf16");
     tub_error err;
-    return tub_dtype_parse(name, out, &err) == TUB_OK ? CLI_OK : cli_fail(&err);
+    return tub_dtype_parse(cli_text(args, OPTION_DTYPE, "auto"), out, &err) == TUB_OK ? CLI_OK : cli_fail(&err);
 }
 
 static int read_sampling(const cli_arguments *args, const tub_preset *preset, tub_sampling *out)

@@ -81,7 +81,9 @@ static void say_memory(const tub_description *all)
             "  memory         %s of weights in %s (and %s of files while it opens%s), at most %s for a batch of %d",
             scaled((double)d->weight_bytes, "B", weights), tub_dtype_name(d->encoder.dtype),
             scaled((double)bytes, "B", files),
-            d->encoder.dtype == TUB_INT8 ? ", and the type that it is compared with until the first row" : "",
+            d->encoder.dtype == TUB_INT8 || d->encoder.dtype == TUB_FP8
+                ? ", and the type that it is compared with until the first row"
+                : "",
             scaled((double)d->workspace_bytes, "B", workspace), d->encoder.batch);
 }
 

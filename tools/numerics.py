@@ -107,7 +107,7 @@ def update(path, mark, lines):
 def main():
     p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     p.add_argument("--tubelet", default="build/tubelet")
-    p.add_argument("--dtype", action="append", choices=["f32", "bf16", "f16", "int8"], help="again for more (f32 and bf16)")
+    p.add_argument("--dtype", action="append", choices=["f32", "bf16", "f16", "int8", "fp8"], help="again for more (f32 and bf16)")
     p.add_argument("--arg", action="append", default=[], help="an extra argument for tubelet embed")
     p.add_argument("--update", metavar="DOCUMENT")
     p.add_argument("cases", nargs="+", metavar="CASE")

@@ -29,6 +29,8 @@ typedef enum tub_dtype {
     TUB_INT8 = 9,           // linear layers as products of 8-bit integers, all else as with AUTO: processors with AVX512_VNNI
                             // or AMX. A scale for each row of activations and each output channel of weights. Less exact
                             // than the others; how much is logged with the first rows
+    TUB_FP8 = 10,           // linear layers as products of 8-bit floating-point numbers (e4m3) with sums in float32, all else as
+                            // with BF16: GPUs of compute capability 9.0 (H100, H200). Scales and what it costs as with INT8
 } tub_dtype;
 
 // What one row is (default by family; see `feature` in the info).
@@ -175,7 +177,7 @@ typedef struct tub_device_preset {
 TUB_API const tub_device_preset *tub_device_preset_at(size_t i);            // NULL past the last
 TUB_API const tub_device_preset *tub_device_preset_find(const char *name);  // NULL: there is none
 
-// "f32", "tf32", "bf16", "f16", "int8", "auto" and back.
+// "f32", "tf32", "bf16", "f16", "int8", "fp8", "auto" and back.
 TUB_API tub_status tub_dtype_parse(const char *name, tub_dtype *out, tub_error *err);
 TUB_API const char *tub_dtype_name(tub_dtype dtype);
 // "default", "pooler", "cls", "mean", "patch-mean", "projection" and back.

@@ -1,5 +1,7 @@
 #include "half.h"
 
+#include <math.h>
+
 float tub_from_f16(uint16_t x)
 {
     uint32_t sign = (uint32_t)(x & 0x8000) << 16, exponent = (x >> 10) & 0x1f, fraction = x & 0x3ff, bits;
@@ -40,6 +42,37 @@ uint16_t tub_to_f16(float f)
     return sign | (uint16_t)((bits - 0x38000000u) >> 13);
 }
 
+float tub_from_e4m3(uint8_t x)
+{
+    const int exponent = x >> 3 & 15, fraction = x & 7;
+    const float size = exponent == 15 && fraction == 7 ? NAN
+                       : exponent              ? ldexpf((float)(8 + fraction), exponent - 10)
+                                               : ldexpf((float)fraction, -9);
+    return x & 0x80 ? -size : size;
+}
+
+uint8_t tub_to_e4m3(float f)
+{
+    uint32_t bits;
+    memcpy(&bits, &f, sizeof bits);
+    const uint8_t sign = (uint8_t)(bits >> 24 & 0x80);
+    bits &= 0x7fffffffu;
+    if (bits > 0x7f800000u)
+        return sign | 0x7f;
+    if (bits >= 0x43e00000u) // 448 and more
+        return sign | 0x7e;
+    if (bits < 0x3c800000u) {
+        // Below 2^-6: adding 2^14 leaves the multiple of 2^-9, rounded to even, in the low bits.
+        float magnitude, rounded;
+        memcpy(&magnitude, &bits, sizeof magnitude);
+        rounded = magnitude + 0x1p14f;
+        memcpy(&bits, &rounded, sizeof bits);
+        return sign | (uint8_t)(bits - 0x46800000u);
+    }
+    bits += 0x7ffff + ((bits >> 20) & 1);
+    return sign | (uint8_t)((bits - 0x3c000000u) >> 20);
+}
+
 size_t tub_dtype_bytes(tub_dtype dtype)
 {
     switch (dtype) {
@@ -53,6 +86,7 @@ size_t tub_dtype_bytes(tub_dtype dtype)
         return 8;
     case TUB_U8:
     case TUB_INT8:
+    case TUB_FP8:
         return 1;
     case TUB_DTYPE_AUTO:
         break;

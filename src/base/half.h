@@ -1,4 +1,4 @@
-// bfloat16 and IEEE half, to and from float32: round to nearest even, NaN stays NaN.
+// bfloat16, IEEE half and 8-bit floats, to and from float32: round to nearest even, NaN stays NaN.
 #ifndef TUB_HALF_H
 #define TUB_HALF_H
 
@@ -26,6 +26,10 @@ static inline uint16_t tub_to_bf16(float f)
 
 float tub_from_f16(uint16_t x);
 uint16_t tub_to_f16(float f);
+
+// The 8-bit format e4m3 (no infinities, 448 the largest): what is larger becomes 448.
+float tub_from_e4m3(uint8_t x);
+uint8_t tub_to_e4m3(float f);
 
 // Bytes of one element; 0 of TUB_DTYPE_AUTO.
 size_t tub_dtype_bytes(tub_dtype dtype);

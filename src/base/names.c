@@ -31,10 +31,11 @@ static const name_row statuses[] = {
 };
 
 static const name_row dtypes[] = {{TUB_DTYPE_AUTO, "auto"}, {TUB_F32, "f32"}, {TUB_BF16, "bf16"}, {TUB_F16, "f16"},
-                                  {TUB_I64, "i64"},         {TUB_U8, "u8"},   {TUB_TF32, "tf32"}, {TUB_INT8, "int8"}, {0, NULL}};
+                                  {TUB_I64, "i64"},         {TUB_U8, "u8"},   {TUB_TF32, "tf32"}, {TUB_INT8, "int8"},
+                                  {TUB_FP8, "fp8"},         {0, NULL}};
 
 static const name_row precisions[] = {
-    {TUB_DTYPE_AUTO, "auto"}, {TUB_F32, "f32"}, {TUB_BF16, "bf16"}, {TUB_F16, "f16"}, {TUB_TF32, "tf32"}, {TUB_INT8, "int8"}, {0, NULL}};
+    {TUB_DTYPE_AUTO, "auto"}, {TUB_F32, "f32"}, {TUB_BF16, "bf16"}, {TUB_F16, "f16"}, {TUB_TF32, "tf32"}, {TUB_INT8, "int8"}, {TUB_FP8, "fp8"}, {0, NULL}};
 
 static const name_row pools[] = {
     {TUB_POOL_DEFAULT, "default"}, {TUB_POOL_POOLER, "pooler"},         {TUB_POOL_CLS, "cls"},
@@ -98,8 +99,6 @@ const char *tub_dtype_name(tub_dtype dtype)
 
 tub_status tub_dtype_parse(const char *name, tub_dtype *out, tub_error *err)
 {
-    if (name && strcmp(name, "fp8") == 0)
-        return tub_fail(err, TUB_ERROR_DEVICE, "no device here computes in fp8: take f32, bf16, f16, int8 or auto");
     int value;
     TUB_TRY(parse(precisions, "precision", name, &value, err));
     *out = (tub_dtype)value;

@@ -42,9 +42,10 @@ tub_status tub_encoder_check_params(const tub_encoder_params *params, tub_error 
                         "clip length %d: must be from 1 to 4096, or 0 for the checkpoint's own", params->clip_length);
     if (params->pool < TUB_POOL_DEFAULT || params->pool > TUB_POOL_PROJECTION)
         return tub_fail(err, TUB_ERROR_ARGUMENT, "pool: %d isn't one", (int)params->pool);
-    if (params->dtype != TUB_TF32 && params->dtype != TUB_INT8 && (params->dtype < TUB_DTYPE_AUTO || params->dtype > TUB_F16))
+    if (params->dtype != TUB_TF32 && params->dtype != TUB_INT8 && params->dtype != TUB_FP8 &&
+        (params->dtype < TUB_DTYPE_AUTO || params->dtype > TUB_F16))
         return tub_fail(err, TUB_ERROR_ARGUMENT,
-                        "dtype: %s isn't a precision to compute in: auto, f32, tf32, bf16, f16 and int8 are",
+                        "dtype: %s isn't a precision to compute in: auto, f32, tf32, bf16, f16, int8 and fp8 are",
                         tub_dtype_name(params->dtype));
     return TUB_OK;
 }

@@ -4,10 +4,10 @@
 #include <string.h>
 
 #include "fail.h"
-#include "int8_check.h"
 #include "memory.h"
 #include "native_weights.h"
 #include "pixel_plan.h"
+#include "precision_check.h"
 
 enum { CLIP_USUAL = 16, BATCH_CLIPS = 4, BATCH_FRAMES = 32, GPU_BATCH_CLIPS = 64, GPU_BATCH_FRAMES = 256 };
 static const size_t workspace_usual = (size_t)512 << 20; // a chosen batch's workspace stays below
@@ -22,8 +22,8 @@ typedef struct native {
         tub_executable *executable;
     } lanes[TUB_DEVICES_MOST];
     tub_native_weights weights, check_weights;
-    tub_int8_check *check; // until the first run; NULL in other types
-    int *positions;        // of items that are videos of their own; NULL where the program wants none
+    tub_precision_check *check; // until the first run; NULL in other types
+    int *positions;             // of items that are videos of their own; NULL where the program wants none
 } native;
 
 typedef tub_native_opening opening;
@@ -39,7 +39,8 @@ static tub_status run_lane(tub_encoder *encoder, int lane, const void *const *fr
                              .tokens = tokens,
                              .stop = &encoder->interrupted};
     TUB_TRY(n->ops->run(n->lanes[lane].executable, &batch, err));
-    tub_int8_check_run(&n->check, &batch, encoder->info.dim);
+    if (lane == 0)
+        tub_precision_check_run(&n->check, &batch, encoder->info.dim);
     return TUB_OK;
 }
 
@@ -109,9 +110,9 @@ static void close_native(tub_encoder *encoder)
     const bool hurry = atomic_load(&encoder->hurried);
     tub_native_weights_close(&n->weights, hurry);
     tub_native_weights_close(&n->check_weights, hurry);
+    tub_precision_check_close(&n->check);
     for (int i = 0; i < TUB_DEVICES_MOST; i++)
         close_lane(n, &n->lanes[i]);
-    tub_int8_check_close(&n->check);
     tub_native_opening_finish(&n->opening);
     tub_team_close(&n->team);
     tub_free(n->positions);
@@ -195,7 +196,7 @@ static tub_status build_program(opening *o, tub_encoder_info *info, tub_error *e
 size_t tub_native_narrow_bytes(const tub_backend_ops *backend, tub_dtype dtype)
 {
     const tub_dtype narrow = dtype == TUB_INT8 ? backend->best_dtype() : dtype;
-    return narrow == TUB_BF16 || narrow == TUB_F16 ? 2 : sizeof(float);
+    return narrow == TUB_BF16 || narrow == TUB_F16 || narrow == TUB_FP8 ? 2 : sizeof(float);
 }
 
 int tub_native_threads(const tub_encoder_params *params)
@@ -308,13 +309,41 @@ static tub_status open_lanes(const opening *o, native *n, tub_error *err)
     return status;
 }
 
+static tub_status open_check(const opening *o, native *n, tub_backend *backend, tub_error *err)
+{
+    const tub_precision_check_params params = {.ops = n->ops,
+                                               .backend = backend,
+                                               .team = n->team,
+                                               .program = o->program,
+                                               .weights = tub_native_weights_store(&n->check_weights),
+                                               .dtype = n->base.info.dtype,
+                                               .log = o->params->log};
+    return tub_precision_check_open(&params, &n->check, err);
+}
+
+// Within the first GPU's memory and its limit; where there is no room for the same weights once more, without.
+static tub_status check_gpu(const opening *o, native *n, tub_error *err)
+{
+    tub_error why = {0};
+    if (n->base.info.dtype != TUB_FP8)
+        return TUB_OK;
+    const tub_status status = open_check(o, n, n->lanes[0].backend, &why);
+    if (status == TUB_ERROR_MEMORY)
+        tub_warn(&o->params->log, "fp8: how far rows are from those in %s isn't told: %s",
+                 tub_dtype_name(n->ops->best_dtype()), why.text);
+    else if (status != TUB_OK && err)
+        *err = why;
+    return status == TUB_ERROR_MEMORY ? TUB_OK : status;
+}
+
 static tub_status compile(opening *o, native *n, tub_error *err)
 {
     const int threads = tub_native_threads(o->params);
     const tub_dtype dtype = n->base.info.dtype;
     if (o->backend->count) {
         TUB_TRY(tub_team_open(o->devices.count, &n->team, err));
-        return open_lanes(o, n, err);
+        TUB_TRY(open_lanes(o, n, err));
+        return check_gpu(o, n, err);
     }
     n->base.info.lanes = 1;
     TUB_TRY(tub_team_open(threads, &n->team, err));
@@ -322,8 +351,7 @@ static tub_status compile(opening *o, native *n, tub_error *err)
     if (dtype == TUB_INT8) {
         if (n->weights.cache)
             tub_native_weights_open(&n->check_weights, o, &n->base.info, n->ops->best_dtype(), n->team);
-        TUB_TRY(tub_int8_check_open(n->ops, n->team, o->program, tub_native_weights_store(&n->check_weights),
-                                    &o->params->log, &n->check, err));
+        TUB_TRY(open_check(o, n, NULL, err));
     }
     return open_lane(o, n, 0, err);
 }

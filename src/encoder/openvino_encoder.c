@@ -55,7 +55,7 @@ static tub_status check_place(const tub_encoder_params *params, tub_error *err)
     if (!is_one_of(params->device, "cpu"))
         return tub_fail(err, TUB_ERROR_DEVICE, "device \"%.60s\": custom models run on the processor: use --device cpu",
                         params->device);
-    if (params->dtype == TUB_INT8 || params->dtype == TUB_TF32)
+    if (params->dtype == TUB_INT8 || params->dtype == TUB_FP8 || params->dtype == TUB_TF32)
         return tub_fail(err, TUB_ERROR_DEVICE,
                         "custom models are computed in f32, bf16 or f16: leave `--dtype %s` out (a model that was "
                         "quantised before it was exported is run as it is)",

@@ -34,7 +34,9 @@ static void add_dtype(tub_machine *m, tub_dtype dtype)
         if ((!ops->count || m->gpu_count) && ops->supports(dtype, err.text[0] ? &later : &err) == TUB_OK)
             has = ops;
     tub_optimisation_info *out = add(m, tub_dtype_name(dtype), has != NULL);
-    if (!has)
+    if (!has && dtype == TUB_FP8 && !m->gpu_count)
+        explain(out, "8-bit products, on NVIDIA GPUs of compute capability 9.0: %s", m->info.driver_reason);
+    else if (!has)
         explain(out, "%.*s", (int)sizeof out->reason - 1, err.text);
     else if (m->info.dtype == dtype)
         explain(out, "%s on %s has it, and --dtype auto takes it", has->name, has->device);
@@ -89,8 +91,7 @@ static void add_autotune(tub_machine *m)
 static void add_hardware_decoding(tub_machine *m)
 {
     char codecs[160], why[160];
-    tub_optimisation_info *out =
-        add(m, "hardware decoding", tub_nvdec_list(0, codecs, sizeof codecs, why, sizeof why));
+    tub_optimisation_info *out = add(m, "hardware decoding", tub_nvdec_list(0, codecs, sizeof codecs, why, sizeof why));
     if (out->on)
         explain(out, "--decoder nvdec: the first GPU takes %s of 4:2:0; auto takes the processor", codecs);
     else
@@ -102,6 +103,7 @@ void tub_find_optimisations(tub_machine *m)
     add_dtype(m, TUB_F16);
     add_dtype(m, TUB_BF16);
     add_dtype(m, TUB_INT8);
+    add_dtype(m, TUB_FP8);
     add_gpu_only(m, "tf32", 80, "float32 products in 10-bit mantissas");
     add_gpu_only(m, "graphs", 70, "a forward pass as one CUDA graph");
     add_autotune(m);

@@ -126,6 +126,18 @@ class Gpus(CommandCase):
             self.assertEqual(json.loads((out / "features.json").read_text())["settings"]["dtype"], dtype)
             self.assertEqual(features == self.whole, dtype == "f16")
 
+    def test_what_fp8_costs_is_told_once(self):
+        features, done, out = self.extract(gpus("devices=2"), "--device", "cuda", "--dtype", "fp8")
+        self.assertEqual(json.loads((out / "features.json").read_text())["settings"]["dtype"], "fp8")
+        self.assertNotEqual(features, self.whole)
+        told = re.findall(r"fp8: the first row's cosine with that in f16 is (\S+), their distance", done.stderr)
+        self.assertLessEqual(len(told), 1) # none where the other GPU took all
+        for cosine in told:
+            self.assertGreater(float(cosine), 0.99)
+        self.assertEqual(self.extract(gpus("devices=1"), "--device", "cuda", "--dtype", "fp8", "--batch", "7")[0], features)
+        _, done, _ = self.extract(gpus("devices=1 major=8"), "--device", "cuda", "--dtype", "fp8", code=6)
+        self.assertIn("9.0", done.stderr)
+
     def test_what_gpus_can_do_without(self):
         for options in (["--no-graph"], ["--blocking-copies"], ["--no-graph", "--no-autotune", "--blocking-copies"]):
             self.assertEqual(self.extract(gpus("devices=1"), "--device", "cuda", *options)[0], self.whole)

@@ -61,7 +61,7 @@ class Info(CommandCase):
         self.check(2, "info")
         self.check(4, "info", self.make_model("videomae:tiny"), "--clip-length", 7)
         self.check(4, "info", self.make_model("videomae:tiny"), "--pool", "cls")
-        self.check(6, "info", self.make_model("videomae:tiny"), "--dtype", "fp8")
+        self.check(6, "info", self.make_model("videomae:tiny"), "--device", "cpu", "--dtype", "fp8")
 
 
 if __name__ == "__main__":

@@ -74,7 +74,7 @@ class Refusals(CommandCase):
         self.refuse(["no value"], "probe", "x", "--json=yes")
 
     def test_precisions_of_other_devices_name_the_alternative(self):
-        error = self.check(6, "extract", "x", "--model", "m", "--out", "o", "--dtype", "fp8").stderr
+        error = self.check(6, "info", self.make_model("videomae:tiny"), "--device", "cpu", "--dtype", "fp8").stderr
         self.assertIn("--dtype bf16", error)
 
 

@@ -261,6 +261,9 @@ static void test_near_to_reference(void **state)
             // Factors rounded to 1/254 of the greatest of their row: the largest error seen is 1.8e-2.
             if (offers(under_test(i), TUB_INT8))
                 check_error(under_test(i), TUB_INT8, networks[n], 3e-2);
+            // Factors rounded by up to 1/16 of themselves.
+            if (offers(under_test(i), TUB_FP8))
+                check_error(under_test(i), TUB_FP8, networks[n], 1e-1);
         }
 }
 
@@ -320,6 +323,8 @@ static void test_same_bytes(void **state)
                 check_same(under_test(i), TUB_BF16, networks[n], n % 2 == 0);
             if (offers(under_test(i), TUB_INT8))
                 check_same(under_test(i), TUB_INT8, networks[n], n % 2 == 0);
+            if (offers(under_test(i), TUB_FP8))
+                check_same(under_test(i), TUB_FP8, networks[n], n % 2 == 0);
         }
     }
 }

@@ -200,7 +200,7 @@ static float *to_floats(const void *from, tub_gpu_type type, size_t count, bool 
 {
     float *out = malloc(count * sizeof *out);
     for (size_t i = 0; i < count; i++) {
-        out[i] = tub_gpu_load(from, (int64_t)i, type);
+        out[i] = type == TUB_GPU_E4M3 ? tub_from_e4m3(((const uint8_t *)from)[i]) : tub_gpu_load(from, (int64_t)i, type);
         if (tf32 && type == TUB_GPU_F32)
             out[i] = rounded_to_tf32(out[i]);
     }
@@ -224,8 +224,10 @@ static void product(const tub_gpu_gemm *g, uint64_t algorithm)
             const int64_t at = (int64_t)i * g->n + j;
             float sum =
                 dot(x + (size_t)i * (size_t)g->k, weight + (size_t)j * (size_t)g->k, g->k, algorithm == OTHER_ORDER);
+            if (g->type == TUB_GPU_E4M3)
+                sum *= g->x_scales[i] * g->weight_scales[j];
             if (g->has_bias)
-                sum += tub_gpu_load(g->bias, j, g->out_type);
+                sum += tub_gpu_load(g->bias, j, g->bias_type);
             if (g->gelu_tanh)
                 sum = tub_gpu_act(2, sum);
             if (g->has_residual)
@@ -239,7 +241,10 @@ static void product(const tub_gpu_gemm *g, uint64_t algorithm)
 static tub_status fake_algorithms(tub_gpu *gpu, const tub_gpu_gemm *gemm, tub_gpu_algorithm *out, int *count,
                                   tub_error *err)
 {
-    (void)gemm;
+    if (gemm->type == TUB_GPU_E4M3 && (fake_gpu.no_fp8 || gemm->k % 16 || gemm->n % 16 || !gemm->weight_scales)) {
+        *count = 0;
+        return check(gpu, false, err);
+    }
     for (uint64_t i = 0; i < ALGORITHMS; i++)
         out[i] = (tub_gpu_algorithm){.data = {i}};
     *count = ALGORITHMS;

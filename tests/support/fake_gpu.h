@@ -17,6 +17,7 @@ typedef struct fake_gpu_params {
     size_t memory;          // bytes of each (0 = 1 GiB)
     bool no_graphs;         // recording isn't possible
     bool no_attention;      // the library serves no shape
+    bool no_fp8;            // the library has no products of e4m3
     int fail_device;        // this device ...
     int fail_call;          // ... fails for good at its n-th kernel, product, attention or replay, from 1 (0 = never)
     int fail_frame;         // likewise, when it makes its n-th frame, from 1; the device goes on (0 = never)

@@ -1,6 +1,7 @@
 #include "gpu_host.h"
 
 #include "gpu_bodies.h"
+#include "gpu_fp8_bodies.h"
 #include "gpu_host_frames.h"
 
 // Lanes exchange by butterfly: after log2(TUB_GPU_LANES) rounds every lane has the sum.
@@ -32,6 +33,17 @@ static void norm(const tub_gpu_norm *t)
             tub_gpu_norm_write(t, slice, lane, mean, factor);
         for (int lane = 0; lane < TUB_GPU_LANES; lane++)
             tub_gpu_norm_rest(t, slice, lane);
+    }
+}
+
+static void quantise(const tub_gpu_quantise *t)
+{
+    for (int64_t row = 0; row < t->rows; row++) {
+        float most = 0.0f;
+        for (int lane = 0; lane < TUB_GPU_LANES; lane++)
+            most = fmaxf(most, tub_gpu_quantise_part(t, row, lane));
+        for (int lane = 0; lane < TUB_GPU_LANES; lane++)
+            tub_gpu_quantise_write(t, row, lane, most);
     }
 }
 
@@ -107,6 +119,9 @@ void tub_gpu_host_launch(const tub_gpu_task *task)
         break;
     case TUB_GPU_PIXELS:
         tub_gpu_host_pixels(&task->pixels);
+        break;
+    case TUB_GPU_QUANTISE:
+        quantise(&task->quantise);
         break;
     case TUB_GPU_TASK_KINDS:
         break;

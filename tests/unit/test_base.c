@@ -203,7 +203,8 @@ static void test_names(void **state)
     assert_int_equal(tub_dtype_parse("float32", &dtype, &err), TUB_ERROR_ARGUMENT);
     assert_non_null(strstr(err.text, "auto, f32, bf16, f16"));
     assert_int_equal(tub_dtype_parse("u8", &dtype, &err), TUB_ERROR_ARGUMENT);
-    assert_int_equal(tub_dtype_parse("fp8", &dtype, &err), TUB_ERROR_DEVICE);
+    assert_int_equal(tub_dtype_parse("fp8", &dtype, &err), TUB_OK);
+    assert_int_equal(dtype, TUB_FP8);
     for (int i = 0; i <= TUB_POOL_PATCH_MEAN; i++) {
         assert_int_equal(tub_pool_parse(tub_pool_name((tub_pool)i), &pool, NULL), TUB_OK);
         assert_int_equal(pool, i);

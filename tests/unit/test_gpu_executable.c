@@ -16,7 +16,7 @@
 #include "gpu_executable.h"
 #include "temp_folder.h"
 
-enum { FRAMES = 4, HEIGHT = 12, WIDTH = 8, COLS = 16, HEADS = 2, ITEMS = 40, PIXELS = 3 * HEIGHT * WIDTH };
+enum { FRAMES = 4, HEIGHT = 12, WIDTH = 12, COLS = 16, HEADS = 2, ITEMS = 40, PIXELS = 3 * HEIGHT * WIDTH };
 
 typedef struct subject {
     tub_program *program;
@@ -346,6 +346,51 @@ static void what_float16_cannot_hold_is_computed_again(void **state)
     }
 }
 
+// Linear layers of whole 16 columns and of 16 rows or more; what a row is rounded to depends on that row.
+static void fp8_is_for_linear_layers(void **state)
+{
+    (void)state;
+    float wanted[ITEMS * COLS], first[ITEMS * COLS];
+    wanted_rows(wanted);
+    for (int batch = ITEMS; batch > 0; batch -= 13) {
+        fake_gpu_reset();
+        subject *s = start(TUB_FP8, batch, 0);
+        run_all(s, batch);
+        double apart = 0, size = 0;
+        for (int i = 0; i < ITEMS * COLS; i++) {
+            apart += pow((double)s->rows[i] - (double)wanted[i], 2);
+            size += pow((double)wanted[i], 2);
+        }
+        assert_true(sqrt(apart / size) > 1e-3); // it is fp8
+        assert_true(sqrt(apart / size) < 5e-2);
+        if (batch == ITEMS)
+            memcpy(first, s->rows, sizeof first);
+        assert_memory_equal(first, s->rows, sizeof first);
+        assert_int_equal(s->informed + s->warned, 0);
+        assert_true(fake_gpu_counted[0].kinds[TUB_GPU_QUANTISE] > 0);
+        stop(s);
+    }
+}
+
+static void fp8_falls_back_layer_by_layer_and_says_so_once(void **state)
+{
+    (void)state;
+    subject *s = start(TUB_BF16, 8, 0);
+    float wanted[ITEMS * COLS];
+    run_all(s, 8);
+    memcpy(wanted, s->rows, sizeof wanted);
+    stop(s);
+    fake_gpu_reset();
+    fake_gpu.no_fp8 = true;
+    s = start(TUB_FP8, 8, 0);
+    run_all(s, 8);
+    assert_int_equal(s->informed, 1);
+    assert_non_null(strstr(s->last, "embed: in bf16: cuBLASLt has no fp8 product of 16 columns by 96 here"));
+    assert_int_equal(fake_gpu_counted[0].kinds[TUB_GPU_QUANTISE], 0);
+    assert_memory_equal(s->rows, wanted, sizeof wanted);
+    stop(s);
+}
+
 static void stops_when_asked(void **state)
 {
     (void)state;
@@ -392,6 +437,24 @@ static void the_fastest_of_the_same_bits_wins(void **state)
     wanted_rows(wanted);
     without = 0;
     subject *s = start(TUB_F32, 8, 0);
+    run_all(s, 8);
+    assert_int_equal(fake_gpu_counted[0].last_algorithm, 1);
+    assert_memory_equal(s->rows, wanted, sizeof wanted);
+    stop(s);
+}
+
+static void fp8_is_measured_too(void **state)
+{
+    (void)state;
+    without = TUB_GPU_WITHOUT_TUNING;
+    subject *s = start(TUB_FP8, 8, 0);
+    float wanted[ITEMS * COLS];
+    run_all(s, 8);
+    memcpy(wanted, s->rows, sizeof wanted);
+    stop(s);
+    fake_gpu_reset();
+    without = 0;
+    s = start(TUB_FP8, 8, 0);
     run_all(s, 8);
     assert_int_equal(fake_gpu_counted[0].last_algorithm, 1);
     assert_memory_equal(s->rows, wanted, sizeof wanted);
@@ -542,8 +605,11 @@ int main(void)
         TEST(halves_in_a_run_and_remembers),
         TEST(a_device_that_fails_is_said),
         TEST(what_float16_cannot_hold_is_computed_again),
+        TEST(fp8_is_for_linear_layers),
+        TEST(fp8_falls_back_layer_by_layer_and_says_so_once),
         TEST(stops_when_asked),
         TUNE(the_fastest_of_the_same_bits_wins),
+        TUNE(fp8_is_measured_too),
         TUNE(what_was_measured_is_kept),
         TUNE(a_file_costs_no_bits),
         TUNE(what_fitted_is_remembered),

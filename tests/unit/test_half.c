@@ -1,4 +1,4 @@
-// bfloat16 and half: every value there and back, every rounding boundary.
+// bfloat16, half and 8-bit floats: every value there and back, every rounding boundary.
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -83,6 +83,30 @@ static void test_f16(void **state)
     assert_int_equal(tub_to_f16(1e-30f), 0);
 }
 
+// Every code there and back, and to the nearest of them, halfway to the even one, from between any two.
+static void test_e4m3(void **state)
+{
+    (void)state;
+    for (int i = 0; i < 127; i++) {
+        const float x = tub_from_e4m3((uint8_t)i);
+        assert_int_equal(tub_to_e4m3(x), i);
+        assert_int_equal(tub_to_e4m3(-x), i | 0x80);
+        assert_true(tub_from_e4m3((uint8_t)(i | 0x80)) == -x);
+        if (i == 126)
+            break;
+        const float next = tub_from_e4m3((uint8_t)(i + 1)), middle = (x + next) / 2;
+        assert_true(next > x);
+        assert_int_equal(tub_to_e4m3(middle), i + i % 2);
+        assert_int_equal(tub_to_e4m3(nextafterf(middle, 0)), i);
+        assert_int_equal(tub_to_e4m3(nextafterf(middle, 1000)), i + 1);
+    }
+    assert_true(tub_from_e4m3(1) == 0x1p-9f && tub_from_e4m3(8) == 0x1p-6f && tub_from_e4m3(0x38) == 1 &&
+                tub_from_e4m3(126) == 448);
+    assert_int_equal(tub_to_e4m3(1e30f), 126);
+    assert_int_equal(tub_to_e4m3(-INFINITY), 254);
+    assert_true(isnan(tub_from_e4m3(tub_to_e4m3(NAN))));
+}
+
 static void test_arrays(void **state)
 {
     (void)state;
@@ -111,6 +135,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_bf16),
         cmocka_unit_test(test_f16),
+        cmocka_unit_test(test_e4m3),
         cmocka_unit_test(test_arrays),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

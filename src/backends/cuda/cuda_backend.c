@@ -29,10 +29,16 @@ static tub_status count(int *out, tub_error *err)
     return status;
 }
 
-// Half precision in tensor cores came with 7.0, bfloat16 and TF32 with 8.0.
+// Half precision in tensor cores came with 7.0, bfloat16 and TF32 with 8.0. Cards of 8.9 and after 9.0 have FP8 too, but
+// cuBLASLt only with one scale for all rows, or one for each 32 values.
 static tub_status can(const tub_gpu_facts *info, tub_dtype dtype, tub_error *err)
 {
-    const int least = dtype == TUB_F32 ? 0 : dtype == TUB_F16 ? 7 : dtype == TUB_BF16 || dtype == TUB_TF32 ? 8 : 99;
+    if (dtype == TUB_FP8 && (info->major != 9 || info->minor != 0))
+        return tub_fail(err, TUB_ERROR_DEVICE,
+                        "%s (compute capability %d.%d) has no fp8 with a scale a row, which cuBLASLt has for 9.0 (H100, "
+                        "H200): take `--dtype %s`",
+                        info->name, info->major, info->minor, info->major >= 7 ? "f16" : "f32");
+    const int least = dtype == TUB_F32 ? 0 : dtype == TUB_F16 ? 7 : dtype == TUB_BF16 || dtype == TUB_TF32 ? 8 : dtype == TUB_FP8 ? 9 : 99;
     if (info->major >= least)
         return TUB_OK;
     if (least == 99)
@@ -107,6 +113,7 @@ const tub_backend_ops tub_backend_cuda = {
     .close = tub_gpu_backend_close,
     .isa = isa,
     .keeps_program = true,
+    .weight_bytes = tub_gpu_weight_bytes,
     .count = count,
     .name_device = name_device,
     .shown = tub_cuda_driver_gpus,

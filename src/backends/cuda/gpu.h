@@ -53,15 +53,18 @@ typedef struct tub_gpu_facts {
 typedef enum tub_gpu_stream { TUB_GPU_COMPUTE = 0, TUB_GPU_COPY = 1 } tub_gpu_stream;
 enum { TUB_GPU_EVENTS = 8 };        // of a device, by number
 
-// out[m, n] = x[m, k] weight[n, k]T + bias + residual, all row-major and dense. Sums in float32.
+// out[m, n] = x[m, k] weight[n, k]T + bias + residual, all row-major and dense. Sums in float32. Of E4M3 factors a row of x
+// and a row of weight have a scale each, by which their product is multiplied.
 typedef struct tub_gpu_gemm {
     int m, n, k;
     tub_gpu_type type;              // of x and weight
-    tub_gpu_type out_type;          // of out and bias: F32 or `type`
+    tub_gpu_type out_type;          // of out: F32 or `type`; of E4M3 factors F32 or BF16
+    tub_gpu_type bias_type;         // as out; of E4M3 factors BF16
     bool tf32;                      // F32 factors may be rounded to TF32
     bool gelu_tanh;                 // of the sum, before the residual
     bool has_bias, has_residual;
     const void *x, *weight, *bias;
+    const float *x_scales, *weight_scales;  // [m], [n], of E4M3 factors
     const float *residual;          // may be `out`; with out_type F32 only
     void *out;
     void *workspace;                // TUB_GPU_GEMM_WORKSPACE bytes

@@ -1,6 +1,7 @@
 #include "gpu_algorithms.h"
 
 #include <inttypes.h>
+#include <math.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -172,7 +173,7 @@ typedef struct trial {
 
 static size_t element_bytes(tub_gpu_type type)
 {
-    return type == TUB_GPU_F32 ? sizeof(float) : sizeof(uint16_t);
+    return type == TUB_GPU_F32 ? sizeof(float) : type == TUB_GPU_E4M3 ? 1 : sizeof(uint16_t);
 }
 
 static float random_value(uint64_t *state)
@@ -190,6 +191,9 @@ static void fill(void *out, tub_gpu_type type, size_t count)
         const float x = random_value(&state);
         if (type == TUB_GPU_F32)
             ((float *)out)[i] = x;
+        else if (type == TUB_GPU_E4M3)
+            // Of any size: products of numbers near to each other can be added up in any order.
+            ((uint8_t *)out)[i] = (uint8_t)((x < 0 ? 0x80 : 0) | (int)(fabsf(x) * 126.0f));
         else
             ((uint16_t *)out)[i] = type == TUB_GPU_F16 ? tub_to_f16(x) : tub_to_bf16(x);
     }
@@ -199,6 +203,20 @@ static tub_status settle(const trial *t, tub_error *err)
 {
     TUB_TRY(t->b->ops->record(t->b->gpu, EVENT_TO, TUB_GPU_COMPUTE, err));
     return t->b->ops->settle(t->b->gpu, EVENT_TO, err);
+}
+
+static tub_status bring_scales(const trial *t, tub_error *err)
+{
+    const tub_gpu_gemm *g = t->gemm;
+    TUB_TRY(settle(t, err)); // the block is read
+    for (int i = 0; i < t->sample; i++)
+        ((float *)t->block)[i] = 1.0f;
+    for (int i = 0; i < g->m; i += t->sample) {
+        const int rows = g->m - i < t->sample ? g->m - i : t->sample;
+        TUB_TRY(t->b->ops->upload(t->b->gpu, TUB_GPU_COMPUTE, (float *)g->x_scales + i, t->block,
+                                  (size_t)rows * sizeof(float), err));
+    }
+    return settle(t, err);
 }
 
 static tub_status bring_factors(const trial *t, tub_error *err)
@@ -211,7 +229,7 @@ static tub_status bring_factors(const trial *t, tub_error *err)
         TUB_TRY(t->b->ops->upload(t->b->gpu, TUB_GPU_COMPUTE, (char *)g->x + (size_t)i * row, t->block,
                                   (size_t)rows * row, err));
     }
-    return settle(t, err);
+    return g->type == TUB_GPU_E4M3 ? bring_scales(t, err) : settle(t, err);
 }
 
 // The residual may be what the product overwrites: it is brought anew.
@@ -330,6 +348,17 @@ static tub_status advice(tub_backend *b, const tub_gpu_gemm *gemm, int m, tub_gp
         return tub_fail(err, TUB_ERROR_DEVICE,
                         "cuBLASLt computes no product of %d columns by %d here: take --dtype f32", g.n, g.k);
     *out = algorithms[0];
+    return TUB_OK;
+}
+
+tub_status tub_gpu_can_multiply(tub_backend *b, const tub_gpu_gemm *gemm, bool *out, tub_error *err)
+{
+    tub_gpu_algorithm algorithms[TUB_GPU_ALGORITHMS];
+    tub_gpu_gemm g = *gemm;
+    int count = 0;
+    g.m = CANONICAL_ROWS;
+    TUB_TRY(b->ops->algorithms(b->gpu, &g, algorithms, &count, err));
+    *out = count > 0;
     return TUB_OK;
 }
 

@@ -24,4 +24,7 @@ tub_status tub_gpu_choices_save(tub_gpu_choices *choices, tub_error *err);
 // `gemm` with its operands in place: x and out are overwritten. Errors: TUB_ERROR_DEVICE when no algorithm computes it.
 tub_status tub_gpu_choose_algorithm(tub_backend *b, const tub_gpu_gemm *gemm, tub_gpu_algorithm *out, tub_error *err);
 
+// Whether any algorithm computes such a product, of many rows.
+tub_status tub_gpu_can_multiply(tub_backend *b, const tub_gpu_gemm *gemm, bool *out, tub_error *err);
+
 #endif

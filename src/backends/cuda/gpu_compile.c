@@ -82,7 +82,7 @@ void tub_gpu_unpin(tub_backend *backend, void *memory)
 
 static tub_gpu_type narrow_type(tub_dtype dtype)
 {
-    return dtype == TUB_F16 ? TUB_GPU_F16 : dtype == TUB_BF16 ? TUB_GPU_BF16 : TUB_GPU_F32;
+    return dtype == TUB_F16 ? TUB_GPU_F16 : dtype == TUB_BF16 || dtype == TUB_FP8 ? TUB_GPU_BF16 : TUB_GPU_F32;
 }
 
 static size_t pixel_bytes(const tub_input *input)

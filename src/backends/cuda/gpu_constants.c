@@ -7,11 +7,6 @@
 
 enum { EVENT = 0 };
 
-bool tub_gpu_scale_folds(const tub_op *op)
-{
-    return op->linear.scale.data && op->linear.activation == TUB_ACT_NONE;
-}
-
 static size_t type_bytes(tub_gpu_type type)
 {
     return type == TUB_GPU_F32 ? sizeof(float) : sizeof(uint16_t);
@@ -28,7 +23,7 @@ static void narrow_in_place(float *floats, tub_gpu_type type, size_t count)
     }
 }
 
-static tub_status upload(tub_executable *e, const void *host, size_t bytes, void **out, tub_error *err)
+tub_status tub_gpu_upload(tub_executable *e, const void *host, size_t bytes, void **out, tub_error *err)
 {
     tub_backend *b = e->backend;
     if (!tub_grow((void **)&e->blocks, &e->block_capacity, e->block_count + 1, sizeof *e->blocks))
@@ -43,9 +38,8 @@ static tub_status upload(tub_executable *e, const void *host, size_t bytes, void
     return TUB_OK;
 }
 
-// `scale`: one factor for each `group` values in turn, or NULL.
-static tub_status upload_tensor(tub_executable *e, const tub_tensor *t, tub_gpu_type type, const float *scale,
-                                size_t group, void **out, tub_error *err)
+tub_status tub_gpu_upload_tensor(tub_executable *e, const tub_tensor *t, tub_gpu_type type, const float *scale,
+                                 size_t group, void **out, tub_error *err)
 {
     *out = NULL;
     if (!tub_tensor_is_there(t))
@@ -58,28 +52,8 @@ static tub_status upload_tensor(tub_executable *e, const tub_tensor *t, tub_gpu_
     for (size_t i = 0; scale && i < count; i++)
         floats[i] *= scale[i / group];
     narrow_in_place(floats, type, count);
-    const tub_status status = upload(e, floats, count * type_bytes(type), out, err);
+    const tub_status status = tub_gpu_upload(e, floats, count * type_bytes(type), out, err);
     tub_free(floats);
-    return status;
-}
-
-static tub_status upload_linear(tub_executable *e, const tub_op *op, tub_gpu_constants *c, tub_error *err)
-{
-    const tub_value_info *x = &e->program->values[op->in[0]], *out = &e->program->values[op->out];
-    const tub_gpu_type out_type = out->width == TUB_WIDE ? TUB_GPU_F32 : e->narrow;
-    if (op->linear.scale.data && !tub_gpu_scale_folds(op))
-        return tub_fail(err, TUB_ERROR_INTERNAL, "a scale behind an activation");
-    float *scale = NULL;
-    if (op->linear.scale.data) {
-        scale = tub_alloc_aligned((size_t)out->cols, sizeof *scale);
-        if (!scale)
-            return tub_fail_memory(err, "a scale");
-        tub_to_float(scale, op->linear.scale.data, op->linear.scale.dtype, (size_t)out->cols);
-    }
-    tub_status status = upload_tensor(e, &op->linear.weight, e->narrow, scale, (size_t)x->cols, &c->weight, err);
-    if (status == TUB_OK)
-        status = upload_tensor(e, &op->linear.bias, out_type, scale, 1, &c->bias, err);
-    tub_free(scale);
     return status;
 }
 
@@ -87,23 +61,24 @@ static tub_status upload_op(tub_executable *e, const tub_op *op, tub_gpu_constan
 {
     switch (op->kind) {
     case TUB_OP_PATCHES:
-        return upload(e, e->program->input.table, sizeof e->program->input.table, &c->weight, err);
+        return tub_gpu_upload(e, e->program->input.table, sizeof e->program->input.table, &c->weight, err);
     case TUB_OP_LINEAR:
-        return upload_linear(e, op, c, err);
+        return tub_gpu_linear_constants(e, op, c, err);
     case TUB_OP_NORM:
-        TUB_TRY(upload_tensor(e, &op->norm.weight, TUB_GPU_F32, NULL, 1, &c->weight, err));
-        return upload_tensor(e, &op->norm.bias, TUB_GPU_F32, NULL, 1, &c->bias, err);
+        TUB_TRY(tub_gpu_upload_tensor(e, &op->norm.weight, TUB_GPU_F32, NULL, 1, &c->weight, err));
+        return tub_gpu_upload_tensor(e, &op->norm.bias, TUB_GPU_F32, NULL, 1, &c->bias, err);
     case TUB_OP_ADD_TABLE:
-        return upload_tensor(e, &op->add_table.table, TUB_GPU_F32, NULL, 1, &c->weight, err);
+        return tub_gpu_upload_tensor(e, &op->add_table.table, TUB_GPU_F32, NULL, 1, &c->weight, err);
     case TUB_OP_PREPEND:
-        return upload_tensor(e, &op->prepend.rows, TUB_GPU_F32, NULL, 1, &c->weight, err);
+        return tub_gpu_upload_tensor(e, &op->prepend.rows, TUB_GPU_F32, NULL, 1, &c->weight, err);
     case TUB_OP_ROTATE:
-        TUB_TRY(upload_tensor(e, &op->rotate.cosine, TUB_GPU_F32, NULL, 1, &c->weight, err));
-        return upload_tensor(e, &op->rotate.sine, TUB_GPU_F32, NULL, 1, &c->bias, err);
+        TUB_TRY(tub_gpu_upload_tensor(e, &op->rotate.cosine, TUB_GPU_F32, NULL, 1, &c->weight, err));
+        return tub_gpu_upload_tensor(e, &op->rotate.sine, TUB_GPU_F32, NULL, 1, &c->bias, err);
     case TUB_OP_ATTENTION:
-        return upload_tensor(e, &op->attention.query, e->narrow, NULL, 1, &c->weight, err);
+        return tub_gpu_upload_tensor(e, &op->attention.query, e->narrow, NULL, 1, &c->weight, err);
     case TUB_OP_GATHER:
-        return upload(e, op->gather.index, (size_t)e->program->values[op->out].rows * sizeof(int), &c->weight, err);
+        return tub_gpu_upload(e, op->gather.index, (size_t)e->program->values[op->out].rows * sizeof(int), &c->weight,
+                              err);
     default:
         return TUB_OK;
     }

@@ -72,7 +72,8 @@ typedef struct tub_gpu_step {
 // What one operation computes with, on the device.
 typedef struct tub_gpu_constants {
     void *weight;                   // narrow; NORM: float32; ROTATE: cosine; GATHER: indices; PATCHES: levels
-    void *bias;                     // LINEAR: in the type of the result; NORM: float32; ROTATE: sine
+    void *bias;                     // LINEAR: in the type of the result (of e4m3: BF16); NORM: float32; ROTATE: sine
+    float *scales;                  // LINEAR: of an e4m3 weight's rows; NULL: it isn't
 } tub_gpu_constants;
 
 // The steps of a run without (0) or with (1) the last hidden state.
@@ -82,6 +83,7 @@ typedef struct tub_gpu_list {
     size_t item_bytes;
     tub_gpu_step *steps;
     size_t count, capacity;
+    tub_value quantised;            // in the making: whose rows e->quantised holds
     tub_gpu_graph *graph;           // NULL: not recorded yet, or not possible
     bool ran;                       // once step by step, as libraries load what they need then
 } tub_gpu_list;
@@ -114,6 +116,8 @@ struct tub_executable {
     int part_waves;                 // waves of a part
     tub_gpu_block workspace;        // values, products' scratch, tables: where these point
     char *values, *scratch;
+    uint8_t *quantised;             // factors of one e4m3 product, and
+    float *row_scales;              // their rows' scales
     tub_gpu_block frames;           // [part_waves * wave * frames] of pixel_bytes
     const void **frame_table;       // device [wave * frames]
     int *positions;                 // device [wave * frames]
@@ -132,14 +136,28 @@ struct tub_executable {
     // the rescue of float16
     tub_executable *rescue;
     int64_t rescued;                // rows
-    bool said_rescue, said_eager, said_attention;
+    bool said_rescue, said_eager, said_attention, said_fp8;
 };
 
 // ---- gpu_constants.c ----
 
 // Uploads what the needed operations compute with. Errors: TUB_ERROR_MEMORY, TUB_ERROR_DEVICE.
 tub_status tub_gpu_constants_make(tub_executable *e, tub_error *err);
-bool tub_gpu_scale_folds(const tub_op *op);     // LayerScale goes into weight and bias
+// `host` into memory of its own, which is kept with the executable.
+tub_status tub_gpu_upload(tub_executable *e, const void *host, size_t bytes, void **out, tub_error *err);
+// `scale`: one factor for each `group` values in turn, or NULL. *out NULL where there is no tensor.
+tub_status tub_gpu_upload_tensor(tub_executable *e, const tub_tensor *t, tub_gpu_type type, const float *scale,
+                                 size_t group, void **out, tub_error *err);
+
+// ---- gpu_linear.c ----
+
+// A linear layer's product of `rows` rows, without its operands; `fp8`: of e4m3 factors.
+tub_gpu_gemm tub_gpu_linear_gemm(const tub_executable *e, const tub_op *op, bool fp8, int rows);
+tub_status tub_gpu_linear_constants(tub_executable *e, const tub_op *op, tub_gpu_constants *c, tub_error *err);
+// As tub_backend_ops.weight_bytes.
+size_t tub_gpu_weight_bytes(const tub_program *program, const tub_op *op, tub_dtype dtype);
+// Of all e4m3 layers' factors, for one item: the most columns of all rows, and the most rows.
+void tub_gpu_quantised_size(const tub_executable *e, size_t *bytes, size_t *rows);
 
 // ---- gpu_steps.c ----
 

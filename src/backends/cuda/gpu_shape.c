@@ -44,13 +44,19 @@ static tub_status reserve_device(tub_executable *e, tub_error *err)
     if (!tub_size_mul(item, (size_t)e->wave, &values) || values > SIZE_MAX / 2)
         return tub_fail_memory(err, "the workspace of a batch that large");
     values = rounded(values);
+    size_t factors, rows;
+    tub_gpu_quantised_size(e, &factors, &rows);
+    factors = rounded(factors * (size_t)e->wave);
+    rows = rounded(rows * (size_t)e->wave * sizeof *e->row_scales);
     const size_t table = rounded(frames * sizeof *e->frame_table), positions = rounded(frames * sizeof *e->positions);
-    TUB_TRY(tub_gpu_reserve(e->backend, values + TUB_GPU_GEMM_WORKSPACE + table + positions, "the workspace",
-                            &e->workspace, err));
+    TUB_TRY(tub_gpu_reserve(e->backend, values + TUB_GPU_GEMM_WORKSPACE + table + positions + factors + rows,
+                            "the workspace", &e->workspace, err));
     e->values = e->workspace.data;
     e->scratch = e->values + values;
     e->frame_table = (const void **)(void *)(e->scratch + TUB_GPU_GEMM_WORKSPACE);
     e->positions = (int *)(void *)(e->scratch + TUB_GPU_GEMM_WORKSPACE + table);
+    e->quantised = (uint8_t *)e->scratch + TUB_GPU_GEMM_WORKSPACE + table + positions;
+    e->row_scales = (float *)(void *)(e->quantised + factors);
     return tub_gpu_reserve(e->backend, (size_t)e->part_waves * frames * e->pixel_bytes, "the frames of a batch",
                            &e->frames, err);
 }

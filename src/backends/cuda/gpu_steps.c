@@ -132,28 +132,41 @@ static tub_status add_activation(const build *b, tub_error *err)
     return add_task(b, &task, err);
 }
 
-static tub_status add_linear(const build *b, tub_error *err)
+// Values that several products in a row have as a factor are quantised once.
+static tub_status add_quantise(build *b, tub_error *err)
+{
+    const tub_value x = b->op->in[0];
+    const tub_gpu_task task = {.kind = TUB_GPU_QUANTISE,
+                               .quantise = {.x = at(b, x),
+                                            .out = b->e->quantised,
+                                            .scales = b->e->row_scales,
+                                            .type = type_of(b, x),
+                                            .rows = all_rows(b, x),
+                                            .cols = info(b, x)->cols}};
+    if (b->list->quantised == x)
+        return TUB_OK;
+    b->list->quantised = x;
+    return add_task(b, &task, err);
+}
+
+static tub_status add_linear(build *b, tub_error *err)
 {
     tub_executable *e = b->e;
     const tub_op *op = b->op;
+    const bool fp8 = b->constants->scales;
     tub_gpu_step step = {.kind = TUB_GPU_STEP_PRODUCT};
     tub_gpu_gemm *g = &step.product.gemm;
-    *g = (tub_gpu_gemm){.m = all_rows(b, op->out),
-                        .n = info(b, op->out)->cols,
-                        .k = info(b, op->in[0])->cols,
-                        .type = e->narrow,
-                        .out_type = type_of(b, op->out),
-                        .tf32 = e->dtype == TUB_TF32,
-                        .has_bias = b->constants->bias != NULL,
-                        .has_residual = op->in[1] != TUB_NONE,
-                        .x = at(b, op->in[0]),
-                        .weight = b->constants->weight,
-                        .bias = b->constants->bias,
-                        .residual = op->in[1] != TUB_NONE ? at(b, op->in[1]) : NULL,
-                        .out = at(b, op->out),
-                        .workspace = e->scratch};
-    // cuBLASLt's GELU is the tanh form, to about half precision; all else is a kernel of ours behind the product.
-    g->gelu_tanh = op->linear.activation == TUB_ACT_GELU_TANH && g->out_type != TUB_GPU_F32 && !g->has_residual;
+    *g = tub_gpu_linear_gemm(e, op, fp8, all_rows(b, op->out));
+    if (fp8)
+        TUB_TRY(add_quantise(b, err));
+    g->x = fp8 ? (const void *)e->quantised : at(b, op->in[0]);
+    g->x_scales = fp8 ? e->row_scales : NULL;
+    g->weight = b->constants->weight;
+    g->weight_scales = b->constants->scales;
+    g->bias = b->constants->bias;
+    g->residual = g->has_residual ? at(b, op->in[1]) : NULL;
+    g->out = at(b, op->out);
+    g->workspace = e->scratch;
     TUB_TRY(tub_gpu_choose_algorithm(e->backend, g, &step.product.algorithm, err));
     TUB_TRY(add(b, &step, err));
     return op->linear.activation == TUB_ACT_NONE || g->gelu_tanh ? TUB_OK : add_activation(b, err);
@@ -371,7 +384,7 @@ static tub_status add_attention(const build *b, tub_error *err)
     return add_task(b, &task, err);
 }
 
-static tub_status add_op(const build *b, tub_error *err)
+static tub_status add_op(build *b, tub_error *err)
 {
     switch (b->op->kind) {
     case TUB_OP_PATCHES:
@@ -406,8 +419,9 @@ tub_status tub_gpu_list_steps(tub_executable *e, bool tokens, tub_error *err)
 {
     tub_gpu_list *list = &e->lists[tokens];
     list->count = 0;
+    list->quantised = TUB_NONE;
     for (int i = 0; i < e->program->op_count; i++) {
-        const build b = {.e = e, .list = list, .op = &e->program->ops[i], .constants = &e->constants[i]};
+        build b = {.e = e, .list = list, .op = &e->program->ops[i], .constants = &e->constants[i]};
         const tub_status status = list->need[i] ? add_op(&b, err) : TUB_OK;
         if (status != TUB_OK)
             return tub_fail_within(err, status, "%s", b.op->label);

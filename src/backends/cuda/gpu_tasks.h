@@ -9,7 +9,8 @@
 
 #include "frame_recipe.h"
 
-typedef enum tub_gpu_type { TUB_GPU_F32 = 0, TUB_GPU_F16 = 1, TUB_GPU_BF16 = 2 } tub_gpu_type;
+// E4M3: of a product's factors alone.
+typedef enum tub_gpu_type { TUB_GPU_F32 = 0, TUB_GPU_F16 = 1, TUB_GPU_BF16 = 2, TUB_GPU_E4M3 = 3 } tub_gpu_type;
 
 typedef enum tub_gpu_task_kind {
     TUB_GPU_PATCHES,
@@ -23,6 +24,7 @@ typedef enum tub_gpu_task_kind {
     TUB_GPU_ATTENTION,
     TUB_GPU_FLASH,
     TUB_GPU_PIXELS,
+    TUB_GPU_QUANTISE,
     TUB_GPU_TASK_KINDS
 } tub_gpu_task_kind;
 
@@ -99,6 +101,15 @@ typedef struct tub_gpu_activate {
     int rows, cols;
 } tub_gpu_activate;
 
+// Rows as factors of a product in e4m3: x = out * the row's scale, which comes from the row alone.
+typedef struct tub_gpu_quantise {
+    const void *x;
+    uint8_t *out;
+    float *scales;              // [rows]
+    tub_gpu_type type;          // of x
+    int rows, cols;             // cols a multiple of 4
+} tub_gpu_quantise;
+
 typedef struct tub_gpu_mean {
     const void *x;              // [items * rows, cols]
     float *out;                 // [items, cols]
@@ -151,6 +162,7 @@ typedef struct tub_gpu_task {
         tub_gpu_mean mean;
         tub_gpu_attention attention;    // also of TUB_GPU_FLASH
         tub_gpu_pixels pixels;
+        tub_gpu_quantise quantise;
     };
 } tub_gpu_task;
 

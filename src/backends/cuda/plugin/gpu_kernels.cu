@@ -5,6 +5,7 @@
 
 #include "gpu_bodies.h"
 #include "gpu_flash.h"
+#include "gpu_fp8_bodies.h"
 #include "gpu_frame_kernels.h"
 
 namespace
@@ -114,6 +115,38 @@ cudaError_t launch(const tub_gpu_norm *t, cudaStream_t stream)
                                     : launch_norm<TUB_GPU_BF16>(t, stream);
 }
 
+// ---- rows as e4m3: a warp a row ----
+
+__device__ float most_of_lanes(float x)
+{
+    for (int distance = TUB_GPU_LANES / 2; distance > 0; distance /= 2)
+        x = fmaxf(x, __shfl_xor_sync(0xffffffffu, x, distance));
+    return x;
+}
+
+template <tub_gpu_type TYPE> __global__ void quantise_kernel(tub_gpu_quantise t)
+{
+    const int lane = threadIdx.x % TUB_GPU_LANES;
+    const int64_t row = (int64_t)blockIdx.x * (THREADS / TUB_GPU_LANES) + threadIdx.x / TUB_GPU_LANES;
+    if (row >= t.rows)
+        return;
+    t.type = TYPE;
+    tub_gpu_quantise_write(&t, row, lane, most_of_lanes(tub_gpu_quantise_part(&t, row, lane)));
+}
+
+cudaError_t launch(const tub_gpu_quantise *t, cudaStream_t stream)
+{
+    const int per_block = THREADS / TUB_GPU_LANES;
+    const unsigned blocks = (unsigned)(((int64_t)t->rows + per_block - 1) / per_block);
+    if (t->type == TUB_GPU_BF16)
+        quantise_kernel<TUB_GPU_BF16><<<blocks, THREADS, 0, stream>>>(*t);
+    else if (t->type == TUB_GPU_F16)
+        quantise_kernel<TUB_GPU_F16><<<blocks, THREADS, 0, stream>>>(*t);
+    else
+        return cudaErrorInvalidValue;
+    return cudaGetLastError();
+}
+
 // ---- attention: a thread a query, tiles of keys and values in shared memory ----
 
 enum { QUERIES = 128 };
@@ -209,6 +242,8 @@ extern "C" cudaError_t tub_cuda_launch_task(const tub_gpu_task *task, cudaStream
         return tub_cuda_launch_flash(&task->attention, stream);
     case TUB_GPU_PIXELS:
         return tub_cuda_launch_pixels(&task->pixels, stream);
+    case TUB_GPU_QUANTISE:
+        return launch(&task->quantise, stream);
     case TUB_GPU_TASK_KINDS:
         break;
     }

@@ -13,7 +13,10 @@ typedef struct product {
 
 static cudaDataType_t data_type(tub_gpu_type type)
 {
-    return type == TUB_GPU_F32 ? CUDA_R_32F : type == TUB_GPU_F16 ? CUDA_R_16F : CUDA_R_16BF;
+    return type == TUB_GPU_F32    ? CUDA_R_32F
+           : type == TUB_GPU_E4M3 ? CUDA_R_8F_E4M3
+           : type == TUB_GPU_F16  ? CUDA_R_16F
+                                  : CUDA_R_16BF;
 }
 
 static cublasLtEpilogue_t epilogue(const tub_gpu_gemm *g)
@@ -62,17 +65,40 @@ static tub_status set(const product *p, cublasLtMatmulDescAttributes_t name, con
     return TUB_OK;
 }
 
+// Each row of either factor has a scale of its own: "outer vectors", which came with 12.9. Sums are kept in full.
+static tub_status describe_scales(const product *p, const tub_gpu_gemm *g, tub_error *err)
+{
+#if CUBLAS_VER_MAJOR > 12 || (CUBLAS_VER_MAJOR == 12 && CUBLAS_VER_MINOR >= 9)
+    const int32_t mode = CUBLASLT_MATMUL_MATRIX_SCALE_OUTER_VEC_32F;
+    const int8_t fast = 0;
+    tub_status status = set(p, CUBLASLT_MATMUL_DESC_A_SCALE_MODE, &mode, sizeof mode, err);
+    if (status == TUB_OK)
+        status = set(p, CUBLASLT_MATMUL_DESC_B_SCALE_MODE, &mode, sizeof mode, err);
+    if (status == TUB_OK)
+        status = set(p, CUBLASLT_MATMUL_DESC_A_SCALE_POINTER, &g->weight_scales, sizeof g->weight_scales, err);
+    if (status == TUB_OK)
+        status = set(p, CUBLASLT_MATMUL_DESC_B_SCALE_POINTER, &g->x_scales, sizeof g->x_scales, err);
+    return status == TUB_OK ? set(p, CUBLASLT_MATMUL_DESC_FAST_ACCUM, &fast, sizeof fast, err) : status;
+#else
+    (void)p;
+    (void)g;
+    return tub_plugin_fail(err, TUB_ERROR_DEVICE, "fp8 with a scale a row needs cuBLASLt 12.9");
+#endif
+}
+
 static tub_status describe_operation(product *p, const tub_gpu_gemm *g, tub_error *err)
 {
     const cublasComputeType_t compute =
         g->tf32 && g->type == TUB_GPU_F32 ? CUBLAS_COMPUTE_32F_FAST_TF32 : CUBLAS_COMPUTE_32F;
     const cublasOperation_t transposed = CUBLAS_OP_T;
     const cublasLtEpilogue_t end = epilogue(g);
-    const cudaDataType_t bias_type = data_type(g->out_type);
+    const cudaDataType_t bias_type = data_type(g->bias_type);
     LT(cublasLtMatmulDescCreate(&p->operation, compute, CUDA_R_32F));
     tub_status status = set(p, CUBLASLT_MATMUL_DESC_TRANSA, &transposed, sizeof transposed, err);
     if (status == TUB_OK)
         status = set(p, CUBLASLT_MATMUL_DESC_EPILOGUE, &end, sizeof end, err);
+    if (status == TUB_OK && g->type == TUB_GPU_E4M3)
+        status = describe_scales(p, g, err);
     if (status != TUB_OK || !g->has_bias)
         return status;
     status = set(p, CUBLASLT_MATMUL_DESC_BIAS_DATA_TYPE, &bias_type, sizeof bias_type, err);
