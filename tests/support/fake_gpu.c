@@ -337,6 +337,7 @@ static void flush(tub_gpu *gpu, size_t depth)
     for (size_t i = 0; i < depth; i++)
         do_work(gpu, &gpu->deferred[i]);
     gpu->deferred_count -= depth;
+    counts(gpu)->pending -= (int)depth;
     memmove(gpu->deferred, gpu->deferred + depth, gpu->deferred_count * sizeof(work));
     for (int i = 0; i < TUB_GPU_EVENTS; i++)
         gpu->event_depth[i] -= gpu->event_depth[i] < depth ? gpu->event_depth[i] : depth;
@@ -420,6 +421,7 @@ static tub_status copy(tub_gpu *gpu, tub_gpu_stream stream, const work *w, tub_e
         gpu->deferred = realloc(gpu->deferred, gpu->deferred_capacity * sizeof *gpu->deferred);
     }
     gpu->deferred[gpu->deferred_count++] = *w;
+    counts(gpu)->pending++;
     return TUB_OK;
 }
 
@@ -427,7 +429,8 @@ static tub_status fake_upload(tub_gpu *gpu, tub_gpu_stream stream, void *to, con
                               tub_error *err)
 {
     const work w = {.kind = UPLOAD, .copy = {to, host, bytes}};
-    counts(gpu)->uploads++;
+    if (++counts(gpu)->uploads == fake_gpu.fail_upload)
+        return tub_fail(err, TUB_ERROR_DEVICE, "fake GPU %d: a copy failed", gpu->index);
     counts(gpu)->copies += stream == TUB_GPU_COPY;
     return copy(gpu, stream, &w, err);
 }

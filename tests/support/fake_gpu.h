@@ -23,6 +23,7 @@ typedef struct fake_gpu_params {
     int fail_frame;         // likewise, when it makes its n-th frame, from 1; the device goes on (0 = never)
     int short_call;         // each device: its n-th such call finds no memory ... (0 = never)
     int short_times;        // ... and so many from it on (0 = 1)
+    int fail_upload;        // each device: its n-th upload fails, while those before it are under way (0 = never)
     int slow_device;        // this device ...
     int slow;               // ... sleeps so many microseconds at each settle
 } fake_gpu_params;
@@ -33,6 +34,7 @@ typedef struct fake_gpu_counts {
     atomic_int frames, tiled;           // of TUB_GPU_PIXELS: frames, and launches in tiles
     atomic_int captures, replays, graphs;       // graphs: alive
     atomic_int uploads, copies;         // copies: uploads on the copy stream
+    atomic_int pending;                 // of these, those that aren't done yet
     atomic_int blocks, host_blocks, plans, pinned;  // alive
     _Atomic size_t bytes, most_bytes;   // alive, and the most that were
     uint64_t last_algorithm;

@@ -326,6 +326,19 @@ static void a_device_that_fails_is_said(void **state)
     }
 }
 
+static void after_a_failed_copy_none_is_under_way(void **state)
+{
+    (void)state;
+    tub_error err = {0};
+    subject *s = start(TUB_F32, 8, 0);
+    fake_gpu.fail_upload = fake_gpu_counted[0].uploads + 3;
+    assert_int_equal(run(s, 0, 8, &err), TUB_ERROR_DEVICE);
+    assert_non_null(strstr(err.text, "a copy failed"));
+    assert_int_equal(fake_gpu_counted[0].copies, 2);
+    assert_int_equal(fake_gpu_counted[0].pending, 0);
+    stop(s);
+}
+
 static void what_float16_cannot_hold_is_computed_again(void **state)
 {
     (void)state;
@@ -604,6 +617,7 @@ int main(void)
         TEST(refuses_where_not_one_item_fits),
         TEST(halves_in_a_run_and_remembers),
         TEST(a_device_that_fails_is_said),
+        TEST(after_a_failed_copy_none_is_under_way),
         TEST(what_float16_cannot_hold_is_computed_again),
         TEST(fp8_is_for_linear_layers),
         TEST(fp8_falls_back_layer_by_layer_and_says_so_once),

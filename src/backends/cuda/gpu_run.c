@@ -19,6 +19,18 @@ typedef struct part {
     size_t uploaded; // frames of this part that are on the device
 } part;
 
+// Where nothing is measured, nobody has seen yet whether the algorithm computes this many rows.
+static tub_status multiply(const tub_backend *b, const tub_gpu_gemm *g, const tub_gpu_algorithm *a, tub_error *err)
+{
+    const tub_status status = b->ops->multiply(b->gpu, g, a, err);
+    if (status != TUB_END)
+        return status;
+    return tub_fail(err, TUB_ERROR_DEVICE,
+                    "the algorithm that cuBLASLt advises computes no %d rows of %d columns by %d: run without "
+                    "--no-autotune",
+                    g->m, g->n, g->k);
+}
+
 static tub_status run_step(const tub_executable *e, const tub_gpu_step *step, tub_error *err)
 {
     const tub_backend *b = e->backend;
@@ -26,7 +38,7 @@ static tub_status run_step(const tub_executable *e, const tub_gpu_step *step, tu
     case TUB_GPU_STEP_TASK:
         return b->ops->launch(b->gpu, &step->task, err);
     case TUB_GPU_STEP_PRODUCT:
-        return b->ops->multiply(b->gpu, &step->product.gemm, &step->product.algorithm, err);
+        return multiply(b, &step->product.gemm, &step->product.algorithm, err);
     case TUB_GPU_STEP_ATTENTION:
         return b->ops->attend(b->gpu, step->attention.plan, &step->attention.shape, e->plan_scratch.data, err);
     }
@@ -161,6 +173,13 @@ static tub_status settle(const tub_executable *e, tub_error *err)
     return e->backend->ops->settle(e->backend->gpu, EVENT_DONE, err);
 }
 
+static void join_copies(const tub_executable *e)
+{
+    const tub_backend *b = e->backend;
+    if (b->ops->record(b->gpu, EVENT_UPLOADED, TUB_GPU_COPY, NULL) == TUB_OK)
+        (void)b->ops->wait(b->gpu, TUB_GPU_COMPUTE, EVENT_UPLOADED, NULL);
+}
+
 // The last hidden state is large and rarely asked for: it goes through memory of one wave.
 static tub_status fetch_tokens(const part *p, int wave, int items, tub_error *err)
 {
@@ -207,7 +226,10 @@ static tub_status run_part(part *p, tub_error *err)
     for (int wave = 0; status == TUB_OK && wave * e->wave < p->items; wave++)
         status =
             tub_batch_stopped(p->batch) ? tub_fail(err, TUB_ERROR_CANCELLED, "interrupted") : run_wave(p, wave, err);
-    // Whatever happened, nothing may still read the caller's frames.
+    // Whatever happened, nothing may still read the caller's frames: after a failure there may be copies that COMPUTE
+    // doesn't wait for.
+    if (status != TUB_OK)
+        join_copies(e);
     const tub_status settled = settle(e, status == TUB_OK ? err : NULL);
     status = status == TUB_OK ? settled : status;
     if (status == TUB_OK)
