@@ -96,6 +96,20 @@ static size_t write_libraries(char *out, size_t bytes)
     return version;
 }
 
+// Code for a card, or a form that its driver compiles, is of its own capability or of an older one.
+static tub_status has_code(int index, const struct cudaDeviceProp *p, tub_error *err)
+{
+    const int own = 10 * p->major + p->minor, least = tub_cuda_least_capability();
+    if (own >= least)
+        return TUB_OK;
+    return tub_plugin_fail(
+        err, TUB_ERROR_DEVICE,
+        "CUDA: device %d, %.90s, has compute capability %d.%d, and libtubelet_cuda.so code from %d.%d on: "
+        "build it with `make install CUDA_ARCHITECTURES=%d-real` and a toolkit that knows it, or use "
+        "--device cpu",
+        index, p->name, p->major, p->minor, least / 10, least % 10, own);
+}
+
 static tub_status cuda_describe(int index, tub_gpu_facts *out, tub_error *err)
 {
     struct cudaDeviceProp p;
@@ -106,6 +120,9 @@ static tub_status cuda_describe(int index, tub_gpu_facts *out, tub_error *err)
     if (index < 0 || index >= count)
         return tub_plugin_fail(err, TUB_ERROR_DEVICE, "CUDA: device %d: there are %d, the first is 0", index, count);
     TRY(cudaGetDeviceProperties(&p, index), "the GPU's properties");
+    const tub_status code = has_code(index, &p, err);
+    if (code != TUB_OK)
+        return code;
     memset(out, 0, sizeof *out);
     snprintf(out->name, sizeof out->name, "%.90s", p.name);
     write_key(out->key, sizeof out->key, &p, write_libraries(out->libraries, sizeof out->libraries));
@@ -170,9 +187,12 @@ static void open_cudnn(tub_gpu *g)
 
 static tub_status start(tub_gpu *g, bool bare, tub_error *err)
 {
+    int least = 0, greatest = 0;
     USE(g);
+    TRY(cudaDeviceGetStreamPriorityRange(&least, &greatest), "the streams' priorities");
+    // A bare one's short kernels, which threads wait for, go before a model's long ones.
     for (int i = 0; i < 2; i++)
-        TRY(cudaStreamCreateWithFlags(&g->streams[i], cudaStreamNonBlocking), "a stream");
+        TRY(cudaStreamCreateWithPriority(&g->streams[i], cudaStreamNonBlocking, bare ? greatest : least), "a stream");
     for (int i = 0; i < TUB_GPU_EVENTS; i++)
         TRY(cudaEventCreateWithFlags(&g->events[i], cudaEventBlockingSync), "an event");
     if (bare)

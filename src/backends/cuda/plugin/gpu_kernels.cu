@@ -249,3 +249,12 @@ extern "C" cudaError_t tub_cuda_launch_task(const tub_gpu_task *task, cudaStream
     }
     return cudaErrorInvalidValue;
 }
+
+extern "C" int tub_cuda_least_capability(void)
+{
+    const int compiled[] = {__CUDA_ARCH_LIST__}; // 750, 800, ..
+    int least = compiled[0];
+    for (const int capability : compiled)
+        least = capability < least ? capability : least;
+    return least / 10;
+}

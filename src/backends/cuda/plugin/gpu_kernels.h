@@ -7,8 +7,12 @@
 #include "gpu_tasks.h"
 
 #ifdef __cplusplus
-extern "C"
+extern "C" {
 #endif
 cudaError_t tub_cuda_launch_task(const tub_gpu_task *task, cudaStream_t stream);
+int tub_cuda_least_capability(void);    // that kernels were compiled for: 75 is 7.5
+#ifdef __cplusplus
+}
+#endif
 
 #endif
