@@ -323,7 +323,7 @@ static bool same_shape(const tub_gpu_attention *a, const tub_gpu_attention *b)
     return a->type == b->type && a->batch == b->batch && a->heads == b->heads && a->dim == b->dim &&
            a->queries == b->queries && a->keys == b->keys && a->scale == b->scale && a->q_row == b->q_row &&
            a->k_row == b->k_row && a->v_row == b->v_row && a->q_batch == b->q_batch && a->k_batch == b->k_batch &&
-           a->v_batch == b->v_batch;
+           a->v_batch == b->v_batch && a->out_row == b->out_row && a->out_batch == b->out_batch;
 }
 
 // *out NULL: none of the library's.

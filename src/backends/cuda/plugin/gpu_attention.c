@@ -177,6 +177,10 @@ tub_status tub_attention_plan(const tub_cudnn *dnn, tub_attention_target target,
                         shape->type == TUB_GPU_F32 ? "float32" : "half precision", shape->dim);
         return TUB_END;
     }
+    if (shape->batch > 1 && shape->q_batch == 0) {
+        tub_plugin_fail(err, TUB_ERROR_DEVICE, "cuDNN has none for queries that all runs share");
+        return TUB_END;
+    }
     build b = {.dnn = dnn, .target = target};
     *out = make(&b, shape);
     for (int i = b.count - 1; i >= 0; i--)

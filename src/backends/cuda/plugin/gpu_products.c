@@ -192,11 +192,14 @@ tub_status tub_cuda_multiply(tub_gpu *gpu, const tub_gpu_gemm *gemm, const tub_g
                                                &checked) != CUBLAS_STATUS_SUCCESS ||
          checked.workspaceSize > TUB_GPU_GEMM_WORKSPACE))
         status = TUB_END;
-    if (status == TUB_OK)
-        status = failed(err, gpu->cublaslt.cublasLtMatmul(
-                                 gpu->products, p.operation, &one, gemm->weight, p.weight, gemm->x, p.x, &residual,
-                                 gemm->has_residual ? gemm->residual : gemm->out, p.residual, gemm->out, p.out, &algo,
-                                 gemm->workspace, TUB_GPU_GEMM_WORKSPACE, gpu->streams[TUB_GPU_COMPUTE]));
+    if (status == TUB_OK) {
+        const cublasStatus_t code = gpu->cublaslt.cublasLtMatmul(
+            gpu->products, p.operation, &one, gemm->weight, p.weight, gemm->x, p.x, &residual,
+            gemm->has_residual ? gemm->residual : gemm->out, p.residual, gemm->out, p.out, &algo, gemm->workspace,
+            TUB_GPU_GEMM_WORKSPACE, gpu->streams[TUB_GPU_COMPUTE]);
+        // Some algorithms pass the check and are refused here; nothing was launched then.
+        status = code == CUBLAS_STATUS_NOT_SUPPORTED ? TUB_END : failed(err, code);
+    }
     finish(&p);
     return status;
 }
