@@ -10,7 +10,7 @@
 #include "memory.h"
 
 // NVML's numbers.
-enum { CLOCK_MULTIPROCESSORS = 1, SENSOR_GPU = 0, NAME_BYTES = 96 };
+enum { CLOCK_MULTIPROCESSORS = 1, SENSOR_GPU = 0, NAME_BYTES = 96, BUS_BYTES = 32 };
 
 typedef void *nvml_device;
 
@@ -28,6 +28,7 @@ typedef struct nvml {
     int (*shutdown)(void);
     int (*by_index)(unsigned index, nvml_device *out);
 
+    int (*by_bus)(const char *bus, nvml_device *out);
     int (*by_uuid)(const char *uuid, nvml_device *out);
     int (*name)(nvml_device device, char *out, unsigned bytes);
     int (*use)(nvml_device device, nvml_use *out);
@@ -55,6 +56,7 @@ static bool find(tub_gpu_monitor *m)
         {"nvmlInit_v2", &m->call.init},
         {"nvmlShutdown", &m->call.shutdown},
         {"nvmlDeviceGetHandleByIndex_v2", &m->call.by_index},
+        {"nvmlDeviceGetHandleByPciBusId_v2", &m->call.by_bus},
         {"nvmlDeviceGetHandleByUUID", &m->call.by_uuid},
         {"nvmlDeviceGetName", &m->call.name},
         {"nvmlDeviceGetUtilizationRates", &m->call.use},
@@ -70,6 +72,23 @@ static bool find(tub_gpu_monitor *m)
     return m->call.init && m->call.shutdown && m->call.by_index;
 }
 
+// Where CUDA's n-th device is on the bus. CUDA numbers the fastest first, NVML by the bus, so numbers of different
+// cards differ.
+static bool bus_of(int number, char *out, int bytes)
+{
+    int (*init)(unsigned), (*get)(int *, int), (*bus)(char *, int, int);
+    int device;
+    void *library = dlopen("libcuda.so.1", RTLD_NOW | RTLD_LOCAL | RTLD_NODELETE);
+    if (!library)
+        return false;
+    *(void **)(void *)&init = dlsym(library, "cuInit");
+    *(void **)(void *)&get = dlsym(library, "cuDeviceGet");
+    *(void **)(void *)&bus = dlsym(library, "cuDeviceGetPCIBusId");
+    const bool known = init && get && bus && init(0) == 0 && get(&device, number) == 0 && bus(out, bytes, device) == 0;
+    dlclose(library);
+    return known;
+}
+
 // The n-th entry of CUDA_VISIBLE_DEVICES, as text that ends at a comma; NULL: the variable isn't set.
 static const char *visible(int n)
 {
@@ -83,6 +102,9 @@ static const char *visible(int n)
 
 static bool get_device(tub_gpu_monitor *m, int number)
 {
+    char bus[BUS_BYTES];
+    if (m->call.by_bus && bus_of(number, bus, sizeof bus))
+        return m->call.by_bus(bus, &m->device) == 0;
     const char *entry = visible(number);
     if (!entry)
         return m->call.by_index((unsigned)number, &m->device) == 0;

@@ -5,6 +5,7 @@
 #include <stdatomic.h>
 #include <stdint.h>
 #include <stdlib.h>
+#include <stdio.h>
 #include <string.h>
 
 #define EXPORT __attribute__((visibility("default")))
@@ -167,7 +168,6 @@ UNUSED(cuDeviceComputeCapability)
 UNUSED(cuDeviceGetByPCIBusId)
 UNUSED(cuDeviceGetLuid)
 UNUSED(cuDeviceGetName)
-UNUSED(cuDeviceGetPCIBusId)
 UNUSED(cuDeviceGetUuid)
 UNUSED(cuDeviceGetUuid_v2)
 UNUSED(cuDevicePrimaryCtxGetState)
@@ -224,3 +224,14 @@ UNUSED(cuStreamWaitEvent)
 UNUSED(cuTexObjectCreate)
 UNUSED(cuTexObjectDestroy)
 UNUSED(cuWaitExternalSemaphoresAsync)
+
+// FAKE_CUDA_BUS: where every device is; not set: it can't tell.
+FUNCTION(cuDeviceGetPCIBusId, char *out, int bytes, int device)
+{
+    const char *bus = getenv("FAKE_CUDA_BUS");
+    (void)device;
+    if (!bus)
+        return 1;
+    snprintf(out, (size_t)bytes, "%s", bus);
+    return 0;
+}

@@ -6,6 +6,7 @@ static int started;
 int nvmlInit_v2(void);
 int nvmlShutdown(void);
 int nvmlDeviceGetHandleByIndex_v2(unsigned index, void **out);
+int nvmlDeviceGetHandleByPciBusId_v2(const char *bus, void **out);
 int nvmlDeviceGetHandleByUUID(const char *uuid, void **out);
 int nvmlDeviceGetName(void *device, char *out, unsigned bytes);
 int nvmlDeviceGetUtilizationRates(void *device, unsigned *out);
@@ -29,6 +30,12 @@ int nvmlDeviceGetHandleByIndex_v2(unsigned index, void **out)
 {
     *out = &started;
     return started > 0 && index == 3 ? 0 : 2;
+}
+
+int nvmlDeviceGetHandleByPciBusId_v2(const char *bus, void **out)
+{
+    *out = &started;
+    return started > 0 && !strcmp(bus, "0000:65:00.0") ? 0 : 2;
 }
 
 int nvmlDeviceGetHandleByUUID(const char *uuid, void **out)

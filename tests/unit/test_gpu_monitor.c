@@ -53,8 +53,21 @@ static void test_visible_devices(void **state)
     assert_int_equal(open_as("3", -1, &err), TUB_ERROR_ARGUMENT);
 }
 
+// CUDA's numbers aren't NVML's: the driver says which card is meant.
+static void test_place_on_the_bus(void **state)
+{
+    (void)state;
+    tub_error err = {0};
+    setenv("FAKE_CUDA_BUS", "0000:65:00.0", 1);
+    assert_int_equal(open_as("1,3", 0, &err), TUB_OK);
+    setenv("FAKE_CUDA_BUS", "0000:17:00.0", 1);
+    assert_int_equal(open_as("3", 0, &err), TUB_ERROR_DEVICE);
+    unsetenv("FAKE_CUDA_BUS");
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_reading), cmocka_unit_test(test_visible_devices)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_reading), cmocka_unit_test(test_visible_devices),
+                                       cmocka_unit_test(test_place_on_the_bus)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
