@@ -200,10 +200,14 @@ static tub_status start(tub_gpu *g, bool bare, tub_error *err)
     const tub_status status = tub_cublaslt_load(&g->cublaslt, err);
     if (status != TUB_OK)
         return status;
-    if (g->cublaslt.cublasLtCreate(&g->products) != CUBLAS_STATUS_SUCCESS) {
+    const cublasStatus_t code = g->cublaslt.cublasLtCreate(&g->products);
+    if (code != CUBLAS_STATUS_SUCCESS) {
         g->products = NULL;
-        return tub_plugin_fail(err, TUB_ERROR_DEVICE,
-                               "CUDA: cuBLASLt can't be started: it may be older than the driver");
+        return code == CUBLAS_STATUS_ALLOC_FAILED
+                   ? tub_plugin_fail(err, TUB_ERROR_MEMORY, "CUDA: cuBLASLt can't be started: no memory is left")
+                   : tub_plugin_fail(err, TUB_ERROR_DEVICE,
+                                     "CUDA: cuBLASLt can't be started (status %d): it may not fit the driver",
+                                     (int)code);
     }
     open_cudnn(g);
     return TUB_OK;
