@@ -4,7 +4,8 @@
     cold_start.py [--models videomae:base,dinov2:base] [--dtypes f32,bf16]
 
 The tubelet command beside Python with torch, transformers and decord doing the same work in the same precision: one clip of 16
-frames for a clip model, one frame for a frame model. Files are in the page cache for both.
+frames for a clip model, one frame for a frame model. Files are in the page cache for both. Ours also with packed weights kept by an
+earlier run (--cache-weights), in a folder of this measurement's own.
 """
 import os
 import shutil
@@ -32,13 +33,14 @@ np.save(sys.argv[3], (tokens[:, 0] if frames == 1 else tokens.mean(1)).float().n
 FRAME_MODELS = ("dinov2", "dinov3", "siglip")
 
 
-def ours_run(a, model, frames, dtype, path, out):
+def ours_run(a, model, frames, dtype, path, out, *more):
     words = [a.tubelet, "extract", path, "--model", model, "--out", out, "--dtype", dtype, "--transform", "opentad", "--clip-length", frames, "--stride", 64,
-             "--threads", a.threads]
+             "--threads", a.threads, *more]
+    environment = {**os.environ, "XDG_CACHE_HOME": str(a.work / "cache")}
 
     def run():
         shutil.rmtree(out, ignore_errors=True)
-        return measure.clock(lambda: subprocess.run([str(w) for w in words], check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL))
+        return measure.clock(lambda: subprocess.run([str(w) for w in words], check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env=environment))
 
     return run
 
@@ -52,9 +54,12 @@ def compare(a, what, dtype, path):
     model, frames = measure.checkpoint(a, what), 1 if what.startswith(FRAME_MODELS) else 16
     peers = measure.Peers(a)
     peers.add("tubelet", lambda: ours_run(a, model, frames, dtype, path, a.work / "cold"))
+    peers.add("tubelet --cache-weights", lambda: ours_run(a, model, frames, dtype, path, a.work / "cold", "--cache-weights"))
     peers.add("python, torch, transformers", lambda: peer_run(a, model, frames, dtype, path, a.work / "cold.npy"))
     case = f"{what} {dtype}, a row of {frames} frame{'s' if frames > 1 else ''}"
-    return measure.versus(case, peers.take_turns())
+    taken = peers.take_turns()
+    kept = {"tubelet": taken.pop("tubelet --cache-weights"), **{name: seconds for name, seconds in taken.items() if name != "tubelet"}}
+    return measure.versus(case, taken) + measure.versus(f"{case}, weights kept", kept)
 
 
 def main():
