@@ -96,6 +96,7 @@ typedef struct tub_kernels {
     void (*scale)(float *x, float factor, int count);
     void (*add)(const float *a, const float *b, float *out, int count);             // out may be a
     void (*narrow)(const float *x, void *out, int count);
+    void (*narrow_rows)(const float *x, size_t x_stride, int rows, void *out, int cols);    // out: one after the other
     void (*widen)(const void *x, float *out, int count);
     // For int8 products; NULL where there are none. The greatest magnitude of narrow x.
     float (*peak)(const void *x, int count);

@@ -429,6 +429,17 @@ static void to_narrow(const float *x, void *out, int count)
 #endif
 }
 
+// Rows too short for a call each.
+static void to_narrow_rows(const float *x, size_t x_stride, int rows, void *out, int cols)
+{
+    narrow *to = out;
+    for (int r = 0; r < rows; r++, x += x_stride, to += cols)
+        for (int i = 0; i < cols; i += LANES) {
+            const int n = cols - i < LANES ? cols - i : LANES;
+            n_store_part(to + i, n, v_load_part(x + i, n, 0));
+        }
+}
+
 static void to_wide(const void *x, float *out, int count)
 {
 #if NARROW_IS_FLOAT
@@ -461,6 +472,7 @@ const tub_kernels TABLE = {
     .scale = scale,
     .add = add,
     .narrow = to_narrow,
+    .narrow_rows = to_narrow_rows,
     .widen = to_wide,
 #if WITH_INT8
     .peak = peak,

@@ -43,13 +43,11 @@ static void patch_float(const tub_run *run, const tub_step *step, const void *co
     const tub_op *op = &step->op;
     const size_t width = (size_t)e->input.width, plane = (size_t)e->input.height * width;
     for (int c = 0; c < 3; c++)
-        for (int t = 0; t < op->patches.kt; t++)
-            for (int y = 0; y < op->patches.ky; y++) {
-                const float *frame = frames[(first + t) % e->input.frames];
-                const float *from = frame + (size_t)c * plane + corner + (size_t)y * width;
-                e->kernels->narrow(from, out, op->patches.kx);
-                out += (size_t)op->patches.kx * e->kernels->narrow_bytes;
-            }
+        for (int t = 0; t < op->patches.kt; t++) {
+            const float *frame = frames[(first + t) % e->input.frames];
+            e->kernels->narrow_rows(frame + (size_t)c * plane + corner, width, op->patches.ky, out, op->patches.kx);
+            out += (size_t)(op->patches.ky * op->patches.kx) * e->kernels->narrow_bytes;
+        }
 }
 
 static void patches_row(const tub_run *run, const tub_step *step, int item, int row, int member)
