@@ -73,11 +73,7 @@ static tub_status open_list(tub_dataset *d, const tub_dataset_params *p, tub_err
     }
     TUB_TRY(name_list(d, p, err));
     TUB_TRY(tub_stems_unique(&d->list, tub_layout_extension(&d->place.layout), err)); // of what is wanted only
-    TUB_TRY(tub_shard_pick(&d->list, d->rank, d->world, err));
-    for (size_t i = 0; i < d->list.count; i++)
-        if (!tub_stem_map_set(&d->by_key, d->list.items[i].key, i))
-            return tub_fail_memory(err, "a data set");
-    return TUB_OK;
+    return tub_shard_pick(&d->list, d->rank, d->world, err);
 }
 
 static tub_status open_pins(tub_dataset *d, const tub_dataset_params *p, tub_error *err)
@@ -119,7 +115,7 @@ static bool is_valid(const tub_dataset *d, const tub_entry *entry, const tub_rec
 
 static void judge(tub_dataset *d, tub_entry *entry, bool retry)
 {
-    const tub_record *record = tub_records_find(&d->found.manifests, entry->key);
+    const tub_record *record = entry->record;
     const tub_record *failure = tub_records_find(&d->found.failures, entry->key);
     if (record && is_valid(d, entry, record)) {
         entry->state = record->partial ? TUB_ITEM_DONE_PARTIAL : TUB_ITEM_DONE;
@@ -143,9 +139,8 @@ static void ask_file(void *context, size_t i)
 {
     const tub_asking *asking = context;
     tub_entry *entry = &asking->d->list.items[i];
-    const tub_record *record = tub_records_find(&asking->d->found.manifests, entry->key);
-    entry->untouched =
-        record && tub_feature_file_untouched(asking->folder, &asking->d->place, entry->name, record);
+    const tub_record *record = entry->record = tub_records_find(&asking->d->found.manifests, entry->key);
+    entry->untouched = record && tub_feature_file_untouched(asking->folder, &asking->d->place, entry->name, record);
 }
 
 static void ask_files(tub_dataset *d)
@@ -236,7 +231,6 @@ void tub_dataset_close(tub_dataset **d)
     tub_settings_finish(&(*d)->there);
     tub_annotations_finish(&(*d)->annotations);
     tub_video_facts_finish(&(*d)->facts);
-    tub_stem_map_finish(&(*d)->by_key);
     tub_free((*d)->list.items);
     tub_arena_finish(&(*d)->arena);
     tub_free(*d);

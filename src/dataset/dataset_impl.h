@@ -16,7 +16,6 @@
 struct tub_dataset {
     tub_arena arena;
     tub_entries list;               // this shard's, in the order of their paths
-    tub_stem_map by_key;
     const char *out;
     tub_feature_place place;        // the same, and how its files are laid out
     char *manifest, *failures;      // the files that this shard writes

@@ -10,7 +10,8 @@
 
 typedef struct tub_tidy {
     const tub_dataset *d;
-    bool own; // the file that this shard appends to
+    const tub_stem_map *entries; // by key
+    bool own;                    // the file that this shard appends to
     tub_arena arena;
     char **lines; // NULL: dropped
     size_t count, capacity, dropped, bytes;
@@ -50,7 +51,7 @@ static bool take(void *user, const tub_field *stem, const char *line, size_t byt
         named ? tub_arena_text(&t->arena, stem->text, stem->bytes) : tub_arena_text(&t->arena, line, bytes);
     if (!key)
         return false;
-    size_t at = named ? tub_stem_map_get(&t->d->by_key, key) : (size_t)TUB_NO_STEM;
+    size_t at = named ? tub_stem_map_get(t->entries, key) : (size_t)TUB_NO_STEM;
     if (at != (size_t)TUB_NO_STEM) {
         const tub_entry *entry = &t->d->list.items[at];
         bool done = entry->state == TUB_ITEM_DONE || entry->state == TUB_ITEM_DONE_PARTIAL;
@@ -82,9 +83,9 @@ static tub_status save(const tub_tidy *t, const char *path, tub_error *err)
     return status;
 }
 
-static tub_status tidy_file(const tub_dataset *d, const char *path, tub_error *err)
+static tub_status tidy_file(const tub_dataset *d, const tub_stem_map *entries, const char *path, tub_error *err)
 {
-    tub_tidy t = {.d = d, .own = strcmp(path, d->failures) == 0};
+    tub_tidy t = {.d = d, .entries = entries, .own = strcmp(path, d->failures) == 0};
     tub_arena_init(&t.arena);
     tub_status status = tub_json_lines_read(path, (const char *const[]){"stem"}, 1, take, &t, err);
     if (status == TUB_OK && t.dropped)
@@ -96,21 +97,26 @@ static tub_status tidy_file(const tub_dataset *d, const char *path, tub_error *e
 }
 
 // The files that were there at the start, and this shard's own.
-static tub_status tidy_all(const tub_dataset *d, tub_error *err)
+static tub_status tidy_all(const tub_dataset *d, const tub_stem_map *entries, tub_error *err)
 {
     const tub_paths *files = &d->found.listing.failures;
     bool own = false;
     for (size_t i = 0; i < files->count; i++) {
         own |= strcmp(files->items[i], d->failures) == 0;
-        TUB_TRY(tidy_file(d, files->items[i], err));
+        TUB_TRY(tidy_file(d, entries, files->items[i], err));
     }
-    return own || access(d->failures, F_OK) != 0 ? TUB_OK : tidy_file(d, d->failures, err);
+    return own || access(d->failures, F_OK) != 0 ? TUB_OK : tidy_file(d, entries, d->failures, err);
 }
 
 tub_status tub_failures_tidy(const tub_dataset *d, tub_error *err)
 {
+    tub_stem_map entries = {0};
+    bool kept = true;
+    for (size_t i = 0; kept && i < d->list.count; i++)
+        kept = tub_stem_map_set(&entries, d->list.items[i].key, i);
     int lock = tub_folder_lock(d->out);
-    tub_status status = tidy_all(d, err);
+    tub_status status = kept ? tidy_all(d, &entries, err) : tub_fail_memory(err, "the failures");
     tub_folder_unlock(lock);
+    tub_stem_map_finish(&entries);
     return status;
 }

@@ -25,6 +25,7 @@ typedef struct tub_entry {
     tub_item_state state;
     const char *reason;
     bool failed_now;            // by this run
+    const struct tub_record *record;    // what the manifest says of it, NULL: nothing
     bool untouched;             // its features' file is as it was written
 } tub_entry;
 

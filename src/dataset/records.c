@@ -35,7 +35,9 @@ static bool newer(const tub_record *a, const tub_record *b)
 // The key is the arena's.
 static bool store(tub_records *r, const char *key, const tub_record *record)
 {
-    size_t at = tub_stem_map_get(&r->map, key);
+    size_t at;
+    if (!tub_stem_map_add(&r->map, key, r->count, &at))
+        return false;
     if (at != (size_t)TUB_NO_STEM) {
         r->replaced = true;
         if (newer(record, &r->items[at]))
@@ -46,8 +48,6 @@ static bool store(tub_records *r, const char *key, const tub_record *record)
     if (!tub_grow(&items, &r->capacity, r->count + 1, sizeof *r->items))
         return false;
     r->items = items;
-    if (!tub_stem_map_set(&r->map, key, r->count))
-        return false;
     r->items[r->count++] = *record;
     return true;
 }

@@ -33,9 +33,11 @@ static struct tub_stem_slot *empty_slot(const tub_stem_map *map, uint64_t h)
 static bool grow(tub_stem_map *map)
 {
     tub_stem_map larger = {.capacity = map->capacity ? map->capacity * 4 : 64, .count = map->count};
-    larger.slots = tub_calloc(larger.capacity, sizeof *larger.slots);
+    // Written to before it is read: a page that is read first is mapped twice, which stops all threads each time.
+    larger.slots = tub_alloc_aligned(larger.capacity, sizeof *larger.slots);
     if (!larger.slots)
         return false;
+    memset(larger.slots, 0, larger.capacity * sizeof *larger.slots);
     for (size_t i = 0; i < map->capacity; i++)
         if (map->slots[i].key)
             *empty_slot(&larger, map->slots[i].hash) = map->slots[i];
@@ -44,13 +46,33 @@ static bool grow(tub_stem_map *map)
     return true;
 }
 
-bool tub_stem_map_set(tub_stem_map *map, const char *key, size_t value)
+// The key's slot, or the empty one where it may be put. NULL on failure.
+static struct tub_stem_slot *slot_for(tub_stem_map *map, const char *key, uint64_t h)
 {
     if (map->count >= map->capacity / 2 && !grow(map))
-        return false;
+        return NULL;
+    return slot_of(map, key, h);
+}
+
+bool tub_stem_map_set(tub_stem_map *map, const char *key, size_t value)
+{
     const uint64_t h = hash(key);
-    struct tub_stem_slot *slot = slot_of(map, key, h);
+    struct tub_stem_slot *slot = slot_for(map, key, h);
+    if (!slot)
+        return false;
     map->count += !slot->key;
+    *slot = (struct tub_stem_slot){.key = key, .hash = h, .value = value};
+    return true;
+}
+
+bool tub_stem_map_add(tub_stem_map *map, const char *key, size_t value, size_t *there)
+{
+    const uint64_t h = hash(key);
+    struct tub_stem_slot *slot = slot_for(map, key, h);
+    *there = slot && slot->key ? slot->value : (size_t)TUB_NO_STEM;
+    if (!slot || slot->key)
+        return slot != NULL;
+    map->count++;
     *slot = (struct tub_stem_slot){.key = key, .hash = h, .value = value};
     return true;
 }

@@ -19,6 +19,8 @@ enum { TUB_NO_STEM = -1 };
 
 // Sets or replaces. False on failure.
 bool tub_stem_map_set(tub_stem_map *map, const char *key, size_t value);
+// Sets where the key isn't there: *there is what is there already, and stays, or (size_t)TUB_NO_STEM. False on failure.
+bool tub_stem_map_add(tub_stem_map *map, const char *key, size_t value, size_t *there);
 // The number, (size_t)TUB_NO_STEM where the key isn't there.
 size_t tub_stem_map_get(const tub_stem_map *map, const char *key);
 void tub_stem_map_finish(tub_stem_map *map);

@@ -18,10 +18,10 @@ static tub_status keep_first(tub_entries *list, const char *extension, tub_stem_
     tub_error first;
     for (size_t i = 0; i < list->count; i++) {
         const tub_entry *entry = &list->items[i];
-        size_t other = tub_stem_map_get(seen, entry->name);
+        size_t other;
+        if (!tub_stem_map_add(seen, entry->name, kept, &other))
+            return tub_fail_memory(err, "the list of videos");
         if (other == (size_t)TUB_NO_STEM) {
-            if (!tub_stem_map_set(seen, entry->name, kept))
-                return tub_fail_memory(err, "the list of videos");
             list->items[kept++] = *entry;
         } else if (!same_file(entry, &list->items[other])) {
             if (collisions++ == 0)
