@@ -9,7 +9,7 @@
 #include "fail.h"
 #include "memory.h"
 
-enum { PIECE = 1 << 20, KEYS_MOST = 32 };
+enum { PIECE = 1 << 17, KEYS_MOST = 32 };
 
 typedef struct reader {
     const char *path;

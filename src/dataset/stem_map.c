@@ -2,15 +2,12 @@
 
 #include <string.h>
 
+#include "hash.h"
 #include "memory.h"
 
-// FNV-1a, 64 bits.
 static uint64_t hash(const char *key)
 {
-    uint64_t h = 14695981039346656037u;
-    for (; *key; key++)
-        h = (h ^ (unsigned char)*key) * 1099511628211u;
-    return h ^ (h >> 29);
+    return tub_hash_64(key, strlen(key));
 }
 
 // The key's slot, or the empty one where it belongs. The capacity is a power of two, never full.
