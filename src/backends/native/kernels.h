@@ -96,7 +96,8 @@ typedef struct tub_kernels {
     void (*scale)(float *x, float factor, int count);
     void (*add)(const float *a, const float *b, float *out, int count);             // out may be a
     void (*narrow)(const float *x, void *out, int count);
-    void (*narrow_rows)(const float *x, size_t x_stride, int rows, void *out, int cols);    // out: one after the other
+    // Pieces of a line, one after the other in x, `out_stride` narrow elements apart in out.
+    void (*narrow_pieces)(const float *x, int pieces, int count, void *out, size_t out_stride);
     void (*widen)(const void *x, float *out, int count);
     // For int8 products; NULL where there are none. The greatest magnitude of narrow x.
     float (*peak)(const void *x, int count);

@@ -429,13 +429,12 @@ static void to_narrow(const float *x, void *out, int count)
 #endif
 }
 
-// Rows too short for a call each.
-static void to_narrow_rows(const float *x, size_t x_stride, int rows, void *out, int cols)
+static void to_narrow_pieces(const float *x, int pieces, int count, void *out, size_t out_stride)
 {
     narrow *to = out;
-    for (int r = 0; r < rows; r++, x += x_stride, to += cols)
-        for (int i = 0; i < cols; i += LANES) {
-            const int n = cols - i < LANES ? cols - i : LANES;
+    for (int p = 0; p < pieces; p++, x += count, to += out_stride)
+        for (int i = 0; i < count; i += LANES) {
+            const int n = count - i < LANES ? count - i : LANES;
             n_store_part(to + i, n, v_load_part(x + i, n, 0));
         }
 }
@@ -472,7 +471,7 @@ const tub_kernels TABLE = {
     .scale = scale,
     .add = add,
     .narrow = to_narrow,
-    .narrow_rows = to_narrow_rows,
+    .narrow_pieces = to_narrow_pieces,
     .widen = to_wide,
 #if WITH_INT8
     .peak = peak,

@@ -11,61 +11,6 @@ enum {
 
 typedef void (*row_function)(const tub_run *run, const tub_step *step, int item, int row, int member);
 
-// `first`: the patch's first frame.
-static void patch_uint8(const tub_run *run, const tub_step *step, const void *const *frames, int first, size_t corner,
-                        char *out)
-{
-    const tub_executable *e = run->executable;
-    const tub_op *op = &step->op;
-    const size_t narrow = e->kernels->narrow_bytes;
-    const size_t width = (size_t)e->input.width;
-    for (int c = 0; c < 3; c++) {
-        const char *levels = (const char *)step->levels + (size_t)c * 256 * narrow;
-        for (int t = 0; t < op->patches.kt; t++)
-            for (int y = 0; y < op->patches.ky; y++) {
-                const uint8_t *from =
-                    (const uint8_t *)frames[(first + t) % e->input.frames] + 3 * (corner + (size_t)y * width) + c;
-                if (narrow == 2)
-                    for (int x = 0; x < op->patches.kx; x++)
-                        ((uint16_t *)(void *)out)[x] = ((const uint16_t *)(const void *)levels)[from[3 * x]];
-                else
-                    for (int x = 0; x < op->patches.kx; x++)
-                        ((float *)(void *)out)[x] = ((const float *)(const void *)levels)[from[3 * x]];
-                out += (size_t)op->patches.kx * narrow;
-            }
-    }
-}
-
-static void patch_float(const tub_run *run, const tub_step *step, const void *const *frames, int first, size_t corner,
-                        char *out)
-{
-    const tub_executable *e = run->executable;
-    const tub_op *op = &step->op;
-    const size_t width = (size_t)e->input.width, plane = (size_t)e->input.height * width;
-    for (int c = 0; c < 3; c++)
-        for (int t = 0; t < op->patches.kt; t++) {
-            const float *frame = frames[(first + t) % e->input.frames];
-            e->kernels->narrow_rows(frame + (size_t)c * plane + corner, width, op->patches.ky, out, op->patches.kx);
-            out += (size_t)(op->patches.ky * op->patches.kx) * e->kernels->narrow_bytes;
-        }
-}
-
-static void patches_row(const tub_run *run, const tub_step *step, int item, int row, int member)
-{
-    (void)member;
-    const tub_input *in = &run->executable->input;
-    const tub_op *op = &step->op;
-    const int across = in->width / op->patches.kx, down = in->height / op->patches.ky;
-    const int left = row % across * op->patches.kx, top = row / across % down * op->patches.ky;
-    const int first = row / across / down * op->patches.kt;
-    const void *const *frames = run->frames + (size_t)item * (size_t)in->frames;
-    const size_t corner = (size_t)top * (size_t)in->width + (size_t)left;
-    if (in->is_float)
-        patch_float(run, step, frames, first, corner, tub_row(run, op->out, item, row));
-    else
-        patch_uint8(run, step, frames, first, corner, tub_row(run, op->out, item, row));
-}
-
 // A row in float32: itself, or widened into the member's scratch.
 static const float *wide_row(const tub_run *run, tub_value v, int item, int row, int member)
 {
@@ -174,8 +119,6 @@ static void gate_row(const tub_run *run, const tub_step *step, int item, int row
 static row_function function_of(tub_op_kind kind)
 {
     switch (kind) {
-    case TUB_OP_PATCHES:
-        return patches_row;
     case TUB_OP_NORM:
         return norm_row;
     case TUB_OP_ADD_TABLE:
@@ -228,15 +171,6 @@ static tub_status mean_unit(const tub_run *run, const tub_step *step, int item, 
     return TUB_OK;
 }
 
-static tub_status own_levels(tub_executable *e, tub_step *step, tub_error *err)
-{
-    step->levels = tub_arena_alloc(&e->arena, 3 * 256, e->kernels->narrow_bytes);
-    if (!step->levels)
-        return tub_fail_memory(err, "the table of levels");
-    e->kernels->narrow(&e->input.table[0][0], step->levels, 3 * 256);
-    return TUB_OK;
-}
-
 static tub_status own_index(tub_executable *e, tub_step *step, tub_error *err)
 {
     const size_t count = (size_t)e->values[step->op.out].rows;
@@ -253,8 +187,6 @@ static tub_status own_constants(tub_executable *e, tub_step *step, tub_error *er
     const tub_op *op = &step->op;
     bool ok = true;
     switch (op->kind) {
-    case TUB_OP_PATCHES:
-        return own_levels(e, step, err);
     case TUB_OP_GATHER:
         return own_index(e, step, err);
     case TUB_OP_NORM:
