@@ -62,6 +62,14 @@ static tub_status name_list(tub_dataset *d, const tub_dataset_params *p, tub_err
     return tub_entries_name(&d->arena, &d->list, &d->place.layout, &d->facts, err);
 }
 
+// The thread that reads manifests is the last to end: until then this one asks alone, and leaves it a processor.
+static void ask_videos(tub_dataset *d)
+{
+    for (size_t i = 0; i < d->list.count && !tub_found_is_read(&d->found); i++)
+        tub_entry_ask(&d->list.items[i]);
+    tub_inputs_ask(&d->list);
+}
+
 static tub_status open_list(tub_dataset *d, const tub_dataset_params *p, tub_error *err)
 {
     TUB_TRY(tub_shard_check(d->rank, d->world, "shard", err));
@@ -73,6 +81,7 @@ static tub_status open_list(tub_dataset *d, const tub_dataset_params *p, tub_err
     }
     TUB_TRY(name_list(d, p, err));
     TUB_TRY(tub_stems_unique(&d->list, tub_layout_extension(&d->place.layout), err)); // of what is wanted only
+    ask_videos(d);
     return tub_shard_pick(&d->list, d->rank, d->world, err);
 }
 

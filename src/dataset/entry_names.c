@@ -13,7 +13,7 @@ static tub_status name_entry(tub_arena *arena, tub_entry *entry, const tub_layou
     const tub_fact *fact = facts ? tub_video_facts_find(facts, entry->stem) : NULL;
     TUB_TRY(tub_layout_file_name(layout->name, entry->stem, fact ? fact->split : NULL, name, sizeof name, err));
     entry->name = tub_arena_strdup(arena, name);
-    entry->key = entry->name ? tub_name_text(arena, name) : NULL;
+    entry->key = entry->name ? tub_name_text(arena, entry->name) : NULL;
     return entry->key ? TUB_OK : tub_fail_memory(err, "the list of videos");
 }
 

@@ -1,7 +1,7 @@
 #include "feature_file.h"
 
 #include <limits.h>
-#include <stdio.h>
+#include <string.h>
 #include <sys/stat.h>
 
 #include "feature_array.h"
@@ -36,9 +36,14 @@ bool tub_feature_file_untouched(int fd, const tub_feature_place *place, const ch
 {
     char file[PATH_MAX];
     struct stat info;
-    int length = snprintf(file, sizeof file, "%s%s", name, tub_layout_extension(&place->layout));
-    return record->mtime >= 0 && fd >= 0 && (size_t)length < sizeof file && fstatat(fd, file, &info, 0) == 0 &&
-           S_ISREG(info.st_mode) && info.st_size == record->bytes && nanoseconds(info.st_mtim) == record->mtime;
+    const char *extension = tub_layout_extension(&place->layout);
+    const size_t bytes = strlen(name), more = strlen(extension) + 1;
+    if (record->mtime < 0 || fd < 0 || bytes + more > sizeof file)
+        return false;
+    memcpy(file, name, bytes);
+    memcpy(file + bytes, extension, more);
+    return fstatat(fd, file, &info, 0) == 0 && S_ISREG(info.st_mode) && info.st_size == record->bytes &&
+           nanoseconds(info.st_mtim) == record->mtime;
 }
 
 bool tub_feature_file_matches(const tub_feature_place *place, const char *name, const tub_record *record)

@@ -15,6 +15,7 @@ static void *run(void *context)
 {
     tub_found *f = context;
     f->status = read_all(f, &f->error);
+    atomic_store(&f->is_read, true);
     return NULL;
 }
 
@@ -28,6 +29,11 @@ void tub_found_start(tub_found *f, const char *folder)
     pthread_sigmask(SIG_SETMASK, &before, NULL);
     if (!f->running)
         run(f);
+}
+
+bool tub_found_is_read(const tub_found *f)
+{
+    return atomic_load(&f->is_read);
 }
 
 static void wait_for(tub_found *f)

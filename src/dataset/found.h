@@ -3,6 +3,7 @@
 #define TUB_FOUND_H
 
 #include <pthread.h>
+#include <stdatomic.h>
 
 #include "out_listing.h"
 #include "records.h"
@@ -14,12 +15,15 @@ typedef struct tub_found {
     const char *folder;
     pthread_t thread;
     bool running;
+    atomic_bool is_read;
     tub_status status;
     tub_error error;
 } tub_found;    // all zero: nothing was looked for
 
 // `found` stays where it is, `folder` as it is, until the end. No folder, nothing in it.
 void tub_found_start(tub_found *found, const char *folder);
+// Whether tub_found_end() won't wait.
+bool tub_found_is_read(const tub_found *found);
 // Waits; once. Errors: TUB_ERROR_OUTPUT (a file can't be read), TUB_ERROR_MEMORY.
 tub_status tub_found_end(tub_found *found, tub_error *err);
 void tub_found_finish(tub_found *found);

@@ -61,7 +61,7 @@ static tub_status add_file(tub_scan *scan, const char *path, const struct stat *
 static tub_status scan_folder(tub_scan *scan, const char *path, const struct stat *info, const tub_above *above,
                               tub_error *err);
 
-// A file by its folder's word; what it is like is asked for all of them at once.
+// A file by its folder's word; what it is like is asked later (tub_inputs_ask).
 static tub_status add_unasked(tub_scan *scan, const char *path, tub_error *err)
 {
     TUB_TRY(add_file(scan, path, NULL, err));
@@ -69,21 +69,34 @@ static tub_status add_unasked(tub_scan *scan, const char *path, tub_error *err)
     return TUB_OK;
 }
 
-static void ask(void *context, size_t i)
+void tub_entry_ask(tub_entry *entry)
 {
-    tub_entry *entry = &((tub_entries *)context)->items[i];
     struct stat info;
     if (entry->unasked && stat(entry->path, &info) == 0)
         know(entry, &info);
     entry->unasked = false;
 }
 
+static void ask(void *context, size_t i)
+{
+    tub_entry_ask(&((tub_entries *)context)->items[i]);
+}
+
+void tub_inputs_ask(tub_entries *list)
+{
+    tub_in_parallel(list->count, ask, list);
+}
+
 static char *join(tub_scan *scan, const char *folder, const char *name)
 {
     char path[PATH_MAX + NAME_MAX + 2];
-    size_t length = strlen(folder);
-    int bytes = snprintf(path, sizeof path, "%s%s%s", folder, folder[length - 1] == '/' ? "" : "/", name);
-    return (size_t)bytes < sizeof path ? tub_arena_text(scan->arena, path, (size_t)bytes) : NULL;
+    const size_t above = strlen(folder), bytes = strlen(name), slash = folder[above - 1] != '/';
+    if (above + slash + bytes >= sizeof path)
+        return NULL;
+    memcpy(path, folder, above);
+    path[above] = '/';
+    memcpy(path + above + slash, name, bytes);
+    return tub_arena_text(scan->arena, path, above + slash + bytes);
 }
 
 // What is known without asking: a folder's name that isn't descended into, a file that isn't a video by its name.
@@ -230,7 +243,6 @@ tub_status tub_inputs_list(tub_arena *arena, const char *const *inputs, size_t c
             return tub_fail(err, inputs[i] ? TUB_ERROR_MEMORY : TUB_ERROR_ARGUMENT, "input %zu can't be read", i + 1);
         TUB_TRY(path[0] == '@' ? add_list(&scan, path + 1, err) : add_path(&scan, path, false, err));
     }
-    tub_in_parallel(out->count, ask, out);
     qsort(out->items, out->count, sizeof *out->items, by_path);
     return TUB_OK;
 }

@@ -34,9 +34,14 @@ typedef struct tub_entries {
     size_t count, capacity;
 } tub_entries;
 
-// Lists the inputs; doubles and collisions are still in it (stems.h).
+// Lists the inputs; doubles and collisions are still in it (stems.h), and what folders named is `unasked`.
 // Errors: TUB_ERROR_ARGUMENT naming the path. *out is the caller's in every case.
 tub_status tub_inputs_list(tub_arena *arena, const char *const *inputs, size_t count, bool recursive, tub_entries *out,
                            tub_error *err);
+
+// Asks the file system what an entry is like, or all of them on many threads, where that isn't known yet. No errors:
+// what isn't there has -1 bytes.
+void tub_entry_ask(tub_entry *entry);
+void tub_inputs_ask(tub_entries *list);
 
 #endif

@@ -21,10 +21,9 @@ static bool is_plain(const char *name)
 const char *tub_name_text(tub_arena *arena, const char *name)
 {
     static const char digits[] = "0123456789abcdef";
-    size_t bytes = strlen(name);
     if (is_plain(name))
-        return tub_arena_text(arena, name, bytes);
-    char *text = tub_arena_alloc(arena, bytes + 1, sizeof mark + 1);
+        return name;
+    char *text = tub_arena_alloc(arena, strlen(name) + 1, sizeof mark + 1);
     if (!text)
         return NULL;
     char *to = text;

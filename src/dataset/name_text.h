@@ -6,7 +6,7 @@
 
 #include "memory.h"
 
-// The name as such text, in the arena; NULL on failure.
+// The name as such text: itself, or in the arena; NULL on failure.
 const char *tub_name_text(tub_arena *arena, const char *name);
 
 // Length of a video's stem: its base name (what follows the last slash, *base) without the last extension. A dot that

@@ -5,10 +5,12 @@
 #include "fail.h"
 #include "stem_map.h"
 
-static bool same_file(const tub_entry *a, const tub_entry *b)
+static bool same_file(tub_entry *a, tub_entry *b)
 {
     if (strcmp(a->path, b->path) == 0)
         return true;
+    tub_entry_ask(a);
+    tub_entry_ask(b);
     return a->bytes >= 0 && b->bytes >= 0 && a->device == b->device && a->inode == b->inode;
 }
 
@@ -17,7 +19,7 @@ static tub_status keep_first(tub_entries *list, const char *extension, tub_stem_
     size_t kept = 0, collisions = 0;
     tub_error first;
     for (size_t i = 0; i < list->count; i++) {
-        const tub_entry *entry = &list->items[i];
+        tub_entry *entry = &list->items[i];
         size_t other;
         if (!tub_stem_map_add(seen, entry->name, kept, &other))
             return tub_fail_memory(err, "the list of videos");
