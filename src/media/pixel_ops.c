@@ -79,6 +79,16 @@ static tub_status open_axis(tub_axis *axis, const tub_transform *t, int in, int 
     return tub_axis_init(axis, t, in, resized, from, to - from, err);
 }
 
+// Pairs cost each output pixel the same, whatever the picture's size; rows, what each of the picture's pixels costs,
+// once for all outputs that blend it. Both give the same bytes.
+static bool reads_pairs(const tub_pixels *p)
+{
+    enum { WORTH = 2 }; // measured from 160x120 to 854x480
+    const double in = (double)p->plan.in_width * p->plan.in_height, out = (double)p->across.kept * p->down.kept;
+    return p->transform.domain == TUB_DOMAIN_FLOAT && p->across.taps == 2 && p->down.taps == 2 &&
+           p->plan.in_width >= TUB_PAIRS_COLUMNS && in > WORTH * out;
+}
+
 static tub_status open_tables(tub_pixels *p, tub_error *err)
 {
     const tub_transform *t = &p->transform;
@@ -97,8 +107,7 @@ static tub_status open_tables(tub_pixels *p, tub_error *err)
     p->line = tub_calloc((size_t)p->across.padded * 3 + TUB_AXIS_SLACK, 1);
     if (!p->ring || !p->rows || !p->tail || !p->line)
         return tub_fail_memory(err, "the rows of the resize");
-    bool pairs = t->domain == TUB_DOMAIN_FLOAT && p->across.taps == 2 && p->down.taps == 2;
-    return pairs && plan->in_width >= TUB_PAIRS_COLUMNS ? tub_pairs_init(&p->pairs, &p->across, err) : TUB_OK;
+    return reads_pairs(p) ? tub_pairs_init(&p->pairs, &p->across, err) : TUB_OK;
 }
 
 tub_status tub_pixels_open_isa(const tub_transform *t, int in_height, int in_width, tub_isa isa, tub_pixels **out,
