@@ -2,9 +2,10 @@
 
 A window at a time is sought and decoded with decord, made float and squeezed to the model's size by torch; a batch of windows goes
 through the model. Before the guide's optimisations: 20 windows a batch, one thing after another, float32. After them: a thread
-fills a queue of 8 windows, 64 windows a batch, bfloat16 autocast (the processor's stand-in for float16), a compiled model.
+fills a queue of 8 windows, 64 windows a batch, a compiled model, autocast: on a GPU to float16, with TF32 for the rest; on the
+processor to bfloat16 in its stead. Batch and queue on a GPU are the guide's for cards of that memory.
 
-As a script it extracts a folder:  original.py MODEL VIDEOS OUT [--after] [--stride 4] [--windows N] [--skip-done]
+As a script it extracts a folder:  original.py MODEL VIDEOS OUT [--device cuda] [--after] [--stride 4] [--windows N] [--skip-done]
 and prints one line of JSON. --windows N takes only the first N windows of a video.
 """
 import argparse
@@ -37,40 +38,70 @@ def starts_of(frames, stride, most=None):
     return list(range(0, max(1, frames - CLIP + 1), stride))[:most]
 
 
+def load(folder):
+    """The network, whether it takes clips, and the size of its pictures."""
+    import torch
+
+    config = json.loads((pathlib.Path(folder) / "config.json").read_text())
+    if config["model_type"] == "onevision_encoder":
+        import onevision_torch
+
+        return onevision_torch.load(folder, CLIP), True, 224
+    from transformers import AutoConfig, AutoModel
+
+    config = AutoConfig.from_pretrained(folder)
+    model = AutoModel.from_pretrained(folder, dtype=torch.float32).eval()
+    return model, hasattr(config, "num_frames"), min(config.image_size, 224)
+
+
+def batch_and_queue(device, after):
+    """Windows a batch, windows made in advance: after the guide, on a GPU, what it has for 80, 40 and 16 GB."""
+    if not after:
+        return 20, 0
+    if device == "cpu":
+        return 64, 8
+    import torch
+
+    memory = torch.cuda.get_device_properties(0).total_memory
+    return (96, 12) if memory > 70e9 else (64, 8) if memory > 35e9 else (32, 6)
+
+
 class Extractor:
-    def __init__(self, model, after, threads, compiled=True):
+    def __init__(self, model, after, threads, compiled=True, device="cpu"):
         import torch
-        from transformers import AutoConfig, AutoModel
 
         torch.set_num_threads(threads)
-        self.torch, self.after, self.threads = torch, after, threads
-        config = AutoConfig.from_pretrained(model)
-        self.takes_clips = hasattr(config, "num_frames")
-        self.size = 224 if config.image_size > 224 else config.image_size
-        self.batch = 64 if after else 20
-        self.model = AutoModel.from_pretrained(model, dtype=torch.float32).eval()
+        if after and device == "cuda":
+            torch.backends.cuda.matmul.allow_tf32 = True
+        self.torch, self.after, self.threads, self.device = torch, after, threads, device
+        self.batch, self.queue = batch_and_queue(device, after)
+        self.model, self.takes_clips, self.size = load(model)
+        self.model = self.model.to(device)
         if after and compiled:
             self.model = torch.compile(self.model)
 
     def warm_up(self, windows):
-        """Compiles for the batches to come, before time is taken."""
-        self.features(self.torch.zeros(windows, CLIP, 3, self.size, self.size))
+        """Compiles for the batches to come, before time is taken: full ones, and the last of a video of so many windows."""
+        for size in {min(self.batch, windows), windows % self.batch} - {0} if self.after else {1}:
+            self.features(self.torch.zeros(size, CLIP, 3, self.size, self.size))
 
     def features(self, clips):
         """[B, T, 3, H, W] -> [B, D]; a frame model runs once for each place in the window."""
         torch = self.torch
-        with torch.inference_mode(), torch.autocast("cpu", torch.bfloat16, enabled=self.after):
+        clips = clips.to(self.device, non_blocking=self.after)
+        narrow = torch.bfloat16 if self.device == "cpu" else torch.float16
+        with torch.inference_mode(), torch.autocast(self.device, narrow, enabled=self.after):
             if self.takes_clips:
-                return self.model(clips).last_hidden_state.mean(1).float().numpy()
+                return self.model(clips)[0].mean(1).float().cpu().numpy()
             rows = [self.model(clips[:, t]).pooler_output for t in range(CLIP)]
-            return torch.stack(rows, 1).mean(1).float().numpy()
+            return torch.stack(rows, 1).mean(1).float().cpu().numpy()
 
     def windows(self, reader, starts):
         if not self.after:
             for start in starts:
                 yield to_input(read_window(reader, start), self.size)
             return
-        ready = queue.Queue(8)
+        ready = queue.Queue(self.queue)
 
         def fill():
             for start in starts:
@@ -101,6 +132,7 @@ def main():
     p.add_argument("model")
     p.add_argument("videos", type=pathlib.Path)
     p.add_argument("out", type=pathlib.Path)
+    p.add_argument("--device", choices=("cpu", "cuda"), default="cpu")
     p.add_argument("--after", action="store_true")
     p.add_argument("--no-compile", action="store_true")
     p.add_argument("--stride", type=int, default=4)
@@ -111,9 +143,9 @@ def main():
     import numpy as np
 
     started = time.perf_counter()
-    extractor = Extractor(a.model, a.after, a.threads, not a.no_compile)
+    extractor = Extractor(a.model, a.after, a.threads, not a.no_compile, a.device)
     if not a.skip_done:
-        extractor.warm_up(min(extractor.batch, a.windows or extractor.batch) if a.after else 1)
+        extractor.warm_up(a.windows or extractor.batch)
     opened = time.perf_counter()
     a.out.mkdir(parents=True, exist_ok=True)
     clips = skipped = 0

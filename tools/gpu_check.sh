@@ -3,8 +3,9 @@
 # made (.gpu/pack.tar.xz). Without one the files of build/ are taken.
 #
 # Parts: conformance of every operation and the goldens in each type, the same bytes in any batch, halving under a memory
-# limit, NVDEC's frames against software's, an ablation of types, graphs, tuning, overlap and cuDNN, PyTorch on the same card (gpu_peer.py, where torch and
-# transformers are), compute-sanitizer. A part that isn't possible here says so. Exit code 1: one failed.
+# limit, NVDEC's frames against software's, an ablation of types, graphs, tuning, overlap and cuDNN, compute-sanitizer, PyTorch and the original's loop on the
+# same card (gpu_peer.py, bench/original.py; where torch and transformers are). A part that isn't possible here says so, and one that would begin after seven
+# minutes isn't run. Exit code 1: one failed.
 #
 # SMALL=1 takes tiny models: to try the script itself on the fake GPU, say (TUBELET_CUDA_PLUGIN=build/tests/libfake_gpu.so).
 set -uo pipefail
@@ -39,6 +40,7 @@ for folder in $(python3 -c 'import nvidia, glob; print(*[g for p in nvidia.__pat
     LD_LIBRARY_PATH=${LD_LIBRARY_PATH:-}:$folder
 done
 export LD_LIBRARY_PATH
+export XDG_CACHE_HOME=$work/cache # what earlier runs measured and remembered isn't to be seen here
 tubelet=$bin/tubelet
 
 row() { # part, result, detail
@@ -52,6 +54,10 @@ part() { # name seconds command...: ok or FAILED by its exit code, its last line
     timeout "$limit" "$@" >"$log" 2>&1 || code=$?
     if [ $code = 0 ]; then row "$name" ok "$(tail -1 "$log" | cut -c1-110)"
     else row "$name" FAILED "exit $code: $(grep -E 'ERROR|relative error|max-abs|cosine|rror' "$log" | tail -1 | cut -c1-160)"; fi
+}
+
+in_time() { # name: whether there is time left for what is only a figure
+    [ $((SECONDS - began)) -lt $((420 * slack)) ] || { row "$1" - "not run: the time is used up"; return 1; }
 }
 
 seconds_of() { # bench options...: seconds of one forward, or nothing
@@ -87,10 +93,12 @@ for options in "--batch 1" "--batch 7" "--batch 64" "--decode-threads 1 --batch 
     rm -rf "$work/other"
 done
 for limit in 700 500 38; do # MiB; base needs some 400, tiny some 40
+    rm -f "$work/cache/tubelet/gpu-fits.txt"
     if extract short --batch 64 --gpu-memory $limit && grep -q "items at once" "$work/short.log"; then
         if [ "$(digest whole)" = "$(digest short)" ]; then row "halved within $limit MiB" ok "$(grep -c 'items at once' "$work/short.log") halvings, same bytes"
         else row "halved within $limit MiB" FAILED "other bytes"; fi
-    else row "halved within $limit MiB" - "$(tail -1 "$work/short.log" | cut -c1-110)"; fi
+    elif grep -q -E "memory|MiB" "$work/short.log"; then row "halved within $limit MiB" - "$(grep -E "memory|MiB" "$work/short.log" | tail -1 | cut -c1-110)"
+    else row "halved within $limit MiB" - "all of a batch has room"; fi
     rm -rf "$work/short"
 done
 
@@ -140,18 +148,6 @@ done
 row "  f16, one clip" - "$(seconds_of --model "$work/clip" --clips 1 --batch 1 --dtype f16) s"
 row "videos to features" - "$(tail -2 "$work/whole.log" | head -1 | cut -c1-110)"
 
-# ---- the peer ----
-if [ -z "${SMALL:-}" ] && python3 -c 'import torch, transformers; assert torch.cuda.is_available()' 2>/dev/null; then
-    for spec in videomae:base:32 videomae:large:16 dinov3:large:64; do
-        model=$work/peer
-        rm -rf "$model"
-        "$tubelet" init "${spec%:*}" "$model" >/dev/null 2>&1 || { row "PyTorch, ${spec%:*}" - "no such size"; continue; }
-        ours=$(seconds_of --model "$model" --clips "${spec##*:}" --dtype f16)
-        peer=$(timeout 100 python3 "$here/tools/gpu_peer.py" "$model" "${spec##*:}" 2>"$work/peer.log" | tail -1)
-        row "PyTorch, ${spec%:*} x ${spec##*:}" - "tubelet ${ours:-?} s; ${peer:-$(tail -1 "$work/peer.log" | cut -c1-90)}"
-    done
-else row "PyTorch on this card" - "no torch with CUDA and transformers here"; fi
-
 # ---- memory errors and races ----
 for tool in memcheck racecheck; do
     if command -v compute-sanitizer >/dev/null && nvidia-smi >/dev/null 2>&1; then
@@ -159,6 +155,51 @@ for tool in memcheck racecheck; do
             "$tubelet" bench --case forward --model "$work/clip" --clips 2 --repeat 1 --device cuda --no-autotune --no-graph
     else row "compute-sanitizer $tool" - "not here"; fi
 done
+
+# ---- PyTorch on this card ----
+fresh_model() { # size: a random checkpoint in $work/peer
+    rm -rf "$work/peer"
+    "$tubelet" init "$1" "$work/peer" >/dev/null 2>&1
+}
+peer_of() { # size items mode: a forward of ours in float16 beside PyTorch's
+    local name="forward, $1 x $2" ours
+    in_time "$name" || return 0
+    fresh_model "$1" || { row "$name" FAILED "no such size"; return 0; }
+    ours=$(seconds_of --model "$work/peer" --clips "$2" --batch "$2" --dtype f16)
+    row "$name" - "tubelet ${ours:-?} s"
+    [ -n "$torch" ] && row "  the same, PyTorch" - "$(timeout 100 python3 "$here/tools/gpu_peer.py" "$work/peer" "$2" "$3" 2>"$work/peer.log" | tail -1)"
+}
+torch=$([ -z "${SMALL:-}" ] && python3 -c 'import torch, transformers; assert torch.cuda.is_available()' 2>/dev/null && echo yes)
+[ -n "$torch" ] || row "PyTorch on this card" - "no torch with CUDA and transformers here"
+if [ -n "${SMALL:-}" ]; then
+    peer_of videomae:tiny 2 max-autotune
+    peer_of videomae:tiny 1 reduce-overhead
+else
+    peer_of onevision:large 16 max-autotune
+    peer_of videomae:base 32 max-autotune
+    peer_of videomae:large 16 max-autotune
+    peer_of dinov3:large 64 max-autotune
+    for items in 1 2 4; do peer_of videomae:base $items reduce-overhead; done
+fi
+
+# ---- a whole video: ours beside the original's loop, before and after its guide ----
+whole_video() { # size: all windows at stride 4 of the longest video
+    local name="whole video, $1" long="$work/long" ours more
+    in_time "$name" || return 0
+    rm -rf "$long" && mkdir -p "$long" && cp "$(ls -S "$work"/videos/* | head -1)" "$long" && fresh_model "$1"
+    ours=$(timeout 100 "$tubelet" bench --case end-to-end --device cuda --dtype f16 --model "$work/peer" --video "$long" --stride 4 --transform opentad --json 2>"$work/bench.log" |
+        tail -1 | sed -n 's/.*"seconds":\([0-9.e-]*\).*"clips":\([0-9]*\).*/\2 clips in \1 s/p')
+    row "$name" - "tubelet ${ours:-failed: $(tail -1 "$work/bench.log" | cut -c1-90)}"
+    [ -n "$torch" ] && python3 -c 'import decord' 2>/dev/null || { row "  the original" - "no torch with CUDA, transformers and decord here"; return 0; }
+    for more in "" --after; do
+        in_time "  the original $more" || return 0
+        row "  the original $more" - "$(timeout 150 python3 "$here/bench/original.py" "$work/peer" "$long" "$work/original" --device cuda --windows 226 $more 2>"$work/peer.log" | tail -1)"
+    done
+}
+if [ -n "${SMALL:-}" ]; then whole_video videomae:tiny; else
+    whole_video onevision:large
+    whole_video dinov3:large
+fi
 echo
 echo "$((SECONDS - began)) s"
 exit $failed

@@ -23,11 +23,11 @@ for file in "$pack"/bin/*; do ldd "$file"; done | awk '$3 ~ /^\// { print $3 }' 
     grep -v -E '/(libc|libm|libdl|libpthread|librt|libresolv|ld-linux[^/]*|libcuda)\.so' |
     while read -r library; do cp -L "$library" "$pack/lib/"; done
 
-# One video of 30 s and several short ones, as people have them: a moving picture with some noise.
+# One video of 226 windows at stride 4 and several short ones, as people have them: a moving picture with some noise.
 film() { # seconds size file options...
     ffmpeg -v error -nostdin -y -f lavfi -i "testsrc2=duration=$1:size=$2:rate=30,noise=alls=6:allf=t" -pix_fmt yuv420p "${@:4}" "$pack/videos/$3"
 }
-film 30 854x480 long.mp4 -c:v libx264 -preset veryfast -b:v 1200k
+film 30.52 854x480 long.mp4 -c:v libx264 -preset veryfast -b:v 1200k
 film 3 640x360 short1.mp4 -c:v libx264 -preset veryfast
 film 2 320x240 short2.mkv -c:v libx264 -preset veryfast
 film 4 640x360 short3.webm -c:v libvpx-vp9 -deadline realtime -cpu-used 8 -b:v 500k

@@ -1,10 +1,12 @@
 #!/usr/bin/env python3
-"""One warm forward of a checkpoint in PyTorch on a GPU: float16 autocast, eager and with max-autotune.
+"""One warm forward of a checkpoint in PyTorch on a GPU: float16 autocast, eager and compiled.
 
-    gpu_peer.py FOLDER ITEMS
+    gpu_peer.py FOLDER ITEMS [MODE]
 
-Prints seconds of both. Needs torch with CUDA and transformers.
+MODE: of torch.compile: max-autotune (many items; the default), reduce-overhead (few: latency). Prints seconds of both. Attention is
+torch's own choice among its fused kernels. Needs torch with CUDA, transformers and, for OneVision-Encoder, safetensors.
 """
+import json
 import pathlib
 import statistics
 import sys
@@ -28,21 +30,31 @@ def seconds(forward, pixels, runs=7):
     return statistics.median(times)
 
 
+def load(folder):
+    """The network, and the shape of an item's pixels."""
+    if json.loads((folder / "config.json").read_text())["model_type"] == "onevision_encoder":
+        sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "bench"))
+        import onevision_torch
+
+        return onevision_torch.load(folder), (16, 3, 224, 224)
+    frames = getattr(AutoConfig.from_pretrained(folder), "num_frames", None)
+    return AutoModel.from_pretrained(folder, dtype=torch.float32).eval(), ((frames,) if frames else ()) + (3, 224, 224)
+
+
 def main():
     folder, items = pathlib.Path(sys.argv[1]), int(sys.argv[2])
-    config = AutoConfig.from_pretrained(folder)
-    frames = getattr(config, "num_frames", None)
-    shape = ((frames,) if frames else ()) + (3, 224, 224)
+    mode = sys.argv[3] if len(sys.argv) > 3 else "max-autotune"
     torch.backends.cuda.matmul.allow_tf32 = True
-    model = AutoModel.from_pretrained(folder, dtype=torch.float32).eval().cuda()
+    model, shape = load(folder)
+    model = model.cuda()
     pixels = torch.randn((items, *shape), device="cuda")
     eager = seconds(lambda p: model(p), pixels)
     answer = {"eager autocast f16": eager}
     try:
-        compiled = torch.compile(model, mode="max-autotune")
-        answer["max-autotune"] = seconds(lambda p: compiled(p), pixels)
+        compiled = torch.compile(model, mode=mode)
+        answer[mode] = seconds(lambda p: compiled(p), pixels)
     except Exception as error:  # what dynamo can't do is not this script's concern
-        answer["max-autotune"] = f"failed: {type(error).__name__}"
+        answer[mode] = f"failed: {type(error).__name__}"
     print("; ".join(f"{name} {value:.6f} s" if isinstance(value, float) else f"{name} {value}" for name, value in answer.items()))
 
 
