@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """How far features are from PyTorch's: four numbers a case, in f32 and bf16, as the tables of docs/numerics.md.
 
-  numerics.py [--tubelet build/tubelet] [--dtype f32 --dtype bf16] [--arg ...] [--update docs/numerics.md] CASE...
+  numerics.py [--tubelet build/tubelet] [--dtype f32 --dtype bf16] [--arg ...] [--update docs/numerics.md [--mark NAME]] CASE...
 
 CASE: a folder as tools/make_goldens.py makes them (a checkpoint, meta.json, input.npy, feature.npy, last_hidden_state.npy),
 or a folder of such folders. Their outputs are PyTorch's, computed in float64 from the checkpoint's files. Runs
@@ -12,7 +12,7 @@ or a folder of such folders. Their outputs are PyTorch's, computed in float64 fr
   rel-L2       ||difference|| / ||PyTorch's||
   non-finite   values that are not finite
 
---update replaces what lies between the lines `<!-- numerics: begin -->` and `<!-- numerics: end -->` of a document. Exits
+--update replaces what lies between the lines `<!-- NAME: begin -->` and `<!-- NAME: end -->` of a document (numerics). Exits
 1 if a case can't run or has values that aren't finite. Needs numpy.
 """
 import argparse, json, pathlib, subprocess, sys, tempfile
@@ -110,6 +110,7 @@ def main():
     p.add_argument("--dtype", action="append", choices=["f32", "bf16", "f16", "int8", "fp8"], help="again for more (f32 and bf16)")
     p.add_argument("--arg", action="append", default=[], help="an extra argument for tubelet embed")
     p.add_argument("--update", metavar="DOCUMENT")
+    p.add_argument("--mark", metavar="NAME", default="numerics")
     p.add_argument("cases", nargs="+", metavar="CASE")
     a = p.parse_args()
     a.failed = []
@@ -121,7 +122,7 @@ def main():
             lines.append(line)
             print(line, flush=True)
     if a.update:
-        update(a.update, "numerics", ["", *lines[:-1], ""])
+        update(a.update, a.mark, ["", *lines[:-1], ""])
     for line in a.failed:
         print(line, file=sys.stderr)
     print(f"{len(every)} cases of {len({f for f, _ in every})} families, {len(a.failed)} failures")
