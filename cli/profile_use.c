@@ -36,6 +36,21 @@ static bool fits(const tub_encoder_params *encoder, const tub_profile *p)
            (is_open(encoder->backend) || !strcmp(encoder->backend, p->backend));
 }
 
+// Says why a profile isn't taken; false: it is.
+static bool leave_aside(const tub_encoder_params *encoder, const tub_profile *p, bool named, char *line, size_t size)
+{
+    const bool any_dtype = encoder->dtype == TUB_DTYPE_AUTO, any_backend = is_open(encoder->backend);
+    if (!fits(encoder, p))
+        snprintf(line, size, "profile of %s on %s left aside, as this run is%s%s%s%s: %s", tub_dtype_name(p->dtype),
+                 p->backend, any_dtype ? "" : " in ", any_dtype ? "" : tub_dtype_name(encoder->dtype),
+                 any_backend ? "" : " on ", any_backend ? "" : encoder->backend, p->path);
+    else if (p->other_build && !named)
+        snprintf(line, size,
+                 "profile left aside, as another build measured it: tubelet tune measures anew, --profile %s takes it",
+                 p->path);
+    return line[0] != 0;
+}
+
 static void add(char *line, size_t size, const char *name, int number)
 {
     size_t used = strlen(line);
@@ -57,12 +72,8 @@ int cli_use_profile(const cli_arguments *args, cli_settings *settings, cli_profi
     int code = find(args, settings, p, &found);
     if (code != CLI_OK || !found)
         return code;
-    if (!fits(encoder, p)) {
-        snprintf(out->line, sizeof out->line, "profile of %s on %s left aside, as this run is in %s on %s: %s",
-                 tub_dtype_name(p->dtype), p->backend, tub_dtype_name(encoder->dtype),
-                 is_open(encoder->backend) ? p->backend : encoder->backend, p->path);
+    if (leave_aside(encoder, p, cli_given(args, OPTION_PROFILE), out->line, sizeof out->line))
         return CLI_OK;
-    }
     int batch = take_number(args, OPTION_BATCH, p->batch);
     out->used = true;
     out->decode_threads = take_number(args, OPTION_DECODE_THREADS, p->decode_threads);
@@ -76,7 +87,8 @@ int cli_use_profile(const cli_arguments *args, cli_settings *settings, cli_profi
     add(out->line, sizeof out->line, "decode threads", out->decode_threads);
     add(out->line, sizeof out->line, "prefetch", out->prefetch);
     size_t used = strlen(out->line);
-    snprintf(out->line + used, sizeof out->line - used, " (%+.1f %% when tuned; --profile none does without): %s",
-             p->default_rate > 0 ? 100 * (p->rate / p->default_rate - 1) : 0, p->path);
+    snprintf(out->line + used, sizeof out->line - used, " (%+.1f %% when tuned%s; --profile none does without): %s",
+             p->default_rate > 0 ? 100 * (p->rate / p->default_rate - 1) : 0,
+             p->other_build ? " with another build" : "", p->path);
     return CLI_OK;
 }

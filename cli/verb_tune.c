@@ -86,11 +86,11 @@ static void say_profile(const tuning *x, const tub_profile *p)
             p->backend, tub_dtype_name(p->dtype), batch, decode, prefetch, p->rate,
             p->default_rate > 0 ? 100 * (p->rate / p->default_rate - 1) : 0);
     if (x->json)
-        cli_print_json(json_pack("{s:s, s:o, s:s, s:s, s:i, s:i, s:i, s:f, s:f, s:s, s:s}", "event", "profile", "path",
-                                 cli_json_text(p->path), "backend", p->backend, "dtype", tub_dtype_name(p->dtype),
-                                 "batch", p->batch, "decode_threads", p->decode_threads, "prefetch", p->prefetch,
-                                 "rate", p->rate, "default_rate", p->default_rate, "machine", p->machine, "model",
-                                 p->model));
+        cli_print_json(json_pack("{s:s, s:o, s:s, s:s, s:i, s:i, s:i, s:f, s:f, s:s, s:s, s:s, s:b}", "event",
+                                 "profile", "path", cli_json_text(p->path), "backend", p->backend, "dtype",
+                                 tub_dtype_name(p->dtype), "batch", p->batch, "decode_threads", p->decode_threads,
+                                 "prefetch", p->prefetch, "rate", p->rate, "default_rate", p->default_rate, "machine",
+                                 p->machine, "model", p->model, "build", p->build, "other_build", (int)p->other_build));
 }
 
 static int list_videos(tuning *x)
@@ -184,7 +184,7 @@ static int list(const tuning *x)
         if (!x->json && count == 0)
             cli_say(stdout, "profiles of this machine:");
         if (!x->json)
-            cli_say(stdout, "%s, of %s:", p.path, p.name);
+            cli_say(stdout, "%s, of %s%s:", p.path, p.name, p.other_build ? ", another build's: tune again" : "");
         say_profile(x, &p);
     }
     if (status != TUB_END)

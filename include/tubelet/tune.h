@@ -50,6 +50,8 @@ typedef struct tub_tune_params {
 typedef struct tub_profile {
     char machine[40], model[40];    // hashes: of tub_machine_info, and of the model with its input's shape
     char name[256];                 // the model as it was given
+    char build[160];                // of the backends and libraries that it was measured with, "" = before that was kept
+    bool other_build;               // these aren't those of this program: what is fastest may have changed
     tub_dtype dtype;
     char backend[24];
     int batch, decode_threads, prefetch;
@@ -75,7 +77,8 @@ TUB_API tub_status tub_tuning_save(tub_tuning *t, tub_error *err);
 TUB_API void tub_tuning_close(tub_tuning **t);
 
 // The profile of this machine and of the model that `params` mean, from $XDG_CACHE_HOME/tubelet/profiles (or
-// ~/.cache/tubelet/profiles). TUB_END: there is none; nothing but the folder is read then.
+// ~/.cache/tubelet/profiles), of whichever build (`other_build`). TUB_END: there is none; nothing but the folder is
+// read then.
 // Errors: as tub_encoder_open(); TUB_ERROR_INPUT: a profile that can't be read, naming it.
 TUB_API tub_status tub_profile_find(const tub_encoder_params *params, tub_profile *out, tub_error *err);
 // One file. Errors: TUB_ERROR_INPUT.

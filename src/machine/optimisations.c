@@ -6,6 +6,7 @@
 
 #include "backend.h"
 #include "decoder_list.h"
+#include "json.h"
 #include "machine_impl.h"
 #include "profile_folder.h"
 
@@ -70,20 +71,37 @@ static void add_gpu_only(tub_machine *m, const char *name, int capability, const
         explain(out, "%s, on NVIDIA GPUs: the cuda backend: %s", what, cuda ? cuda->reason : "not in this build");
 }
 
-// Profiles of this machine: files whose names begin with its hash.
+static bool is_of_this_build(const char *folder, const char *name)
+{
+    char path[4096 + 256], build[TUB_PROFILE_BUILD];
+    json_t *root = NULL;
+    tub_profile_build(build);
+    snprintf(path, sizeof path, "%s/%s", folder, name);
+    bool same = tub_json_load(path, TUB_ERROR_INPUT, &root, NULL) == TUB_OK;
+    const char *told = json_string_value(json_object_get(root, "build"));
+    same &= told && strcmp(told, build) == 0;
+    json_decref(root);
+    return same;
+}
+
+// Profiles of this machine: files whose names begin with its hash. Those of other builds aren't taken.
 static void add_autotune(tub_machine *m)
 {
     char folder[4096] = "";
-    int count = 0;
+    int count = 0, others = 0;
     DIR *d = tub_profile_folder(folder, sizeof folder) ? opendir(folder) : NULL;
     for (struct dirent *entry; d && (entry = readdir(d));)
-        count += !strncmp(entry->d_name, m->info.hash, TUB_PROFILE_PREFIX) && strstr(entry->d_name, ".json");
+        if (!strncmp(entry->d_name, m->info.hash, TUB_PROFILE_PREFIX) && strstr(entry->d_name, ".json"))
+            *(is_of_this_build(folder, entry->d_name) ? &count : &others) += 1;
     if (d)
         closedir(d);
     tub_optimisation_info *out = add(m, "autotune", count > 0);
     if (count > 0)
         explain(out, "%d profile%s of this machine in %.160s: extract takes the one of its model", count,
                 count == 1 ? "" : "s", folder);
+    else if (others > 0)
+        explain(out, "%d profile%s of this machine, by another build: tubelet tune --model DIR measures anew", others,
+                others == 1 ? "" : "s");
     else
         explain(out, "no profile of this machine yet: tubelet tune --model DIR makes one");
 }

@@ -1,4 +1,4 @@
-// Where profiles of tuned settings lie.
+// Where profiles of tuned settings lie, and which build they are of.
 #ifndef TUB_PROFILE_FOLDER_H
 #define TUB_PROFILE_FOLDER_H
 
@@ -6,9 +6,13 @@
 #include <stddef.h>
 
 // Files are named <that many digits of the machine's hash>-<as many of the model's>.json.
-enum { TUB_PROFILE_PREFIX = 16 };
+enum { TUB_PROFILE_PREFIX = 16, TUB_PROFILE_BUILD = 160 };
 
 // $XDG_CACHE_HOME/tubelet/profiles, or ~/.cache/tubelet/profiles. False where neither variable is set.
 bool tub_profile_folder(char *out, size_t size);
+
+// What a profile was measured with, "0.1.0 3f09ac51b2d4, oneDNN 2.7.3": other where the build of our backends
+// (tub_backends_identity()) or a library that they compute with is.
+void tub_profile_build(char out[TUB_PROFILE_BUILD]);
 
 #endif

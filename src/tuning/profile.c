@@ -53,12 +53,15 @@ static tub_status read_number(const json_t *object, const char *path, const char
 
 static tub_status read_profile(const json_t *root, const char *path, tub_profile *out, tub_error *err)
 {
-    char dtype[24];
+    char dtype[24], build[TUB_PROFILE_BUILD];
     const json_t *settings = json_object_get(root, "settings");
     snprintf(out->path, sizeof out->path, "%s", path);
     TUB_TRY(read_text(root, path, "machine", out->machine, sizeof out->machine, err));
     TUB_TRY(read_text(root, path, "model", out->model, sizeof out->model, err));
     TUB_TRY(read_text(root, path, "name", out->name, sizeof out->name, err));
+    TUB_TRY(read_text(root, path, "build", out->build, sizeof out->build, err));
+    tub_profile_build(build);
+    out->other_build = strcmp(build, out->build) != 0;
     TUB_TRY(tub_json_double(root, path, "rate", 0, &out->rate, err));
     TUB_TRY(tub_json_double(root, path, "default_rate", 0, &out->default_rate, err));
     TUB_TRY(read_text(settings, path, "dtype", dtype, sizeof dtype, err));
@@ -159,11 +162,11 @@ static char *profile_text(const tub_tuning *t)
 {
     const tub_profile *p = &t->profile;
     json_t *name = json_string(p->name); // NULL of what isn't UTF-8
-    json_t *root =
-        json_pack("{s:s, s:s, s:s, s:o, s:f, s:f, s:{s:s, s:s, s:i, s:i, s:i}, s:o}", "tubelet", tub_version(),
-                  "machine", p->machine, "model", p->model, "name", name ? name : json_string("?"), "rate", p->rate,
-                  "default_rate", p->default_rate, "settings", "dtype", tub_dtype_name(p->dtype), "backend", p->backend,
-                  "batch", p->batch, "decode_threads", p->decode_threads, "prefetch", p->prefetch, "table", table(t));
+    json_t *root = json_pack("{s:s, s:s, s:s, s:s, s:o, s:f, s:f, s:{s:s, s:s, s:i, s:i, s:i}, s:o}", "tubelet",
+                             tub_version(), "build", p->build, "machine", p->machine, "model", p->model, "name",
+                             name ? name : json_string("?"), "rate", p->rate, "default_rate", p->default_rate,
+                             "settings", "dtype", tub_dtype_name(p->dtype), "backend", p->backend, "batch", p->batch,
+                             "decode_threads", p->decode_threads, "prefetch", p->prefetch, "table", table(t));
     char *text = root ? json_dumps(root, JSON_INDENT(1) | JSON_REAL_PRECISION(6)) : NULL;
     json_decref(root);
     return text;
@@ -174,6 +177,7 @@ tub_status tub_tuning_save(tub_tuning *t, tub_error *err)
     tub_profile *p = &t->profile;
     char folder[1024];
     tub_machine_hash(p->machine);
+    tub_profile_build(p->build);
     if (!tub_profile_folder(folder, sizeof folder) || !file_of(p->machine, p->model, p->path, sizeof p->path))
         return tub_fail(err, TUB_ERROR_OUTPUT, "no place for the profile: set HOME or XDG_CACHE_HOME to a folder");
     TUB_TRY(tub_make_folder(folder, err));

@@ -81,6 +81,24 @@ class Tune(CommandCase):
         other = self.check(0, "extract", self.videos, "--model", self.model, "--size", "42x42", "--out", self.folder / "other", environment=self.environment)
         self.assertNotIn("profile", other.stdout)
 
+    def test_another_builds_profile_is_named_and_not_taken(self):
+        self.tune("--budget", "1")
+        path = self.edit(batch=5)
+        self.assertIn("batch 5", self.extract("own-build").stdout)
+        profile = json.loads(path.read_text())
+        for build in (profile["build"] + "0", None):
+            profile["build"] = build
+            path.write_text(json.dumps({key: value for key, value in profile.items() if value is not None}))
+            text = self.extract(f"other-build-{build}").stdout
+            self.assertIn("profile left aside, as another build measured it", text)
+            self.assertNotIn("batch 5", text)
+            self.assertRegex(self.extract(f"asked-{build}", "--profile", path).stdout, r"batch 5 .*another build.*" + path.name)
+            self.assertIn("another build's: tune again", self.check(0, "tune", "--list", environment=self.environment).stdout)
+            doctor = self.check(0, "doctor", environment=self.environment).stdout
+            self.assertRegex(doctor, r"autotune +off +1 profile of this machine, by another build")
+        self.tune("--budget", "1") # in its place
+        self.assertRegex(self.check(0, "doctor", environment=self.environment).stdout, r"autotune +on +1 profile")
+
     def test_a_profile_never_changes_the_precision_of_a_folder(self):
         self.tune("--budget", "1")
         self.edit(dtype="f32", backend="reference", batch=3)
@@ -95,6 +113,7 @@ class Tune(CommandCase):
         self.assertIn("f32, reference on cpu", fresh)
         settings = json.loads((self.folder / "fresh" / "features.json").read_text())["settings"]
         self.assertEqual((settings["dtype"], settings["backend"]), ("f32", "reference"))
+        self.assertRegex(self.extract("given-backend", "--dtype", "f32", "--backend", "native").stdout, r"left aside, as this run is in f32 on native: ")
         self.assertIn("left aside", self.extract("given-bf16", "--dtype", "bf16", code=None).stdout if self.has_bf16() else "left aside")
 
     def has_onednn(self):

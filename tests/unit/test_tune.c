@@ -120,6 +120,7 @@ static void profiles_are_found_again(void **state)
     assert_int_equal(tub_profile_at(0, &again, &err), TUB_OK);
     assert_int_equal(tub_profile_at(1, &p, &err), TUB_END);
     assert_memory_equal(&again, &t->profile, sizeof again);
+    assert_true(again.build[0] && !again.other_build);
     char other[40];
     tub_profile_model(&(tub_encoder_info){.model_hash = "abc", .frames = 8, .height = 224, .width = 224}, other);
     assert_string_not_equal(other, again.model);
