@@ -85,6 +85,17 @@ static void tell_passed_over(const tub_encoder_params *params, const tub_backend
         tub_warn(&params->log, "%d GPU%s there, but not used: %s", shown, shown == 1 ? " is" : "s are", why->text);
 }
 
+// Of what GPUs alone compute in a processor's backend only knows that it doesn't.
+static tub_status refuse(tub_dtype dtype, tub_status status, tub_error *err)
+{
+    if (dtype != TUB_FP8 && dtype != TUB_TF32)
+        return status;
+    return tub_fail(err, status,
+                    "%s is computed by NVIDIA GPUs of compute capability %s, and none is used here (tubelet doctor "
+                    "says why): take `--dtype bf16` or `--dtype f32`",
+                    tub_dtype_name(dtype), dtype == TUB_FP8 ? "9.0" : "8.0 or later");
+}
+
 bool tub_backend_is_open(const tub_encoder_params *params)
 {
     return is_auto(params->backend);
@@ -115,7 +126,8 @@ tub_status tub_choose_backend(const tub_encoder_params *params, unsigned failed,
         }
         if (passes && opening)
             tell_passed_over(params, *backend, &why);
-        first = quiet ? first : status;
+        if (!quiet)
+            first = is_cpu(*backend) ? refuse(params->dtype, status, err) : status;
     }
     return first != TUB_OK ? first : none(params, &asked, err);
 }

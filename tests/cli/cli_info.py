@@ -61,7 +61,9 @@ class Info(CommandCase):
         self.check(2, "info")
         self.check(4, "info", self.make_model("videomae:tiny"), "--clip-length", 7)
         self.check(4, "info", self.make_model("videomae:tiny"), "--pool", "cls")
-        self.check(6, "info", self.make_model("videomae:tiny"), "--device", "cpu", "--dtype", "fp8")
+        for dtype, capability in (("fp8", "9.0"), ("tf32", "8.0 or later")):
+            done = self.check(6, "info", self.make_model("videomae:tiny"), "--device", "cpu", "--dtype", dtype)
+            self.assertIn(f"{dtype} is computed by NVIDIA GPUs of compute capability {capability}, and none is used here", done.stderr)
 
 
 if __name__ == "__main__":
