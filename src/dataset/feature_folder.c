@@ -189,7 +189,9 @@ tub_status tub_feature_folder_open(const char *path, tub_feature_folder *out, tu
     *out = (tub_feature_folder){.step = 1};
     tub_arena_init(&out->arena);
     if (!path || stat(path, &info) != 0)
-        return tub_fail(err, TUB_ERROR_ARGUMENT, "%s: %s", path ? path : "", strerror(path ? errno : ENOENT));
+        return tub_fail(err, TUB_ERROR_ARGUMENT,
+                        "%s: %s: a folder of features is needed, as tubelet extract --out makes", path ? path : "",
+                        strerror(path ? errno : ENOENT));
     if (!S_ISDIR(info.st_mode))
         return tub_fail(err, TUB_ERROR_ARGUMENT, "%s: not a folder of features", path);
     out->place.folder = tub_arena_strdup(&out->arena, path);

@@ -165,6 +165,11 @@ class Verify(CommandCase):
         self.assertIn("No such file", self.check(2, "verify", self.folder / "nowhere").stderr)
         self.assertIn("not an annotation file", self.check(2, "verify", self.good, "--annotations", self.good / "features.json").stderr)
 
+    def test_a_folder_that_isnt_there_is_named_with_what_makes_one(self):
+        for verb in (["verify"], ["consumer-config", "opentad"], ["compare", self.good]):
+            done = self.check(2, *verb, self.folder / "nowhere")
+            self.assertRegex(done.stderr, r"/nowhere: No such file or directory: .*tubelet extract --out")
+
 
 if __name__ == "__main__":
     unittest.main()
