@@ -55,8 +55,8 @@ class Guide(CommandCase):
                     self.assertTrue((page.parent / target).exists(), f"{page.name}: {target}")
 
     def run_as_printed(self, command, number):
-        """A command of the guide with this test's folders; None where it needs a GPU or a custom model."""
-        if re.search(r"cuda|tf32|f16|\.onnx|metrics-port|report ", command):
+        """A command of the guide with this test's folders; None where it needs a GPU, instructions that a processor may lack, or a custom model."""
+        if re.search(r"cuda|tf32|f16|int8|\.onnx|metrics-port|report ", command):
             return None
         words = [w for w in shlex.split(command) if not re.match(r"[A-Z_]+=", w)][1:]
         here = {"videos": self.videos, "videos/one.mp4": self.videos / "one.mp4", "MODEL": self.model, "out": self.folder / f"out{number}",
