@@ -136,14 +136,18 @@ static void opentad(const tub_printer *p)
     line(p, "model = dict(projection=dict(in_channels=%lld))", (long long)i->dim);
 }
 
-static void say_affix(const tub_printer *p, const tub_affix *a)
+// A loader has one prefix, and YAML's readers take the last of two equal keys without a word: other splits' are
+// comments.
+static void say_affix(const tub_printer *p, int number)
 {
+    const tub_affix *a = &p->info->affixes[number];
+    const char *mark = number ? "# " : "";
     char prefix[1024], suffix[1024], extension[TUB_AFFIX + 8];
     snprintf(extension, sizeof extension, "%s.%s", a->suffix, tub_container_name(p->info->container));
     if (a->split[0])
-        line(p, "  # of the split %s:", a->split);
-    line(p, "  file_prefix: %s", a->prefix[0] ? quoted(a->prefix, prefix) : "null");
-    line(p, "  file_ext: %s", quoted(extension, suffix));
+        line(p, "  # of the split %s%s:", a->split, number ? ", in a configuration of its own" : "");
+    line(p, "  %sfile_prefix: %s", mark, a->prefix[0] ? quoted(a->prefix, prefix) : "null");
+    line(p, "  %sfile_ext: %s", mark, quoted(extension, suffix));
 }
 
 static void actionformer(const tub_printer *p)
@@ -156,7 +160,7 @@ static void actionformer(const tub_printer *p)
         line(p, "  json_file: %s", quoted(p->annotations, text));
     line(p, "  feat_folder: %s", quoted(p->folder, text));
     for (int k = 0; k < i->affix_count; k++)
-        say_affix(p, &i->affixes[k]);
+        say_affix(p, k);
     line(p, "  input_dim: %lld", (long long)i->dim);
     if (i->fixed_rows) {
         line(p, "  feat_stride: -1    # duration * fps / rows, by the loader");

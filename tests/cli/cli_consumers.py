@@ -232,6 +232,11 @@ class Consumers(CommandCase):
         for split, video in (("training", "b0"), ("validation", "b1")):
             path = opentad_path(block["features"], block[f"load_feats_{split}"], video)
             self.assertEqual(load(path, "feature")[1][0], 1)
+        text = self.check(0, "consumer-config", "actionformer", out, "--annotations", annotations).stdout
+        keys = re.findall(r"(?m)^  (\w+):", text)
+        self.assertEqual(sorted(keys), sorted(set(keys))) # of two equal keys a reader would take the last
+        self.assertEqual(load(actionformer_path(actionformer(text), "b0"), "feature")[1][0], 1)
+        self.assertIn('# of the split validation, in a configuration of its own:\n  # file_prefix: "validation/v_"', text)
         facts = json.loads(self.check(0, "consumer-config", "opentad", out, "--annotations", annotations, "--json").stdout)
         self.assertEqual([name["prefix"] for name in facts["names"]], ["training/v_", "validation/v_"])
         self.assertEqual((facts["key"], facts["container"]), ("feature", "npz"))
