@@ -19,12 +19,15 @@ typedef struct tub_nvdec_driver {
     void *cuda, *cuvid; // libraries
     int device;
     CUcontext context; // NULL: not retained
+    CUstream stream;   // this decoder's; NULL: not created
     int (*init)(unsigned flags);
     int (*get)(int *device, int ordinal);
     int (*retain)(CUcontext *context, int device);
     int (*release)(int device);
     int (*push)(CUcontext context);
     int (*pop)(CUcontext *context);
+    int (*create)(CUstream *stream, unsigned flags);
+    int (*destroy)(CUstream stream);
     int (*synchronize)(CUstream stream);
     int (*capabilities)(void *query);
 } tub_nvdec_driver;
@@ -40,7 +43,7 @@ typedef struct tub_nvdec_query {
     unsigned reserved_out[11];
 } tub_nvdec_query;
 
-enum { CHROMA_420 = 1, NOT_SUPPORTED = 801 };
+enum { CHROMA_420 = 1, NON_BLOCKING = 1, NOT_SUPPORTED = 801 };
 
 typedef struct symbol {
     const char *name;
@@ -73,6 +76,8 @@ static bool load_libraries(tub_nvdec_driver *d, char *reason, size_t bytes)
                            {"cuDevicePrimaryCtxRelease", &d->release},
                            {"cuCtxPushCurrent_v2", &d->push},
                            {"cuCtxPopCurrent_v2", &d->pop},
+                           {"cuStreamCreate", &d->create},
+                           {"cuStreamDestroy_v2", &d->destroy},
                            {"cuStreamSynchronize", &d->synchronize}};
     const symbol cuvid[] = {{"cuvidGetDecoderCaps", &d->capabilities}};
     d->cuda = open_library("libcuda.so.1");
@@ -164,8 +169,35 @@ static bool can_decode(const tub_nvdec_driver *d, const tub_nvdec_need *need, ch
     return false;
 }
 
+// What libav queues is this decoder's alone: on the default stream, which all would share, each would wait for the
+// copies of the others.
+static bool create_stream(tub_nvdec_driver *d, char *reason, size_t bytes)
+{
+    CUcontext popped;
+    int code = d->push(d->context);
+    if (code == 0) {
+        code = d->create(&d->stream, NON_BLOCKING);
+        d->pop(&popped);
+    }
+    if (code == 0)
+        return true;
+    d->stream = NULL;
+    snprintf(reason, bytes, "the GPU has no stream for it (CUDA error %d)", code);
+    return false;
+}
+
+static void destroy_stream(tub_nvdec_driver *d)
+{
+    CUcontext popped;
+    if (!d->stream || d->push(d->context) != 0)
+        return;
+    d->destroy(d->stream);
+    d->pop(&popped);
+}
+
 static void close_driver(tub_nvdec_driver *d)
 {
+    destroy_stream(d);
     if (d->context)
         d->release(d->device);
     if (d->cuvid)
@@ -192,7 +224,9 @@ static AVBufferRef *make_device(tub_nvdec_driver *d, char *reason, size_t bytes)
     AVHWDeviceContext *device = (AVHWDeviceContext *)(void *)out->data;
     device->user_opaque = d;
     device->free = free_device;
-    ((AVCUDADeviceContext *)device->hwctx)->cuda_ctx = d->context;
+    AVCUDADeviceContext *cuda = device->hwctx;
+    cuda->cuda_ctx = d->context;
+    cuda->stream = d->stream;
     if (av_hwdevice_ctx_init(out) == 0)
         return out;
     av_buffer_unref(&out);
@@ -202,13 +236,11 @@ static AVBufferRef *make_device(tub_nvdec_driver *d, char *reason, size_t bytes)
 
 bool tub_nvdec_device_settle(AVBufferRef *buffer)
 {
-    const AVHWDeviceContext *device = (const AVHWDeviceContext *)(const void *)buffer->data;
-    const AVCUDADeviceContext *cuda = device->hwctx;
-    const tub_nvdec_driver *d = device->user_opaque;
+    const tub_nvdec_driver *d = ((const AVHWDeviceContext *)(const void *)buffer->data)->user_opaque;
     CUcontext popped;
     int code = d->push(d->context);
     if (code == 0) {
-        code = d->synchronize(cuda->stream);
+        code = d->synchronize(d->stream);
         d->pop(&popped);
     }
     return code == 0;
@@ -221,7 +253,8 @@ AVBufferRef *tub_nvdec_device_open(int gpu, const tub_nvdec_need *need, char *re
         snprintf(reason, bytes, "out of memory");
         return NULL;
     }
-    if (load_libraries(d, reason, bytes) && retain(d, gpu, reason, bytes) && can_decode(d, need, reason, bytes))
+    if (load_libraries(d, reason, bytes) && retain(d, gpu, reason, bytes) && can_decode(d, need, reason, bytes) &&
+        create_stream(d, reason, bytes))
         return make_device(d, reason, bytes);
     close_driver(d);
     return NULL;

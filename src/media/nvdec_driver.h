@@ -3,7 +3,8 @@
 //
 // The libraries (libcuda.so.1, libnvcuvid.so.1) are opened when they are asked for, so nothing of CUDA is needed to
 // build and nothing of NVIDIA's to run. The context is the GPU's primary one, which CUDA's runtime, that is, our own
-// CUDA backend, uses too.
+// CUDA backend, uses too. Each device has a stream of its own there, which waits for no other: what libav queues is done
+// for everyone only once the device was settled.
 //
 // Thread-safety: safe.
 #ifndef TUB_NVDEC_DRIVER_H

@@ -1,19 +1,26 @@
 // A GPU driver's library (libcuda.so.1) as far as libav's decoding on GPUs goes: the GPU's memory is the host's.
 //
+// A copy from place to place on the GPU is done only when its stream is waited for, so a wait that is missing shows.
+// The default stream, for which decoders would wait for each other, refuses; a stream that outlives its context ends
+// the test.
+//
 // FAKE_NVDEC = "no_gpu": there is none. "gives_none": it is lost when something is copied to the host.
-// "copies_none": when something is copied on it.
+// "copies_none": when something is copied on it. "no_streams": it has none.
+#include <pthread.h>
 #include <stdatomic.h>
 #include <stdint.h>
-#include <stdlib.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #define EXPORT __attribute__((visibility("default")))
 
-enum { OK = 0, OUT_OF_MEMORY = 2, NO_DEVICE = 100, NOT_SUPPORTED = 801, UNKNOWN = 999 };
+enum { OK = 0, INVALID = 1, OUT_OF_MEMORY = 2, NO_DEVICE = 100, NOT_SUPPORTED = 801, UNKNOWN = 999, NON_BLOCKING = 1 };
 
 static int context;
 static atomic_int lost; // every later wait fails
+static atomic_int retained, streams;
+static pthread_mutex_t queueing = PTHREAD_MUTEX_INITIALIZER; // a stream is any thread's to use
 
 static int is_told(const char *what)
 {
@@ -55,12 +62,17 @@ FUNCTION(cuDevicePrimaryCtxRetain, void **out, int device)
 {
     (void)device;
     lost = OK;
+    retained++;
     *out = &context;
     return OK;
 }
 
 FUNCTION(cuDevicePrimaryCtxRelease, int device)
 {
+    if (--retained < streams) {
+        fprintf(stderr, "fake driver: a stream outlives its context\n");
+        abort();
+    }
     return device;
 }
 
@@ -107,27 +119,65 @@ static char *start(const copy_side *side)
     return base + side->y * side->pitch + side->x;
 }
 
-FUNCTION(cuMemcpy2DAsync_v2, const copy_2d *copy, void *stream)
+typedef struct queue {
+    copy_2d *copies;
+    size_t count;
+} queue;
+
+static void do_copy(const copy_2d *copy)
 {
-    (void)stream;
+    for (size_t y = 0; y < copy->height; y++)
+        memcpy(start(&copy->to) + y * copy->to.pitch, start(&copy->from) + y * copy->from.pitch, copy->width);
+}
+
+FUNCTION(cuStreamCreate, queue **out, unsigned flags)
+{
+    if (flags != NON_BLOCKING || is_told("no_streams"))
+        return NOT_SUPPORTED;
+    *out = calloc(1, sizeof **out);
+    streams++;
+    return *out ? OK : OUT_OF_MEMORY;
+}
+
+FUNCTION(cuStreamSynchronize, queue *stream)
+{
+    if (!stream)
+        return INVALID;
+    pthread_mutex_lock(&queueing);
+    for (size_t i = 0; i < stream->count && !lost; i++)
+        do_copy(&stream->copies[i]);
+    stream->count = 0;
+    pthread_mutex_unlock(&queueing);
+    return lost;
+}
+
+FUNCTION(cuStreamDestroy_v2, queue *stream)
+{
+    const int code = cuStreamSynchronize(stream);
+    if (stream) {
+        free(stream->copies);
+        free(stream);
+        streams--;
+    }
+    return code;
+}
+
+FUNCTION(cuMemcpy2DAsync_v2, const copy_2d *copy, queue *stream)
+{
+    if (!stream)
+        return INVALID;
     if (is_told(copy->to.type == 1 ? "gives_none" : "copies_none"))
         lost = UNKNOWN;
     if (lost)
         return lost;
-    for (size_t y = 0; y < copy->height; y++)
-        memcpy(start(&copy->to) + y * copy->to.pitch, start(&copy->from) + y * copy->from.pitch, copy->width);
-    return OK;
-}
-
-FUNCTION(cuMemcpy2D_v2, const copy_2d *copy)
-{
-    return cuMemcpy2DAsync_v2(copy, NULL);
-}
-
-FUNCTION(cuStreamSynchronize, void *stream)
-{
-    (void)stream;
-    return lost;
+    pthread_mutex_lock(&queueing);
+    copy_2d *grown = realloc(stream->copies, (stream->count + 1) * sizeof *grown);
+    if (grown) {
+        stream->copies = grown;
+        stream->copies[stream->count++] = *copy;
+    }
+    pthread_mutex_unlock(&queueing);
+    return grown ? OK : OUT_OF_MEMORY;
 }
 
 static int name_error(int error, const char **out)
@@ -200,6 +250,7 @@ UNUSED(cuLinkDestroy)
 UNUSED(cuMemAllocManaged)
 UNUSED(cuMemAllocPitch_v2)
 UNUSED(cuMemcpy)
+UNUSED(cuMemcpy2D_v2)
 UNUSED(cuMemcpyAsync)
 UNUSED(cuMemcpyDtoDAsync_v2)
 UNUSED(cuMemcpyDtoD_v2)
@@ -217,8 +268,6 @@ UNUSED(cuModuleLoadData)
 UNUSED(cuModuleUnload)
 UNUSED(cuSignalExternalSemaphoresAsync)
 UNUSED(cuStreamAddCallback)
-UNUSED(cuStreamCreate)
-UNUSED(cuStreamDestroy_v2)
 UNUSED(cuStreamQuery)
 UNUSED(cuStreamWaitEvent)
 UNUSED(cuTexObjectCreate)

@@ -299,6 +299,7 @@ static void what_the_driver_says(void **state)
                  {"no_engines", "no video decoder"},
                  {"nothing", "doesn't decode h264 of 8 bits"},
                  {"small", "frames are 146x98; this GPU decodes h264 of 48x48 to 64x64"},
+                 {"no_streams", "the GPU has no stream for it (CUDA error 801)"},
                  {"refuses", "can't be opened"}};
     assert_true(make("d.mp4", "format=yuv420p", h264));
     on_gpu("d.mp4");
