@@ -13,6 +13,7 @@
 
 #include "cuda_plugin.h"
 #include "gpu_attention.h"
+#include "gpu_kernels.h"
 
 static void loads_and_says_what_is_missing(void **state)
 {
@@ -36,6 +37,26 @@ static void loads_and_says_what_is_missing(void **state)
     setenv("TUBELET_CUDA_PLUGIN", TEST_DATA, 1);
     assert_int_equal(tub_cuda_plugin_load(&ops, &library, &err), TUB_ERROR_DEVICE);
     unsetenv("TUBELET_CUDA_PLUGIN");
+}
+
+static void knows_which_cards_it_has_code_for(void **state)
+{
+    (void)state;
+    const tub_gpu_code with_form = {{75, 80, 90}, 3, 90}, real = {{80, 75}, 2, 0};
+    char list[128];
+    assert_false(tub_gpu_has_code(&with_form, 70));
+    assert_true(tub_gpu_has_code(&with_form, 75));
+    assert_true(tub_gpu_has_code(&with_form, 86)); // machine code of 8.0
+    assert_true(tub_gpu_has_code(&with_form, 120));
+    assert_true(tub_gpu_has_code(&real, 89));
+    assert_false(tub_gpu_has_code(&real, 90));
+    tub_gpu_list_code(&with_form, list, sizeof list);
+    assert_string_equal(list, "7.5, 8.0, 9.0 and newer");
+    tub_gpu_list_code(&real, list, sizeof list);
+    assert_string_equal(list, "8.0, 7.5");
+    const tub_gpu_code own = tub_cuda_code(); // of this build
+    assert_true(own.count > 0);
+    assert_true(tub_gpu_has_code(&own, own.compiled[0]));
 }
 
 static void finds_the_libraries(void **state)
@@ -139,6 +160,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(loads_and_says_what_is_missing),
+        cmocka_unit_test(knows_which_cards_it_has_code_for),
         cmocka_unit_test(finds_the_libraries),
         cmocka_unit_test(cudnn_has_engines_for_our_attention),
         cmocka_unit_test(cudnn_is_not_asked_for_what_it_has_not),

@@ -96,18 +96,20 @@ static size_t write_libraries(char *out, size_t bytes)
     return version;
 }
 
-// Code for a card, or a form that its driver compiles, is of its own capability or of an older one.
 static tub_status has_code(int index, const struct cudaDeviceProp *p, tub_error *err)
 {
-    const int own = 10 * p->major + p->minor, least = tub_cuda_least_capability();
-    if (own >= least)
+    char list[128];
+    const tub_gpu_code code = tub_cuda_code();
+    const int own = 10 * p->major + p->minor;
+    if (tub_gpu_has_code(&code, own))
         return TUB_OK;
+    tub_gpu_list_code(&code, list, sizeof list);
     return tub_plugin_fail(
         err, TUB_ERROR_DEVICE,
-        "CUDA: device %d, %.90s, has compute capability %d.%d, and libtubelet_cuda.so code from %d.%d on: "
+        "CUDA: device %d, %.90s, has compute capability %d.%d, and libtubelet_cuda.so code for %s: "
         "build it with `make install CUDA_ARCHITECTURES=%d-real` and a toolkit that knows it, or use "
         "--device cpu",
-        index, p->name, p->major, p->minor, least / 10, least % 10, own);
+        index, p->name, p->major, p->minor, list, own);
 }
 
 static tub_status cuda_describe(int index, tub_gpu_facts *out, tub_error *err)
@@ -189,6 +191,7 @@ static tub_status start(tub_gpu *g, bool bare, tub_error *err)
 {
     int least = 0, greatest = 0;
     USE(g);
+    TRY(tub_cuda_find_code(), "libtubelet_cuda.so has no code for this GPU");
     TRY(cudaDeviceGetStreamPriorityRange(&least, &greatest), "the streams' priorities");
     // A bare one's short kernels, which threads wait for, go before a model's long ones.
     for (int i = 0; i < 2; i++)

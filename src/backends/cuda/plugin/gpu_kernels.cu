@@ -250,11 +250,23 @@ extern "C" cudaError_t tub_cuda_launch_task(const tub_gpu_task *task, cudaStream
     return cudaErrorInvalidValue;
 }
 
-extern "C" int tub_cuda_least_capability(void)
+// TUB_CUDA_FORM is the oldest intermediate form that the build asks for; -1: the newest card's; 0: none.
+extern "C" tub_gpu_code tub_cuda_code(void)
 {
     const int compiled[] = {__CUDA_ARCH_LIST__}; // 750, 800, ..
-    int least = compiled[0];
-    for (const int capability : compiled)
-        least = capability < least ? capability : least;
-    return least / 10;
+    tub_gpu_code code = {};
+    int newest = 0;
+    for (const int capability : compiled) {
+        newest = capability / 10 > newest ? capability / 10 : newest;
+        if (code.count < (int)(sizeof code.compiled / sizeof *code.compiled))
+            code.compiled[code.count++] = capability / 10;
+    }
+    code.form = TUB_CUDA_FORM < 0 ? newest : TUB_CUDA_FORM;
+    return code;
+}
+
+extern "C" cudaError_t tub_cuda_find_code(void)
+{
+    cudaFuncAttributes found;
+    return cudaFuncGetAttributes(&found, copy_rows_kernel);
 }

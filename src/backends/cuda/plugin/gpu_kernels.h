@@ -4,13 +4,15 @@
 
 #include <cuda_runtime_api.h>
 
+#include "gpu_code.h"
 #include "gpu_tasks.h"
 
 #ifdef __cplusplus
 extern "C" {
 #endif
 cudaError_t tub_cuda_launch_task(const tub_gpu_task *task, cudaStream_t stream);
-int tub_cuda_least_capability(void);    // that kernels were compiled for: 75 is 7.5
+tub_gpu_code tub_cuda_code(void);
+cudaError_t tub_cuda_find_code(void);   // an error: the thread's device has none, after all
 #ifdef __cplusplus
 }
 #endif
