@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "fail.h"
+#include "fake_gpu_checks.h"
 #include "gpu_bodies.h"
 #include "gpu_host.h"
 
@@ -44,6 +45,7 @@ struct tub_gpu_plan {
 
 struct tub_gpu {
     int index, calls;
+    atomic_int inside; // threads
     bool bare;
     bool dead;
     int shorts; // calls that found no memory
@@ -245,10 +247,22 @@ static tub_status fake_algorithms(tub_gpu *gpu, const tub_gpu_gemm *gemm, tub_gp
         *count = 0;
         return check(gpu, false, err);
     }
-    for (uint64_t i = 0; i < ALGORITHMS; i++)
-        out[i] = (tub_gpu_algorithm){.data = {i}};
-    *count = ALGORITHMS;
+    const uint64_t first = gemm->m < fake_gpu.advice_rows ? FASTER : ADVISED;
+    for (uint64_t i = first; i < ALGORITHMS; i++)
+        out[i - first] = (tub_gpu_algorithm){.data = {i}};
+    *count = (int)(ALGORITHMS - first);
     return check(gpu, false, err);
+}
+
+static bool is_able(const tub_gpu_gemm *gemm, const tub_gpu_algorithm *algorithm)
+{
+    return algorithm->data[0] < UNABLE && (algorithm->data[0] != ADVISED || gemm->m >= fake_gpu.advice_rows);
+}
+
+static tub_status fake_serves(tub_gpu *gpu, const tub_gpu_gemm *gemm, const tub_gpu_algorithm *algorithm, tub_error *err)
+{
+    TUB_TRY(check(gpu, false, err));
+    return is_able(gemm, algorithm) ? TUB_OK : TUB_END;
 }
 
 // ---- attention ----
@@ -377,6 +391,7 @@ static tub_status enqueue(tub_gpu *gpu, const work *w, tub_error *err)
 static tub_status fake_launch(tub_gpu *gpu, const tub_gpu_task *task, tub_error *err)
 {
     const work w = {.kind = TASK, .task = *task};
+    TUB_TRY(fake_gpu_check_task(task, err));
     counts(gpu)->launches++;
     counts(gpu)->kinds[task->kind]++;
     counts(gpu)->frames += task->kind == TUB_GPU_PIXELS ? task->pixels.count : 0;
@@ -390,8 +405,9 @@ static tub_status fake_multiply(tub_gpu *gpu, const tub_gpu_gemm *gemm, const tu
     if (gpu->bare)
         return tub_fail(err, TUB_ERROR_INTERNAL, "a product on a device without libraries");
     const work w = {.kind = PRODUCT, .product = {*gemm, *algorithm}};
-    if (algorithm->data[0] >= UNABLE)
+    if (!is_able(gemm, algorithm))
         return TUB_END;
+    TUB_TRY(fake_gpu_check_gemm(gemm, err));
     if (gemm->has_residual && gemm->out_type != TUB_GPU_F32)
         return tub_fail(err, TUB_ERROR_INTERNAL, "a narrow residual");
     counts(gpu)->multiplies++;
@@ -511,6 +527,43 @@ static tub_status fake_replay(tub_gpu *gpu, tub_gpu_graph *graph, tub_error *err
     return TUB_OK;
 }
 
+// ---- one thread at a time ----
+
+static tub_status leave(tub_gpu *gpu, tub_status status)
+{
+    gpu->inside--;
+    return status;
+}
+
+#define ONE_THREAD(name, arguments, ...)                                                                               \
+    static tub_status alone_##name(__VA_ARGS__, tub_error *err)                                                        \
+    {                                                                                                                  \
+        if (gpu->inside++ > 0)                                                                                         \
+            return leave(gpu, tub_fail(err, TUB_ERROR_INTERNAL, "fake GPU %d: two threads at once", gpu->index));      \
+        return leave(gpu, fake_##name arguments);                                                                      \
+    }
+
+ONE_THREAD(upload, (gpu, stream, to, host, bytes, err), tub_gpu *gpu, tub_gpu_stream stream, void *to, const void *host,
+           size_t bytes)
+ONE_THREAD(download, (gpu, stream, host, from, bytes, err), tub_gpu *gpu, tub_gpu_stream stream, void *host,
+           const void *from, size_t bytes)
+ONE_THREAD(launch, (gpu, task, err), tub_gpu *gpu, const tub_gpu_task *task)
+ONE_THREAD(record, (gpu, event, stream, err), tub_gpu *gpu, int event, tub_gpu_stream stream)
+ONE_THREAD(wait, (gpu, stream, event, err), tub_gpu *gpu, tub_gpu_stream stream, int event)
+ONE_THREAD(settle, (gpu, event, err), tub_gpu *gpu, int event)
+ONE_THREAD(elapsed, (gpu, from, to, milliseconds, err), tub_gpu *gpu, int from, int to, double *milliseconds)
+ONE_THREAD(algorithms, (gpu, gemm, out, count, err), tub_gpu *gpu, const tub_gpu_gemm *gemm, tub_gpu_algorithm *out,
+           int *count)
+ONE_THREAD(serves, (gpu, gemm, algorithm, err), tub_gpu *gpu, const tub_gpu_gemm *gemm,
+           const tub_gpu_algorithm *algorithm)
+ONE_THREAD(multiply, (gpu, gemm, algorithm, err), tub_gpu *gpu, const tub_gpu_gemm *gemm,
+           const tub_gpu_algorithm *algorithm)
+ONE_THREAD(plan_attention, (gpu, shape, out, workspace, err), tub_gpu *gpu, const tub_gpu_attention *shape,
+           tub_gpu_plan **out, size_t *workspace)
+ONE_THREAD(attend, (gpu, plan, attention, workspace, err), tub_gpu *gpu, const tub_gpu_plan *plan,
+           const tub_gpu_attention *attention, void *workspace)
+ONE_THREAD(replay, (gpu, graph, err), tub_gpu *gpu, tub_gpu_graph *graph)
+
 const tub_gpu_ops fake_gpu_ops = {
     .version = TUB_GPU_VERSION,
     .count = fake_count,
@@ -524,20 +577,21 @@ const tub_gpu_ops fake_gpu_ops = {
     .release_host = fake_release_host,
     .pin = fake_pin,
     .unpin = fake_unpin,
-    .upload = fake_upload,
-    .download = fake_download,
-    .launch = fake_launch,
-    .record = fake_record,
-    .wait = fake_wait,
-    .settle = fake_settle,
-    .elapsed = fake_elapsed,
-    .algorithms = fake_algorithms,
-    .multiply = fake_multiply,
-    .plan_attention = fake_plan_attention,
-    .attend = fake_attend,
+    .upload = alone_upload,
+    .download = alone_download,
+    .launch = alone_launch,
+    .record = alone_record,
+    .wait = alone_wait,
+    .settle = alone_settle,
+    .elapsed = alone_elapsed,
+    .algorithms = alone_algorithms,
+    .serves = alone_serves,
+    .multiply = alone_multiply,
+    .plan_attention = alone_plan_attention,
+    .attend = alone_attend,
     .release_plan = fake_release_plan,
     .capture = fake_capture,
     .captured = fake_captured,
-    .replay = fake_replay,
+    .replay = alone_replay,
     .forget = fake_forget,
 };

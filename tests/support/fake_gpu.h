@@ -2,7 +2,8 @@
 // attention are plain loops. It can be small, fail at a chosen call, and refuse what real cards refuse.
 //
 // What goes to the copy stream is done only when an event behind it is waited for, so a wait that is missing shows.
-// While work is recorded, everything that CUDA forbids then is an error.
+// While work is recorded, everything that CUDA forbids then is an error; so are two threads at once, and what
+// fake_gpu_checks.h finds.
 #ifndef FAKE_GPU_H
 #define FAKE_GPU_H
 
@@ -18,6 +19,7 @@ typedef struct fake_gpu_params {
     bool no_graphs;         // recording isn't possible
     bool no_attention;      // the library serves no shape
     bool no_fp8;            // the library has no products of e4m3
+    int advice_rows;        // the library's advice for many rows serves no product of fewer than these (0 = any)
     int fail_device;        // this device ...
     int fail_call;          // ... fails for good at its n-th kernel, product, attention or replay, from 1 (0 = never)
     int fail_frame;         // likewise, when it makes its n-th frame, from 1; the device goes on (0 = never)

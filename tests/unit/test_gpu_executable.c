@@ -474,6 +474,24 @@ static void fp8_is_measured_too(void **state)
     stop(s);
 }
 
+// With or without measuring: a product that the library's advice for many rows doesn't compute gets advice of its own.
+static void advice_that_does_not_serve(void **state)
+{
+    (void)state;
+    float wanted[ITEMS * COLS];
+    wanted_rows(wanted);
+    for (int i = 0; i < 2; i++) {
+        without = i ? TUB_GPU_WITHOUT_TUNING : 0;
+        fake_gpu_reset();
+        fake_gpu.advice_rows = 8000;
+        subject *s = start(TUB_F32, 8, 0);
+        run_all(s, 8);
+        assert_int_equal(fake_gpu_counted[0].last_algorithm, 1);
+        assert_memory_equal(s->rows, wanted, sizeof wanted);
+        stop(s);
+    }
+}
+
 static void what_was_measured_is_kept(void **state)
 {
     (void)state;
@@ -624,6 +642,7 @@ int main(void)
         TEST(stops_when_asked),
         TUNE(the_fastest_of_the_same_bits_wins),
         TUNE(fp8_is_measured_too),
+        TUNE(advice_that_does_not_serve),
         TUNE(what_was_measured_is_kept),
         TUNE(a_file_costs_no_bits),
         TUNE(what_fitted_is_remembered),

@@ -35,7 +35,7 @@ extern "C" {
 #endif
 
 // Grows with every change of what is below: a plug-in of another build is refused.
-enum { TUB_GPU_VERSION = 6 };
+enum { TUB_GPU_VERSION = 7 };
 
 typedef struct tub_gpu tub_gpu;             // a device, opened
 typedef struct tub_gpu_plan tub_gpu_plan;   // a library's attention for one shape
@@ -108,9 +108,10 @@ typedef struct tub_gpu_ops {
     tub_status (*elapsed)(tub_gpu *gpu, int from, int to, double *milliseconds, tub_error *err);    // both settled
 
     // Products. At most TUB_GPU_ALGORITHMS; the first is the library's own advice and the same every time; none splits the
-    // sum, so that an element's bits don't depend on m. *count 0: it can't be done. multiply() answers TUB_END where the
-    // algorithm doesn't compute this shape.
+    // sum, so that an element's bits don't depend on m. *count 0: it can't be done. serves(), which computes nothing, and
+    // multiply() answer TUB_END where the algorithm doesn't compute this shape; the library may refuse some in multiply() alone.
     tub_status (*algorithms)(tub_gpu *gpu, const tub_gpu_gemm *gemm, tub_gpu_algorithm *out, int *count, tub_error *err);
+    tub_status (*serves)(tub_gpu *gpu, const tub_gpu_gemm *gemm, const tub_gpu_algorithm *algorithm, tub_error *err);
     tub_status (*multiply)(tub_gpu *gpu, const tub_gpu_gemm *gemm, const tub_gpu_algorithm *algorithm, tub_error *err);
 
     // A library's attention. TUB_END: it can't serve this shape, type or card, or isn't there: `err` says why.

@@ -372,12 +372,10 @@ tub_status tub_gpu_choose_algorithm(tub_backend *b, const tub_gpu_gemm *gemm, tu
         return TUB_OK;
     }
     TUB_TRY(advice(b, gemm, CANONICAL_ROWS, out, err));
-    if (!c->tune)
-        return keep(c, &s, out, true, err);
-    const tub_status status = try_out(b, gemm, out, err);
-    if (status != TUB_END)
+    const tub_status status = c->tune ? try_out(b, gemm, out, err) : b->ops->serves(b->gpu, gemm, out, err);
+    if (status != TUB_END && (status != TUB_OK || c->tune))
         return status;
-    // The canonical algorithm doesn't compute this shape.
-    TUB_TRY(advice(b, gemm, gemm->m, out, err));
+    if (status == TUB_END) // the canonical algorithm doesn't compute this shape
+        TUB_TRY(advice(b, gemm, gemm->m, out, err));
     return keep(c, &s, out, true, err);
 }

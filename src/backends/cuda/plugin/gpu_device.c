@@ -394,6 +394,7 @@ static const tub_gpu_ops table = {
     .settle = cuda_settle,
     .elapsed = cuda_elapsed,
     .algorithms = tub_cuda_algorithms,
+    .serves = tub_cuda_serves,
     .multiply = tub_cuda_multiply,
     .plan_attention = tub_cuda_plan_attention,
     .attend = tub_cuda_attend,

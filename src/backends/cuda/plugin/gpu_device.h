@@ -81,6 +81,7 @@ tub_status tub_plugin_fail(tub_error *err, tub_status status, const char *format
 tub_status tub_cuda_launch(tub_gpu *gpu, const tub_gpu_task *task, tub_error *err);
 tub_status tub_cuda_algorithms(tub_gpu *gpu, const tub_gpu_gemm *gemm, tub_gpu_algorithm *out, int *count,
                                tub_error *err);
+tub_status tub_cuda_serves(tub_gpu *gpu, const tub_gpu_gemm *gemm, const tub_gpu_algorithm *algorithm, tub_error *err);
 tub_status tub_cuda_multiply(tub_gpu *gpu, const tub_gpu_gemm *gemm, const tub_gpu_algorithm *algorithm,
                              tub_error *err);
 tub_status tub_cuda_plan_attention(tub_gpu *gpu, const tub_gpu_attention *shape, tub_gpu_plan **out, size_t *workspace,

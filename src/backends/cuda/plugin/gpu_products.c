@@ -177,21 +177,39 @@ tub_status tub_cuda_algorithms(tub_gpu *gpu, const tub_gpu_gemm *gemm, tub_gpu_a
     return status;
 }
 
+static tub_status check(const tub_gpu *gpu, const product *p, const cublasLtMatmulAlgo_t *algorithm)
+{
+    cublasLtMatmulHeuristicResult_t checked;
+    const cublasStatus_t code = p->lt->cublasLtMatmulAlgoCheck(gpu->products, p->operation, p->weight, p->x,
+                                                               p->residual, p->out, algorithm, &checked);
+    return code == CUBLAS_STATUS_SUCCESS && checked.workspaceSize <= TUB_GPU_GEMM_WORKSPACE ? TUB_OK : TUB_END;
+}
+
+tub_status tub_cuda_serves(tub_gpu *gpu, const tub_gpu_gemm *gemm, const tub_gpu_algorithm *algorithm, tub_error *err)
+{
+    product p = {0};
+    cublasLtMatmulAlgo_t algo;
+    memcpy(&algo, algorithm, sizeof algo);
+    tub_status status = tub_cuda_failed(err, cudaSetDevice(gpu->index), "the GPU");
+    if (status == TUB_OK)
+        status = describe(gpu, &p, gemm, err);
+    if (status == TUB_OK)
+        status = check(gpu, &p, &algo);
+    finish(&p);
+    return status;
+}
+
 tub_status tub_cuda_multiply(tub_gpu *gpu, const tub_gpu_gemm *gemm, const tub_gpu_algorithm *algorithm, tub_error *err)
 {
     const float one = 1.0f, residual = gemm->has_residual ? 1.0f : 0.0f;
     product p = {0};
     cublasLtMatmulAlgo_t algo;
-    cublasLtMatmulHeuristicResult_t checked;
     memcpy(&algo, algorithm, sizeof algo);
     tub_status status = tub_cuda_failed(err, cudaSetDevice(gpu->index), "the GPU");
     if (status == TUB_OK)
         status = describe(gpu, &p, gemm, err);
-    if (status == TUB_OK &&
-        (gpu->cublaslt.cublasLtMatmulAlgoCheck(gpu->products, p.operation, p.weight, p.x, p.residual, p.out, &algo,
-                                               &checked) != CUBLAS_STATUS_SUCCESS ||
-         checked.workspaceSize > TUB_GPU_GEMM_WORKSPACE))
-        status = TUB_END;
+    if (status == TUB_OK)
+        status = check(gpu, &p, &algo);
     if (status == TUB_OK) {
         const cublasStatus_t code = gpu->cublaslt.cublasLtMatmul(
             gpu->products, p.operation, &one, gemm->weight, p.weight, gemm->x, p.x, &residual,
