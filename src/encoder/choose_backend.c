@@ -85,15 +85,21 @@ static void tell_passed_over(const tub_encoder_params *params, const tub_backend
         tub_warn(&params->log, "%d GPU%s there, but not used: %s", shown, shown == 1 ? " is" : "s are", why->text);
 }
 
+// The compute capability from which on GPUs, and nothing else here, compute in it; NULL: processors may, too.
+static const char *capability(tub_dtype dtype)
+{
+    return dtype == TUB_FP8 ? "9.0" : dtype == TUB_TF32 ? "8.0 or later" : dtype == TUB_F16 ? "7.0 or later" : NULL;
+}
+
 // Of what GPUs alone compute in a processor's backend only knows that it doesn't.
 static tub_status refuse(tub_dtype dtype, tub_status status, tub_error *err)
 {
-    if (dtype != TUB_FP8 && dtype != TUB_TF32)
+    if (!capability(dtype))
         return status;
     return tub_fail(err, status,
                     "%s is computed by NVIDIA GPUs of compute capability %s, and none is used here (tubelet doctor "
-                    "says why): take `--dtype bf16` or `--dtype f32`",
-                    tub_dtype_name(dtype), dtype == TUB_FP8 ? "9.0" : "8.0 or later");
+                    "says why): take `--dtype auto` or `--dtype f32`",
+                    tub_dtype_name(dtype), capability(dtype));
 }
 
 bool tub_backend_is_open(const tub_encoder_params *params)

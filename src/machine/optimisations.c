@@ -37,6 +37,8 @@ static void add_dtype(tub_machine *m, tub_dtype dtype)
     tub_optimisation_info *out = add(m, tub_dtype_name(dtype), has != NULL);
     if (!has && dtype == TUB_FP8 && !m->gpu_count)
         explain(out, "8-bit products, on NVIDIA GPUs of compute capability 9.0: %s", m->info.driver_reason);
+    else if (!has && dtype == TUB_F16 && !m->gpu_count)
+        explain(out, "half precision, on NVIDIA GPUs from compute capability 7.0 on: %s", m->info.driver_reason);
     else if (!has)
         explain(out, "%.*s", (int)sizeof out->reason - 1, err.text);
     else if (m->info.dtype == dtype)

@@ -61,7 +61,7 @@ class Info(CommandCase):
         self.check(2, "info")
         self.check(4, "info", self.make_model("videomae:tiny"), "--clip-length", 7)
         self.check(4, "info", self.make_model("videomae:tiny"), "--pool", "cls")
-        for dtype, capability in (("fp8", "9.0"), ("tf32", "8.0 or later")):
+        for dtype, capability in (("fp8", "9.0"), ("tf32", "8.0 or later"), ("f16", "7.0 or later")):
             done = self.check(6, "info", self.make_model("videomae:tiny"), "--device", "cpu", "--dtype", dtype)
             self.assertIn(f"{dtype} is computed by NVIDIA GPUs of compute capability {capability}, and none is used here", done.stderr)
 
