@@ -162,7 +162,8 @@ static tub_status add_folder(tub_scan *scan, const char *path, const struct stat
     if (scan->out->count > before)
         return TUB_OK;
     return tub_fail(err, TUB_ERROR_ARGUMENT, "%s: no video in this folder%s", path,
-                    scan->saw_folders ? "; it has sub-folders: ask for recursive" : " (known by their extensions)");
+                    scan->saw_folders ? "; it has sub-folders, which --recursive goes into"
+                                      : " (known by their extensions)");
 }
 
 static tub_status add_path(tub_scan *scan, const char *path, bool listed, tub_error *err)
