@@ -100,24 +100,32 @@ static const char *visible(int n)
     return at;
 }
 
-static bool get_device(tub_gpu_monitor *m, int number)
+static bool get_named(tub_gpu_monitor *m, const char *entry)
 {
-    char bus[BUS_BYTES];
-    if (m->call.by_bus && bus_of(number, bus, sizeof bus))
-        return m->call.by_bus(bus, &m->device) == 0;
-    const char *entry = visible(number);
-    if (!entry)
-        return m->call.by_index((unsigned)number, &m->device) == 0;
-    while (isspace((unsigned char)*entry))
-        entry++;
-    if (isdigit((unsigned char)*entry))
-        return m->call.by_index((unsigned)strtoul(entry, NULL, 10), &m->device) == 0;
     char *uuid = tub_strdup(entry);
     if (uuid)
         uuid[strcspn(uuid, ", ")] = '\0';
     bool found = uuid && *uuid && m->call.by_uuid && m->call.by_uuid(uuid, &m->device) == 0;
     tub_free(uuid);
     return found;
+}
+
+static bool get_device(tub_gpu_monitor *m, int number)
+{
+    char bus[BUS_BYTES];
+    const char *entry = visible(number);
+    while (entry && isspace((unsigned char)*entry))
+        entry++;
+    // A part of a card (MIG) has memory of its own; its place on the bus is the whole card's.
+    if (entry && !strncmp(entry, "MIG-", 4) && get_named(m, entry))
+        return true;
+    if (m->call.by_bus && bus_of(number, bus, sizeof bus))
+        return m->call.by_bus(bus, &m->device) == 0;
+    if (!entry)
+        return m->call.by_index((unsigned)number, &m->device) == 0;
+    if (isdigit((unsigned char)*entry))
+        return m->call.by_index((unsigned)strtoul(entry, NULL, 10), &m->device) == 0;
+    return get_named(m, entry);
 }
 
 static tub_status start(tub_gpu_monitor *m, int device, tub_error *err)

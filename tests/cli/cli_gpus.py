@@ -90,6 +90,14 @@ class Gpus(CommandCase):
         self.assertEqual(features, self.whole)
         self.assertIn("GPU memory is short", done.stderr)
 
+    def test_unequal_ones_take_batches_of_their_own_size(self):
+        for small in (0, 1):    # and slow
+            environment = gpus(f"devices=2 small={38 << 20} small_device={small} slow=20000 slow_device={small}")
+            features, done, _ = self.extract(environment, "--device", "cuda", "--batch", "64")
+            self.assertEqual(features, self.whole)
+            self.assertIn(f"fake GPU {small}: GPU memory is short: ", done.stderr)
+            self.assertNotIn(f"fake GPU {1 - small}: GPU memory", done.stderr)
+
     def test_a_rank_takes_its_own(self):
         # Of three GPUs the first two are broken: rank 2 doesn't notice.
         for names in (("LOCAL_RANK", "LOCAL_WORLD_SIZE"), ("SLURM_LOCALID", "SLURM_NTASKS_PER_NODE")):

@@ -1,7 +1,7 @@
-// A driver's NVML with one GPU, for tests: built as libnvidia-ml.so.1.
+// A driver's NVML with one GPU and a part of one (MIG), for tests: built as libnvidia-ml.so.1.
 #include <string.h>
 
-static int started;
+static int started, part;
 
 int nvmlInit_v2(void);
 int nvmlShutdown(void);
@@ -40,13 +40,14 @@ int nvmlDeviceGetHandleByPciBusId_v2(const char *bus, void **out)
 
 int nvmlDeviceGetHandleByUUID(const char *uuid, void **out)
 {
-    *out = &started;
-    return started > 0 && !strcmp(uuid, "GPU-5ca1ab1e") ? 0 : 2;
+    const int is_part = !strcmp(uuid, "MIG-0ddba11");
+    *out = is_part ? &part : &started;
+    return started > 0 && (is_part || !strcmp(uuid, "GPU-5ca1ab1e")) ? 0 : 2;
 }
 
 int nvmlDeviceGetName(void *device, char *out, unsigned bytes)
 {
-    strncpy(out, "Fake \"H100\"", bytes - 1);
+    strncpy(out, device == &part ? "Fake MIG 1g.10gb" : "Fake \"H100\"", bytes - 1);
     return device ? 0 : 1;
 }
 
@@ -54,12 +55,12 @@ int nvmlDeviceGetUtilizationRates(void *device, unsigned *out)
 {
     out[0] = 87;
     out[1] = 41;
-    return device ? 0 : 1;
+    return device && device != &part ? 0 : 1;
 }
 
 int nvmlDeviceGetMemoryInfo(void *device, unsigned long long *out)
 {
-    out[0] = 80ull << 30;
+    out[0] = (device == &part ? 10ull : 80ull) << 30;
     out[1] = 50ull << 30;
     out[2] = 30ull << 30;
     return device ? 0 : 1;

@@ -72,8 +72,10 @@ static int devices(void)
     return fake_gpu.devices ? fake_gpu.devices : 1;
 }
 
-static size_t memory(void)
+static size_t memory(int device)
 {
+    if (fake_gpu.small && device == fake_gpu.small_device)
+        return fake_gpu.small;
     return fake_gpu.memory ? fake_gpu.memory : (size_t)1 << 30;
 }
 
@@ -92,7 +94,7 @@ static tub_status fake_describe(int index, tub_gpu_facts *out, tub_error *err)
     snprintf(out->name, sizeof out->name, "fake GPU %d", index);
     snprintf(out->key, sizeof out->key, "fake");
     snprintf(out->libraries, sizeof out->libraries, "none");
-    out->memory = memory();
+    out->memory = memory(index);
     return TUB_OK;
 }
 
@@ -126,7 +128,7 @@ static tub_status check(const tub_gpu *gpu, bool recordable, tub_error *err)
 
 static tub_status fake_memory_free(tub_gpu *gpu, size_t *out, tub_error *err)
 {
-    *out = memory() - counts(gpu)->bytes;
+    *out = memory(gpu->index) - counts(gpu)->bytes;
     return check(gpu, false, err);
 }
 
@@ -134,7 +136,7 @@ static tub_status fake_allocate(tub_gpu *gpu, size_t bytes, void **out, tub_erro
 {
     TUB_TRY(check(gpu, false, err));
     fake_gpu_counts *c = counts(gpu);
-    if (bytes > memory() - c->bytes)
+    if (bytes > memory(gpu->index) - c->bytes)
         return tub_fail(err, TUB_ERROR_MEMORY, "fake GPU %d has no %zu bytes", gpu->index, bytes);
     char *block = aligned_alloc(64, (BLOCK_HEADER + bytes + 63) / 64 * 64);
     memcpy(block, &bytes, sizeof bytes);

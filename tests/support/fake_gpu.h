@@ -15,7 +15,9 @@
 typedef struct fake_gpu_params {
     int devices;            // (0 = 1)
     int major, minor;       // compute capability (0 = 9.0)
-    size_t memory;          // bytes of each (0 = 1 GiB)
+    size_t memory;          // bytes of each (0 = 1 GiB) ...
+    int small_device;       // ... but for this device ...
+    size_t small;           // ... which has these (0 = as the others)
     bool no_graphs;         // recording isn't possible
     bool no_attention;      // the library serves no shape
     bool no_fp8;            // the library has no products of e4m3

@@ -20,6 +20,8 @@ const tub_gpu_ops *tub_gpu_plugin(void)
     fake_gpu = (fake_gpu_params){.devices = (int)number(text, "devices"),
                                  .major = (int)number(text, "major"),
                                  .memory = (size_t)number(text, "memory"),
+                                 .small_device = (int)number(text, "small_device"),
+                                 .small = (size_t)number(text, "small"),
                                  .fail_device = (int)number(text, "fail_device"),
                                  .fail_call = (int)number(text, "fail_call"),
                                  .fail_frame = (int)number(text, "fail_frame"),

@@ -65,9 +65,27 @@ static void test_place_on_the_bus(void **state)
     unsetenv("FAKE_CUDA_BUS");
 }
 
+// Its card's place on the bus is known, too.
+static void test_part_of_a_card(void **state)
+{
+    (void)state;
+    tub_gpu_monitor *monitor = NULL;
+    tub_gpu_reading reading;
+    setenv("FAKE_CUDA_BUS", "0000:65:00.0", 1);
+    setenv("CUDA_VISIBLE_DEVICES", " MIG-0ddba11", 1);
+    assert_int_equal(tub_gpu_monitor_open(0, &monitor, NULL), TUB_OK);
+    assert_string_equal(tub_gpu_monitor_name(monitor), "Fake MIG 1g.10gb");
+    tub_gpu_monitor_read(monitor, &reading);
+    assert_true(reading.memory_total == 10.0 * (1 << 30));
+    assert_true(isnan(reading.use)); // NVML has none of parts
+    tub_gpu_monitor_close(&monitor);
+    unsetenv("CUDA_VISIBLE_DEVICES");
+    unsetenv("FAKE_CUDA_BUS");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(test_reading), cmocka_unit_test(test_visible_devices),
-                                       cmocka_unit_test(test_place_on_the_bus)};
+                                       cmocka_unit_test(test_place_on_the_bus), cmocka_unit_test(test_part_of_a_card)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
