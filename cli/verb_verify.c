@@ -66,8 +66,9 @@ static void say_end(const char *folder, bool written, const tub_verify_totals *t
             snprintf(kinds + used, sizeof kinds - used, "%s%zu %s", used ? ", " : ": ", t->findings[i],
                      tub_finding_name((tub_finding_kind)i));
     }
-    cli_say(stdout, "%s: %zu files, %zu good; %lld rows, %.1f MB; %zu findings%s", folder, t->files, t->good,
-            (long long)t->rows, (double)t->bytes / 1e6, sum(t), kinds);
+    cli_say(stdout, "%s: %zu file%s, %zu good; %lld rows, %.1f MB; %zu finding%s%s", folder, t->files,
+            t->files == 1 ? "" : "s", t->good, (long long)t->rows, (double)t->bytes / 1e6, sum(t),
+            sum(t) == 1 ? "" : "s", kinds);
     if (t->without_length)
         cli_say(stdout, "%zu videos could not be compared with the annotations' length: it isn't known",
                 t->without_length);
