@@ -109,6 +109,7 @@ def run_model(a, name, dtype):
 
     torch.set_num_threads(a.threads)
     torch.manual_seed(0)
+    torch._dynamo.reset()  # it counts how often it compiled, over all models, and gives up after eight
     folder = measure.checkpoint(a, name)
     model, shape = load(folder)
     clips = a.clips or (1 if len(shape) == 4 else 8)
