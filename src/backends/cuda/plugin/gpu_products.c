@@ -185,16 +185,23 @@ static tub_status check(const tub_gpu *gpu, const product *p, const cublasLtMatm
     return code == CUBLAS_STATUS_SUCCESS && checked.workspaceSize <= TUB_GPU_GEMM_WORKSPACE ? TUB_OK : TUB_END;
 }
 
-tub_status tub_cuda_serves(tub_gpu *gpu, const tub_gpu_gemm *gemm, const tub_gpu_algorithm *algorithm, tub_error *err)
+// The product, to be finished in every case, and the algorithm, which serves it. TUB_END: it doesn't.
+static tub_status prepare(tub_gpu *gpu, const tub_gpu_gemm *gemm, const tub_gpu_algorithm *algorithm, product *p,
+                          cublasLtMatmulAlgo_t *algo, tub_error *err)
 {
-    product p = {0};
-    cublasLtMatmulAlgo_t algo;
-    memcpy(&algo, algorithm, sizeof algo);
+    *p = (product){0};
+    memcpy(algo, algorithm, sizeof *algo);
     tub_status status = tub_cuda_failed(err, cudaSetDevice(gpu->index), "the GPU");
     if (status == TUB_OK)
-        status = describe(gpu, &p, gemm, err);
-    if (status == TUB_OK)
-        status = check(gpu, &p, &algo);
+        status = describe(gpu, p, gemm, err);
+    return status == TUB_OK ? check(gpu, p, algo) : status;
+}
+
+tub_status tub_cuda_serves(tub_gpu *gpu, const tub_gpu_gemm *gemm, const tub_gpu_algorithm *algorithm, tub_error *err)
+{
+    product p;
+    cublasLtMatmulAlgo_t algo;
+    const tub_status status = prepare(gpu, gemm, algorithm, &p, &algo, err);
     finish(&p);
     return status;
 }
@@ -202,14 +209,9 @@ tub_status tub_cuda_serves(tub_gpu *gpu, const tub_gpu_gemm *gemm, const tub_gpu
 tub_status tub_cuda_multiply(tub_gpu *gpu, const tub_gpu_gemm *gemm, const tub_gpu_algorithm *algorithm, tub_error *err)
 {
     const float one = 1.0f, residual = gemm->has_residual ? 1.0f : 0.0f;
-    product p = {0};
+    product p;
     cublasLtMatmulAlgo_t algo;
-    memcpy(&algo, algorithm, sizeof algo);
-    tub_status status = tub_cuda_failed(err, cudaSetDevice(gpu->index), "the GPU");
-    if (status == TUB_OK)
-        status = describe(gpu, &p, gemm, err);
-    if (status == TUB_OK)
-        status = check(gpu, &p, &algo);
+    tub_status status = prepare(gpu, gemm, algorithm, &p, &algo, err);
     if (status == TUB_OK) {
         const cublasStatus_t code = gpu->cublaslt.cublasLtMatmul(
             gpu->products, p.operation, &one, gemm->weight, p.weight, gemm->x, p.x, &residual,
