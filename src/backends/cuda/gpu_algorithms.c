@@ -372,10 +372,10 @@ tub_status tub_gpu_choose_algorithm(tub_backend *b, const tub_gpu_gemm *gemm, tu
         return TUB_OK;
     }
     TUB_TRY(advice(b, gemm, CANONICAL_ROWS, out, err));
-    const tub_status status = c->tune ? try_out(b, gemm, out, err) : b->ops->serves(b->gpu, gemm, out, err);
-    if (status != TUB_END && (status != TUB_OK || c->tune))
-        return status;
+    tub_status status = c->tune ? try_out(b, gemm, out, err) : b->ops->serves(b->gpu, gemm, out, err);
     if (status == TUB_END) // the canonical algorithm doesn't compute this shape
-        TUB_TRY(advice(b, gemm, gemm->m, out, err));
-    return keep(c, &s, out, true, err);
+        status = advice(b, gemm, gemm->m, out, err);
+    else if (c->tune)
+        return status;
+    return status == TUB_OK ? keep(c, &s, out, true, err) : status;
 }
