@@ -1,0 +1,38 @@
+// A small network as the CUDA backend's executable on the fake device, with pixels for it, and what it says.
+#ifndef GPU_SUBJECT_H
+#define GPU_SUBJECT_H
+
+#include "fake_gpu.h"
+#include "gpu_executable.h"
+
+enum { FRAMES = 4, HEIGHT = 12, WIDTH = 12, COLS = 16, HEADS = 2, ITEMS = 40, PIXELS = 3 * HEIGHT * WIDTH };
+
+typedef struct gpu_subject {
+    tub_program *program;
+    tub_backend *backend;
+    tub_executable *executable;
+    float weights[COLS * 3 * COLS + 3 * 2 * 4 * 4 * COLS], ones[3 * COLS];
+    unsigned char pixels[ITEMS + FRAMES][PIXELS];
+    const void *frames[ITEMS * FRAMES];
+    float rows[ITEMS * COLS];
+    int informed, warned;           // how often
+    char last[TUB_ERROR_TEXT];      // what it said last
+} gpu_subject;
+
+extern unsigned gpu_subject_without; // TUB_GPU_WITHOUT_*, of what is opened next
+
+// All fail the test where something goes wrong that they don't return.
+
+// Tubelets, one layer of attention with heads of COLS / HEADS columns, a mean. `big`: the qkv overflow float16.
+void gpu_subject_build(gpu_subject *s, float big);
+tub_status gpu_subject_open(gpu_subject *s, tub_dtype dtype, int items, size_t memory, tub_error *err);
+// Both. Freed by stop().
+gpu_subject *gpu_subject_start(tub_dtype dtype, int items, size_t memory);
+tub_status gpu_subject_run(gpu_subject *s, int first, int items, tub_error *err);
+void gpu_subject_run_all(gpu_subject *s, int batch);
+// Whatever happened, nothing may stay on the device.
+void gpu_subject_stop(gpu_subject *s);
+// The rows of all items in float32, by a device that is reset after.
+void gpu_subject_wanted_rows(float *out);
+
+#endif

@@ -1,0 +1,233 @@
+// What the CUDA backend's executable chooses by measuring or by an earlier run, and keeps, on the fake device. Of the
+// fake's algorithms 0 is the library's advice, 1 gives its bits faster, 2 is fastest and gives others, 3 can't.
+#include <stdarg.h>
+#include <stddef.h>
+#include <setjmp.h>
+#include <stdint.h>
+#include <cmocka.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "gpu_subject.h"
+#include "temp_folder.h"
+
+static int start(void **state)
+{
+    fake_gpu_reset();
+    gpu_subject_without = 0;
+    *state = test_folder_make();
+    setenv("XDG_CACHE_HOME", *state, 1);
+    return 0;
+}
+
+static int end(void **state)
+{
+    test_folder_remove(*state);
+    unsetenv("XDG_CACHE_HOME");
+    return 0;
+}
+
+static int products_of_compiling(void)
+{
+    fake_gpu_reset();
+    gpu_subject *s = gpu_subject_start(TUB_F32, 8, 0);
+    const int count = fake_gpu_counted[0].multiplies;
+    gpu_subject_stop(s);
+    return count;
+}
+
+static void the_fastest_of_the_same_bits_wins(void **state)
+{
+    (void)state;
+    float wanted[ITEMS * COLS];
+    gpu_subject_without = TUB_GPU_WITHOUT_TUNING;
+    gpu_subject_wanted_rows(wanted);
+    gpu_subject_without = 0;
+    gpu_subject *s = gpu_subject_start(TUB_F32, 8, 0);
+    gpu_subject_run_all(s, 8);
+    assert_int_equal(fake_gpu_counted[0].last_algorithm, 1);
+    assert_memory_equal(s->rows, wanted, sizeof wanted);
+    gpu_subject_stop(s);
+}
+
+static void fp8_is_measured_too(void **state)
+{
+    (void)state;
+    gpu_subject_without = TUB_GPU_WITHOUT_TUNING;
+    gpu_subject *s = gpu_subject_start(TUB_FP8, 8, 0);
+    float wanted[ITEMS * COLS];
+    gpu_subject_run_all(s, 8);
+    memcpy(wanted, s->rows, sizeof wanted);
+    gpu_subject_stop(s);
+    fake_gpu_reset();
+    gpu_subject_without = 0;
+    s = gpu_subject_start(TUB_FP8, 8, 0);
+    gpu_subject_run_all(s, 8);
+    assert_int_equal(fake_gpu_counted[0].last_algorithm, 1);
+    assert_memory_equal(s->rows, wanted, sizeof wanted);
+    gpu_subject_stop(s);
+}
+
+// With or without measuring: a product that the library's advice for many rows doesn't compute gets advice of its own.
+static void advice_that_does_not_serve(void **state)
+{
+    (void)state;
+    float wanted[ITEMS * COLS];
+    gpu_subject_wanted_rows(wanted);
+    for (int i = 0; i < 2; i++) {
+        gpu_subject_without = i ? TUB_GPU_WITHOUT_TUNING : 0;
+        fake_gpu_reset();
+        fake_gpu.advice_rows = 8000;
+        gpu_subject *s = gpu_subject_start(TUB_F32, 8, 0);
+        gpu_subject_run_all(s, 8);
+        assert_int_equal(fake_gpu_counted[0].last_algorithm, 1);
+        assert_memory_equal(s->rows, wanted, sizeof wanted);
+        gpu_subject_stop(s);
+    }
+}
+
+static void what_was_measured_is_kept(void **state)
+{
+    (void)state;
+    const int measured = products_of_compiling(), known = products_of_compiling();
+    assert_true(known < measured / 3);
+    char path[512];
+    snprintf(path, sizeof path, "%s/tubelet/gpu-fake.txt", (const char *)*state);
+    struct stat info;
+    assert_int_equal(stat(path, &info), 0);
+}
+
+static void a_file_costs_no_bits(void **state)
+{
+    char path[512], line[512];
+    products_of_compiling();
+    snprintf(path, sizeof path, "%s/tubelet/gpu-fake.txt", (const char *)*state);
+    // Every product by the algorithm of other bits, and a line of nonsense.
+    FILE *in = fopen(path, "r"), *out = tmpfile();
+    assert_non_null(in);
+    while (fgets(line, sizeof line, in)) {
+        char *last = strchr(line, ':');
+        assert_non_null(last);
+        fprintf(out, "%.*s: 0000000000000002%s", (int)(last - line), line, strchr(last + 2, ' '));
+    }
+    fclose(in);
+    fputs("1 2 three\n", out);
+    rewind(out);
+    in = fopen(path, "w");
+    while (fgets(line, sizeof line, out))
+        fputs(line, in);
+    fclose(in);
+    fclose(out);
+    fake_gpu_reset();
+    gpu_subject *s = gpu_subject_start(TUB_F32, 8, 0);
+    gpu_subject_run_all(s, 8);
+    assert_int_equal(fake_gpu_counted[0].last_algorithm, 1);
+    gpu_subject_stop(s);
+}
+
+// ---- what fitted, from one run to the next ----
+
+// `is_short`: in the run memory is short once.
+static int wave_of_a_run(size_t memory, bool is_short)
+{
+    fake_gpu_reset();
+    fake_gpu.memory = memory;
+    gpu_subject *s = gpu_subject_start(TUB_F32, 16, 0);
+    fake_gpu.short_call = is_short;
+    gpu_subject_run_all(s, 16);
+    const int wave = s->executable->wave;
+    gpu_subject_stop(s);
+    return wave;
+}
+
+static void what_fitted_is_remembered(void **state)
+{
+    (void)state;
+    float wanted[ITEMS * COLS];
+    gpu_subject_wanted_rows(wanted);
+    assert_int_equal(wave_of_a_run(0, false), 16);
+    assert_int_equal(wave_of_a_run(0, true), 8);
+    assert_int_equal(wave_of_a_run(0, false), 8); // in no run after it: it begins with what fitted
+    fake_gpu_reset();
+    gpu_subject *s = gpu_subject_start(TUB_F32, 16, 0);
+    assert_int_equal(s->warned, 0);
+    assert_non_null(strstr(s->last, "8 items at once, as more didn't fit in an earlier run"));
+    gpu_subject_run_all(s, 16);
+    assert_memory_equal(s->rows, wanted, sizeof wanted);
+    gpu_subject_stop(s);
+}
+
+static void more_memory_is_tried_anew(void **state)
+{
+    (void)state;
+    assert_int_equal(wave_of_a_run(0, true), 8);
+    assert_int_equal(wave_of_a_run((size_t)2 << 30, false), 16);
+    assert_int_equal(wave_of_a_run((size_t)1000 << 20, false), 8); // less than there was
+}
+
+static void other_programs_and_limits_know_nothing(void **state)
+{
+    (void)state;
+    assert_int_equal(wave_of_a_run(0, true), 8);
+    fake_gpu_reset();
+    gpu_subject *s = gpu_subject_start(TUB_F32, 15, 0);
+    assert_int_equal(s->executable->wave, 15);
+    gpu_subject_stop(s);
+    s = gpu_subject_start(TUB_F16, 16, 0);
+    assert_int_equal(s->executable->wave, 16);
+    gpu_subject_stop(s);
+    s = gpu_subject_start(TUB_F32, 16, (size_t)900 << 20);
+    assert_int_equal(s->executable->wave, 16);
+    gpu_subject_stop(s);
+    gpu_subject_without = TUB_GPU_WITHOUT_TUNING;
+    s = gpu_subject_start(TUB_F32, 16, 0);
+    assert_int_equal(s->executable->wave, 16);
+    gpu_subject_stop(s);
+}
+
+static void a_torn_file_of_fits_costs_nothing(void **state)
+{
+    char path[512];
+    assert_int_equal(wave_of_a_run(0, true), 8);
+    snprintf(path, sizeof path, "%s/tubelet/gpu-fits.txt", (const char *)*state);
+    size_t bytes = 0;
+    char *text = test_read_file(path, &bytes);
+    assert_non_null(text);
+    assert_true(bytes > 36);
+    for (size_t cut = 0; cut < bytes; cut += 7) {
+        test_write_file(path, text, cut);
+        const int wave = wave_of_a_run(0, false);
+        assert_true(wave == 16 || wave == 8);
+    }
+    test_write_file(path, "ffffffffffffffffffffffffffffffff -1 -1\n\n%s%n%d 1 1 1\n", 54);
+    assert_int_equal(wave_of_a_run(0, false), 16);
+    // Others' lines stay.
+    char line[128];
+    memset(line, 'a', 32);
+    snprintf(line + 32, sizeof line - 32, " 77 3\n");
+    test_write_file(path, line, strlen(line));
+    assert_int_equal(wave_of_a_run(0, true), 8);
+    free(text);
+    text = test_read_file(path, &bytes);
+    assert_non_null(strstr(text, " 77 3\n"));
+    free(text);
+}
+
+int main(void)
+{
+#define TEST(name) cmocka_unit_test_setup_teardown(name, start, end)
+    const struct CMUnitTest tests[] = {
+        TEST(the_fastest_of_the_same_bits_wins),
+        TEST(fp8_is_measured_too),
+        TEST(advice_that_does_not_serve),
+        TEST(what_was_measured_is_kept),
+        TEST(a_file_costs_no_bits),
+        TEST(what_fitted_is_remembered),
+        TEST(more_memory_is_tried_anew),
+        TEST(other_programs_and_limits_know_nothing),
+        TEST(a_torn_file_of_fits_costs_nothing),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
