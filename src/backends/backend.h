@@ -37,12 +37,14 @@ typedef struct tub_compile_params {
     tub_dtype dtype;        // one that supports() accepted
     int max_items;          // most items of a run
     bool tokens;            // runs may ask for the last hidden state
+    bool shares;            // runs may be given frames that other devices have made
     const tub_weight_store *weights;    // borrowed while compiling, of backends with `stores_weights`; NULL: none
 } tub_compile_params;
 
 typedef struct tub_batch {
     int items;
-    const void *const *frames;  // items * program->input.frames pointers to one frame's pixels, on the host or held
+    const void *const *frames;  // items * program->input.frames pointers to one frame's pixels, or to a made frame
+    const bool *made;           // [items, frames]: which of them make_frame() has left; NULL: none
     const int *positions;       // [items, frames], 0 .. TUB_POSITIONS_COUNT - 1, where the program wants them
     float *rows;                // [items, dim] of the feature
     float *tokens;              // [items, tokens, token_dim] or NULL
@@ -80,12 +82,15 @@ typedef struct tub_backend_ops {
     // Memory that many runs' frames will lie in, until unpin(): copies from it may be faster. NULL: it makes no difference.
     tub_status (*pin)(tub_backend *backend, void *memory, size_t bytes, tub_error *err);
     void (*unpin)(tub_backend *backend, void *memory);
-    // Frames that are made on the device. Memory for them, until drop_frames() or close; its addresses are the device's,
-    // numbers to the host. NULL: there are none. Errors: TUB_ERROR_MEMORY, TUB_ERROR_DEVICE.
-    tub_status (*hold_frames)(tub_backend *backend, size_t bytes, void **out, tub_error *err);
+    // Frames that are made on the device, as this executable's program takes them in, of so many bytes each. Memory for
+    // them, until drop_frames() or close; its addresses are the device's, numbers to the host. NULL: there are none. Errors:
+    // TUB_ERROR_MEMORY, TUB_ERROR_DEVICE.
+    size_t (*frame_bytes)(const tub_executable *executable);
+    tub_status (*hold_frames)(tub_executable *executable, size_t bytes, void **out, tub_error *err);
     void (*drop_frames)(tub_backend *backend);      // also where none are held
-    // A decoded frame becomes pixels at `at` of that memory and, unless NULL, at `host`; the planes are free after. From
-    // any thread, also while the device runs.
+    // A decoded frame is made at `at` of that memory, a multiple of 64 bytes, and, unless NULL, copied to `host`; the planes
+    // are free after. From any thread, also while the device runs. Either copy may be in a run's batch of this device, and
+    // the host's in one of another that has the same program and type.
     tub_status (*make_frame)(tub_backend *backend, const tub_frame_recipe *recipe, const tub_frame_planes *planes,
                              void *at, void *host, tub_error *err);
     // The densest loop that the device has for a type, `turns` times, by one thread on registers alone: returns the

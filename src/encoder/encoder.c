@@ -139,16 +139,16 @@ tub_status tub_encoder_run_at(tub_encoder *encoder, const void *const *frames, c
     return TUB_OK;
 }
 
-tub_status tub_encoder_run_lane(tub_encoder *encoder, int lane, const void *const *frames, const int *positions,
-                                int items, float *rows, tub_error *err)
+tub_status tub_encoder_run_lane(tub_encoder *encoder, int lane, const void *const *frames, const bool *made,
+                                const int *positions, int items, float *rows, tub_error *err)
 {
-    if (lane == 0 || !encoder->ops->run_lane)
+    if (!encoder->ops->run_lane)
         return positions ? tub_encoder_run_at(encoder, frames, positions, items, rows, NULL, err)
                          : tub_encoder_run(encoder, frames, items, rows, NULL, err);
     TUB_TRY(check_run(encoder, frames, items, rows, err));
     if (positions)
         TUB_TRY(check_positions(encoder, positions, items, err));
-    TUB_TRY(encoder->ops->run_lane(encoder, lane, frames, positions, items, rows, NULL, err));
+    TUB_TRY(encoder->ops->run_lane(encoder, lane, frames, made, positions, items, rows, NULL, err));
     finish_rows(&encoder->info, items, rows);
     return TUB_OK;
 }

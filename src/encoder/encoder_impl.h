@@ -14,14 +14,16 @@ typedef struct tub_encoder_ops {
     // run() with the frames' positions; NULL: takes none.
     tub_status (*run_at)(tub_encoder *encoder, const void *const *frames, const int *positions, int items, float *rows,
                          float *tokens, tub_error *err);
-    // Likewise on one of info.lanes devices, each from a thread of its own; positions may be NULL. NULL: there is one.
-    tub_status (*run_lane)(tub_encoder *encoder, int lane, const void *const *frames, const int *positions, int items,
-                           float *rows, float *tokens, tub_error *err);
+    // Likewise on one of info.lanes devices, each from a thread of its own; positions may be NULL, and `made`: which of the
+    // frames make_frame() has left. NULL: there is one.
+    tub_status (*run_lane)(tub_encoder *encoder, int lane, const void *const *frames, const bool *made,
+                           const int *positions, int items, float *rows, float *tokens, tub_error *err);
     // Memory that many runs' frames will lie in, until unpin(). NULL: it makes no difference.
     tub_status (*pin)(tub_encoder *encoder, void *memory, size_t bytes, tub_error *err);
     void (*unpin)(tub_encoder *encoder, void *memory);
     // Frames that are made on a lane's device: as of a backend's table. They may be handed to that lane's runs in the
-    // place of the host's. NULL, or TUB_END: there are none.
+    // place of the host's, and their copies on the host to any lane's. NULL, or TUB_END: there are none.
+    size_t (*frame_bytes)(const tub_encoder *encoder);
     tub_status (*hold_frames)(tub_encoder *encoder, int lane, size_t bytes, void **out, tub_error *err);
     void (*drop_frames)(tub_encoder *encoder, int lane);
     tub_status (*make_frame)(tub_encoder *encoder, int lane, const tub_frame_recipe *recipe,
@@ -38,9 +40,9 @@ struct tub_encoder {
     atomic_bool hurried;                        // a run with it was cancelled: closing it waits for nothing
 };
 
-// tub_encoder_run() or, with positions, tub_encoder_run_at() on one of the encoder's devices.
-tub_status tub_encoder_run_lane(tub_encoder *encoder, int lane, const void *const *frames, const int *positions,
-                                int items, float *rows, tub_error *err);
+// tub_encoder_run() or, with positions, tub_encoder_run_at() on one of the encoder's devices. `made`: as of run_lane().
+tub_status tub_encoder_run_lane(tub_encoder *encoder, int lane, const void *const *frames, const bool *made,
+                                const int *positions, int items, float *rows, tub_error *err);
 
 // Errors: TUB_ERROR_ARGUMENT naming what is out of range.
 tub_status tub_encoder_check_params(const tub_encoder_params *params, tub_error *err);

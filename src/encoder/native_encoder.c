@@ -28,12 +28,13 @@ typedef struct native {
 
 typedef tub_native_opening opening;
 
-static tub_status run_lane(tub_encoder *encoder, int lane, const void *const *frames, const int *positions, int items,
-                           float *rows, float *tokens, tub_error *err)
+static tub_status run_lane(tub_encoder *encoder, int lane, const void *const *frames, const bool *made,
+                           const int *positions, int items, float *rows, float *tokens, tub_error *err)
 {
     native *n = (native *)encoder;
     const tub_batch batch = {.items = items,
                              .frames = frames,
+                             .made = made,
                              .positions = positions ? positions : n->positions,
                              .rows = rows,
                              .tokens = tokens,
@@ -47,13 +48,13 @@ static tub_status run_lane(tub_encoder *encoder, int lane, const void *const *fr
 static tub_status run_at(tub_encoder *encoder, const void *const *frames, const int *positions, int items, float *rows,
                          float *tokens, tub_error *err)
 {
-    return run_lane(encoder, 0, frames, positions, items, rows, tokens, err);
+    return run_lane(encoder, 0, frames, NULL, positions, items, rows, tokens, err);
 }
 
 static tub_status run(tub_encoder *encoder, const void *const *frames, int items, float *rows, float *tokens,
                       tub_error *err)
 {
-    return run_lane(encoder, 0, frames, NULL, items, rows, tokens, err);
+    return run_lane(encoder, 0, frames, NULL, NULL, items, rows, tokens, err);
 }
 
 // Once for all devices.
@@ -70,11 +71,17 @@ static void unpin(tub_encoder *encoder, void *memory)
         n->ops->unpin(n->lanes[0].backend, memory);
 }
 
+static size_t frame_bytes(const tub_encoder *encoder)
+{
+    const native *n = (const native *)encoder;
+    return n->ops->frame_bytes ? n->ops->frame_bytes(n->lanes[0].executable) : 0;
+}
+
 // TUB_END: this backend has none.
 static tub_status hold_frames(tub_encoder *encoder, int lane, size_t bytes, void **out, tub_error *err)
 {
     native *n = (native *)encoder;
-    return n->ops->hold_frames ? n->ops->hold_frames(n->lanes[lane].backend, bytes, out, err) : TUB_END;
+    return n->ops->hold_frames ? n->ops->hold_frames(n->lanes[lane].executable, bytes, out, err) : TUB_END;
 }
 
 static void drop_frames(tub_encoder *encoder, int lane)
@@ -125,6 +132,7 @@ static const tub_encoder_ops encoder_ops = {.run = run,
                                             .run_lane = run_lane,
                                             .pin = pin,
                                             .unpin = unpin,
+                                            .frame_bytes = frame_bytes,
                                             .hold_frames = hold_frames,
                                             .drop_frames = drop_frames,
                                             .make_frame = make_frame,
@@ -253,6 +261,7 @@ static tub_status open_lane(const opening *o, native *n, int i, tub_error *err)
     const tub_compile_params compiled = {.dtype = n->base.info.dtype,
                                          .max_items = n->base.info.batch,
                                          .tokens = true,
+                                         .shares = o->devices.count > 1,
                                          .weights = tub_native_weights_store(&n->weights)};
     const tub_open_params opened = {.team = n->team,
                                     .device = o->devices.index[i],

@@ -50,7 +50,8 @@ static void narrow(const tub_lanes *l, void *out)
         to[i] = l->model->input_type == TUB_BF16 ? tub_to_bf16(l->scratch[i]) : tub_to_f16(l->scratch[i]);
 }
 
-static tub_status start(const tub_lanes *l, tub_request_lane *lane, const tub_lanes_batch *batch, int first, tub_error *err)
+static tub_status start(const tub_lanes *l, tub_request_lane *lane, const tub_lanes_batch *batch, int first,
+                        tub_error *err)
 {
     bool direct = l->model->input_type == TUB_F32;
     float *pixels = direct ? lane->pixels : l->scratch;
@@ -96,7 +97,8 @@ static tub_status read_output(const tub_lanes *l, const tub_request_lane *lane, 
     return TUB_OK;
 }
 
-static tub_status collect_rows(const tub_lanes *l, const tub_request_lane *lane, const tub_lanes_batch *batch, tub_error *err)
+static tub_status collect_rows(const tub_lanes *l, const tub_request_lane *lane, const tub_lanes_batch *batch,
+                               tub_error *err)
 {
     const tub_output_form *form = &l->model->row.form;
     tub_ov_tensor *holder = NULL;
@@ -110,7 +112,8 @@ static tub_status collect_rows(const tub_lanes *l, const tub_request_lane *lane,
     return status;
 }
 
-static tub_status collect_tokens(const tub_lanes *l, const tub_request_lane *lane, const tub_lanes_batch *batch, tub_error *err)
+static tub_status collect_tokens(const tub_lanes *l, const tub_request_lane *lane, const tub_lanes_batch *batch,
+                                 tub_error *err)
 {
     const tub_output_form *form = &l->model->tokens.form;
     tub_ov_tensor *holder = NULL;
@@ -142,8 +145,8 @@ static tub_status wait_for(const tub_lanes *l, tub_request_lane *lane, const tub
 }
 
 // Waits for a lane; its results are taken unless something has failed before.
-static tub_status finish_lane(const tub_lanes *l, tub_request_lane *lane, const tub_lanes_batch *batch, tub_status before,
-                              tub_error *err)
+static tub_status finish_lane(const tub_lanes *l, tub_request_lane *lane, const tub_lanes_batch *batch,
+                              tub_status before, tub_error *err)
 {
     if (!lane->busy)
         return before;

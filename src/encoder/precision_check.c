@@ -24,7 +24,7 @@ tub_status tub_precision_check_open(const tub_precision_check_params *params, tu
                                .dtype = params->ops->best_dtype(),
                                .backend = params->backend};
     const tub_open_params opened = {.team = params->team, .log = params->log};
-    const tub_compile_params compiled = {.dtype = c->dtype, .max_items = 1, .weights = params->weights};
+    const tub_compile_params compiled = {.dtype = c->dtype, .max_items = 1, .shares = true, .weights = params->weights};
     tub_status status = c->backend ? TUB_OK : c->ops->open(&opened, &c->own, err);
     if (!c->backend)
         c->backend = c->own;
@@ -57,8 +57,12 @@ void tub_precision_check_run(tub_precision_check **check, const tub_batch *batch
         return;
     tub_error ignored = {0};
     float *row = tub_calloc((size_t)dim, sizeof *row);
-    const tub_batch one = {
-        .items = 1, .frames = batch->frames, .positions = batch->positions, .rows = row, .stop = batch->stop};
+    const tub_batch one = {.items = 1,
+                           .frames = batch->frames,
+                           .made = batch->made,
+                           .positions = batch->positions,
+                           .rows = row,
+                           .stop = batch->stop};
     if (row && c->ops->run(c->executable, &one, &ignored) == TUB_OK)
         tell(c, batch->rows, row, dim);
     tub_free(row);

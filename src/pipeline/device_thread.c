@@ -18,6 +18,7 @@ typedef struct device {
     int number;
     tub_lane *lane;
     const void **frames; // batch * frames pointers
+    bool *made;          // likewise: which a GPU has made; NULL where none makes any
     int *positions;      // batch * frames, where frames have their place in the video; else NULL
     int64_t *numbers;    // of the frames of a clip
     double waited;       // for the load at hand
@@ -42,7 +43,7 @@ static tub_status run_encoder(device *d, const tub_load *load, float *rows, tub_
 {
     if (d->positions)
         fill_in_positions(d, load);
-    return tub_encoder_run_lane(d->x->encoder, d->number, d->frames, d->positions, load->items, rows, err);
+    return tub_encoder_run_lane(d->x->encoder, d->number, d->frames, d->made, d->positions, load->items, rows, err);
 }
 
 static void trace_depths(device *d)
@@ -75,7 +76,7 @@ static tub_status encode(device *d, tub_encoded *e, tub_error *err)
         return tub_fail_memory(err, "a batch of rows");
     int slots = load->items * d->x->info->frames;
     for (int i = 0; i < slots; i++)
-        d->frames[i] = d->x->gpu_slots ? tub_gpu_slots_frame(d->x->gpu_slots, d->number, load->slots[i])
+        d->frames[i] = d->x->gpu_slots ? tub_gpu_slots_frame(d->x->gpu_slots, d->number, load->slots[i], &d->made[i])
                                        : tub_slot_pool_memory(d->x->pool, load->slots[i]);
     trace_depths(d);
     const double start = tub_now(), cpu = tub_thread_cpu(), helpers = d->lane ? tub_extractor_encoder_cpu(d->x) : 0;
@@ -150,11 +151,13 @@ static bool allocate(device *d)
     const size_t batch = (size_t)info->batch;
     const bool placed = info->positions == TUB_POSITIONS_VIDEO;
     d->frames = tub_calloc(batch, (size_t)info->frames * sizeof *d->frames);
+    if (d->x->gpu_slots)
+        d->made = tub_calloc(batch, (size_t)info->frames * sizeof *d->made);
     if (placed) {
         d->positions = tub_calloc(batch, (size_t)info->frames * sizeof *d->positions);
         d->numbers = tub_calloc((size_t)info->frames, sizeof *d->numbers);
     }
-    return d->frames && (!placed || (d->positions && d->numbers));
+    return d->frames && (!d->x->gpu_slots || d->made) && (!placed || (d->positions && d->numbers));
 }
 
 void *tub_device_thread(void *argument)
@@ -171,6 +174,7 @@ void *tub_device_thread(void *argument)
     if (atomic_fetch_sub(&d.x->devices_running, 1) == 1)
         tub_queue_finish(d.x->results);
     tub_free(d.frames);
+    tub_free(d.made);
     tub_free(d.positions);
     tub_free(d.numbers);
     return NULL;

@@ -168,6 +168,12 @@ static tub_status check_clip(const tub_encoder_info *info, const tub_sampling *s
     return TUB_OK;
 }
 
+// Frames that NVDEC decodes are where they can be made; all others only by request.
+static bool makes_frames_on_gpus(const tub_extractor *x)
+{
+    return x->resizer == TUB_RESIZER_GPU || (x->resizer == TUB_RESIZER_AUTO && x->decoder == TUB_DECODER_NVDEC);
+}
+
 static tub_status resolve(tub_extractor *x, const tub_extractor_params *params, tub_error *err)
 {
     tub_sampling asked = params->sampling;
@@ -178,9 +184,12 @@ static tub_status resolve(tub_extractor *x, const tub_extractor_params *params, 
     TUB_TRY(check_clip(x->info, &x->sampling, err));
     TUB_TRY(tub_again_check(x->without, &x->sampling, err));
     tub_extractor_params planned = *params;
+    tub_encoder_info slots = *x->info; // which hold either form of a frame
+    if (makes_frames_on_gpus(x) && tub_gpu_slots_host_bytes(x->encoder) > slots.pixel_bytes)
+        slots.pixel_bytes = tub_gpu_slots_host_bytes(x->encoder);
     if (x->without & TUB_WITHOUT_MIXING)
         planned.decode_threads = 1;
-    TUB_TRY(tub_resource_plan_make(x->info, &x->sampling, &planned, tub_usable_processors(), tub_usable_memory(),
+    TUB_TRY(tub_resource_plan_make(&slots, &x->sampling, &planned, tub_usable_processors(), tub_usable_memory(),
                                    &x->plan, err));
     if (x->plan.workers < x->plan.asked_workers)
         tub_inform(&x->log, "the slot memory allows %d videos at once instead of %d", x->plan.workers,
@@ -218,12 +227,6 @@ static void unpin_slots(tub_extractor *x)
     tub_slot_pool_extent(x->pool, &memory, &bytes);
     x->encoder->ops->unpin(x->encoder, memory);
     x->pinned = false;
-}
-
-// Frames that NVDEC decodes are where they can be made; all others only by request.
-static bool makes_frames_on_gpus(const tub_extractor *x)
-{
-    return x->resizer == TUB_RESIZER_GPU || (x->resizer == TUB_RESIZER_AUTO && x->decoder == TUB_DECODER_NVDEC);
 }
 
 // Unless it was asked for, not being able to is no reason not to run.

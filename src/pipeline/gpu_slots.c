@@ -6,7 +6,7 @@
 #include "fail.h"
 #include "memory.h"
 
-enum { HOST = -1 };
+enum { HOST = -1, PLACE = 64 };
 
 typedef struct place {
     void *memory; // of the lane's GPU
@@ -18,17 +18,27 @@ struct tub_gpu_slots {
     const tub_slot_pool *pool;
     const tub_log *log;
     int lanes, slots;
+    size_t stride; // bytes from place to place on a GPU
     place *places;
     signed char *homes; // [slots]: the lane that has made the frame, or HOST
 };
 
+static int lanes_of(const tub_encoder *encoder)
+{
+    return encoder->info.lanes > 1 ? encoder->info.lanes : 1;
+}
+
+size_t tub_gpu_slots_host_bytes(const tub_encoder *encoder)
+{
+    return encoder->ops->frame_bytes && lanes_of(encoder) > 1 ? encoder->ops->frame_bytes(encoder) : 0;
+}
+
 static tub_status hold(tub_gpu_slots *s, tub_error *err)
 {
-    void *host = NULL;
-    size_t bytes = 0;
-    tub_slot_pool_extent(s->pool, &host, &bytes);
+    s->stride = (s->encoder->ops->frame_bytes(s->encoder) + PLACE - 1) / PLACE * PLACE;
     for (int i = 0; i < s->lanes; i++) {
-        const tub_status status = s->encoder->ops->hold_frames(s->encoder, i, bytes, &s->places[i].memory, err);
+        const tub_status status =
+            s->encoder->ops->hold_frames(s->encoder, i, (size_t)s->slots * s->stride, &s->places[i].memory, err);
         if (status != TUB_OK)
             return status;
     }
@@ -38,7 +48,7 @@ static tub_status hold(tub_gpu_slots *s, tub_error *err)
 tub_status tub_gpu_slots_open(tub_encoder *encoder, const tub_slot_pool *pool, int slots, const tub_log *log,
                               tub_gpu_slots **out, tub_error *err)
 {
-    const int lanes = encoder->info.lanes > 1 ? encoder->info.lanes : 1;
+    const int lanes = lanes_of(encoder);
     *out = NULL;
     if (!encoder->ops->hold_frames)
         return TUB_END;
@@ -71,11 +81,9 @@ void tub_gpu_slots_close(tub_gpu_slots **slots)
     *slots = NULL;
 }
 
-// Slots lie alike on the host and on a GPU.
 static void *place_of(const tub_gpu_slots *s, int lane, int slot)
 {
-    const char *first = tub_slot_pool_memory(s->pool, 0), *at = tub_slot_pool_memory(s->pool, slot);
-    return (char *)s->places[lane].memory + (at - first);
+    return (char *)s->places[lane].memory + (size_t)slot * s->stride;
 }
 
 static void give_up(tub_gpu_slots *s, int lane, const tub_error *why)
@@ -105,7 +113,8 @@ tub_status tub_gpu_slots_make(tub_gpu_slots *s, int lane, const tub_source_ops *
     return TUB_OK;
 }
 
-const void *tub_gpu_slots_frame(const tub_gpu_slots *s, int lane, int slot)
+const void *tub_gpu_slots_frame(const tub_gpu_slots *s, int lane, int slot, bool *made)
 {
+    *made = s->homes[slot] != HOST;
     return s->homes[slot] == lane ? place_of(s, lane, slot) : tub_slot_pool_memory(s->pool, slot);
 }

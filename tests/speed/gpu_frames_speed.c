@@ -1,7 +1,7 @@
 // gpu_frames_speed [FRAMES]: how long the first GPU takes from a decoded frame in its memory (NV12, as NVDEC leaves it)
-// to patches in float16, through the plug-in's own kernels; beside it, what a kernel reaches that does nothing but
-// copy. A line a case; the time is a frame's, of FRAMES (64), as many at once as a launch takes. Bytes: of the frame and its
-// patches.
+// to patches in float16, through the plug-in's own kernel; beside it, what a kernel reaches that does nothing but
+// copy. A line a case; the time is a frame's, of FRAMES (64), as many at once as a launch takes. Bytes: of the frame
+// and its patches.
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -80,34 +80,6 @@ static void measure_copying(bench *b, size_t bytes)
     b->ops->release(b->gpu, to);
 }
 
-static tub_gpu_task patches_of(const bench *b, void *slots, size_t slot_bytes, bool is_float, void *out, void **table,
-                               void **levels)
-{
-    const void **frames = malloc((size_t)b->frames * sizeof *frames);
-    float values[3 * 256] = {0};
-    for (int i = 0; i < b->frames; i++)
-        frames[i] = (char *)slots + (size_t)i * slot_bytes;
-    *table = upload(b, frames, (size_t)b->frames * sizeof *frames);
-    *levels = upload(b, values, sizeof values);
-    free(frames);
-    const int across = SIDE / PATCH;
-    return (tub_gpu_task){.kind = TUB_GPU_PATCHES,
-                          .patches = {.frames = *table,
-                                      .table = *levels,
-                                      .out = out,
-                                      .type = TUB_GPU_F16,
-                                      .is_float = is_float,
-                                      .item_frames = 1,
-                                      .height = SIDE,
-                                      .width = SIDE,
-                                      .kt = 1,
-                                      .ky = PATCH,
-                                      .kx = PATCH,
-                                      .items = b->frames,
-                                      .rows = across * across,
-                                      .cols = 3 * PATCH * PATCH}};
-}
-
 static void measure(const bench *b, const char *name, const tub_transform *t, int width, int height)
 {
     tub_pixels *pixels = NULL;
@@ -116,22 +88,24 @@ static void measure(const bench *b, const char *name, const tub_transform *t, in
     check(tub_pixels_recipe(pixels, &recipe, &err));
     const size_t pitch = ((size_t)width + PITCH - 1) / PITCH * PITCH, luma = pitch * (size_t)height,
                  frame = luma * 3 / 2;
-    const size_t slot = tub_pixels_plan(pixels)->bytes, patch_bytes = (size_t)3 * SIDE * SIDE * 2;
+    const size_t made = (size_t)3 * SIDE * SIDE * 2;
+    const float levels[3 * 256] = {0};
     unsigned char *noise = malloc(frame * (size_t)b->frames);
     for (size_t i = 0; i < frame * (size_t)b->frames; i++)
         noise[i] = (unsigned char)(i * 2654435761u >> 13);
     unsigned char *planes = upload(b, noise, frame * (size_t)b->frames);
-    void *tables = upload(b, recipe->tables, recipe->table_bytes), *table, *levels;
-    char *slots = allocate(b, slot * (size_t)b->frames);
-    void *out = allocate(b, patch_bytes * (size_t)b->frames);
+    void *tables = upload(b, recipe->tables, recipe->table_bytes), *table = upload(b, levels, sizeof levels);
+    char *out = allocate(b, made * (size_t)b->frames);
     const int launches = (b->frames + TUB_GPU_SURFACES - 1) / TUB_GPU_SURFACES;
     tub_gpu_task *tasks = calloc((size_t)launches, sizeof *tasks);
     for (int i = 0; i < launches; i++) {
         const int first = i * TUB_GPU_SURFACES, left = b->frames - first;
         tub_gpu_pixels *p = &tasks[i].pixels;
         tasks[i].kind = TUB_GPU_PIXELS;
-        *p = (tub_gpu_pixels){
-            .recipe = *recipe, .by_words = true, .count = left < TUB_GPU_SURFACES ? left : TUB_GPU_SURFACES};
+        *p = (tub_gpu_pixels){.recipe = *recipe,
+                              .form = {TUB_GPU_F16, PATCH, PATCH, table},
+                              .by_words = true,
+                              .count = left < TUB_GPU_SURFACES ? left : TUB_GPU_SURFACES};
         p->frame = (tub_frame_planes){.kind = TUB_PLANES_HALF,
                                       .paired = true,
                                       .on_device = true,
@@ -143,18 +117,16 @@ static void measure(const bench *b, const char *name, const tub_transform *t, in
                                       .matrix = {128, 9539, 13075, -6660, -3209, 16525}};
         for (int k = 0; k < p->count; k++) {
             const unsigned char *at = planes + frame * (size_t)(first + k);
-            p->surfaces[k] = (tub_gpu_surface){{at, at + luma}, slots + slot * (size_t)(first + k)};
+            p->surfaces[k] = (tub_gpu_surface){{at, at + luma}, out + made * (size_t)(first + k)};
         }
         p->recipe.tables = tables;
         tub_gpu_frames_choose(recipe, &p->tile_rows, &p->tile_columns);
     }
-    const tub_gpu_task patches = patches_of(b, slots, slot, recipe->is_float, out, &table, &levels);
-    const double made = time_tasks(b, tasks, launches) / b->frames, laid = time_tasks(b, &patches, 1) / b->frames;
-    const double rate =
-        made + laid > 0 ? (double)((size_t)width * (size_t)height * 3 / 2 + patch_bytes) / (made + laid) : 0;
-    printf("%s, %dx%d: %.2f us a frame, %.2f of them patches; %.0f GB/s, %.0f %% of a copying kernel's\n", name, width,
-           height, (made + laid) * 1e6, laid * 1e6, rate / 1e9, b->copying > 0 ? 100 * rate / b->copying : 0);
-    void *const blocks[] = {planes, tables, table, levels, slots, out};
+    const double seconds = time_tasks(b, tasks, launches) / b->frames;
+    const double rate = seconds > 0 ? (double)((size_t)width * (size_t)height * 3 / 2 + made) / seconds : 0;
+    printf("%s, %dx%d: %.2f us a frame; %.0f GB/s, %.0f %% of a copying kernel's\n", name, width, height, seconds * 1e6,
+           rate / 1e9, b->copying > 0 ? 100 * rate / b->copying : 0);
+    void *const blocks[] = {planes, tables, table, out};
     for (size_t i = 0; i < sizeof blocks / sizeof *blocks; i++)
         b->ops->release(b->gpu, blocks[i]);
     free(tasks);

@@ -45,8 +45,79 @@ static bool is_within(const void *frame, const char *memory, size_t bytes)
     return memory && (const char *)frame >= memory && (const char *)frame < memory + bytes;
 }
 
-static tub_status fake_run_lane(tub_encoder *encoder, int lane, const void *const *frames, const int *positions,
-                                int items, float *rows, float *tokens, tub_error *err)
+// ---- made frames: each byte and, behind it, its complement ----
+
+static size_t fake_frame_bytes(const tub_encoder *encoder)
+{
+    return ((const fake_encoder *)encoder)->params.makes_frames ? 2 * encoder->info.pixel_bytes : 0;
+}
+
+static void to_made(const unsigned char *pixels, size_t bytes, unsigned char *made)
+{
+    for (size_t i = 0; i < bytes; i++) {
+        made[2 * i] = pixels[i];
+        made[2 * i + 1] = 255 - pixels[i];
+    }
+}
+
+static bool to_pixels(const unsigned char *made, size_t bytes, unsigned char *pixels)
+{
+    for (size_t i = 0; i < bytes; i++) {
+        if (made[2 * i + 1] + made[2 * i] != 255)
+            return false;
+        pixels[i] = made[2 * i];
+    }
+    return true;
+}
+
+// The same frames, all as pixels. To be freed with both.
+static bool all_as_pixels(const fake_encoder *e, const void *const *frames, const bool *made, int count,
+                          const void ***out, unsigned char **memory)
+{
+    const size_t bytes = e->base.info.pixel_bytes;
+    *out = calloc((size_t)count, sizeof **out);
+    *memory = malloc((size_t)count * bytes);
+    for (int i = 0; i < count; i++) {
+        unsigned char *pixels = *memory + (size_t)i * bytes;
+        (*out)[i] = made && made[i] ? pixels : frames[i];
+        if (made && made[i] && !to_pixels(frames[i], bytes, pixels))
+            return false;
+    }
+    return true;
+}
+
+static void fill_rows(const fake_encoder *e, const void *const *frames, int items, float *rows, float *tokens)
+{
+    const tub_encoder_info *info = &e->base.info;
+    for (int i = 0; i < items; i++) {
+        const void *const *item = frames + i * info->frames;
+        fake_encoder_row(item, info->frames, info->pixel_bytes, info->dim, rows + i * info->dim);
+        if (tokens)
+            fake_encoder_row(item, info->frames, info->pixel_bytes, info->tokens * info->token_dim,
+                             tokens + i * info->tokens * info->token_dim);
+    }
+}
+
+static tub_status encode(fake_encoder *e, int lane, const void *const *frames, const bool *made, int items, float *rows,
+                         float *tokens, tub_error *err)
+{
+    const int count = items * e->base.info.frames;
+    const void **pixels = NULL;
+    unsigned char *memory = NULL;
+    tub_status status = TUB_OK;
+    if (!all_as_pixels(e, frames, made, count, &pixels, &memory))
+        status = tub_fail(err, TUB_ERROR_INTERNAL, "a frame that wasn't made is said to be");
+    else if (is_poisoned(e, pixels, count))
+        status = tub_fail(err, TUB_ERROR_DEVICE, "fake device %d choked", lane);
+    else
+        fill_rows(e, pixels, items, rows, tokens);
+    free(pixels);
+    free(memory);
+    return status;
+}
+
+static tub_status fake_run_lane(tub_encoder *encoder, int lane, const void *const *frames, const bool *made,
+                                const int *positions, int items, float *rows, float *tokens, tub_error *err)
 {
     fake_encoder *e = (fake_encoder *)encoder;
     const tub_encoder_info *info = &e->base.info;
@@ -56,12 +127,12 @@ static tub_status fake_run_lane(tub_encoder *encoder, int lane, const void *cons
     const int lane_run = atomic_fetch_add(&e->lane_runs[lane], 1) + 1;
     if (e->params.lane_fail[lane] && lane_run >= e->params.lane_fail[lane])
         return tub_fail(err, TUB_ERROR_DEVICE, "fake device %d is out of order", lane);
-    if (is_poisoned(e, frames, items * info->frames))
-        return tub_fail(err, TUB_ERROR_DEVICE, "fake device %d choked", lane);
     for (int i = 0; e->pinned && i < items * info->frames; i++) {
         const bool own = is_within(frames[i], e->held[lane], e->held_bytes);
         if (!own && !is_within(frames[i], e->pinned, e->pinned_bytes))
             return tub_fail(err, TUB_ERROR_INTERNAL, "a frame outside of the pinned memory and the device's");
+        if (own && !made[i])
+            return tub_fail(err, TUB_ERROR_INTERNAL, "a frame of the device's that it hasn't made");
         e->own += own;
     }
     if (atomic_fetch_add(&e->runs, 1) + 1 == e->params.fail)
@@ -70,20 +141,13 @@ static tub_status fake_run_lane(tub_encoder *encoder, int lane, const void *cons
         return tub_fail(err, TUB_ERROR_INTERNAL, "%d items", items);
     e->items += items;
     e->full += items == info->batch;
-    for (int i = 0; i < items; i++) {
-        const void *const *item = frames + i * info->frames;
-        fake_encoder_row(item, info->frames, info->pixel_bytes, info->dim, rows + i * info->dim);
-        if (tokens)
-            fake_encoder_row(item, info->frames, info->pixel_bytes, info->tokens * info->token_dim,
-                             tokens + i * info->tokens * info->token_dim);
-    }
-    return TUB_OK;
+    return encode(e, lane, frames, made, items, rows, tokens, err);
 }
 
 static tub_status fake_run(tub_encoder *encoder, const void *const *frames, int items, float *rows, float *tokens,
                            tub_error *err)
 {
-    return fake_run_lane(encoder, 0, frames, NULL, items, rows, tokens, err);
+    return fake_run_lane(encoder, 0, frames, NULL, NULL, items, rows, tokens, err);
 }
 
 static tub_status fake_pin(tub_encoder *encoder, void *memory, size_t bytes, tub_error *err)
@@ -133,9 +197,9 @@ static tub_status fake_make_frame(tub_encoder *encoder, int lane, const tub_fram
     }
     if (!recipe || !is_within(at, e->held[lane], e->held_bytes))
         return tub_fail(err, TUB_ERROR_INTERNAL, "a frame outside of the device's memory");
-    memcpy(at, planes->planes[0], e->base.info.pixel_bytes);
+    to_made(planes->planes[0], e->base.info.pixel_bytes, at);
     if (host)
-        memcpy(host, at, e->base.info.pixel_bytes);
+        memcpy(host, at, fake_frame_bytes(encoder));
     e->copied += host != NULL;
     return TUB_OK;
 }
@@ -151,6 +215,7 @@ static const tub_encoder_ops fake_ops = {
     .run_lane = fake_run_lane,
     .pin = fake_pin,
     .unpin = fake_unpin,
+    .frame_bytes = fake_frame_bytes,
     .hold_frames = fake_hold_frames,
     .drop_frames = fake_drop_frames,
     .make_frame = fake_make_frame,

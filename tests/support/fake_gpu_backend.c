@@ -40,6 +40,7 @@ const tub_backend_ops fake_gpu_backend = {
     .keeps_program = true,
     .pin = tub_gpu_pin,
     .unpin = tub_gpu_unpin,
+    .frame_bytes = tub_gpu_frames_bytes,
     .hold_frames = tub_gpu_frames_hold,
     .drop_frames = tub_gpu_frames_drop,
     .make_frame = tub_gpu_frames_make,

@@ -87,7 +87,7 @@ static tub_status check_pixels(const tub_gpu_pixels *t, tub_error *err)
     if (t->count < 1 || t->count > TUB_GPU_SURFACES)
         return tub_fail(err, TUB_ERROR_INTERNAL, "%d frames at once", t->count);
     for (int i = 0; i < t->count; i++)
-        TUB_TRY(aligned("a frame's pixels", t->surfaces[i].out, t->recipe.is_float ? sizeof(float) : 1, err));
+        TUB_TRY(packed("a made frame", t->surfaces[i].out, t->form.type, false, err));
     for (int i = 0; i < t->count && t->by_words; i++)
         for (int plane = 0; plane < 2; plane++)
             TUB_TRY(aligned("a plane", t->surfaces[i].planes[plane], sizeof(uint32_t), err));

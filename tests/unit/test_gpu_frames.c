@@ -1,6 +1,6 @@
-// Frames that a GPU makes against those of the processor, to the byte: the kernels' bodies on the fake device, for any
-// transform, size and layout of planes; and the kernels of the plug-in that is there, which CTest makes the fake's too
-// and tools/gpu_check.sh the real one.
+// Frames that a GPU makes against those of the processor, put into patches, to the byte: the kernels' bodies on the
+// fake device, for any transform, size, layout of planes, type and size of patches; and the kernels of the plug-in that
+// is there, which CTest makes the fake's too and tools/gpu_check.sh the real one.
 // clang-format off
 #include <stdarg.h>
 #include <stddef.h>
@@ -19,6 +19,7 @@
 #include "frame_rgb.h"
 #include "frame_yuv.h"
 #include "gpu_frames.h"
+#include "half.h"
 #include "pixel_ops.h"
 
 static uint32_t random_bits(uint32_t *seed)
@@ -129,23 +130,75 @@ static void close_backend(tub_backend *b)
     assert_int_equal(fake_gpu_counted[0].host_blocks, 0);
 }
 
+// ---- what is to come out: the processor's pixels, in patches ----
+
+static float levels[3 * 256]; // of the fake's memory, which is the host's
+
+static int fill_levels(void **state)
+{
+    (void)state;
+    for (int i = 0; i < 3 * 256; i++)
+        levels[i] = ((float)(i % 256) / 255.0f - 0.4f - 0.05f * (float)(i / 256)) / 0.23f;
+    return 0;
+}
+
 typedef struct case_pixels {
     tub_pixels *pixels;
     const tub_frame_recipe *recipe;
+    tub_gpu_form form;
     size_t bytes;
     uint8_t *want, *host;
 } case_pixels;
 
-static case_pixels make_wanted(const tub_transform *t, const sample *s)
+static float value_of(const tub_frame_recipe *r, const uint8_t *pixels, int c, int y, int x)
+{
+    const size_t pixel = (size_t)y * (size_t)r->out_width + (size_t)x;
+    if (!r->is_float)
+        return levels[256 * c + pixels[3 * pixel + (size_t)c]];
+    return ((const float *)(const void *)pixels)[(size_t)c * (size_t)r->out_height * (size_t)r->out_width + pixel];
+}
+
+static void put_value(tub_gpu_type type, uint8_t **to, float x)
+{
+    const uint16_t half = type == TUB_GPU_F16 ? tub_to_f16(x) : tub_to_bf16(x);
+    const size_t bytes = type == TUB_GPU_F32 ? sizeof x : sizeof half;
+    memcpy(*to, type == TUB_GPU_F32 ? (const void *)&x : (const void *)&half, bytes);
+    *to += bytes;
+}
+
+static void put_into_patches(const tub_frame_recipe *r, const tub_gpu_form *f, const uint8_t *pixels, uint8_t *to)
+{
+    for (int top = 0; top + f->ky <= r->out_height; top += f->ky)
+        for (int left = 0; left + f->kx <= r->out_width; left += f->kx)
+            for (int i = 0; i < 3 * f->ky * f->kx; i++)
+                put_value(f->type, &to,
+                          value_of(r, pixels, i / f->kx / f->ky, top + i / f->kx % f->ky, left + i % f->kx));
+}
+
+static size_t made_bytes(const tub_frame_recipe *r, const tub_gpu_form *f)
+{
+    const size_t vectors = (size_t)(r->out_height / f->ky) * (size_t)(r->out_width / f->kx);
+    return vectors * 3 * (size_t)f->ky * (size_t)f->kx * (f->type == TUB_GPU_F32 ? 4 : 2);
+}
+
+static case_pixels make_wanted(const tub_transform *t, const sample *s, uint32_t *seed)
 {
     case_pixels c = {0};
     assert_int_equal(tub_pixels_open_isa(t, s->height, s->width, TUB_ISA_SCALAR, &c.pixels, NULL), TUB_OK);
-    c.bytes = tub_pixels_plan(c.pixels)->bytes;
+    assert_int_equal(tub_pixels_recipe(c.pixels, &c.recipe, NULL), TUB_OK);
+    uint8_t *pixels = malloc(tub_pixels_plan(c.pixels)->bytes);
+    assert_non_null(pixels);
+    tub_pixels_run_picture(c.pixels, &s->picture, pixels);
+    c.form = (tub_gpu_form){.type = (tub_gpu_type)(random_bits(seed) % 3),
+                            .ky = 1 + (int)(random_bits(seed) % 20) % c.recipe->out_height,
+                            .kx = 1 + (int)(random_bits(seed) % 20) % c.recipe->out_width,
+                            .table = levels};
+    c.bytes = made_bytes(c.recipe, &c.form);
     c.want = malloc(c.bytes);
     c.host = malloc(c.bytes);
     assert_true(c.want && c.host);
-    tub_pixels_run_picture(c.pixels, &s->picture, c.want);
-    assert_int_equal(tub_pixels_recipe(c.pixels, &c.recipe, NULL), TUB_OK);
+    put_into_patches(c.recipe, &c.form, pixels, c.want);
+    free(pixels);
     return c;
 }
 
@@ -157,12 +210,12 @@ static void free_wanted(case_pixels *c)
 }
 
 // One frame on the processor and on the device; with and without a copy for the host, from either's memory.
-static void check_frame(tub_backend *b, const tub_transform *t, const sample *s, const char *what)
+static void check_frame(tub_backend *b, const tub_transform *t, const sample *s, uint32_t *seed, const char *what)
 {
-    case_pixels c = make_wanted(t, s);
+    case_pixels c = make_wanted(t, s, seed);
     void *memory = NULL;
     tub_error err = {0};
-    assert_int_equal(tub_gpu_frames_hold(b, 3 * c.bytes, &memory, NULL), TUB_OK);
+    assert_int_equal(tub_gpu_frames_hold_as(b, &c.form, 3 * c.bytes, &memory, NULL), TUB_OK);
     for (int on_device = 0; on_device < 2; on_device++) {
         tub_frame_planes planes = s->planes;
         planes.on_device = on_device; // the fake's memory is the host's
@@ -171,7 +224,7 @@ static void check_frame(tub_backend *b, const tub_transform *t, const sample *s,
         if (tub_gpu_frames_make(b, c.recipe, &planes, at, on_device ? NULL : c.host, &err) != TUB_OK)
             fail_msg("%s: %s", what, err.text);
         if (memcmp(at, c.want, c.bytes) != 0)
-            fail_msg("%s: other pixels", what);
+            fail_msg("%s: other patches of %dx%d, type %d", what, c.form.ky, c.form.kx, (int)c.form.type);
         for (size_t i = 0; i < c.bytes; i++)
             assert_true(((uint8_t *)memory)[i] == 0xa5 && at[c.bytes + i] == 0xa5);
     }
@@ -192,13 +245,19 @@ static void the_plugins_equal_the_processors(void **state)
         skip();
     }
     print_message("%s\n", b->info.name);
+    void *table = NULL;
+    assert_int_equal(b->ops->allocate(b->gpu, sizeof levels, &table, NULL), TUB_OK);
+    assert_int_equal(b->ops->upload(b->gpu, TUB_GPU_COMPUTE, table, levels, sizeof levels, NULL), TUB_OK);
+    assert_int_equal(b->ops->record(b->gpu, 0, TUB_GPU_COMPUTE, NULL), TUB_OK);
+    assert_int_equal(b->ops->settle(b->gpu, 0, NULL), TUB_OK);
     for (int i = 0; i < 200; i++) {
         const tub_transform t = random_transform(&seed);
         sample s =
             make_sample(i % LAYOUTS, 1 + (int)(random_bits(&seed) % 900), 1 + (int)(random_bits(&seed) % 500), &seed);
-        case_pixels c = make_wanted(&t, &s);
+        case_pixels c = make_wanted(&t, &s, &seed);
         void *memory = NULL;
-        assert_int_equal(tub_backend_cuda.hold_frames(b, c.bytes, &memory, NULL), TUB_OK);
+        c.form.table = table;
+        assert_int_equal(tub_gpu_frames_hold_as(b, &c.form, c.bytes, &memory, NULL), TUB_OK);
         memset(c.host, 0xa5, c.bytes);
         if (tub_backend_cuda.make_frame(b, c.recipe, &s.planes, memory, c.host, &err) != TUB_OK)
             fail_msg("case %d: %s", i, err.text);
@@ -211,6 +270,7 @@ static void the_plugins_equal_the_processors(void **state)
         free_wanted(&c);
         free_sample(&s);
     }
+    b->ops->release(b->gpu, table);
     tub_backend_cuda.close(&b);
 }
 
@@ -226,7 +286,7 @@ static void equal_the_processors(void **state)
                                1 + (int)(random_bits(&seed) % (large ? 500 : 80)), &seed);
         char what[80];
         snprintf(what, sizeof what, "case %d, %dx%d, layout %d", i, s.width, s.height, i % LAYOUTS);
-        check_frame(b, &t, &s, what);
+        check_frame(b, &t, &s, &seed, what);
         free_sample(&s);
     }
     assert_true(fake_gpu_counted[0].tiled > 200);
@@ -307,8 +367,8 @@ static void more_than_8_bits(void **state)
                                 any = random_transform(&seed);
             ours++;
             lay_out_deep(frame, &yuv, i % 3 == 0, &s);
-            check_frame(b, &untouched, &s, "deep, untouched");
-            check_frame(b, &any, &s, "deep, resized");
+            check_frame(b, &untouched, &s, &seed, "deep, untouched");
+            check_frame(b, &any, &s, &seed, "deep, resized");
             free_sample(&s);
         }
         tub_frame_rgb_close(&converter);
@@ -400,7 +460,7 @@ static void real_sizes(void **state)
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         sample s = make_sample(LAYOUT_NV12, cases[i].width, cases[i].height, &seed);
         const int before = fake_gpu_counted[0].tiled;
-        check_frame(b, &cases[i].t, &s, "a real size");
+        check_frame(b, &cases[i].t, &s, &seed, "a real size");
         assert_int_equal(fake_gpu_counted[0].tiled - before, cases[i].tiled ? 2 : 0);
         free_sample(&s);
     }
@@ -443,7 +503,8 @@ static void run_crowd(bool alike)
     crowd all = {.backend = open_backend(0), .sample = make_sample(LAYOUT_NV12, 97, 62, &seed), .alike = alike};
     fake_gpu.slow = alike ? 1000 : 0;
     void *memory = NULL;
-    all.bytes = 16 * 16 * 3;
+    const tub_gpu_form form = {TUB_GPU_BF16, 4, 8, levels};
+    all.bytes = 16 * 16 * 3 * 2;
     for (int i = 0; i < SIZES; i++) {
         const tub_transform t = {.resize = TUB_RESIZE_EXACT,
                                  .height = 17 + i,
@@ -455,10 +516,12 @@ static void run_crowd(bool alike)
                                  .std = {1, 1, 1}};
         assert_int_equal(tub_pixels_open(&t, 62, 97, &pixels[i], NULL), TUB_OK);
         assert_int_equal(tub_pixels_recipe(pixels[i], &all.recipes[i], NULL), TUB_OK);
+        uint8_t seen[16 * 16 * 3];
         all.want[i] = malloc(all.bytes);
-        tub_pixels_run_picture(pixels[i], &all.sample.picture, all.want[i]);
+        tub_pixels_run_picture(pixels[i], &all.sample.picture, seen);
+        put_into_patches(all.recipes[i], &form, seen, all.want[i]);
     }
-    assert_int_equal(tub_gpu_frames_hold(all.backend, THREADS * all.bytes, &memory, NULL), TUB_OK);
+    assert_int_equal(tub_gpu_frames_hold_as(all.backend, &form, THREADS * all.bytes, &memory, NULL), TUB_OK);
     all.memory = memory;
     pthread_t threads[THREADS];
     crowd each[THREADS];
@@ -498,13 +561,14 @@ static void memory_is_limited(void **state)
 {
     (void)state;
     tub_backend *b = open_backend(10000);
+    const tub_gpu_form form = {TUB_GPU_F16, 2, 2, levels};
     void *memory = NULL;
     tub_error err = {0};
-    assert_int_equal(tub_gpu_frames_hold(b, 20000, &memory, &err), TUB_ERROR_MEMORY);
+    assert_int_equal(tub_gpu_frames_hold_as(b, &form, 20000, &memory, &err), TUB_ERROR_MEMORY);
     assert_non_null(strstr(err.text, "frames on the GPU"));
     assert_null(memory);
     assert_int_equal(fake_gpu_counted[0].blocks, 0);
-    assert_int_equal(tub_gpu_frames_hold(b, 9000, &memory, &err), TUB_OK);
+    assert_int_equal(tub_gpu_frames_hold_as(b, &form, 9000, &memory, &err), TUB_OK);
     assert_true(tub_gpu_frames_has(b, memory));
     assert_true(tub_gpu_frames_has(b, (char *)memory + 8999));
     assert_false(tub_gpu_frames_has(b, (char *)memory + 9000));
@@ -524,12 +588,13 @@ static void a_device_that_fails_says_so(void **state)
     const tub_frame_recipe *recipe = NULL;
     sample s = make_sample(LAYOUT_420, 40, 30, &seed);
     const tub_transform t = {.resize = TUB_RESIZE_EXACT, .height = 8, .width = 8, .std = {1, 1, 1}};
+    const tub_gpu_form form = {TUB_GPU_F16, 2, 2, levels};
     void *memory = NULL;
     tub_error err = {0};
     fake_gpu.fail_frame = 2;
     assert_int_equal(tub_pixels_open(&t, 30, 40, &pixels, NULL), TUB_OK);
     assert_int_equal(tub_pixels_recipe(pixels, &recipe, NULL), TUB_OK);
-    assert_int_equal(tub_gpu_frames_hold(b, 192, &memory, NULL), TUB_OK);
+    assert_int_equal(tub_gpu_frames_hold_as(b, &form, 384, &memory, NULL), TUB_OK);
     assert_int_equal(tub_gpu_frames_make(b, recipe, &s.planes, memory, NULL, &err), TUB_OK);
     assert_int_equal(tub_gpu_frames_make(b, recipe, &s.planes, memory, NULL, &err), TUB_ERROR_DEVICE);
     assert_non_null(strstr(err.text, "fell off the bus"));
@@ -551,5 +616,5 @@ int main(void)
         cmocka_unit_test(memory_is_limited),
         cmocka_unit_test(a_device_that_fails_says_so),
     };
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return cmocka_run_group_tests(tests, fill_levels, NULL);
 }

@@ -119,6 +119,7 @@ const tub_backend_ops tub_backend_cuda = {
     .shown = tub_cuda_driver_gpus,
     .pin = tub_gpu_pin,
     .unpin = tub_gpu_unpin,
+    .frame_bytes = tub_gpu_frames_bytes,
     .hold_frames = tub_gpu_frames_hold,
     .drop_frames = tub_gpu_frames_drop,
     .make_frame = tub_gpu_frames_make,

@@ -164,6 +164,12 @@ TUB_GPU_BODY float tub_gpu_act(int activation, float x)
 
 // ---- patches: a thread has up to four neighbouring pixels of one patch, all three channels ----
 
+// A pixel as it is in a made frame, which may be narrower than the result.
+TUB_GPU_BODY float tub_gpu_as_made(const tub_gpu_patches *t, float x)
+{
+    return t->made_type == t->type || t->made_type == TUB_GPU_F32 ? x : tub_gpu_rounded(t->made_type, x);
+}
+
 TUB_GPU_BODY int64_t tub_gpu_patches_threads(const tub_gpu_patches *t)
 {
     return (int64_t)t->items * t->rows * t->kt * t->ky * tub_gpu_packs(t->kx);
@@ -184,6 +190,7 @@ TUB_GPU_BODY void tub_gpu_patches_body(const tub_gpu_patches *t, uint32_t thread
     // An item of fewer than kt frames counts as kt times itself.
     const int frame = (row / across / down * t->kt + time) % t->item_frames;
     const void *pixels = t->frames[(int64_t)item * t->item_frames + frame];
+    const int made = (int)((uintptr_t)pixels & 3);
     const int64_t pixel = (int64_t)top * t->width + left, plane = (int64_t)t->height * t->width;
     const int count = tub_gpu_pack_count(t->kx, x);
     const bool aligned = t->kx % TUB_GPU_PACK == 0;
@@ -191,12 +198,16 @@ TUB_GPU_BODY void tub_gpu_patches_body(const tub_gpu_patches *t, uint32_t thread
     for (int c = 0; c < 3; c++) {
         float out[TUB_GPU_PACK];
         for (int j = 0; j < TUB_GPU_PACK; j++)
-            if (j >= count)
+            if (made || j >= count)
                 out[j] = 0.0f;
             else if (t->is_float)
-                out[j] = ((const float *)pixels)[c * plane + pixel + j];
+                out[j] = tub_gpu_as_made(t, ((const float *)pixels)[c * plane + pixel + j]);
             else
-                out[j] = t->table[c * 256 + ((const uint8_t *)pixels)[3 * (pixel + j) + c]];
+                out[j] = tub_gpu_as_made(t, t->table[c * 256 + ((const uint8_t *)pixels)[3 * (pixel + j) + c]]);
+        if (made)
+            tub_gpu_load_pack((const char *)pixels - made,
+                              ((int64_t)(row % (across * down) * 3 + c) * t->ky + y) * t->kx + x,
+                              (tub_gpu_type)(made - 1), count, aligned, out);
         tub_gpu_store_pack(t->out, at + (int64_t)c * t->kt * t->ky * t->kx, t->type, count, aligned, out);
     }
 }

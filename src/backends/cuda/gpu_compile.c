@@ -85,11 +85,15 @@ static tub_gpu_type narrow_type(tub_dtype dtype)
     return dtype == TUB_F16 ? TUB_GPU_F16 : dtype == TUB_BF16 || dtype == TUB_FP8 ? TUB_GPU_BF16 : TUB_GPU_F32;
 }
 
-static size_t pixel_bytes(const tub_input *input)
+// Of pixels or, which may be more, of a frame that another GPU has made.
+static size_t frame_bytes(const tub_executable *e)
 {
+    const tub_input *input = &e->program->input;
     const size_t values = 3 * (size_t)input->height * (size_t)input->width;
+    const size_t pixel = input->is_float ? sizeof(float) : 1;
+    const size_t made = !e->shares ? 0 : e->made == TUB_GPU_F32 ? sizeof(float) : sizeof(uint16_t);
     // Frames lie one behind the other, each where a kernel may read 16 bytes at once.
-    return (values * (input->is_float ? sizeof(float) : 1) + 255) & ~(size_t)255;
+    return (values * (pixel > made ? pixel : made) + 255) & ~(size_t)255;
 }
 
 static int first_wave(const tub_executable *e)
@@ -114,8 +118,8 @@ static tub_status make(tub_executable *e, tub_error *err)
     return tub_gpu_choices_save(e->backend->choices, err);
 }
 
-tub_status tub_gpu_compile(tub_backend *backend, const tub_program *program, const tub_compile_params *params,
-                           tub_executable **out, tub_error *err)
+static tub_status compile(tub_backend *backend, const tub_program *program, const tub_compile_params *params,
+                          tub_gpu_type made, tub_executable **out, tub_error *err)
 {
     *out = NULL;
     tub_executable *e = tub_calloc(1, sizeof *e);
@@ -126,14 +130,28 @@ tub_status tub_gpu_compile(tub_backend *backend, const tub_program *program, con
     e->program = program;
     e->dtype = params->dtype;
     e->narrow = narrow_type(params->dtype);
+    e->made = made;
     e->with_tokens = params->tokens;
+    e->shares = params->shares;
     e->max_items = params->max_items;
-    e->pixel_bytes = pixel_bytes(&program->input);
+    e->frame_bytes = frame_bytes(e);
     const tub_status status = make(e, err);
     if (status != TUB_OK)
         tub_gpu_release(&e);
     *out = e;
     return status;
+}
+
+tub_status tub_gpu_compile(tub_backend *backend, const tub_program *program, const tub_compile_params *params,
+                           tub_executable **out, tub_error *err)
+{
+    return compile(backend, program, params, narrow_type(params->dtype), out, err);
+}
+
+tub_status tub_gpu_compile_rescue(tub_executable *e, tub_dtype dtype, tub_error *err)
+{
+    const tub_compile_params params = {.dtype = dtype, .max_items = 1, .tokens = e->with_tokens, .shares = e->shares};
+    return compile(e->backend, e->program, &params, e->made, &e->rescue, err);
 }
 
 void tub_gpu_release(tub_executable **executable)

@@ -104,7 +104,8 @@ struct tub_executable {
     const tub_program *program;     // the model's
     tub_dtype dtype;
     tub_gpu_type narrow;
-    bool with_tokens;
+    tub_gpu_type made;              // of the frames that runs may be given made: of a rescue not its own
+    bool with_tokens, shares;
     int max_items;
     tub_arena arena;                // lists, constants' table
     tub_gpu_constants *constants;   // [op_count]
@@ -118,10 +119,10 @@ struct tub_executable {
     char *values, *scratch;
     uint8_t *quantised;             // factors of one e4m3 product, and
     float *row_scales;              // their rows' scales
-    tub_gpu_block frames;           // [part_waves * wave * frames] of pixel_bytes
+    tub_gpu_block frames;           // [part_waves * wave * frames] of frame_bytes
     const void **frame_table;       // device [wave * frames]
     int *positions;                 // device [wave * frames]
-    size_t pixel_bytes;
+    size_t frame_bytes;             // of one from the host
     tub_gpu_plan_place *plans;      // one a shape of attention
     size_t plan_count, plan_capacity;
     size_t plan_bytes;              // scratch of the largest, which is:
@@ -182,6 +183,8 @@ static inline size_t tub_gpu_wave_frames(const tub_executable *e)
 tub_status tub_gpu_run(tub_executable *e, const tub_batch *batch, tub_error *err);
 tub_status tub_gpu_compile(tub_backend *backend, const tub_program *program, const tub_compile_params *params,
                            tub_executable **out, tub_error *err);
+// e->rescue: the same program, item by item, in `dtype`.
+tub_status tub_gpu_compile_rescue(tub_executable *e, tub_dtype dtype, tub_error *err);
 void tub_gpu_release(tub_executable **executable);
 
 // A backend on a device of `ops`. Ownership: `unload` is called with `library` when the backend is closed.

@@ -1,5 +1,6 @@
-// What the kernels do that make a model's pixels of a decoded frame: conversion to RGB, resize and normalisation at
-// once, as functions of one thread like those of gpu_bodies.h. The arithmetic is that of src/media's scalar kernels.
+// What the kernels do that make a model's patch vectors of a decoded frame: conversion to RGB, resize, normalisation and
+// patches at once, as functions of one thread like those of gpu_bodies.h. The arithmetic is that of src/media's scalar
+// kernels.
 //
 // Two ways, with the same bytes. Single: a thread has one pixel of the result and reads all that it is made of. Tiled,
 // where many inputs make a pixel: a block has a tile of the result; it converts the frame's pixels behind it, a few
@@ -9,7 +10,7 @@
 
 #include <string.h>
 
-#include "gpu_tasks.h"
+#include "gpu_bodies.h"
 
 // What is known when a kernel is compiled: how the samples lie, where they do as NVDEC gives them.
 typedef enum tub_gpu_layout { TUB_GPU_ANY_LAYOUT = 0, TUB_GPU_NV12 = 1 } tub_gpu_layout;
@@ -144,40 +145,54 @@ TUB_PIXEL_FUNCTION void tub_gpu_sums_add_levels(const tub_gpu_pixels *t, float *
 
 // ---- results ----
 
-TUB_PIXEL_FUNCTION int64_t tub_gpu_pixels_plane(const tub_gpu_pixels *t)
+// Bytes of a made frame; rows and columns that don't fill a patch are in none.
+TUB_PIXEL_FUNCTION int64_t tub_gpu_form_bytes(const tub_gpu_form *f, int height, int width)
 {
-    return (int64_t)t->recipe.out_height * t->recipe.out_width;
+    return (int64_t)(height / f->ky) * (width / f->kx) * 3 * f->ky * f->kx * tub_gpu_type_bytes(f->type);
+}
+
+TUB_PIXEL_FUNCTION void tub_gpu_pixels_put(const tub_gpu_pixels *t, tub_gpu_way w, int y, int x, const float *values)
+{
+    const tub_gpu_form *f = &t->form;
+    const int across = t->recipe.out_width / f->kx, down = t->recipe.out_height / f->ky;
+    const int column = x / f->kx, row = y / f->ky;
+    if (column >= across || row >= down)
+        return;
+    const int64_t at = ((int64_t)(row * across + column) * 3 * f->ky + (y - row * f->ky)) * f->kx + x - column * f->kx;
+    for (int c = 0; c < 3; c++)
+        tub_gpu_store(t->surfaces[w.frame].out, at + c * f->ky * f->kx, f->type, values[c]);
 }
 
 TUB_PIXEL_FUNCTION void tub_gpu_pixels_write(const tub_gpu_pixels *t, tub_gpu_way w, int y, int x, uint32_t pixel)
 {
-    uint8_t *out = (uint8_t *)t->surfaces[w.frame].out + 3 * ((int64_t)y * t->recipe.out_width + x);
+    float values[3];
     for (int c = 0; c < 3; c++)
-        out[c] = (uint8_t)tub_gpu_pixel_channel(pixel, c);
+        values[c] = t->form.table[c * 256 + tub_gpu_pixel_channel(pixel, c)];
+    tub_gpu_pixels_put(t, w, y, x, values);
 }
 
 TUB_PIXEL_FUNCTION void tub_gpu_pixels_write_floats(const tub_gpu_pixels *t, tub_gpu_way w, int y, int x,
                                                     const float *sums)
 {
-    float *out = (float *)t->surfaces[w.frame].out + (int64_t)y * t->recipe.out_width + x;
+    float values[3];
     for (int c = 0; c < 3; c++)
-        out[c * tub_gpu_pixels_plane(t)] = (sums[c] - t->recipe.mean[c]) / t->recipe.std[c];
+        values[c] = (sums[c] - t->recipe.mean[c]) / t->recipe.std[c];
+    tub_gpu_pixels_put(t, w, y, x, values);
 }
 
 TUB_PIXEL_FUNCTION void tub_gpu_pixels_pad(const tub_gpu_pixels *t, tub_gpu_way w, int y, int x)
 {
-    float *out = (float *)t->surfaces[w.frame].out + (int64_t)y * t->recipe.out_width + x;
-    if (!w.floats)
+    if (w.floats)
+        tub_gpu_pixels_put(t, w, y, x, t->recipe.zero);
+    else
         tub_gpu_pixels_write(t, w, y, x, 0);
-    for (int c = 0; c < 3 && w.floats; c++)
-        out[c * tub_gpu_pixels_plane(t)] = t->recipe.zero[c];
 }
 
 // ---- single ----
 
 TUB_PIXEL_FUNCTION int64_t tub_gpu_pixels_threads(const tub_gpu_pixels *t)
 {
-    return tub_gpu_pixels_plane(t);
+    return (int64_t)t->recipe.out_height * t->recipe.out_width;
 }
 
 // `second` is the pass that comes last; tap i of it and tap j of the other are the frame's pixel (y, x).

@@ -47,6 +47,7 @@ typedef struct wish {
 
 struct tub_gpu_frames {
     tub_backend *backend;
+    tub_gpu_form form;
     tub_gpu_block memory;
     desk desks[DESKS];
     pthread_mutex_t lock; // of the wishes, and of the desks' being busy
@@ -58,6 +59,20 @@ bool tub_gpu_frames_has(const tub_backend *backend, const void *frame)
 {
     const tub_gpu_frames *f = backend->frames;
     return f && (uintptr_t)frame - (uintptr_t)f->memory.data < f->memory.bytes;
+}
+
+static size_t bytes_of(const tub_executable *e, const tub_gpu_form *form)
+{
+    return (size_t)tub_gpu_form_bytes(form, e->program->input.height, e->program->input.width);
+}
+
+size_t tub_gpu_frames_held(const tub_executable *e, tub_gpu_type *type)
+{
+    const tub_gpu_frames *f = e->backend->frames;
+    if (!f)
+        return 0;
+    *type = f->form.type;
+    return bytes_of(e, &f->form);
 }
 
 // ---- desks ----
@@ -93,7 +108,7 @@ void tub_gpu_frames_drop(tub_backend *b)
     b->frames = NULL;
 }
 
-tub_status tub_gpu_frames_hold(tub_backend *b, size_t bytes, void **out, tub_error *err)
+tub_status tub_gpu_frames_hold_as(tub_backend *b, const tub_gpu_form *form, size_t bytes, void **out, tub_error *err)
 {
     *out = NULL;
     tub_gpu_frames_drop(b);
@@ -101,6 +116,7 @@ tub_status tub_gpu_frames_hold(tub_backend *b, size_t bytes, void **out, tub_err
     if (!f)
         return tub_fail_memory(err, "frames on a GPU");
     f->backend = b;
+    f->form = *form;
     pthread_mutex_init(&f->lock, NULL);
     pthread_cond_init(&f->changed, NULL);
     b->frames = f;
@@ -112,6 +128,27 @@ tub_status tub_gpu_frames_hold(tub_backend *b, size_t bytes, void **out, tub_err
     else
         *out = f->memory.data;
     return status;
+}
+
+static tub_gpu_form form_of(const tub_executable *e)
+{
+    const tub_program *p = e->program;
+    int i = 0;
+    while (p->ops[i].kind != TUB_OP_PATCHES)
+        i++;
+    return (tub_gpu_form){e->narrow, p->ops[i].patches.ky, p->ops[i].patches.kx, e->constants[i].weight};
+}
+
+size_t tub_gpu_frames_bytes(const tub_executable *e)
+{
+    const tub_gpu_form form = form_of(e);
+    return bytes_of(e, &form);
+}
+
+tub_status tub_gpu_frames_hold(tub_executable *e, size_t bytes, void **out, tub_error *err)
+{
+    const tub_gpu_form form = form_of(e);
+    return tub_gpu_frames_hold_as(e->backend, &form, bytes, out, err);
 }
 
 // ---- tables ----
@@ -259,16 +296,12 @@ static bool can_read_words(const tub_frame_planes *f)
 
 // ---- a launch ----
 
-static size_t pixel_bytes(const tub_frame_recipe *r)
-{
-    return (size_t)r->out_height * (size_t)r->out_width * 3 * (r->is_float ? sizeof(float) : 1);
-}
-
 static tub_status launch(tub_backend *b, desk *d, wish *const *group, int count, tub_error *err)
 {
     tub_gpu_task task = {.kind = TUB_GPU_PIXELS};
     tub_gpu_pixels *p = &task.pixels;
-    *p = (tub_gpu_pixels){.recipe = *group[0]->recipe, .count = count, .by_words = true};
+    *p = (tub_gpu_pixels){.recipe = *group[0]->recipe, .form = b->frames->form, .count = count, .by_words = true};
+    const size_t bytes = (size_t)tub_gpu_form_bytes(&p->form, p->recipe.out_height, p->recipe.out_width);
     TUB_TRY(find_tables(b, d, group[0]->recipe, p, err));
     for (int i = 0; i < count; i++) {
         p->frame = *group[i]->planes;
@@ -282,8 +315,7 @@ static tub_status launch(tub_backend *b, desk *d, wish *const *group, int count,
     TUB_TRY(b->ops->launch(d->gpu, &task, err));
     for (int i = 0; i < count; i++)
         if (group[i]->host)
-            TUB_TRY(b->ops->download(d->gpu, TUB_GPU_COMPUTE, group[i]->host, group[i]->at,
-                                     pixel_bytes(group[i]->recipe), err));
+            TUB_TRY(b->ops->download(d->gpu, TUB_GPU_COMPUTE, group[i]->host, group[i]->at, bytes, err));
     return TUB_OK;
 }
 

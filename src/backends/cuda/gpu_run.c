@@ -112,27 +112,43 @@ static size_t place_of(part *p, const void *frame, bool *fresh)
     return e->seen[at].place;
 }
 
+// Frame `at` of the part: where it is, or is brought to by now.
+static tub_status bring_frame(part *p, size_t at, const void **out, tub_error *err)
+{
+    const tub_executable *e = p->e;
+    const tub_backend *b = e->backend;
+    const tub_input *input = &e->program->input;
+    const size_t number = (size_t)p->first * (size_t)input->frames + at;
+    const void *from = p->batch->frames[number];
+    const bool made = p->batch->made && p->batch->made[number];
+    const tub_gpu_stream stream = b->without & TUB_GPU_WITHOUT_OVERLAP ? TUB_GPU_COMPUTE : TUB_GPU_COPY;
+    size_t bytes = 3 * (size_t)input->height * (size_t)input->width * (input->is_float ? sizeof(float) : 1);
+    tub_gpu_type type = e->made;
+    bool fresh = false;
+    *out = from;
+    if (made && (bytes = tub_gpu_frames_held(e, &type)) == 0)
+        return tub_fail(err, TUB_ERROR_INTERNAL, "a frame that no GPU has made");
+    if (!tub_gpu_frames_has(b, from)) {
+        char *to = (char *)e->frames.data + place_of(p, from, &fresh) * e->frame_bytes;
+        *out = to;
+        if (fresh)
+            TUB_TRY(b->ops->upload(b->gpu, stream, to, from, bytes, err));
+    }
+    if (made)
+        *out = tub_gpu_made_frame(*out, type);
+    return TUB_OK;
+}
+
 static tub_status bring_frames(part *p, int wave, int items, tub_error *err)
 {
     tub_executable *e = p->e;
     const tub_backend *b = e->backend;
-    const size_t frames = (size_t)e->program->input.frames, count = (size_t)items * frames;
+    const size_t count = (size_t)items * (size_t)e->program->input.frames;
     const size_t start = (size_t)wave * tub_gpu_wave_frames(e);
-    const void *const *from = p->batch->frames + ((size_t)p->first + (size_t)(wave * e->wave)) * frames;
-    const size_t values = 3 * (size_t)e->program->input.height * (size_t)e->program->input.width;
-    const size_t bytes = values * (e->program->input.is_float ? sizeof(float) : 1);
     const tub_gpu_stream stream = b->without & TUB_GPU_WITHOUT_OVERLAP ? TUB_GPU_COMPUTE : TUB_GPU_COPY;
-    for (size_t i = 0; i < count; i++) {
-        bool fresh;
-        if (tub_gpu_frames_has(b, from[i])) {
-            e->host_table[start + i] = from[i];
-            continue;
-        }
-        char *to = (char *)e->frames.data + place_of(p, from[i], &fresh) * e->pixel_bytes;
-        e->host_table[start + i] = to;
-        if (fresh)
-            TUB_TRY(b->ops->upload(b->gpu, stream, to, from[i], bytes, err));
-    }
+    for (size_t i = 0; i < count; i++)
+        TUB_TRY(bring_frame(p, (size_t)(wave * e->wave) * (size_t)e->program->input.frames + i,
+                            &e->host_table[start + i], err));
     // A wave that isn't full reads some frame of the part again.
     for (size_t i = count; i < tub_gpu_wave_frames(e); i++)
         e->host_table[start + i] = e->host_table[start];
@@ -266,12 +282,11 @@ static bool all_finite(const float *x, size_t count)
 static tub_status open_rescue(tub_executable *e, tub_error *err)
 {
     const tub_dtype dtype = e->backend->info.major >= 8 ? TUB_BF16 : TUB_F32;
-    const tub_compile_params params = {.dtype = dtype, .max_items = 1, .tokens = e->with_tokens};
     if (e->rescue)
         return TUB_OK;
     tub_warn(&e->backend->log, "%s: a row overflowed in float16: such rows are computed in %s", e->backend->info.name,
              tub_dtype_name(dtype));
-    return tub_gpu_compile(e->backend, e->program, &params, &e->rescue, err);
+    return tub_gpu_compile_rescue(e, dtype, err);
 }
 
 static tub_status rescue_item(tub_executable *e, const tub_batch *batch, int item, tub_error *err)
@@ -281,6 +296,7 @@ static tub_status rescue_item(tub_executable *e, const tub_batch *batch, int ite
     TUB_TRY(open_rescue(e, err));
     const tub_batch one = {.items = 1,
                            .frames = batch->frames + (size_t)item * frames,
+                           .made = batch->made ? batch->made + (size_t)item * frames : NULL,
                            .positions = batch->positions ? batch->positions + (size_t)item * frames : NULL,
                            .rows = batch->rows + (size_t)item * dim,
                            .tokens = batch->tokens ? batch->tokens + (size_t)item * tokens : NULL,

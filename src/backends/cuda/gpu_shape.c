@@ -24,7 +24,7 @@ int tub_gpu_shape_usual(const tub_executable *e)
 
 static void choose_part(tub_executable *e)
 {
-    const size_t wave_bytes = tub_gpu_wave_frames(e) * e->pixel_bytes;
+    const size_t wave_bytes = tub_gpu_wave_frames(e) * e->frame_bytes;
     const int waves = (e->max_items + e->wave - 1) / e->wave;
     const size_t fit = FRAMES_BYTES / wave_bytes;
     e->part_waves = fit < 1 ? 1 : fit < (size_t)waves ? (int)fit : waves;
@@ -57,7 +57,7 @@ static tub_status reserve_device(tub_executable *e, tub_error *err)
     e->positions = (int *)(void *)(e->scratch + TUB_GPU_GEMM_WORKSPACE + table);
     e->quantised = (uint8_t *)e->scratch + TUB_GPU_GEMM_WORKSPACE + table + positions;
     e->row_scales = (float *)(void *)(e->quantised + factors);
-    return tub_gpu_reserve(e->backend, (size_t)e->part_waves * frames * e->pixel_bytes, "the frames of a batch",
+    return tub_gpu_reserve(e->backend, (size_t)e->part_waves * frames * e->frame_bytes, "the frames of a batch",
                            &e->frames, err);
 }
 

@@ -107,6 +107,7 @@ static tub_status add_patches(const build *b, tub_error *err)
                                            .table = b->constants->weight,
                                            .out = at(b, op->out),
                                            .type = type_of(b, op->out),
+                                           .made_type = b->e->made,
                                            .is_float = in->is_float,
                                            .item_frames = in->frames,
                                            .height = in->height,

@@ -28,12 +28,26 @@ typedef enum tub_gpu_task_kind {
     TUB_GPU_TASK_KINDS
 } tub_gpu_task_kind;
 
-// Patch vectors from frames as they were uploaded.
+// A frame that a device has made: its patch vectors, [patches down * patches across, 3, ky, kx].
+typedef struct tub_gpu_form {
+    tub_gpu_type type;
+    int ky, kx;
+    const float *table;         // [3][256], on the device: what levels become, where a frame is resized in 8 bits
+} tub_gpu_form;
+
+// Its address where a task takes it beside frames of pixels: of its lowest two bits, which are free, comes its type.
+static inline const void *tub_gpu_made_frame(const void *frame, tub_gpu_type type)
+{
+    return (const char *)frame + 1 + type;
+}
+
+// Patch vectors of clips. Frames are pixels as they were uploaded, or were made; those need but be put together.
 typedef struct tub_gpu_patches {
-    const void *const *frames;  // [items * item_frames] pointers to pixels
+    const void *const *frames;  // [items * item_frames] pointers to pixels, or tub_gpu_made_frame()
     const float *table;         // [3][256]
     void *out;                  // [items * rows, cols]
     tub_gpu_type type;          // of out
+    tub_gpu_type made_type;     // of made frames: to which pixels are rounded first, so that either gives the same bytes
     bool is_float;              // pixels are float32 [3, height, width], else uint8 [height, width, 3]
     int item_frames, height, width;
     int kt, ky, kx;
@@ -139,10 +153,11 @@ typedef struct tub_gpu_surface {
     void *out;
 } tub_gpu_surface;
 
-// Decoded frames, all of one form, to a model's pixels. The recipe's tables are the device's.
+// Decoded frames, all laid out alike, to a model's patch vectors. The recipe's tables are the device's.
 typedef struct tub_gpu_pixels {
     tub_frame_planes frame;     // of each of them, but its planes
     tub_frame_recipe recipe;
+    tub_gpu_form form;
     tub_gpu_surface surfaces[TUB_GPU_SURFACES];
     int count;
     int tile_rows, tile_columns;    // most of the frame's rows and columns behind a tile; 0: pixel by pixel
