@@ -167,6 +167,18 @@ static tub_gpu_plan *make(build *b, const tub_gpu_attention *shape)
     return b->status == CUDNN_STATUS_SUCCESS ? choose(b, heuristics) : NULL;
 }
 
+static tub_status none(const build *b, const tub_gpu_attention *shape, tub_error *err)
+{
+    char why[128] = "no engine: the card is older than 8.0, or NVRTC, by which cuDNN compiles them, isn't there";
+    if (b->engines > 0)
+        snprintf(why, sizeof why, "%d engines, none runs here", (int)b->engines);
+    else if (b->status != CUDNN_STATUS_SUCCESS)
+        snprintf(why, sizeof why, "%s", b->dnn->cudnnGetErrorString(b->status));
+    tub_plugin_fail(err, TUB_ERROR_DEVICE, "cuDNN has none for %d x %d rows and heads of %d columns (%s)",
+                    shape->queries, shape->keys, shape->dim, why);
+    return TUB_END;
+}
+
 tub_status tub_attention_plan(const tub_cudnn *dnn, tub_attention_target target, const tub_gpu_attention *shape,
                               tub_gpu_plan **out, size_t *workspace, tub_error *err)
 {
@@ -185,12 +197,8 @@ tub_status tub_attention_plan(const tub_cudnn *dnn, tub_attention_target target,
     *out = make(&b, shape);
     for (int i = b.count - 1; i >= 0; i--)
         dnn->cudnnBackendDestroyDescriptor(b.made[i]);
-    if (!*out) {
-        tub_plugin_fail(err, TUB_ERROR_DEVICE,
-                        "cuDNN has none for %d x %d rows and heads of %d columns (%d engines, none runs here: %s)",
-                        shape->queries, shape->keys, shape->dim, (int)b.engines, dnn->cudnnGetErrorString(b.status));
-        return TUB_END;
-    }
+    if (!*out)
+        return none(&b, shape, err);
     *workspace = (size_t)(*out)->workspace;
     return TUB_OK;
 }
