@@ -221,6 +221,20 @@ static void cudnn_is_not_asked_for_what_it_has_not(void **state)
     assert_non_null(strstr(err.text, "float32"));
 }
 
+static void halving_is_for_memory_alone(void **state)
+{
+    (void)state;
+    tub_error err = {0};
+    assert_int_equal(tub_cuda_failed(&err, cudaSuccess, "a"), TUB_OK);
+    assert_int_equal(tub_cuda_failed(&err, cudaErrorMemoryAllocation, "a"), TUB_ERROR_MEMORY);
+    assert_int_equal(tub_cuda_failed(&err, cudaErrorLaunchOutOfResources, "a kernel of norms"), TUB_ERROR_DEVICE);
+    assert_non_null(strstr(err.text, "a kernel of norms"));
+    for (int i = 0; i < TUB_GPU_TASK_KINDS; i++) // each has a name of its own
+        for (int j = i + 1; j <= TUB_GPU_TASK_KINDS; j++)
+            assert_string_not_equal(tub_cuda_kernel_name((tub_gpu_task_kind)i),
+                                    tub_cuda_kernel_name((tub_gpu_task_kind)j));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -230,6 +244,7 @@ int main(void)
         cmocka_unit_test(cudnn_plans_our_attention),
         cmocka_unit_test(cudnn_says_that_it_has_none_for_old_cards),
         cmocka_unit_test(cudnn_is_not_asked_for_what_it_has_not),
+        cmocka_unit_test(halving_is_for_memory_alone),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -27,7 +27,7 @@ tub_status tub_cuda_failed(tub_error *err, cudaError_t code, const char *what)
     if (code == cudaSuccess)
         return TUB_OK;
     (void)cudaGetLastError(); // an error that isn't sticky is forgotten
-    if (code == cudaErrorMemoryAllocation || code == cudaErrorLaunchOutOfResources)
+    if (code == cudaErrorMemoryAllocation)
         return tub_plugin_fail(err, TUB_ERROR_MEMORY, "%s: the GPU has no memory left", what);
     return tub_plugin_fail(err, TUB_ERROR_DEVICE, "%s: CUDA: %s (%s)", what, cudaGetErrorString(code),
                            cudaGetErrorName(code));
@@ -294,10 +294,44 @@ static tub_status cuda_download(tub_gpu *gpu, tub_gpu_stream stream, void *host,
                            "a download");
 }
 
+const char *tub_cuda_kernel_name(tub_gpu_task_kind kind)
+{
+    switch (kind) {
+    case TUB_GPU_PATCHES:
+        return "the kernel of patches";
+    case TUB_GPU_NORM:
+        return "the kernel of norms";
+    case TUB_GPU_ROTATE:
+        return "the kernel of rotations";
+    case TUB_GPU_SUM:
+        return "the kernel of sums";
+    case TUB_GPU_COPY_ROWS:
+        return "the kernel that copies rows";
+    case TUB_GPU_GATE:
+        return "the kernel of gates";
+    case TUB_GPU_ACTIVATE:
+        return "the kernel of activations";
+    case TUB_GPU_MEAN:
+        return "the kernel of means";
+    case TUB_GPU_ATTENTION:
+        return "the kernel of attention";
+    case TUB_GPU_FLASH:
+        return "the kernel of attention on tensor cores";
+    case TUB_GPU_PIXELS:
+        return "the kernel that makes pixels of frames";
+    case TUB_GPU_QUANTISE:
+        return "the kernel that rounds to e4m3";
+    case TUB_GPU_TASK_KINDS:
+        break;
+    }
+    return "a kernel";
+}
+
 tub_status tub_cuda_launch(tub_gpu *gpu, const tub_gpu_task *task, tub_error *err)
 {
     USE(gpu);
-    return tub_cuda_failed(err, tub_cuda_launch_task(task, gpu->streams[TUB_GPU_COMPUTE]), "a kernel");
+    return tub_cuda_failed(err, tub_cuda_launch_task(task, gpu->streams[TUB_GPU_COMPUTE]),
+                           tub_cuda_kernel_name(task->kind));
 }
 
 static tub_status cuda_record(tub_gpu *gpu, int event, tub_gpu_stream stream, tub_error *err)

@@ -72,10 +72,13 @@ struct tub_gpu {
     char cudnn_reason[256];         // why
 };
 
-// `err` for what the CUDA runtime answered: out of memory is TUB_ERROR_MEMORY, all else TUB_ERROR_DEVICE.
+// `err` for what the CUDA runtime answered: out of memory is TUB_ERROR_MEMORY, all else TUB_ERROR_DEVICE. (A kernel that
+// wants more registers or shared memory than a block may have wants them of half a batch, too.)
 tub_status tub_cuda_failed(tub_error *err, cudaError_t code, const char *what);
 tub_status tub_plugin_fail(tub_error *err, tub_status status, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
+
+const char *tub_cuda_kernel_name(tub_gpu_task_kind kind);   // as errors name it
 
 // The table's parts, each in a file of its own.
 tub_status tub_cuda_launch(tub_gpu *gpu, const tub_gpu_task *task, tub_error *err);
