@@ -8,6 +8,7 @@
 
 #include "decoder_list.h"
 #include "memory.h"
+#include "nvdec_hold.h"
 
 // hwcontext_cuda.h wants CUDA's header for two names of pointers.
 #define CUDA_VERSION 0
@@ -293,4 +294,43 @@ bool tub_nvdec_list(int gpu, char *out, size_t out_bytes, char *reason, size_t b
         load_libraries(d, reason, bytes) && retain(d, gpu, reason, bytes) && list(d, out, out_bytes, reason, bytes);
     close_driver(d);
     return any;
+}
+
+// ---- GPUs that are kept ready ----
+
+struct tub_nvdec_hold {
+    int count;
+    tub_nvdec_driver *drivers[];
+};
+
+static tub_nvdec_driver *keep(int gpu)
+{
+    char reason[160];
+    tub_nvdec_driver *d = tub_calloc(1, sizeof *d);
+    if (d && load_libraries(d, reason, sizeof reason) && retain(d, gpu, reason, sizeof reason))
+        return d;
+    if (d)
+        close_driver(d);
+    return NULL;
+}
+
+tub_nvdec_hold *tub_nvdec_hold_open(const int *gpus, int count)
+{
+    tub_nvdec_hold *h = tub_calloc(1, sizeof *h + (size_t)count * sizeof *h->drivers);
+    for (int i = 0; h && i < count; i++) {
+        tub_nvdec_driver *d = keep(gpus[i]);
+        if (d)
+            h->drivers[h->count++] = d;
+    }
+    return h;
+}
+
+void tub_nvdec_hold_close(tub_nvdec_hold **hold)
+{
+    if (!*hold)
+        return;
+    for (int i = 0; i < (*hold)->count; i++)
+        close_driver((*hold)->drivers[i]);
+    tub_free(*hold);
+    *hold = NULL;
 }

@@ -269,6 +269,8 @@ static tub_status build(tub_extractor *x, const tub_extractor_params *params, tu
     TUB_TRY(share_devices(x, err));
     pin_slots(x);
     TUB_TRY(open_gpu_slots(x, err));
+    if (x->decoder == TUB_DECODER_NVDEC)
+        x->decoders = tub_nvdec_hold_open(info->gpus, x->devices);
     tub_slot_pool_watch(x->pool, starving, x->batcher);
     TUB_TRY(tub_core_share_open(x->plan.workers, x->plan.adapt, &x->share, err));
     x->jobs = tub_queue_create((size_t)x->plan.jobs, sizeof(tub_reel *));
@@ -451,6 +453,7 @@ void tub_extractor_close(tub_extractor **extractor)
         tub_reel_release(x, x->reels);
     unpin_slots(x);
     tub_gpu_slots_close(&x->gpu_slots);
+    tub_nvdec_hold_close(&x->decoders);
     tub_delivery_close(&x->delivery);
     tub_batcher_close(&x->batcher);
     tub_core_share_close(&x->share);

@@ -47,6 +47,7 @@
 #include "core_share.h"
 #include "frame_rows.h"
 #include "gpu_slots.h"
+#include "nvdec_hold.h"
 #include "queue.h"
 #include "resource_plan.h"
 #include "slot_pool.h"
@@ -105,6 +106,7 @@ struct tub_extractor {
     tub_slot_pool *pool;
     bool pinned;                    // its memory, by the encoder
     tub_gpu_slots *gpu_slots;       // NULL: frames are made on the host alone
+    tub_nvdec_hold *decoders;       // GPUs that decode, between videos too; or NULL
     tub_batcher *batcher;
     tub_core_share *share;
 

@@ -19,7 +19,7 @@ enum { OK = 0, INVALID = 1, OUT_OF_MEMORY = 2, NO_DEVICE = 100, NOT_SUPPORTED = 
 
 static int context;
 static atomic_int lost; // every later wait fails
-static atomic_int retained, streams;
+static atomic_int retained, streams, contexts;
 static pthread_mutex_t queueing = PTHREAD_MUTEX_INITIALIZER; // a stream is any thread's to use
 
 static int is_told(const char *what)
@@ -62,7 +62,7 @@ FUNCTION(cuDevicePrimaryCtxRetain, void **out, int device)
 {
     (void)device;
     lost = OK;
-    retained++;
+    contexts += retained++ == 0;
     *out = &context;
     return OK;
 }
@@ -74,6 +74,13 @@ FUNCTION(cuDevicePrimaryCtxRelease, int device)
         abort();
     }
     return device;
+}
+
+// For tests: how often the context was made, and whether it still is there.
+FUNCTION(fake_contexts, int *made)
+{
+    *made = contexts;
+    return retained > 0;
 }
 
 FUNCTION(cuCtxPushCurrent_v2, void *pushed)

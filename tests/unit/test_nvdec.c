@@ -8,15 +8,18 @@
 #include <cmocka.h>
 // clang-format on
 
+#include <dlfcn.h>
 #include <libavcodec/avcodec.h>
 #include <libavutil/hwcontext.h>
 #include <libswscale/version.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <tubelet/extractor.h>
 #include <tubelet/video.h>
 
 #include "decoder_list.h"
+#include "fake_encoder.h"
 #include "fake_gpu.h"
 #include "fake_gpu_backend.h"
 #include "gpu_frames.h"
@@ -381,6 +384,58 @@ static void what_a_gpu_takes_is_listed(void **state)
     unsetenv("FAKE_NVDEC");
 }
 
+// How often the GPU's context was made so far. None is left.
+static int contexts(void)
+{
+    void *driver = dlopen("libcuda.so.1", RTLD_NOW | RTLD_LOCAL);
+    int made = 0, (*ask)(int *) = NULL;
+    assert_non_null(driver);
+    *(void **)(void *)&ask = dlsym(driver, "fake_contexts");
+    assert_non_null(ask);
+    assert_int_equal(ask(&made), 0);
+    dlclose(driver);
+    return made;
+}
+
+static void extract(const char *path, int times, const char *decoder)
+{
+    const tub_extractor_params params = {.size = sizeof params, .decoder = TUB_DECODER_NVDEC, .decode_threads = 1};
+    fake_encoder *encoder = fake_encoder_create(&(fake_encoder_params){.height = 40, .width = 40});
+    tub_encoder *base = &encoder->base;
+    tub_extractor *x = NULL;
+    tub_result result;
+    tub_error err = {0};
+    encoder->base.info.transform = transforms[0];
+    setenv("FAKE_NVDEC_VIDEO", path, 1);
+    assert_int_equal(tub_extractor_open(base, &params, &x, &err), TUB_OK);
+    for (int i = 0; i < times; i++) {
+        assert_int_equal(tub_extractor_submit(x, &(tub_job){.path = path}, &err), TUB_OK);
+        do {
+            if (tub_extractor_receive(x, &result, &err) != TUB_OK)
+                fail_msg("%s", err.text);
+            tub_result_release(x, &result);
+        } while (result.kind != TUB_RESULT_DONE);
+        assert_int_equal(result.status, TUB_OK);
+        assert_string_equal(result.info.decoder, decoder);
+    }
+    tub_extractor_close(&x);
+    tub_encoder_close(&base);
+}
+
+// Making it takes long, so a run makes it once, though each video's decoder goes with its video.
+static void a_run_keeps_the_gpu(void **state)
+{
+    (void)state;
+    assert_true(make("k.mp4", "format=yuv420p", h264));
+    const int before = contexts();
+    extract(test_path(folder, "k.mp4"), 3, libav_knows_gpus ? "nvdec" : "h264");
+    assert_int_equal(contexts(), before + 1);
+    setenv("FAKE_NVDEC", "no_gpu", 1);
+    extract(test_path(folder, "k.mp4"), 1, "h264");
+    assert_int_equal(contexts(), before + 1);
+    unsetenv("FAKE_NVDEC");
+}
+
 static void damage_that_shows(void **state)
 {
     (void)state;
@@ -431,6 +486,7 @@ int main(void)
         cmocka_unit_test(a_gpu_that_is_not_there),
         cmocka_unit_test(a_decoder_that_fails),
         cmocka_unit_test(what_a_gpu_takes_is_listed),
+        cmocka_unit_test(a_run_keeps_the_gpu),
         cmocka_unit_test(damage_that_shows),
     };
     return cmocka_run_group_tests(tests, start, end);
