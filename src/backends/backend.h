@@ -51,6 +51,8 @@ typedef struct tub_batch {
     const atomic_int *stop;     // non-zero: end early with TUB_ERROR_CANCELLED; NULL: never
 } tub_batch;
 
+enum { TUB_RUNS_BEGUN = 2 };
+
 static inline bool tub_batch_stopped(const tub_batch *batch)
 {
     return batch->stop && atomic_load_explicit(batch->stop, memory_order_relaxed);
@@ -68,6 +70,11 @@ typedef struct tub_backend_ops {
     tub_status (*compile)(tub_backend *backend, const tub_program *program, const tub_compile_params *params,
                           tub_executable **out, tub_error *err);
     tub_status (*run)(tub_executable *executable, const tub_batch *batch, tub_error *err);
+    // Runs that overlap: begin() may return before the batch is computed, whose arrays stay as they are until its end();
+    // end() waits for the one that was begun first, and tells its errors. At most TUB_RUNS_BEGUN, and no run() between.
+    // NULL: each waits for the one before.
+    tub_status (*begin)(tub_executable *executable, const tub_batch *batch, tub_error *err);
+    tub_status (*end)(tub_executable *executable, tub_error *err);
     void (*release)(tub_executable **executable);   // accepts NULL
     void (*close)(tub_backend **backend);           // accepts NULL
     const char *(*isa)(void);                       // instruction set in use, for reports

@@ -139,17 +139,39 @@ tub_status tub_encoder_run_at(tub_encoder *encoder, const void *const *frames, c
     return TUB_OK;
 }
 
-tub_status tub_encoder_run_lane(tub_encoder *encoder, int lane, const void *const *frames, const bool *made,
-                                const int *positions, int items, float *rows, tub_error *err)
+static tub_status check_lane(const tub_encoder *encoder, const tub_lane_run *run, tub_error *err)
+{
+    TUB_TRY(check_run(encoder, run->frames, run->items, run->rows, err));
+    return run->positions ? check_positions(encoder, run->positions, run->items, err) : TUB_OK;
+}
+
+tub_status tub_encoder_run_lane(tub_encoder *encoder, int lane, const tub_lane_run *run, tub_error *err)
 {
     if (!encoder->ops->run_lane)
-        return positions ? tub_encoder_run_at(encoder, frames, positions, items, rows, NULL, err)
-                         : tub_encoder_run(encoder, frames, items, rows, NULL, err);
-    TUB_TRY(check_run(encoder, frames, items, rows, err));
-    if (positions)
-        TUB_TRY(check_positions(encoder, positions, items, err));
-    TUB_TRY(encoder->ops->run_lane(encoder, lane, frames, made, positions, items, rows, NULL, err));
-    finish_rows(&encoder->info, items, rows);
+        return run->positions
+                   ? tub_encoder_run_at(encoder, run->frames, run->positions, run->items, run->rows, NULL, err)
+                   : tub_encoder_run(encoder, run->frames, run->items, run->rows, NULL, err);
+    TUB_TRY(check_lane(encoder, run, err));
+    TUB_TRY(encoder->ops->run_lane(encoder, lane, run, NULL, err));
+    finish_rows(&encoder->info, run->items, run->rows);
+    return TUB_OK;
+}
+
+bool tub_encoder_overlaps(const tub_encoder *encoder)
+{
+    return encoder->ops->overlaps && encoder->ops->overlaps(encoder);
+}
+
+tub_status tub_encoder_begin_lane(tub_encoder *encoder, int lane, const tub_lane_run *run, tub_error *err)
+{
+    TUB_TRY(check_lane(encoder, run, err));
+    return encoder->ops->begin_lane(encoder, lane, run, err);
+}
+
+tub_status tub_encoder_end_lane(tub_encoder *encoder, int lane, const tub_lane_run *run, tub_error *err)
+{
+    TUB_TRY(encoder->ops->end_lane(encoder, lane, err));
+    finish_rows(&encoder->info, run->items, run->rows);
     return TUB_OK;
 }
 

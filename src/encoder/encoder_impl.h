@@ -7,6 +7,15 @@
 
 #include "frame_recipe.h"
 
+// What a lane is to run.
+typedef struct tub_lane_run {
+    const void *const *frames;  // [items, info.frames]
+    const bool *made;           // likewise: which of them make_frame() has left; NULL: none
+    const int *positions;       // likewise, or NULL
+    int items;
+    float *rows;                // [items, dim]
+} tub_lane_run;
+
 typedef struct tub_encoder_ops {
     tub_status (*run)(tub_encoder *encoder, const void *const *frames, int items, float *rows, float *tokens,
                       tub_error *err);
@@ -14,10 +23,12 @@ typedef struct tub_encoder_ops {
     // run() with the frames' positions; NULL: takes none.
     tub_status (*run_at)(tub_encoder *encoder, const void *const *frames, const int *positions, int items, float *rows,
                          float *tokens, tub_error *err);
-    // Likewise on one of info.lanes devices, each from a thread of its own; positions may be NULL, and `made`: which of the
-    // frames make_frame() has left. NULL: there is one.
-    tub_status (*run_lane)(tub_encoder *encoder, int lane, const void *const *frames, const bool *made,
-                           const int *positions, int items, float *rows, float *tokens, tub_error *err);
+    // Likewise on one of info.lanes devices, each from a thread of its own. NULL: there is one.
+    tub_status (*run_lane)(tub_encoder *encoder, int lane, const tub_lane_run *run, float *tokens, tub_error *err);
+    // Runs of a lane that overlap: as of a backend's table. NULL, or false: each waits for the one before.
+    bool (*overlaps)(const tub_encoder *encoder);
+    tub_status (*begin_lane)(tub_encoder *encoder, int lane, const tub_lane_run *run, tub_error *err);
+    tub_status (*end_lane)(tub_encoder *encoder, int lane, tub_error *err);
     // Memory that many runs' frames will lie in, until unpin(). NULL: it makes no difference.
     tub_status (*pin)(tub_encoder *encoder, void *memory, size_t bytes, tub_error *err);
     void (*unpin)(tub_encoder *encoder, void *memory);
@@ -40,9 +51,15 @@ struct tub_encoder {
     atomic_bool hurried;                        // a run with it was cancelled: closing it waits for nothing
 };
 
-// tub_encoder_run() or, with positions, tub_encoder_run_at() on one of the encoder's devices. `made`: as of run_lane().
-tub_status tub_encoder_run_lane(tub_encoder *encoder, int lane, const void *const *frames, const bool *made,
-                                const int *positions, int items, float *rows, tub_error *err);
+// tub_encoder_run() or, with positions, tub_encoder_run_at() on one of the encoder's devices.
+tub_status tub_encoder_run_lane(tub_encoder *encoder, int lane, const tub_lane_run *run, tub_error *err);
+
+// The same in two steps, where the encoder's runs overlap: up to two are begun, which end in their order. A run's arrays stay
+// until its end; where begin() fails there is nothing to end.
+enum { TUB_LANE_RUNS = 2 };
+bool tub_encoder_overlaps(const tub_encoder *encoder);
+tub_status tub_encoder_begin_lane(tub_encoder *encoder, int lane, const tub_lane_run *run, tub_error *err);
+tub_status tub_encoder_end_lane(tub_encoder *encoder, int lane, const tub_lane_run *run, tub_error *err);
 
 // Errors: TUB_ERROR_ARGUMENT naming what is out of range.
 tub_status tub_encoder_check_params(const tub_encoder_params *params, tub_error *err);

@@ -20,26 +20,62 @@ typedef struct native {
     struct lane {               // one a device
         tub_backend *backend;
         tub_executable *executable;
+        tub_batch begun[TUB_RUNS_BEGUN]; // in their order
+        int begun_count;
     } lanes[TUB_DEVICES_MOST];
     tub_native_weights weights, check_weights;
     tub_precision_check *check; // until the first run; NULL in other types
+    bool waits;                 // each run for the one before
     int *positions;             // of items that are videos of their own; NULL where the program wants none
 } native;
 
 typedef tub_native_opening opening;
 
-static tub_status run_lane(tub_encoder *encoder, int lane, const void *const *frames, const bool *made,
-                           const int *positions, int items, float *rows, float *tokens, tub_error *err)
+static tub_batch batch_of(const native *n, const tub_lane_run *run, float *tokens)
+{
+    return (tub_batch){.items = run->items,
+                       .frames = run->frames,
+                       .made = run->made,
+                       .positions = run->positions ? run->positions : n->positions,
+                       .rows = run->rows,
+                       .tokens = tokens,
+                       .stop = &n->base.interrupted};
+}
+
+static tub_status run_lane(tub_encoder *encoder, int lane, const tub_lane_run *run, float *tokens, tub_error *err)
 {
     native *n = (native *)encoder;
-    const tub_batch batch = {.items = items,
-                             .frames = frames,
-                             .made = made,
-                             .positions = positions ? positions : n->positions,
-                             .rows = rows,
-                             .tokens = tokens,
-                             .stop = &encoder->interrupted};
+    const tub_batch batch = batch_of(n, run, tokens);
     TUB_TRY(n->ops->run(n->lanes[lane].executable, &batch, err));
+    if (lane == 0)
+        tub_precision_check_run(&n->check, &batch, encoder->info.dim);
+    return TUB_OK;
+}
+
+static bool overlaps(const tub_encoder *encoder)
+{
+    const native *n = (const native *)encoder;
+    return n->ops->begin && !n->waits;
+}
+
+static tub_status begin_lane(tub_encoder *encoder, int lane, const tub_lane_run *run, tub_error *err)
+{
+    native *n = (native *)encoder;
+    struct lane *l = &n->lanes[lane];
+    l->begun[l->begun_count] = batch_of(n, run, NULL);
+    TUB_TRY(n->ops->begin(l->executable, &l->begun[l->begun_count], err));
+    l->begun_count++;
+    return TUB_OK;
+}
+
+static tub_status end_lane(tub_encoder *encoder, int lane, tub_error *err)
+{
+    native *n = (native *)encoder;
+    struct lane *l = &n->lanes[lane];
+    const tub_batch batch = l->begun[0];
+    l->begun_count--;
+    memmove(l->begun, l->begun + 1, (size_t)l->begun_count * sizeof *l->begun);
+    TUB_TRY(n->ops->end(l->executable, err));
     if (lane == 0)
         tub_precision_check_run(&n->check, &batch, encoder->info.dim);
     return TUB_OK;
@@ -48,13 +84,14 @@ static tub_status run_lane(tub_encoder *encoder, int lane, const void *const *fr
 static tub_status run_at(tub_encoder *encoder, const void *const *frames, const int *positions, int items, float *rows,
                          float *tokens, tub_error *err)
 {
-    return run_lane(encoder, 0, frames, NULL, positions, items, rows, tokens, err);
+    const tub_lane_run run = {.frames = frames, .positions = positions, .items = items, .rows = rows};
+    return run_lane(encoder, 0, &run, tokens, err);
 }
 
 static tub_status run(tub_encoder *encoder, const void *const *frames, int items, float *rows, float *tokens,
                       tub_error *err)
 {
-    return run_lane(encoder, 0, frames, NULL, NULL, items, rows, tokens, err);
+    return run_at(encoder, frames, NULL, items, rows, tokens, err);
 }
 
 // Once for all devices.
@@ -130,6 +167,9 @@ static const tub_encoder_ops encoder_ops = {.run = run,
                                             .close = close_native,
                                             .run_at = run_at,
                                             .run_lane = run_lane,
+                                            .overlaps = overlaps,
+                                            .begin_lane = begin_lane,
+                                            .end_lane = end_lane,
                                             .pin = pin,
                                             .unpin = unpin,
                                             .frame_bytes = frame_bytes,
@@ -449,6 +489,7 @@ static tub_status open_with(const tub_encoder_params *params, unsigned *failed, 
     opening o = {.params = params, .failed = *failed};
     tub_status status = tub_native_prepare(&o, &n->base.info, err);
     n->ops = o.backend;
+    n->waits = params->gpu_without & TUB_GPU_WITHOUT_OVERLAP;
     if (status == TUB_OK)
         status = make_positions(&o, n, err);
     if (status == TUB_OK) {

@@ -12,6 +12,7 @@ struct tub_batcher {
     pthread_cond_t room;
     int batch, frames, capacity;
     bool eager, apart, starved, finished, stopped;
+    int takers;        // that wait
     int64_t undecoded; // jobs expected whose end hasn't come
     tub_entry *line;   // a ring
     int *slots;        // `frames` for each place of the ring
@@ -321,8 +322,19 @@ bool tub_batcher_take_own(tub_batcher *b, int home, tub_load *load)
     if (b->loads == 1 && b->returned_count == 0)
         put_down(b, 0);
     bool taken = false;
+    b->takers++;
     while (!is_over(b) && !(taken = try_take(b, home, load)))
         pthread_cond_wait(&b->changed, &b->lock);
+    b->takers--;
+    pthread_mutex_unlock(&b->lock);
+    return taken;
+}
+
+bool tub_batcher_take_ahead(tub_batcher *b, int home, tub_load *load)
+{
+    pthread_mutex_lock(&b->lock);
+    const bool full = b->returned_count > 0 || b->items >= b->batch;
+    const bool taken = full && b->takers == 0 && !is_over(b) && try_take(b, home, load);
     pthread_mutex_unlock(&b->lock);
     return taken;
 }

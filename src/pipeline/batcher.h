@@ -82,6 +82,8 @@ tub_status tub_batcher_share(tub_batcher *b, int loads, tub_error *err);
 bool tub_batcher_take(tub_batcher *b, tub_load *load);
 // Likewise for the device of that home.
 bool tub_batcher_take_own(tub_batcher *b, int home, tub_load *load);
+// Likewise a full batch, if there is one now that nobody else waits for: of a device that has one to do.
+bool tub_batcher_take_ahead(tub_batcher *b, int home, tub_load *load);
 void tub_batcher_done(tub_batcher *b, const tub_load *load);
 void tub_batcher_give_back(tub_batcher *b, const tub_load *load);   // for another taker; its slots stay counted
 

@@ -246,10 +246,11 @@ static tub_status open_gpu_slots(tub_extractor *x, tub_error *err)
     return TUB_OK;
 }
 
-// With several devices some loads may wait for a slower one's, so that a faster one isn't held up.
+// With several devices some loads may wait for a slower one's, so that a faster one isn't held up; and one whose runs overlap
+// has several itself.
 static tub_status share_devices(tub_extractor *x, tub_error *err)
 {
-    const int loads = x->devices == 1 ? 1 : LOADS_PER_DEVICE * x->devices;
+    const int loads = x->devices == 1 && x->runs_ahead == 1 ? 1 : LOADS_PER_DEVICE * x->devices;
     TUB_TRY(tub_batcher_share(x->batcher, loads, err));
     TUB_TRY(tub_delivery_open(x, loads, &x->delivery, err));
     x->device_threads = tub_calloc((size_t)x->devices, sizeof *x->device_threads);
@@ -303,6 +304,7 @@ tub_status tub_extractor_open_source(tub_encoder *encoder, const tub_extractor_p
     x->info = tub_encoder_get_info(encoder);
     x->encoder_cpu = tub_extractor_encoder_cpu(x);
     x->devices = x->info->lanes > 1 ? x->info->lanes : 1;
+    x->runs_ahead = tub_encoder_overlaps(encoder) && !(p->without & TUB_WITHOUT_OVERLAP) ? TUB_LANE_RUNS : 1;
     x->source = source;
     x->log = p->log;
     x->trace = p->trace;

@@ -114,6 +114,7 @@ struct tub_extractor {
     int started_workers;
     struct tub_delivery *delivery;
     int devices;                    // the encoder's
+    int runs_ahead;                 // that a device may have at once: 1, or more where they overlap
     pthread_t *device_threads;
     struct tub_device_start *device_starts;
     int started_devices;

@@ -1,5 +1,5 @@
-// Several devices behind one extractor: the same rows in the same order, work for whoever is free, and what becomes of a
-// device's work when it fails.
+// Several devices behind one extractor: the same rows in the same order, work for whoever is free, and what becomes of
+// a device's work when it fails.
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -184,6 +184,26 @@ static void a_single_poisonous_batch_costs_its_videos(void **state)
     close_encoder(encoder);
 }
 
+// A device has its next load before the one at hand is done, unless nothing is to overlap.
+static void runs_overlap_where_they_can(void **state)
+{
+    (void)state;
+    for (int without = 0; without < 2; without++) {
+        const fake_encoder_params p = {.overlaps = true, .batch = 4, .delay = 3000};
+        notes n = {0};
+        tub_extractor_params params = four_frames(&n);
+        fake_outcome outcomes[VIDEOS];
+        tub_error err = {0};
+        params.without = without ? TUB_WITHOUT_OVERLAP : 0;
+        fake_encoder *encoder = fake_encoder_create(&p);
+        assert_int_equal(fake_run_all(encoder, &params, paths, VIDEOS, outcomes, NULL, &err), TUB_END);
+        assert_int_equal(encoder->ahead > encoder->runs / 2, !without);
+        assert_int_equal(encoder->begun_count[0], 0);
+        fake_outcomes_free(outcomes, VIDEOS);
+        close_encoder(encoder);
+    }
+}
+
 static void the_slots_are_pinned_while_it_runs(void **state)
 {
     (void)state;
@@ -205,7 +225,8 @@ static void the_slots_are_pinned_while_it_runs(void **state)
 
 // ---- decoding on them ----
 
-static void decode_with(tub_decoder decoder, const fake_encoder_params *p, const char *const *videos, int count, notes *n)
+static void decode_with(tub_decoder decoder, const fake_encoder_params *p, const char *const *videos, int count,
+                        notes *n)
 {
     fake_outcome outcomes[VIDEOS];
     tub_error err = {0};
@@ -238,8 +259,9 @@ static void they_decode_in_turn(void **state)
 static void why_they_do_not_is_said_once(void **state)
 {
     (void)state;
-    static const char *const mixed[] = {"fake:seed=1,frames=9,why=1", "fake:seed=2,frames=9",       "fake:seed=3,frames=9,why=2",
-                                        "fake:seed=4,frames=9,why=1", "fake:seed=5,frames=9,why=2", "fake:seed=6,frames=9"};
+    static const char *const mixed[] = {"fake:seed=1,frames=9,why=1", "fake:seed=2,frames=9",
+                                        "fake:seed=3,frames=9,why=2", "fake:seed=4,frames=9,why=1",
+                                        "fake:seed=5,frames=9,why=2", "fake:seed=6,frames=9"};
     const fake_encoder_params p = {.lanes = 2, .gpus = {0, 1}};
     notes n = {0};
     decode_with(TUB_DECODER_CPU, &p, mixed, 6, &n);
@@ -264,6 +286,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(any_number_gives_the_same),
         cmocka_unit_test(a_fast_one_does_more),
+        cmocka_unit_test(runs_overlap_where_they_can),
         cmocka_unit_test(the_slots_are_pinned_while_it_runs),
         cmocka_unit_test(one_that_fails_hands_its_work_back),
         cmocka_unit_test(the_last_one_ends_the_run),

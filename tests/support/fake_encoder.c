@@ -116,12 +116,13 @@ static tub_status encode(fake_encoder *e, int lane, const void *const *frames, c
     return status;
 }
 
-static tub_status fake_run_lane(tub_encoder *encoder, int lane, const void *const *frames, const bool *made,
-                                const int *positions, int items, float *rows, float *tokens, tub_error *err)
+static tub_status fake_run_lane(tub_encoder *encoder, int lane, const tub_lane_run *run, float *tokens, tub_error *err)
 {
+    const void *const *frames = run->frames;
+    const bool *made = run->made;
+    const int items = run->items;
     fake_encoder *e = (fake_encoder *)encoder;
     const tub_encoder_info *info = &e->base.info;
-    (void)positions;
     if (e->params.delay + e->params.lane_delay[lane])
         usleep((useconds_t)(e->params.delay + e->params.lane_delay[lane]));
     const int lane_run = atomic_fetch_add(&e->lane_runs[lane], 1) + 1;
@@ -141,13 +142,40 @@ static tub_status fake_run_lane(tub_encoder *encoder, int lane, const void *cons
         return tub_fail(err, TUB_ERROR_INTERNAL, "%d items", items);
     e->items += items;
     e->full += items == info->batch;
-    return encode(e, lane, frames, made, items, rows, tokens, err);
+    return encode(e, lane, frames, made, items, run->rows, tokens, err);
 }
 
 static tub_status fake_run(tub_encoder *encoder, const void *const *frames, int items, float *rows, float *tokens,
                            tub_error *err)
 {
-    return fake_run_lane(encoder, 0, frames, NULL, NULL, items, rows, tokens, err);
+    const tub_lane_run all = {.frames = frames, .items = items, .rows = rows};
+    return fake_run_lane(encoder, 0, &all, tokens, err);
+}
+
+static bool fake_overlaps(const tub_encoder *encoder)
+{
+    return ((const fake_encoder *)encoder)->params.overlaps;
+}
+
+static tub_status fake_begin_lane(tub_encoder *encoder, int lane, const tub_lane_run *run, tub_error *err)
+{
+    fake_encoder *e = (fake_encoder *)encoder;
+    if (e->begun_count[lane] == TUB_LANE_RUNS)
+        return tub_fail(err, TUB_ERROR_INTERNAL, "too many runs at once");
+    e->ahead += e->begun_count[lane] > 0;
+    e->begun[lane][e->begun_count[lane]++] = *run;
+    return TUB_OK;
+}
+
+static tub_status fake_end_lane(tub_encoder *encoder, int lane, tub_error *err)
+{
+    fake_encoder *e = (fake_encoder *)encoder;
+    const tub_lane_run run = e->begun[lane][0];
+    if (e->begun_count[lane] == 0)
+        return tub_fail(err, TUB_ERROR_INTERNAL, "no run was begun");
+    e->begun[lane][0] = e->begun[lane][1];
+    e->begun_count[lane]--;
+    return fake_run_lane(encoder, lane, &run, NULL, err);
 }
 
 static tub_status fake_pin(tub_encoder *encoder, void *memory, size_t bytes, tub_error *err)
@@ -213,6 +241,9 @@ static const tub_encoder_ops fake_ops = {
     .run = fake_run,
     .close = fake_close,
     .run_lane = fake_run_lane,
+    .overlaps = fake_overlaps,
+    .begin_lane = fake_begin_lane,
+    .end_lane = fake_end_lane,
     .pin = fake_pin,
     .unpin = fake_unpin,
     .frame_bytes = fake_frame_bytes,
@@ -225,6 +256,7 @@ fake_encoder *fake_encoder_create(const fake_encoder_params *params)
 {
     fake_encoder *e = calloc(1, sizeof *e);
     e->params = *params;
+    e->params.overlaps |= getenv("FAKE_ENCODER_OVERLAPS") != NULL;
     e->base.ops = &fake_ops;
     tub_encoder_info *info = &e->base.info;
     info->family = "fake";

@@ -21,6 +21,7 @@ typedef struct fake_encoder_params {
     int gpus[FAKE_LANES];   // their numbers
     int lane_delay[FAKE_LANES];     // microseconds a run, more than `delay`
     int lane_fail[FAKE_LANES];      // 1 + the device's run from which on it fails, from 0 (0 = never)
+    bool overlaps;          // runs are begun and ended, and computed at their ends (FAKE_ENCODER_OVERLAPS: of every one)
     bool makes_frames;      // its devices do, in memory of their own
     int no_frames;          // 1 + the device that has no memory for them (0 = none)
     int frame_fail[FAKE_LANES];     // 1 + the frame from which on the device makes none, from 0 (0 = never)
@@ -31,6 +32,9 @@ typedef struct fake_encoder {
     tub_encoder base;
     fake_encoder_params params;
     atomic_int runs, items, full;   // counted by run(): full batches
+    tub_lane_run begun[FAKE_LANES][TUB_LANE_RUNS];
+    int begun_count[FAKE_LANES];
+    atomic_int ahead;       // runs that were begun while another was
     atomic_int lane_runs[FAKE_LANES];
     int pins, unpins;
     const char *pinned;     // memory that frames must lie in

@@ -50,7 +50,7 @@ struct tub_gpu {
     bool dead;
     int shorts; // calls that found no memory
     tub_gpu_graph *recording;
-    work *deferred; // of the copy stream
+    work *deferred; // of the copy stream or, late, of COMPUTE
     size_t deferred_count, deferred_capacity;
     size_t event_depth[TUB_GPU_EVENTS]; // deferred work in front of the event
     double clock, event_clock[TUB_GPU_EVENTS];
@@ -148,10 +148,14 @@ static tub_status fake_allocate(tub_gpu *gpu, size_t bytes, void **out, tub_erro
     return TUB_OK;
 }
 
+static void flush(tub_gpu *gpu, size_t depth);
+
 static void fake_release(tub_gpu *gpu, void *data)
 {
     if (!data)
         return;
+    if (fake_gpu.late) // a driver waits as well
+        flush(gpu, gpu->deferred_count);
     size_t bytes;
     memcpy(&bytes, (char *)data - BLOCK_HEADER, sizeof bytes);
     counts(gpu)->bytes -= bytes;
@@ -169,6 +173,8 @@ static tub_status fake_allocate_host(tub_gpu *gpu, size_t bytes, void **out, tub
 
 static void fake_release_host(tub_gpu *gpu, void *data)
 {
+    if (fake_gpu.late && data)
+        flush(gpu, gpu->deferred_count);
     counts(gpu)->host_blocks -= data != NULL;
     free(data);
 }
@@ -204,7 +210,8 @@ static float *to_floats(const void *from, tub_gpu_type type, size_t count, bool 
 {
     float *out = malloc(count * sizeof *out);
     for (size_t i = 0; i < count; i++) {
-        out[i] = type == TUB_GPU_E4M3 ? tub_from_e4m3(((const uint8_t *)from)[i]) : tub_gpu_load(from, (int64_t)i, type);
+        out[i] =
+            type == TUB_GPU_E4M3 ? tub_from_e4m3(((const uint8_t *)from)[i]) : tub_gpu_load(from, (int64_t)i, type);
         if (tf32 && type == TUB_GPU_F32)
             out[i] = rounded_to_tf32(out[i]);
     }
@@ -261,7 +268,8 @@ static bool is_able(const tub_gpu_gemm *gemm, const tub_gpu_algorithm *algorithm
     return algorithm->data[0] < UNABLE && (algorithm->data[0] != ADVISED || gemm->m >= fake_gpu.advice_rows);
 }
 
-static tub_status fake_serves(tub_gpu *gpu, const tub_gpu_gemm *gemm, const tub_gpu_algorithm *algorithm, tub_error *err)
+static tub_status fake_serves(tub_gpu *gpu, const tub_gpu_gemm *gemm, const tub_gpu_algorithm *algorithm,
+                              tub_error *err)
 {
     TUB_TRY(check(gpu, false, err));
     return is_able(gemm, algorithm) ? TUB_OK : TUB_END;
@@ -377,12 +385,31 @@ static tub_status count_call(tub_gpu *gpu, tub_error *err)
     return TUB_OK;
 }
 
+static void defer(tub_gpu *gpu, const work *w)
+{
+    if (gpu->deferred_count == gpu->deferred_capacity) {
+        gpu->deferred_capacity = 2 * gpu->deferred_capacity + 64;
+        gpu->deferred = realloc(gpu->deferred, gpu->deferred_capacity * sizeof *gpu->deferred);
+    }
+    gpu->deferred[gpu->deferred_count++] = *w;
+    counts(gpu)->pending++;
+}
+
+// On a stream whose work is done at once, or isn't.
+static void do_or_defer(tub_gpu *gpu, tub_gpu_stream stream, const work *w)
+{
+    if ((stream == TUB_GPU_COPY) == fake_gpu.late)
+        do_work(gpu, w);
+    else
+        defer(gpu, w);
+}
+
 static tub_status enqueue(tub_gpu *gpu, const work *w, tub_error *err)
 {
     TUB_TRY(count_call(gpu, err));
     tub_gpu_graph *g = gpu->recording;
     if (!g) {
-        do_work(gpu, w);
+        do_or_defer(gpu, TUB_GPU_COMPUTE, w);
         return TUB_OK;
     }
     g->list = realloc(g->list, (g->count + 1) * sizeof *g->list);
@@ -430,16 +457,7 @@ static tub_status fake_attend(tub_gpu *gpu, const tub_gpu_plan *plan, const tub_
 static tub_status copy(tub_gpu *gpu, tub_gpu_stream stream, const work *w, tub_error *err)
 {
     TUB_TRY(check(gpu, false, err));
-    if (stream == TUB_GPU_COMPUTE) {
-        do_work(gpu, w);
-        return TUB_OK;
-    }
-    if (gpu->deferred_count == gpu->deferred_capacity) {
-        gpu->deferred_capacity = 2 * gpu->deferred_capacity + 64;
-        gpu->deferred = realloc(gpu->deferred, gpu->deferred_capacity * sizeof *gpu->deferred);
-    }
-    gpu->deferred[gpu->deferred_count++] = *w;
-    counts(gpu)->pending++;
+    do_or_defer(gpu, stream, w);
     return TUB_OK;
 }
 
@@ -462,14 +480,14 @@ static tub_status fake_download(tub_gpu *gpu, tub_gpu_stream stream, void *host,
 
 static tub_status fake_record(tub_gpu *gpu, int event, tub_gpu_stream stream, tub_error *err)
 {
-    gpu->event_depth[event] = stream == TUB_GPU_COPY ? gpu->deferred_count : 0;
+    gpu->event_depth[event] = (stream == TUB_GPU_COPY) == fake_gpu.late ? 0 : gpu->deferred_count;
     gpu->event_clock[event] = gpu->clock;
     return check(gpu, false, err);
 }
 
 static tub_status fake_wait(tub_gpu *gpu, tub_gpu_stream stream, int event, tub_error *err)
 {
-    if (stream == TUB_GPU_COMPUTE)
+    if (stream == TUB_GPU_COMPUTE && !fake_gpu.late)
         flush(gpu, gpu->event_depth[event]);
     return check(gpu, false, err);
 }
@@ -525,7 +543,7 @@ static tub_status fake_replay(tub_gpu *gpu, tub_gpu_graph *graph, tub_error *err
     TUB_TRY(count_call(gpu, err));
     counts(gpu)->replays++;
     for (size_t i = 0; i < graph->count; i++)
-        do_work(gpu, &graph->list[i]);
+        do_or_defer(gpu, TUB_GPU_COMPUTE, &graph->list[i]);
     return TUB_OK;
 }
 

@@ -1,7 +1,8 @@
 // A GPU in host memory behind the device table: our kernels run through their host form, products and the library's
 // attention are plain loops. It can be small, fail at a chosen call, and refuse what real cards refuse.
 //
-// What goes to the copy stream is done only when an event behind it is waited for, so a wait that is missing shows.
+// What goes to the copy stream is done only when an event behind it is waited for, so a wait that is missing shows; or, `late`,
+// copies are done at once and computing is not, so memory that is used again too early shows.
 // While work is recorded, everything that CUDA forbids then is an error; so are two threads at once, and what
 // fake_gpu_checks.h finds.
 #ifndef FAKE_GPU_H
@@ -27,6 +28,7 @@ typedef struct fake_gpu_params {
     int fail_frame;         // likewise, when it makes its n-th frame, from 1; the device goes on (0 = never)
     int short_call;         // each device: its n-th such call finds no memory ... (0 = never)
     int short_times;        // ... and so many from it on (0 = 1)
+    bool late;              // what goes to COMPUTE is done only when an event behind it is settled, copies at once
     int fail_upload;        // each device: its n-th upload fails, while those before it are under way (0 = never)
     int slow_device;        // this device ...
     int slow;               // ... sleeps so many microseconds at each settle

@@ -8,7 +8,8 @@
 // wave (gpu_algorithms.h), the kernels do by construction.
 //
 // A run goes in parts of as many waves as the frames' memory holds. Of a part every frame is uploaded once, however many
-// clips hold it, wave by wave on the copy stream, while the waves before compute.
+// clips hold it, wave by wave on the copy stream, while the waves before compute. Two runs overlap (gpu_overlap.c): the next
+// one's frames travel while this one is computed.
 //
 // What is given up is said once, to the log: a graph that can't be recorded (its steps are launched one by one), a shape
 // of attention that cuDNN can't serve (our own kernel does it).
@@ -99,6 +100,23 @@ typedef struct tub_gpu_plan_place {
     tub_gpu_plan *plan;
 } tub_gpu_plan_place;
 
+// What a run's frames and rows go through. Of two runs that overlap each has its own.
+typedef struct tub_gpu_room {
+    tub_gpu_block frames;           // [part_waves * wave * frames] of frame_bytes
+    // pinned host memory
+    const void **table;             // [part_waves][wave * frames]
+    int *positions;                 // likewise
+    float *rows;                    // [part_waves][wave * dim]
+} tub_gpu_room;
+
+// A run that was begun.
+typedef struct tub_gpu_flight {
+    tub_batch batch;
+    enum { TUB_GPU_WAITS, TUB_GPU_FLIES, TUB_GPU_LANDED } state;    // nothing is done yet; under way; rows are there
+    tub_status status;              // of an attempt that failed, of so many items at once
+    int wave;
+} tub_gpu_flight;
+
 struct tub_executable {
     tub_backend *backend;
     const tub_program *program;     // the model's
@@ -119,7 +137,6 @@ struct tub_executable {
     char *values, *scratch;
     uint8_t *quantised;             // factors of one e4m3 product, and
     float *row_scales;              // their rows' scales
-    tub_gpu_block frames;           // [part_waves * wave * frames] of frame_bytes
     const void **frame_table;       // device [wave * frames]
     int *positions;                 // device [wave * frames]
     size_t frame_bytes;             // of one from the host
@@ -127,13 +144,14 @@ struct tub_executable {
     size_t plan_count, plan_capacity;
     size_t plan_bytes;              // scratch of the largest, which is:
     tub_gpu_block plan_scratch;
-    // pinned host memory
-    const void **host_table;        // [part_waves][wave * frames]
-    int *host_positions;            // likewise
-    float *host_rows;               // [part_waves][wave * dim]
-    float *host_tokens;             // [wave * tokens], made when first asked for
+    tub_gpu_room rooms[TUB_RUNS_BEGUN]; // the second one is made when it is first wanted
+    bool no_second_room;            // there is no memory for it
+    float *host_tokens;             // pinned [wave * tokens], made when first asked for
     tub_gpu_seen *seen;      // [seen_places] the part's frames by address
     size_t seen_places;             // a power of two
+    // runs that overlap
+    tub_gpu_flight flights[TUB_RUNS_BEGUN];
+    int first_flight, flight_count;
     // the rescue of float16
     tub_executable *rescue;
     int64_t rescued;                // rows
@@ -172,14 +190,31 @@ tub_status tub_gpu_list_steps(tub_executable *e, bool tokens, tub_error *err);
 // does.
 tub_status tub_gpu_shape_make(tub_executable *e, int wave, tub_error *err);
 void tub_gpu_shape_forget(tub_executable *e);
+// The second room. False: it can't be had.
+bool tub_gpu_shape_second_room(tub_executable *e);
 int tub_gpu_shape_usual(const tub_executable *e);   // the wave that keeps a card busy
 static inline size_t tub_gpu_wave_frames(const tub_executable *e)
 {
     return (size_t)e->wave * (size_t)e->program->input.frames;
 }
 
-// ---- gpu_run.c, gpu_compile.c: what a backend's table holds ----
+// ---- gpu_run.c: what gpu_overlap.c needs of it ----
 
+// A whole run at once, of a batch that fits: what it is given goes to the device, and its rows to the room, by an event behind
+// all of it. After an error nothing of it is under way.
+bool tub_gpu_run_fits(const tub_executable *e, const tub_batch *batch);
+tub_status tub_gpu_run_queue(tub_executable *e, tub_gpu_room *room, const tub_batch *batch, tub_error *err);
+// Rows of the room that the event has brought, to the batch.
+void tub_gpu_run_fetch(tub_executable *e, tub_gpu_room *room, const tub_batch *batch);
+// Rows that float16 couldn't hold once more.
+tub_status tub_gpu_run_rescue(tub_executable *e, const tub_batch *batch, tub_error *err);
+// tub_gpu_run() of a batch whose first attempt has ended so: out of memory, half as many items at once are computed.
+tub_status tub_gpu_run_after(tub_executable *e, const tub_batch *batch, tub_status before, tub_error *err);
+
+// ---- gpu_run.c, gpu_overlap.c, gpu_compile.c: what a backend's table holds ----
+
+tub_status tub_gpu_begin(tub_executable *e, const tub_batch *batch, tub_error *err);
+tub_status tub_gpu_end(tub_executable *e, tub_error *err);
 tub_status tub_gpu_run(tub_executable *e, const tub_batch *batch, tub_error *err);
 tub_status tub_gpu_compile(tub_backend *backend, const tub_program *program, const tub_compile_params *params,
                            tub_executable **out, tub_error *err);

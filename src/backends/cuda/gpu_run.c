@@ -7,14 +7,16 @@
 #include "gpu_fits.h"
 #include "gpu_frames.h"
 
-// Numbers of events. A wave's upload is waited for by the stream itself, so few numbers do for many waves.
-enum { EVENT_DONE = 0, EVENT_UPLOADED = 1, UPLOADS = TUB_GPU_EVENTS - 1 };
+// Numbers of events; gpu_overlap.c has the rest. A wave's upload is waited for by the stream itself, so few numbers do
+// for many waves.
+enum { EVENT_DONE = 0, EVENT_UPLOADED = 1, UPLOADS = TUB_GPU_EVENTS - 1 - TUB_RUNS_BEGUN };
 
 // A run, or what is left of it: the part that begins at `first`.
 typedef struct part {
     tub_executable *e;
     const tub_batch *batch;
     tub_gpu_list *list;
+    tub_gpu_room *room;
     int first, items;
     size_t uploaded; // frames of this part that are on the device
 } part;
@@ -129,7 +131,7 @@ static tub_status bring_frame(part *p, size_t at, const void **out, tub_error *e
     if (made && (bytes = tub_gpu_frames_held(e, &type)) == 0)
         return tub_fail(err, TUB_ERROR_INTERNAL, "a frame that no GPU has made");
     if (!tub_gpu_frames_has(b, from)) {
-        char *to = (char *)e->frames.data + place_of(p, from, &fresh) * e->frame_bytes;
+        char *to = (char *)p->room->frames.data + place_of(p, from, &fresh) * e->frame_bytes;
         *out = to;
         if (fresh)
             TUB_TRY(b->ops->upload(b->gpu, stream, to, from, bytes, err));
@@ -148,15 +150,15 @@ static tub_status bring_frames(part *p, int wave, int items, tub_error *err)
     const tub_gpu_stream stream = b->without & TUB_GPU_WITHOUT_OVERLAP ? TUB_GPU_COMPUTE : TUB_GPU_COPY;
     for (size_t i = 0; i < count; i++)
         TUB_TRY(bring_frame(p, (size_t)(wave * e->wave) * (size_t)e->program->input.frames + i,
-                            &e->host_table[start + i], err));
+                            &p->room->table[start + i], err));
     // A wave that isn't full reads some frame of the part again.
     for (size_t i = count; i < tub_gpu_wave_frames(e); i++)
-        e->host_table[start + i] = e->host_table[start];
+        p->room->table[start + i] = p->room->table[start];
     const int event = EVENT_UPLOADED + wave % UPLOADS;
     TUB_TRY(b->ops->record(b->gpu, event, stream, err));
     TUB_TRY(b->ops->wait(b->gpu, TUB_GPU_COMPUTE, event, err));
-    return b->ops->upload(b->gpu, TUB_GPU_COMPUTE, (void *)e->frame_table, e->host_table + start,
-                          tub_gpu_wave_frames(e) * sizeof *e->host_table, err);
+    return b->ops->upload(b->gpu, TUB_GPU_COMPUTE, (void *)e->frame_table, p->room->table + start,
+                          tub_gpu_wave_frames(e) * sizeof *p->room->table, err);
 }
 
 static tub_status bring_positions(const part *p, int wave, int items, tub_error *err)
@@ -165,7 +167,7 @@ static tub_status bring_positions(const part *p, int wave, int items, tub_error 
     const size_t frames = (size_t)e->program->input.frames, start = (size_t)wave * tub_gpu_wave_frames(e);
     if (!e->program->positions)
         return TUB_OK;
-    int *to = e->host_positions + start;
+    int *to = p->room->positions + start;
     memset(to, 0, tub_gpu_wave_frames(e) * sizeof *to);
     memcpy(to, p->batch->positions + ((size_t)p->first + (size_t)(wave * e->wave)) * frames,
            (size_t)items * frames * sizeof *to);
@@ -224,16 +226,16 @@ static tub_status run_wave(part *p, int wave, tub_error *err)
     TUB_TRY(bring_frames(p, wave, items, err));
     TUB_TRY(bring_positions(p, wave, items, err));
     TUB_TRY(compute(e, p->list, err));
-    TUB_TRY(b->ops->download(b->gpu, TUB_GPU_COMPUTE, e->host_rows + (size_t)(wave * e->wave) * dim,
+    TUB_TRY(b->ops->download(b->gpu, TUB_GPU_COMPUTE, p->room->rows + (size_t)(wave * e->wave) * dim,
                              output(e, p->list, e->program->feature), (size_t)items * dim * sizeof(float), err));
     return p->batch->tokens ? fetch_tokens(p, wave, items, err) : TUB_OK;
 }
 
-// p->items of the run's items, at most as many as the frames' memory holds.
-static tub_status run_part(part *p, tub_error *err)
+// p->items of the run's items, at most as many as the frames' memory holds. After a failure there may be copies that
+// COMPUTE doesn't wait for yet.
+static tub_status queue_part(part *p, tub_error *err)
 {
     tub_executable *e = p->e;
-    const size_t dim = count_of(e, e->program->feature);
     const int left = p->batch->items - p->first, most = e->part_waves * e->wave;
     p->items = left < most ? left : most;
     p->uploaded = 0;
@@ -242,30 +244,52 @@ static tub_status run_part(part *p, tub_error *err)
     for (int wave = 0; status == TUB_OK && wave * e->wave < p->items; wave++)
         status =
             tub_batch_stopped(p->batch) ? tub_fail(err, TUB_ERROR_CANCELLED, "interrupted") : run_wave(p, wave, err);
-    // Whatever happened, nothing may still read the caller's frames: after a failure there may be copies that COMPUTE
-    // doesn't wait for.
-    if (status != TUB_OK)
-        join_copies(e);
-    const tub_status settled = settle(e, status == TUB_OK ? err : NULL);
-    status = status == TUB_OK ? settled : status;
-    if (status == TUB_OK)
-        memcpy(p->batch->rows + (size_t)p->first * dim, e->host_rows, (size_t)p->items * dim * sizeof(float));
     return status;
 }
 
-static tub_status run_halving(part *p, tub_error *err)
+static void fetch_rows(const part *p)
 {
-    for (;;) {
-        tub_executable *e = p->e;
-        const tub_status status = run_part(p, err);
-        if (status != TUB_ERROR_MEMORY || e->wave == 1)
+    const size_t dim = count_of(p->e, p->e->program->feature);
+    memcpy(p->batch->rows + (size_t)p->first * dim, p->room->rows, (size_t)p->items * dim * sizeof(float));
+}
+
+// Whatever happened, nothing may still read the caller's frames.
+static tub_status give_up_part(const part *p, tub_status status)
+{
+    join_copies(p->e);
+    (void)settle(p->e, NULL);
+    return status;
+}
+
+static tub_status run_part(part *p, tub_error *err)
+{
+    const tub_status status = queue_part(p, err);
+    if (status != TUB_OK)
+        return give_up_part(p, status);
+    TUB_TRY(settle(p->e, err));
+    fetch_rows(p);
+    return TUB_OK;
+}
+
+static tub_status halve(tub_executable *e, tub_error *err)
+{
+    const int half = (e->wave + 1) / 2;
+    tub_warn(&e->backend->log, "%s: out of GPU memory: %d items at once from now on instead of %d",
+             e->backend->info.name, half, e->wave);
+    tub_gpu_shape_forget(e);
+    TUB_TRY(tub_gpu_shape_make(e, half, err));
+    tub_gpu_fits_keep(e);
+    return TUB_OK;
+}
+
+static tub_status run_halving(part *p, tub_status before, tub_error *err)
+{
+    for (tub_status status = before;;) {
+        if (status == TUB_ERROR_MEMORY && p->e->wave > 1)
+            TUB_TRY(halve(p->e, err));
+        status = run_part(p, err);
+        if (status != TUB_ERROR_MEMORY || p->e->wave == 1)
             return status;
-        const int half = (e->wave + 1) / 2;
-        tub_warn(&e->backend->log, "%s: out of GPU memory: %d items at once from now on instead of %d",
-                 e->backend->info.name, half, e->wave);
-        tub_gpu_shape_forget(e);
-        TUB_TRY(tub_gpu_shape_make(e, half, err));
-        tub_gpu_fits_keep(e);
     }
 }
 
@@ -305,22 +329,47 @@ static tub_status rescue_item(tub_executable *e, const tub_batch *batch, int ite
     return tub_gpu_run(e->rescue, &one, err);
 }
 
-static tub_status rescue(tub_executable *e, const tub_batch *batch, tub_error *err)
+tub_status tub_gpu_run_rescue(tub_executable *e, const tub_batch *batch, tub_error *err)
 {
     const size_t dim = count_of(e, e->program->feature), tokens = count_of(e, e->program->tokens);
-    for (int i = 0; i < batch->items; i++)
+    for (int i = 0; i < batch->items && e->dtype == TUB_F16; i++)
         if (!all_finite(batch->rows + (size_t)i * dim, dim) ||
             (batch->tokens && !all_finite(batch->tokens + (size_t)i * tokens, tokens)))
             TUB_TRY(rescue_item(e, batch, i, err));
     return TUB_OK;
 }
 
-tub_status tub_gpu_run(tub_executable *e, const tub_batch *batch, tub_error *err)
+tub_status tub_gpu_run_after(tub_executable *e, const tub_batch *batch, tub_status before, tub_error *err)
 {
-    part p = {.e = e, .batch = batch, .list = &e->lists[batch->tokens != NULL]};
-    while (p.first < batch->items) {
-        TUB_TRY(run_halving(&p, err));
+    part p = {.e = e, .batch = batch, .list = &e->lists[batch->tokens != NULL], .room = &e->rooms[0]};
+    for (; p.first < batch->items; before = TUB_OK) {
+        TUB_TRY(run_halving(&p, before, err));
         p.first += p.items;
     }
-    return e->dtype == TUB_F16 ? rescue(e, batch, err) : TUB_OK;
+    return tub_gpu_run_rescue(e, batch, err);
+}
+
+tub_status tub_gpu_run(tub_executable *e, const tub_batch *batch, tub_error *err)
+{
+    return tub_gpu_run_after(e, batch, TUB_OK, err);
+}
+
+// ---- for runs that overlap ----
+
+bool tub_gpu_run_fits(const tub_executable *e, const tub_batch *batch)
+{
+    return !batch->tokens && batch->items <= e->part_waves * e->wave;
+}
+
+tub_status tub_gpu_run_queue(tub_executable *e, tub_gpu_room *room, const tub_batch *batch, tub_error *err)
+{
+    part p = {.e = e, .batch = batch, .list = &e->lists[0], .room = room};
+    const tub_status status = queue_part(&p, err);
+    return status == TUB_OK ? TUB_OK : give_up_part(&p, status);
+}
+
+void tub_gpu_run_fetch(tub_executable *e, tub_gpu_room *room, const tub_batch *batch)
+{
+    const part p = {.e = e, .batch = batch, .room = room, .items = batch->items};
+    fetch_rows(&p);
 }

@@ -57,32 +57,60 @@ static tub_status reserve_device(tub_executable *e, tub_error *err)
     e->positions = (int *)(void *)(e->scratch + TUB_GPU_GEMM_WORKSPACE + table);
     e->quantised = (uint8_t *)e->scratch + TUB_GPU_GEMM_WORKSPACE + table + positions;
     e->row_scales = (float *)(void *)(e->quantised + factors);
-    return tub_gpu_reserve(e->backend, (size_t)e->part_waves * frames * e->frame_bytes, "the frames of a batch",
-                           &e->frames, err);
+    return TUB_OK;
 }
 
-static tub_status reserve_host(tub_executable *e, tub_error *err)
+static size_t part_frames(const tub_executable *e)
+{
+    return (size_t)e->part_waves * tub_gpu_wave_frames(e);
+}
+
+static tub_status reserve_room(const tub_executable *e, tub_gpu_room *room, tub_error *err)
 {
     const tub_gpu_ops *ops = e->backend->ops;
     tub_gpu *gpu = e->backend->gpu;
-    const size_t frames = (size_t)e->part_waves * tub_gpu_wave_frames(e);
+    const size_t frames = part_frames(e);
     const size_t rows = (size_t)(e->part_waves * e->wave) * (size_t)e->program->values[e->program->feature].cols;
     void *table = NULL, *positions = NULL, *floats = NULL;
-    tub_status status = ops->allocate_host(gpu, frames * sizeof *e->host_table, &table, err);
+    TUB_TRY(tub_gpu_reserve(e->backend, frames * e->frame_bytes, "the frames of a batch", &room->frames, err));
+    tub_status status = ops->allocate_host(gpu, frames * sizeof *room->table, &table, err);
     if (status == TUB_OK)
-        status = ops->allocate_host(gpu, frames * sizeof *e->host_positions, &positions, err);
+        status = ops->allocate_host(gpu, frames * sizeof *room->positions, &positions, err);
     if (status == TUB_OK)
-        status = ops->allocate_host(gpu, rows * sizeof *e->host_rows, &floats, err);
-    e->host_table = table;
-    e->host_positions = positions;
-    e->host_rows = floats;
+        status = ops->allocate_host(gpu, rows * sizeof *room->rows, &floats, err);
+    room->table = table;
+    room->positions = positions;
+    room->rows = floats;
+    return status;
+}
+
+static void clear_room(tub_backend *b, tub_gpu_room *room)
+{
+    b->ops->release_host(b->gpu, (void *)room->table);
+    b->ops->release_host(b->gpu, room->positions);
+    b->ops->release_host(b->gpu, room->rows);
+    tub_gpu_give_back(b, &room->frames);
+    *room = (tub_gpu_room){0};
+}
+
+bool tub_gpu_shape_second_room(tub_executable *e)
+{
+    if (e->rooms[1].rows)
+        return true;
+    if (!e->no_second_room && reserve_room(e, &e->rooms[1], NULL) == TUB_OK)
+        return true;
+    clear_room(e->backend, &e->rooms[1]);
+    e->no_second_room = true;
+    return false;
+}
+
+static tub_status list_frames(tub_executable *e, tub_error *err)
+{
     e->seen_places = 64;
-    while (e->seen_places < 2 * frames)
+    while (e->seen_places < 2 * part_frames(e))
         e->seen_places *= 2;
     e->seen = tub_calloc(e->seen_places, sizeof *e->seen);
-    if (status == TUB_OK && !e->seen)
-        status = tub_fail_memory(err, "the list of frames");
-    return status;
+    return e->seen ? TUB_OK : tub_fail_memory(err, "the list of frames");
 }
 
 static tub_status attempt(tub_executable *e, int wave, tub_error *err)
@@ -90,7 +118,8 @@ static tub_status attempt(tub_executable *e, int wave, tub_error *err)
     e->wave = wave;
     choose_part(e);
     TUB_TRY(reserve_device(e, err));
-    TUB_TRY(reserve_host(e, err));
+    TUB_TRY(reserve_room(e, &e->rooms[0], err));
+    TUB_TRY(list_frames(e, err));
     for (int tokens = 0; tokens <= (int)e->with_tokens; tokens++)
         TUB_TRY(tub_gpu_list_steps(e, tokens, err));
     if (e->plan_bytes == 0)
@@ -111,19 +140,16 @@ void tub_gpu_shape_forget(tub_executable *e)
         b->ops->release_plan(b->gpu, e->plans[i].plan);
     tub_free(e->plans);
     tub_free(e->seen);
-    b->ops->release_host(b->gpu, (void *)e->host_table);
-    b->ops->release_host(b->gpu, e->host_positions);
-    b->ops->release_host(b->gpu, e->host_rows);
     b->ops->release_host(b->gpu, e->host_tokens);
+    for (int i = 0; i < TUB_RUNS_BEGUN; i++)
+        clear_room(b, &e->rooms[i]);
     tub_gpu_give_back(b, &e->plan_scratch);
-    tub_gpu_give_back(b, &e->frames);
     tub_gpu_give_back(b, &e->workspace);
     e->plans = NULL;
     e->plan_count = e->plan_capacity = e->plan_bytes = 0;
     e->seen = NULL;
-    e->host_table = NULL;
-    e->host_positions = NULL;
-    e->host_rows = e->host_tokens = NULL;
+    e->host_tokens = NULL;
+    e->no_second_room = false;
 }
 
 tub_status tub_gpu_shape_make(tub_executable *e, int wave, tub_error *err)

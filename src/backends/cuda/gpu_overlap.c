@@ -1,0 +1,65 @@
+// Runs that overlap. A run is queued on the device while the one before is computed: its frames travel meanwhile, and
+// the device goes on without waiting for the host to have taken the rows. Each has a room of its own for what travels;
+// what is computed goes through one, in order.
+//
+// Only what goes well is done so. A batch that is too large for a room, or for which nothing could be queued, waits for
+// its end() and is run there as by run(), which knows what to do: halve, report. What is under way then comes in
+// before.
+#include "fail.h"
+#include "gpu_executable.h"
+
+enum { EVENT_LANDED = TUB_GPU_EVENTS - TUB_RUNS_BEGUN }; // one a room
+
+static tub_gpu_room *room_of(tub_executable *e, int number)
+{
+    return number == 0 || tub_gpu_shape_second_room(e) ? &e->rooms[number] : NULL;
+}
+
+// TUB_END: it can't be queued.
+static tub_status queue(tub_executable *e, int number, const tub_batch *batch)
+{
+    const tub_backend *b = e->backend;
+    tub_gpu_room *room = tub_gpu_run_fits(e, batch) ? room_of(e, number) : NULL;
+    if (!room)
+        return TUB_END;
+    TUB_TRY(tub_gpu_run_queue(e, room, batch, NULL));
+    return b->ops->record(b->gpu, EVENT_LANDED + number, TUB_GPU_COMPUTE, NULL);
+}
+
+tub_status tub_gpu_begin(tub_executable *e, const tub_batch *batch, tub_error *err)
+{
+    (void)err;
+    const int number = (e->first_flight + e->flight_count) % TUB_RUNS_BEGUN;
+    tub_gpu_flight *f = &e->flights[number];
+    *f = (tub_gpu_flight){.batch = *batch, .wave = e->wave};
+    e->flight_count++;
+    f->status = queue(e, number, batch);
+    f->state = f->status == TUB_OK ? TUB_GPU_FLIES : TUB_GPU_WAITS;
+    return TUB_OK;
+}
+
+static void land(tub_executable *e, int number)
+{
+    const tub_backend *b = e->backend;
+    tub_gpu_flight *f = &e->flights[number];
+    if (f->state != TUB_GPU_FLIES)
+        return;
+    f->status = b->ops->settle(b->gpu, EVENT_LANDED + number, NULL);
+    f->state = f->status == TUB_OK ? TUB_GPU_LANDED : TUB_GPU_WAITS;
+    if (f->state == TUB_GPU_LANDED)
+        tub_gpu_run_fetch(e, &e->rooms[number], &f->batch);
+}
+
+tub_status tub_gpu_end(tub_executable *e, tub_error *err)
+{
+    const int number = e->first_flight;
+    const tub_gpu_flight *f = &e->flights[number];
+    e->first_flight = (number + 1) % TUB_RUNS_BEGUN;
+    e->flight_count--;
+    land(e, number);
+    if (f->state == TUB_GPU_LANDED)
+        return tub_gpu_run_rescue(e, &f->batch, err);
+    if (e->flight_count > 0)
+        land(e, e->first_flight);
+    return tub_gpu_run_after(e, &f->batch, f->wave == e->wave ? f->status : TUB_OK, err);
+}
