@@ -31,6 +31,8 @@ static tub_status check_norm(const tub_gpu_norm *t, tub_error *err)
     const bool by_pack = t->dim % TUB_GPU_PACK == 0 && t->cols % TUB_GPU_PACK == 0;
     TUB_TRY(packed("a norm's x", t->x, t->type, by_pack, err));
     TUB_TRY(packed("a norm's out", t->out, t->out_type, by_pack, err));
+    TUB_TRY(packed("a norm's weight", t->weight, TUB_GPU_F32, by_pack, err));
+    TUB_TRY(packed("a norm's bias", t->bias, TUB_GPU_F32, by_pack, err));
     return numbered("a norm", (int64_t)t->rows * t->count, err);
 }
 
@@ -118,7 +120,9 @@ tub_status fake_gpu_check_task(const tub_gpu_task *task, tub_error *err)
         return numbered("an activation", tub_gpu_activate_threads(&task->activate), err);
     case TUB_GPU_MEAN:
         TUB_TRY(packed("a mean's x", task->mean.x, task->mean.type, false, err));
-        return numbered("a mean", tub_gpu_mean_threads(&task->mean), err);
+        if (task->mean.items > MOST_BLOCKS_Y)
+            return tub_fail(err, TUB_ERROR_INTERNAL, "a mean of %d items: too many blocks", task->mean.items);
+        return TUB_OK;
     case TUB_GPU_ATTENTION:
         return check_attention(&task->attention, TUB_GPU_MOST_HEAD, err);
     case TUB_GPU_FLASH:

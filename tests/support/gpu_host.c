@@ -16,24 +16,56 @@ static float sum_of_lanes(float *lane)
     return lane[0];
 }
 
-static float parts(const tub_gpu_norm *t, int64_t slice, bool squares, float mean)
+typedef struct normed {
+    const tub_gpu_norm *t;
+    tub_gpu_norm_slice slice;
+    int packs;
+    bool holds;
+    float held[TUB_GPU_LANES][TUB_GPU_HELD * TUB_GPU_PACK];
+} normed;
+
+static const float *held(const normed *n, int lane)
+{
+    return n->holds ? n->held[lane] : NULL;
+}
+
+static float parts(const normed *n, bool squares, float mean)
 {
     float lane[TUB_GPU_LANES];
     for (int i = 0; i < TUB_GPU_LANES; i++)
-        lane[i] = tub_gpu_norm_part(t, slice, i, squares, mean);
+        lane[i] = tub_gpu_norm_part(n->t, &n->slice, i, n->packs, held(n, i), squares, mean);
     return sum_of_lanes(lane);
 }
 
-static void norm(const tub_gpu_norm *t)
+static void norm_slice(const tub_gpu_norm *t, int64_t slice, int most)
 {
-    for (int64_t slice = 0; slice < (int64_t)t->rows * t->count; slice++) {
-        const float mean = t->kind == 0 ? parts(t, slice, false, 0.0f) / (float)t->dim : 0.0f;
-        const float factor = tub_gpu_norm_factor(t, parts(t, slice, true, mean));
-        for (int lane = 0; lane < TUB_GPU_LANES; lane++)
-            tub_gpu_norm_write(t, slice, lane, mean, factor);
-        for (int lane = 0; lane < TUB_GPU_LANES; lane++)
-            tub_gpu_norm_rest(t, slice, lane);
-    }
+    normed n = {.t = t, .slice = tub_gpu_norm_at(t, slice), .packs = most ? most : tub_gpu_norm_packs(t->dim)};
+    n.holds = most > 0;
+    for (int lane = 0; n.holds && lane < TUB_GPU_LANES; lane++)
+        tub_gpu_norm_hold(t, &n.slice, lane, n.packs, n.held[lane]);
+    const float mean = t->kind == 0 ? parts(&n, false, 0.0f) / (float)t->dim : 0.0f;
+    const float factor = tub_gpu_norm_factor(t, parts(&n, true, mean));
+    for (int lane = 0; lane < TUB_GPU_LANES; lane++)
+        tub_gpu_norm_write(t, &n.slice, lane, n.packs, held(&n, lane), mean, factor);
+    for (int lane = 0; lane < TUB_GPU_LANES; lane++)
+        tub_gpu_norm_rest(t, slice, lane);
+}
+
+void tub_gpu_host_norm(const tub_gpu_norm *t, int held)
+{
+    for (int64_t slice = 0; slice < (int64_t)t->rows * t->count; slice++)
+        norm_slice(t, slice, held);
+}
+
+static void mean(const tub_gpu_mean *t)
+{
+    for (int item = 0; item < t->items; item++)
+        for (int col = 0; col < t->cols; col++) {
+            double total = 0;
+            for (int part = 0; part < tub_gpu_mean_parts(t); part++)
+                total += tub_gpu_mean_part(t, item, col, part);
+            tub_gpu_mean_write(t, item, col, total);
+        }
 }
 
 static void quantise(const tub_gpu_quantise *t)
@@ -91,7 +123,7 @@ void tub_gpu_host_launch(const tub_gpu_task *task)
         EACH(patches);
         break;
     case TUB_GPU_NORM:
-        norm(&task->norm);
+        tub_gpu_host_norm(&task->norm, tub_gpu_norm_held(task->norm.dim));
         break;
     case TUB_GPU_ROTATE:
         EACH(rotate);
@@ -109,7 +141,7 @@ void tub_gpu_host_launch(const tub_gpu_task *task)
         EACH(activate);
         break;
     case TUB_GPU_MEAN:
-        EACH(mean);
+        mean(&task->mean);
         break;
     case TUB_GPU_ATTENTION:
         attention(&task->attention);

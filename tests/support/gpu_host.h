@@ -6,6 +6,8 @@
 #include "gpu_tasks.h"
 
 void tub_gpu_host_launch(const tub_gpu_task *task);
+// `held`: as of tub_gpu_norm_held(), which launch() takes.
+void tub_gpu_host_norm(const tub_gpu_norm *task, int held);
 void tub_gpu_host_flash(const tub_gpu_attention *task);
 
 #endif

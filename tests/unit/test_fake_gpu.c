@@ -72,7 +72,7 @@ static void launches_that_are_too_large(void **state)
     const tub_gpu_task mean = {
         .kind = TUB_GPU_MEAN,
         .mean = {.x = memory, .out = (float *)(void *)memory, .items = 1 << 20, .rows = 1, .cols = 1 << 12}};
-    refused(fake_gpu_ops.launch(gpu, &mean, &err), &err, "too many threads");
+    refused(fake_gpu_ops.launch(gpu, &mean, &err), &err, "too many blocks");
     const tub_gpu_task attention = {
         .kind = TUB_GPU_FLASH,
         .attention = {.q = memory, .k = memory, .v = memory, .out = memory, .heads = 65536, .dim = 8}};

@@ -23,12 +23,19 @@
 #define TUB_GPU_BODY static inline
 #endif
 
+#ifdef __CUDA_ARCH__ // the compiler of the host's half knows no such pragma
+#define TUB_GPU_UNROLL _Pragma("unroll")
+#else
+#define TUB_GPU_UNROLL
+#endif
+
 enum {
     TUB_GPU_PACK = 4,       // neighbouring columns that a thread handles
     TUB_GPU_TURNS = 4,      // heads that a thread rotates by the same angles
     TUB_GPU_LANES = 32,     // threads that share a row's sum
     TUB_GPU_KEYS = 32,      // keys of a tile of attention
     TUB_GPU_MEAN_ROWS = 64, // rows of a sum in float32; such sums are added in double
+    TUB_GPU_HELD = 16,      // packs of a normed slice that a thread holds at most: of rows of up to 2048 columns
 };
 
 // ---- elements ----
@@ -212,7 +219,7 @@ TUB_GPU_BODY void tub_gpu_patches_body(const tub_gpu_patches *t, uint32_t thread
     }
 }
 
-// ---- norms: TUB_GPU_LANES threads have one slice of one row ----
+// ---- norms: TUB_GPU_LANES threads have one slice of one row, which is read once where their registers have room ----
 
 typedef struct tub_gpu_norm_slice {
     int64_t at;             // of its first element, in x and out
@@ -231,18 +238,49 @@ TUB_GPU_BODY tub_gpu_norm_slice tub_gpu_norm_at(const tub_gpu_norm *t, int64_t s
     return s;
 }
 
-// The lane's part of the sum of x, or of the squares around `mean`.
-TUB_GPU_BODY float tub_gpu_norm_part(const tub_gpu_norm *t, int64_t slice, int lane, bool squares, float mean)
+// A lane's packs of a slice lie TUB_GPU_LANES packs apart.
+TUB_GPU_BODY int tub_gpu_norm_packs(int dim)
 {
-    const tub_gpu_norm_slice s = tub_gpu_norm_at(t, slice);
+    return (tub_gpu_packs(dim) + TUB_GPU_LANES - 1) / TUB_GPU_LANES;
+}
+
+// How many packs a lane holds in registers: what a kernel was compiled for. 0: too many, they are read again.
+TUB_GPU_BODY int tub_gpu_norm_held(int dim)
+{
+    const int packs = tub_gpu_norm_packs(dim);
+    return packs <= 1 ? 1 : packs <= 8 ? 8 : packs <= TUB_GPU_HELD ? TUB_GPU_HELD : 0;
+}
+
+TUB_GPU_BODY void tub_gpu_norm_read(const tub_gpu_norm *t, const tub_gpu_norm_slice *s, int j, float *x)
+{
+    tub_gpu_load_pack(t->x, s->at + j, t->type, tub_gpu_pack_count(t->dim, j), s->aligned, x);
+}
+
+TUB_GPU_BODY void tub_gpu_norm_hold(const tub_gpu_norm *t, const tub_gpu_norm_slice *s, int lane, int packs, float *held)
+{
+    TUB_GPU_UNROLL
+    for (int i = 0; i < packs; i++) {
+        const int j = (i * TUB_GPU_LANES + lane) * TUB_GPU_PACK;
+        if (j < t->dim)
+            tub_gpu_norm_read(t, s, j, held + i * TUB_GPU_PACK);
+    }
+}
+
+// The lane's part of the sum of x, or of the squares around `mean`. `held`: its packs; NULL: they are read.
+TUB_GPU_BODY float tub_gpu_norm_part(const tub_gpu_norm *t, const tub_gpu_norm_slice *s, int lane, int packs,
+                                     const float *held, bool squares, float mean)
+{
     float sum = 0.0f;
-    for (int j = lane * TUB_GPU_PACK; j < t->dim; j += TUB_GPU_LANES * TUB_GPU_PACK) {
-        const int count = tub_gpu_pack_count(t->dim, j);
-        float x[TUB_GPU_PACK];
-        tub_gpu_load_pack(t->x, s.at + j, t->type, count, s.aligned, x);
-        for (int i = 0; i < TUB_GPU_PACK; i++)
-            if (i < count)
-                sum = squares ? fmaf(x[i] - mean, x[i] - mean, sum) : sum + x[i];
+    TUB_GPU_UNROLL
+    for (int i = 0; i < packs; i++) {
+        const int j = (i * TUB_GPU_LANES + lane) * TUB_GPU_PACK, count = tub_gpu_pack_count(t->dim, j);
+        float read[TUB_GPU_PACK];
+        if (!held && j < t->dim)
+            tub_gpu_norm_read(t, s, j, read);
+        const float *x = held ? held + i * TUB_GPU_PACK : read;
+        for (int l = 0; l < TUB_GPU_PACK; l++)
+            if (l < count)
+                sum = squares ? fmaf(x[l] - mean, x[l] - mean, sum) : sum + x[l];
     }
     return sum;
 }
@@ -255,17 +293,24 @@ TUB_GPU_BODY float tub_gpu_norm_factor(const tub_gpu_norm *t, float squares)
     return 1.0f / sqrtf(squares / (float)t->dim + t->eps);
 }
 
-TUB_GPU_BODY void tub_gpu_norm_write(const tub_gpu_norm *t, int64_t slice, int lane, float mean, float factor)
+TUB_GPU_BODY void tub_gpu_norm_write(const tub_gpu_norm *t, const tub_gpu_norm_slice *s, int lane, int packs,
+                                     const float *held, float mean, float factor)
 {
-    const tub_gpu_norm_slice s = tub_gpu_norm_at(t, slice);
-    for (int j = lane * TUB_GPU_PACK; j < t->dim; j += TUB_GPU_LANES * TUB_GPU_PACK) {
-        const int count = tub_gpu_pack_count(t->dim, j);
-        float x[TUB_GPU_PACK];
-        tub_gpu_load_pack(t->x, s.at + j, t->type, count, s.aligned, x);
-        for (int i = 0; i < TUB_GPU_PACK; i++)
-            if (i < count)
-                x[i] = (x[i] - mean) * factor * s.weight[j + i] + (s.bias ? s.bias[j + i] : 0.0f);
-        tub_gpu_store_pack(t->out, s.at + j, t->out_type, count, s.aligned, x);
+    TUB_GPU_UNROLL
+    for (int i = 0; i < packs; i++) {
+        const int j = (i * TUB_GPU_LANES + lane) * TUB_GPU_PACK, count = tub_gpu_pack_count(t->dim, j);
+        float x[TUB_GPU_PACK], weight[TUB_GPU_PACK], bias[TUB_GPU_PACK] = {0.0f, 0.0f, 0.0f, 0.0f};
+        if (j >= t->dim)
+            break;
+        if (!held)
+            tub_gpu_norm_read(t, s, j, x);
+        tub_gpu_load_pack(s->weight, j, TUB_GPU_F32, count, s->aligned, weight);
+        if (s->bias)
+            tub_gpu_load_pack(s->bias, j, TUB_GPU_F32, count, s->aligned, bias);
+        for (int l = 0; l < TUB_GPU_PACK; l++)
+            if (l < count)
+                x[l] = ((held ? held[i * TUB_GPU_PACK + l] : x[l]) - mean) * factor * weight[l] + bias[l];
+        tub_gpu_store_pack(t->out, s->at + j, t->out_type, count, s->aligned, x);
     }
 }
 
@@ -467,25 +512,28 @@ TUB_GPU_BODY void tub_gpu_copy_rows_body(const tub_gpu_copy_rows *t, uint32_t th
         ((uint16_t *)t->out)[(int64_t)all * width + unit] = ((const uint16_t *)base)[source * width + unit];
 }
 
-// ---- means: a thread has one column of one item ----
+// ---- means: a thread sums up to TUB_GPU_MEAN_ROWS rows of one column of one item, another adds such sums in order ----
 
-TUB_GPU_BODY int64_t tub_gpu_mean_threads(const tub_gpu_mean *t)
+TUB_GPU_BODY int tub_gpu_mean_parts(const tub_gpu_mean *t)
 {
-    return (int64_t)t->items * t->cols;
+    return (t->rows + TUB_GPU_MEAN_ROWS - 1) / TUB_GPU_MEAN_ROWS;
 }
 
-TUB_GPU_BODY void tub_gpu_mean_body(const tub_gpu_mean *t, uint32_t thread)
+TUB_GPU_BODY float tub_gpu_mean_part(const tub_gpu_mean *t, int item, int col, int part)
 {
-    const int col = (int)(thread % (uint32_t)t->cols), item = (int)(thread / (uint32_t)t->cols);
-    const int64_t at = (int64_t)item * t->rows * t->cols + col;
-    double total = 0;
-    for (int first = 0; first < t->rows; first += TUB_GPU_MEAN_ROWS) {
-        float sum = 0.0f;
-        for (int i = first; i < t->rows && i < first + TUB_GPU_MEAN_ROWS; i++)
+    const int first = part * TUB_GPU_MEAN_ROWS, count = t->rows - first;
+    const int64_t at = ((int64_t)item * t->rows + first) * t->cols + col;
+    float sum = 0.0f;
+    TUB_GPU_UNROLL
+    for (int i = 0; i < TUB_GPU_MEAN_ROWS; i++)
+        if (i < count)
             sum += tub_gpu_load(t->x, at + (int64_t)i * t->cols, t->type);
-        total += sum;
-    }
-    t->out[thread] = (float)(total / t->rows);
+    return sum;
+}
+
+TUB_GPU_BODY void tub_gpu_mean_write(const tub_gpu_mean *t, int item, int col, double total)
+{
+    t->out[(int64_t)item * t->cols + col] = (float)(total / t->rows);
 }
 
 // ---- attention: a thread has one query; the keys and values of a tile are shared as float32 [keys][pitch] ----

@@ -11,7 +11,7 @@
 namespace
 {
 
-enum { THREADS = 256, MOST_THREADS = INT32_MAX };
+enum { THREADS = 256, MOST_THREADS = INT32_MAX, MOST_BLOCKS_Y = 65535 };
 
 unsigned blocks_for(int64_t threads)
 {
@@ -49,7 +49,6 @@ PLAIN_KERNEL(rotate)
 PLAIN_KERNEL(sum)
 PLAIN_KERNEL(gate)
 PLAIN_KERNEL(activate)
-PLAIN_KERNEL(mean)
 
 __global__ void copy_rows_kernel(tub_gpu_copy_rows t, uint32_t threads)
 {
@@ -77,35 +76,54 @@ __device__ float sum_of_lanes(float x)
     return x;
 }
 
-template <tub_gpu_type TYPE, tub_gpu_type OUT> __global__ void norm_kernel(tub_gpu_norm t, int64_t slices)
+// HELD: packs of a slice in a lane's registers; 0: x is read in each pass.
+template <tub_gpu_type TYPE, tub_gpu_type OUT, int HELD> __global__ void norm_kernel(tub_gpu_norm t, int64_t slices)
 {
-    const int lane = threadIdx.x % TUB_GPU_LANES;
+    const int lane = threadIdx.x % TUB_GPU_LANES, packs = HELD ? HELD : tub_gpu_norm_packs(t.dim);
     const int64_t slice = (int64_t)blockIdx.x * (THREADS / TUB_GPU_LANES) + threadIdx.x / TUB_GPU_LANES;
     if (slice >= slices)
         return;
     t.type = TYPE;
     t.out_type = OUT;
-    float mean = 0.0f;
+    float held[HELD ? HELD * TUB_GPU_PACK : 1], mean = 0.0f;
+    const float *x = HELD ? held : NULL;
+    const tub_gpu_norm_slice s = tub_gpu_norm_at(&t, slice);
+    if (HELD)
+        tub_gpu_norm_hold(&t, &s, lane, packs, held);
     if (t.kind == 0)
-        mean = sum_of_lanes(tub_gpu_norm_part(&t, slice, lane, false, 0.0f)) / (float)t.dim;
-    const float factor = tub_gpu_norm_factor(&t, sum_of_lanes(tub_gpu_norm_part(&t, slice, lane, true, mean)));
-    tub_gpu_norm_write(&t, slice, lane, mean, factor);
+        mean = sum_of_lanes(tub_gpu_norm_part(&t, &s, lane, packs, x, false, 0.0f)) / (float)t.dim;
+    const float factor = tub_gpu_norm_factor(&t, sum_of_lanes(tub_gpu_norm_part(&t, &s, lane, packs, x, true, mean)));
+    tub_gpu_norm_write(&t, &s, lane, packs, x, mean, factor);
     tub_gpu_norm_rest(&t, slice, lane);
 }
 
-template <tub_gpu_type TYPE> cudaError_t launch_norm(const tub_gpu_norm *t, cudaStream_t stream)
+template <tub_gpu_type TYPE, tub_gpu_type OUT> cudaError_t launch_norm(const tub_gpu_norm *t, cudaStream_t stream)
 {
     const int64_t slices = (int64_t)t->rows * t->count, per_block = THREADS / TUB_GPU_LANES;
     const unsigned blocks = (unsigned)((slices + per_block - 1) / per_block);
     if (slices > MOST_THREADS)
         return cudaErrorInvalidValue;
-    if (t->out_type == TUB_GPU_F32)
-        norm_kernel<TYPE, TUB_GPU_F32><<<blocks, THREADS, 0, stream>>>(*t, slices);
-    else if (t->out_type == TUB_GPU_F16)
-        norm_kernel<TYPE, TUB_GPU_F16><<<blocks, THREADS, 0, stream>>>(*t, slices);
-    else
-        norm_kernel<TYPE, TUB_GPU_BF16><<<blocks, THREADS, 0, stream>>>(*t, slices);
+    switch (tub_gpu_norm_held(t->dim)) {
+    case 1:
+        norm_kernel<TYPE, OUT, 1><<<blocks, THREADS, 0, stream>>>(*t, slices);
+        break;
+    case 8:
+        norm_kernel<TYPE, OUT, 8><<<blocks, THREADS, 0, stream>>>(*t, slices);
+        break;
+    case TUB_GPU_HELD:
+        norm_kernel<TYPE, OUT, TUB_GPU_HELD><<<blocks, THREADS, 0, stream>>>(*t, slices);
+        break;
+    default:
+        norm_kernel<TYPE, OUT, 0><<<blocks, THREADS, 0, stream>>>(*t, slices);
+    }
     return cudaGetLastError();
+}
+
+template <tub_gpu_type TYPE> cudaError_t launch_norm(const tub_gpu_norm *t, cudaStream_t stream)
+{
+    return t->out_type == TUB_GPU_F32   ? launch_norm<TYPE, TUB_GPU_F32>(t, stream)
+           : t->out_type == TUB_GPU_F16 ? launch_norm<TYPE, TUB_GPU_F16>(t, stream)
+                                        : launch_norm<TYPE, TUB_GPU_BF16>(t, stream);
 }
 
 cudaError_t launch(const tub_gpu_norm *t, cudaStream_t stream)
@@ -113,6 +131,46 @@ cudaError_t launch(const tub_gpu_norm *t, cudaStream_t stream)
     return t->type == TUB_GPU_F32   ? launch_norm<TUB_GPU_F32>(t, stream)
            : t->type == TUB_GPU_F16 ? launch_norm<TUB_GPU_F16>(t, stream)
                                     : launch_norm<TUB_GPU_BF16>(t, stream);
+}
+
+// ---- means: a block has neighbouring columns of one item; its rows of threads sum different rows at a time ----
+
+enum { MEAN_COLUMNS = 32, MEAN_PARTS = 32 };
+
+template <tub_gpu_type TYPE>
+__global__ void __launch_bounds__(MEAN_COLUMNS * MEAN_PARTS) mean_kernel(tub_gpu_mean t)
+{
+    __shared__ float sums[MEAN_PARTS][MEAN_COLUMNS];
+    const int col = blockIdx.x * MEAN_COLUMNS + threadIdx.x, parts = tub_gpu_mean_parts(&t);
+    double total = 0;
+    t.type = TYPE;
+    for (int first = 0; first < parts; first += MEAN_PARTS) {
+        const int part = first + threadIdx.y;
+        if (col < t.cols && part < parts)
+            sums[threadIdx.y][threadIdx.x] = tub_gpu_mean_part(&t, blockIdx.y, col, part);
+        __syncthreads();
+        for (int i = 0; threadIdx.y == 0 && col < t.cols && i < MEAN_PARTS && first + i < parts; i++)
+            total += sums[i][threadIdx.x];
+        __syncthreads();
+    }
+    if (threadIdx.y == 0 && col < t.cols)
+        tub_gpu_mean_write(&t, blockIdx.y, col, total);
+}
+
+cudaError_t launch(const tub_gpu_mean *t, cudaStream_t stream)
+{
+    const int parts = tub_gpu_mean_parts(t);
+    const dim3 grid((unsigned)((t->cols + MEAN_COLUMNS - 1) / MEAN_COLUMNS), (unsigned)t->items);
+    const dim3 block(MEAN_COLUMNS, (unsigned)(parts < MEAN_PARTS ? parts : MEAN_PARTS));
+    if (t->items > MOST_BLOCKS_Y)
+        return cudaErrorInvalidValue;
+    if (t->type == TUB_GPU_F32)
+        mean_kernel<TUB_GPU_F32><<<grid, block, 0, stream>>>(*t);
+    else if (t->type == TUB_GPU_F16)
+        mean_kernel<TUB_GPU_F16><<<grid, block, 0, stream>>>(*t);
+    else
+        mean_kernel<TUB_GPU_BF16><<<grid, block, 0, stream>>>(*t);
+    return cudaGetLastError();
 }
 
 // ---- rows as e4m3: a warp a row ----
