@@ -9,11 +9,11 @@
 #include <stdint.h>
 #include <cmocka.h>
 #include <dlfcn.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "cuda_plugin.h"
+#include "dry_cards.h"
 #include "gpu_attention.h"
 #include "gpu_kernels.h"
 
@@ -74,28 +74,7 @@ static void finds_the_libraries(void **state)
         fail_msg("%s", err.text);
 }
 
-// Cards as cuDNN describes GPUs; numbers from NVIDIA's data sheets.
-enum { H100, A100, T4, CARDS };
-static const char *const descriptions[CARDS] = {
-    "{\"deviceVer\":900,\"driverVer\":13000,\"cudaDeviceId\":0,\"deviceName\":\"H100\",\"totalGlobalMem\":85024112640,"
-    "\"maxGridSize\":[2147483647,65535,65535],\"maxBlockSize\":[1024,1024,64],\"regsPerBlock\":65536,"
-    "\"multiProcessorCount\":132,\"smClockRateKHz\":1980000,\"memClockRateKHz\":2619000,\"l2CacheSize\":52428800,"
-    "\"warpSize\":32,\"maxSharedMemoryPerBlock\":49152,\"maxSharedMemoryPerBlockOptin\":232448,"
-    "\"reservedSharedMemoryPerBlock\":1024,\"maxRegistersPerSM\":65536,\"pciDeviceId\":0,\"maxCtasPerSM\":32,"
-    "\"maxThreadsPerBlock\":1024,\"maxThreadsPerSM\":2048,\"isTccDriver\":0,\"supportCoopLaunch\":1}",
-    "{\"deviceVer\":800,\"driverVer\":13000,\"cudaDeviceId\":0,\"deviceName\":\"A100\",\"totalGlobalMem\":42949672960,"
-    "\"maxGridSize\":[2147483647,65535,65535],\"maxBlockSize\":[1024,1024,64],\"regsPerBlock\":65536,"
-    "\"multiProcessorCount\":108,\"smClockRateKHz\":1410000,\"memClockRateKHz\":1215000,\"l2CacheSize\":41943040,"
-    "\"warpSize\":32,\"maxSharedMemoryPerBlock\":49152,\"maxSharedMemoryPerBlockOptin\":166912,"
-    "\"reservedSharedMemoryPerBlock\":1024,\"maxRegistersPerSM\":65536,\"pciDeviceId\":0,\"maxCtasPerSM\":32,"
-    "\"maxThreadsPerBlock\":1024,\"maxThreadsPerSM\":2048,\"isTccDriver\":0,\"supportCoopLaunch\":1}",
-    "{\"deviceVer\":750,\"driverVer\":13000,\"cudaDeviceId\":0,\"deviceName\":\"T4\",\"totalGlobalMem\":15828320256,"
-    "\"maxGridSize\":[2147483647,65535,65535],\"maxBlockSize\":[1024,1024,64],\"regsPerBlock\":65536,"
-    "\"multiProcessorCount\":40,\"smClockRateKHz\":1590000,\"memClockRateKHz\":5001000,\"l2CacheSize\":4194304,"
-    "\"warpSize\":32,\"maxSharedMemoryPerBlock\":49152,\"maxSharedMemoryPerBlockOptin\":65536,"
-    "\"reservedSharedMemoryPerBlock\":0,\"maxRegistersPerSM\":65536,\"pciDeviceId\":0,\"maxCtasPerSM\":16,"
-    "\"maxThreadsPerBlock\":1024,\"maxThreadsPerSM\":1024,\"isTccDriver\":0,\"supportCoopLaunch\":1}",
-};
+enum { H100, A100, T4 }; // of dry_cards
 
 static cudnnBackendDescriptor_t describe(const tub_cudnn *dnn, const char *text)
 {
@@ -135,17 +114,16 @@ typedef struct attention_case {
     int batch, heads, rows, dim;
 } attention_case;
 
-// What the driver's stand-in was brought; false: a real driver was found before it.
-static bool kernel_loaded(const char **name)
+// What the driver's stand-in was brought; NULL: nothing.
+static const char *kernel_loaded(void)
 {
     void *driver = dlopen("libcuda.so.1", RTLD_NOW | RTLD_NOLOAD);
     void *symbol = driver ? dlsym(driver, "dry_cuda_kernel") : NULL;
     const char *(*ask)(void);
+    assert_non_null(symbol);
     memcpy(&ask, &symbol, sizeof symbol);
-    *name = symbol ? ask() : NULL;
-    if (driver)
-        dlclose(driver);
-    return symbol;
+    dlclose(driver);
+    return ask();
 }
 
 static void check_plan(const tub_cudnn *dnn, cudnnBackendDescriptor_t gpu, tub_gpu_type type, const attention_case *c)
@@ -153,15 +131,15 @@ static void check_plan(const tub_cudnn *dnn, cudnnBackendDescriptor_t gpu, tub_g
     const tub_gpu_attention a = stacked(type, c->batch, c->heads, c->rows, c->dim);
     tub_gpu_plan *plan = NULL;
     size_t workspace = 0;
-    const char *name;
     tub_error err = {0};
     if (tub_attention_plan(dnn, (tub_attention_target){.description = gpu}, &a, &plan, &workspace, &err) != TUB_OK)
         fail_msg("%d heads of %d: %s", c->heads, c->dim, err.text);
     assert_true(workspace < 1 << 20); // nothing of [queries, keys]
-    if (kernel_loaded(&name) && (!name || !strstr(name, "flash")))
+    const char *name = kernel_loaded();
+    if (!name || !strstr(name, "flash"))
         fail_msg("%d heads of %d: %s", c->heads, c->dim, name ? name : "no kernel");
     tub_attention_release(dnn, plan);
-    assert_true(!kernel_loaded(&name) || !name);
+    assert_null(kernel_loaded());
 }
 
 static void cudnn_plans_our_attention(void **state)
@@ -178,7 +156,7 @@ static void cudnn_plans_our_attention(void **state)
     tub_error err = {0};
     assert_int_equal(tub_cudnn_load(&dnn, &err), TUB_OK);
     for (int card = H100; card <= A100; card++) {
-        cudnnBackendDescriptor_t gpu = describe(&dnn, descriptions[card]);
+        cudnnBackendDescriptor_t gpu = describe(&dnn, dry_cards[card].described);
         if (!gpu)
             skip();
         for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
@@ -198,7 +176,7 @@ static void cudnn_says_that_it_has_none_for_old_cards(void **state)
     tub_cudnn dnn = {0};
     tub_error err = {0};
     assert_int_equal(tub_cudnn_load(&dnn, &err), TUB_OK);
-    cudnnBackendDescriptor_t gpu = describe(&dnn, descriptions[T4]);
+    cudnnBackendDescriptor_t gpu = describe(&dnn, dry_cards[T4].described);
     if (!gpu)
         skip();
     assert_int_equal(tub_attention_plan(&dnn, (tub_attention_target){.description = gpu}, &a, &plan, &workspace, &err),

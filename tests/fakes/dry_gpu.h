@@ -1,0 +1,57 @@
+// GPUs that compute nothing: what the stand-ins for the CUDA runtime (dry_runtime.c), cuBLASLt (dry_cublaslt.c) and cuDNN
+// (dry_cudnn.c) share, and what tests ask of them.
+//
+// Device memory is addresses without memory behind them: who follows one ends the test. Launches, products and
+// attention are checked against what the documents of CUDA 13.0 say, counted and forgotten; what is brought from a
+// device is zeros. A call that breaks a rule is refused as there, and kept for the test in any case, because some
+// results nobody looks at.
+//
+// DRY_GPUS: the machine's cards, "h100" unless it says otherwise ("a100,t4").
+#ifndef DRY_GPU_H
+#define DRY_GPU_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+struct CUstream_st;
+
+// Numbers from NVIDIA's data sheets and the CUDA programming guide's table of compute capabilities.
+typedef struct dry_card {
+    const char *key, *name;
+    int major, minor;
+    int processors;
+    size_t memory;          // bytes
+    int shared;             // bytes of a block, for kernels that ask for it
+    const char *described;  // as cuDNN describes GPUs
+} dry_card;
+
+// What was done so far, of all devices and threads.
+typedef struct dry_tally {
+    long launches, products, attentions;    // at once
+    long captured, replayed;                // work recorded; graphs launched
+    long algorithms;                        // products that one was asked for
+    long refused;                           // calls that break a rule
+    char first[256];                        // of them: why
+    long blocks, pinned, streams, events, graphs, handles, descriptions;    // that are there now; the libraries' last
+} dry_tally;
+
+const dry_card *dry_card_at(int i);         // NULL past the last
+// Likewise of the thread's device.
+const dry_card *dry_current(void);
+
+void dry_get_tally(dry_tally *out);
+void dry_clear_tally(void);                 // but what is there
+
+// For the libraries' stand-ins.
+
+// Says why a call is refused: false.
+bool dry_refuse(const char *format, ...) __attribute__((format(printf, 1, 2)));
+// Whether the bytes are all of one block of the thread's device. `what`: for the refusal.
+bool dry_is_device(const void *data, size_t bytes, const char *what);
+// Work of a library for a stream of the thread's device. false: refused.
+bool dry_work(struct CUstream_st *stream, long *tally, const char *what);
+// The tally, to be changed with dry_count() alone.
+dry_tally *dry_the_tally(void);
+void dry_count(long *tally, long by);
+
+#endif

@@ -1,0 +1,143 @@
+// Kernels and their launches, as nvcc's code asks the runtime for them: see dry_gpu.h.
+#include <pthread.h>
+#include <stdint.h>
+#include <string.h>
+
+#include "dry_runtime.h"
+
+enum { KERNELS = 512, SHARED_USUAL = 48 << 10, MOST_THREADS = 1024, MOST_DEEP = 64 };
+
+typedef struct kernel {
+    const void *function; // the host's, by which launches name it
+    const char *name;
+    int shared; // bytes that it was allowed
+} kernel;
+
+typedef struct configuration {
+    dim3 grid, threads;
+    size_t shared;
+    void *stream;
+} configuration;
+
+static kernel kernels[KERNELS];
+static size_t kernel_count;
+static _Thread_local configuration pushed;
+
+static cudaError_t refused(const char *why)
+{
+    dry_refuse("%s", why);
+    return dry_keep(cudaErrorInvalidDeviceFunction);
+}
+
+void **__cudaRegisterFatBinary(void *code);
+void __cudaRegisterFatBinaryEnd(void **handle);
+void __cudaUnregisterFatBinary(void **handle);
+void __cudaRegisterFunction(void **handle, const char *function, char *device_function, const char *name, int limit,
+                            uint3 *thread, uint3 *place, dim3 *block_size, dim3 *grid_size, int *warp_size);
+unsigned __cudaPushCallConfiguration(dim3 grid, dim3 threads, size_t shared, struct CUstream_st *stream);
+cudaError_t __cudaPopCallConfiguration(dim3 *grid, dim3 *threads, size_t *shared, void *stream);
+cudaError_t __cudaGetKernel(cudaKernel_t *out, const void *function);
+cudaError_t __cudaLaunchKernel(cudaKernel_t kernel, dim3 grid, dim3 threads, void **arguments, size_t shared,
+                               cudaStream_t stream);
+
+void **__cudaRegisterFatBinary(void *code)
+{
+    return code;
+}
+
+void __cudaRegisterFatBinaryEnd(void **handle)
+{
+    (void)handle;
+}
+
+// Their names go with the library that they are of.
+void __cudaUnregisterFatBinary(void **handle)
+{
+    (void)handle;
+    kernel_count = 0;
+}
+
+void __cudaRegisterFunction(void **handle, const char *function, char *device_function, const char *name, int limit,
+                            uint3 *thread, uint3 *place, dim3 *block_size, dim3 *grid_size, int *warp_size)
+{
+    (void)handle;
+    (void)device_function;
+    (void)limit;
+    (void)thread;
+    (void)place;
+    (void)block_size;
+    (void)grid_size;
+    (void)warp_size;
+    if (kernel_count < KERNELS)
+        kernels[kernel_count++] = (kernel){function, name, SHARED_USUAL};
+}
+
+static kernel *find_kernel(const void *function)
+{
+    for (size_t i = 0; i < kernel_count; i++)
+        if (kernels[i].function == function)
+            return &kernels[i];
+    return NULL;
+}
+
+cudaError_t cudaFuncGetAttributes(struct cudaFuncAttributes *out, const void *function)
+{
+    memset(out, 0, sizeof *out);
+    out->maxThreadsPerBlock = MOST_THREADS;
+    return find_kernel(function) ? cudaSuccess : refused("no such kernel");
+}
+
+cudaError_t cudaFuncSetAttribute(const void *function, enum cudaFuncAttribute attribute, int value)
+{
+    kernel *k = find_kernel(function);
+    if (!k || attribute != cudaFuncAttributeMaxDynamicSharedMemorySize || value < 0 || value > dry_current()->shared) {
+        dry_refuse("%s: %d bytes of shared memory on %s", k ? k->name : "no such kernel", value, dry_current()->name);
+        return dry_keep(cudaErrorInvalidValue);
+    }
+    k->shared = value > SHARED_USUAL ? value : SHARED_USUAL;
+    return cudaSuccess;
+}
+
+unsigned __cudaPushCallConfiguration(dim3 grid, dim3 threads, size_t shared, struct CUstream_st *stream)
+{
+    pushed = (configuration){grid, threads, shared, stream};
+    return 0;
+}
+
+cudaError_t __cudaPopCallConfiguration(dim3 *grid, dim3 *threads, size_t *shared, void *stream)
+{
+    *grid = pushed.grid;
+    *threads = pushed.threads;
+    *shared = pushed.shared;
+    *(void **)stream = pushed.stream;
+    return cudaSuccess;
+}
+
+cudaError_t __cudaGetKernel(cudaKernel_t *out, const void *function)
+{
+    *out = (cudaKernel_t)(void *)(uintptr_t)function;
+    return cudaSuccess;
+}
+
+static bool launches(const kernel *k, dim3 grid, dim3 threads, size_t shared)
+{
+    const bool shaped = grid.x > 0 && grid.x <= INT32_MAX && grid.y > 0 && grid.y <= UINT16_MAX && grid.z > 0 &&
+                        grid.z <= UINT16_MAX && threads.x > 0 && threads.y > 0 && threads.z > 0 &&
+                        threads.z <= MOST_DEEP && (uint64_t)threads.x * threads.y * threads.z <= MOST_THREADS;
+    if (!shaped || shared > (size_t)k->shared)
+        return dry_refuse("%s: %u x %u x %u blocks of %u x %u x %u threads, %zu bytes of shared memory", k->name,
+                          grid.x, grid.y, grid.z, threads.x, threads.y, threads.z, shared);
+    return true;
+}
+
+cudaError_t __cudaLaunchKernel(cudaKernel_t function, dim3 grid, dim3 threads, void **arguments, size_t shared,
+                               cudaStream_t stream)
+{
+    const kernel *k = find_kernel(function);
+    (void)arguments;
+    if (!k)
+        return refused("a launch of no kernel");
+    if (!launches(k, grid, threads, shared) || !dry_work(stream, &dry_the_tally()->launches, k->name))
+        return dry_keep(cudaErrorInvalidConfiguration);
+    return cudaSuccess;
+}
