@@ -5,6 +5,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
+
+static const double awake_most = 2e-3; // seconds
 
 struct tub_gpu_graph {
     cudaGraphExec_t executable;
@@ -39,6 +42,13 @@ tub_status tub_cuda_failed(tub_error *err, cudaError_t code, const char *what)
         if (try_ != TUB_OK)                                                                                            \
             return try_;                                                                                               \
     } while (0)
+
+// Nobody asks for this answer, which must not be taken for the next kernel's.
+static void ignore(cudaError_t code)
+{
+    if (code != cudaSuccess)
+        (void)cudaGetLastError();
+}
 
 // ---- the machine ----
 
@@ -81,7 +91,7 @@ static size_t write_libraries(char *out, size_t bytes)
     tub_cudnn dnn = {0};
     tub_error why = {0};
     size_t version = 0;
-    (void)cudaDriverGetVersion(&driver);
+    ignore(cudaDriverGetVersion(&driver));
     int used = snprintf(out, bytes, "driver for CUDA %d.%d", driver / 1000, driver % 1000 / 10);
     if (tub_cublaslt_load(&lt, NULL) == TUB_OK) {
         version = lt.cublasLtGetVersion();
@@ -154,17 +164,17 @@ static void cuda_close(tub_gpu **gpu)
     if (!*gpu)
         return;
     tub_gpu *g = *gpu;
-    (void)cudaSetDevice(g->index);
+    ignore(cudaSetDevice(g->index));
     if (g->attention)
         g->cudnn.cudnnDestroy(g->attention);
     if (g->products)
         g->cublaslt.cublasLtDestroy(g->products);
     for (int i = 0; i < TUB_GPU_EVENTS; i++)
         if (g->events[i])
-            (void)cudaEventDestroy(g->events[i]);
+            ignore(cudaEventDestroy(g->events[i]));
     for (int i = 0; i < 2; i++)
         if (g->streams[i])
-            (void)cudaStreamDestroy(g->streams[i]);
+            ignore(cudaStreamDestroy(g->streams[i]));
     free(g);
     *gpu = NULL;
 }
@@ -190,6 +200,7 @@ static void open_cudnn(tub_gpu *g)
 static tub_status start(tub_gpu *g, bool bare, tub_error *err)
 {
     int least = 0, greatest = 0;
+    g->bare = bare;
     USE(g);
     TRY(tub_cuda_find_code(), "libtubelet_cuda.so has no code for this GPU");
     TRY(cudaDeviceGetStreamPriorityRange(&least, &greatest), "the streams' priorities");
@@ -249,7 +260,7 @@ static tub_status cuda_allocate(tub_gpu *gpu, size_t bytes, void **out, tub_erro
 static void cuda_release(tub_gpu *gpu, void *memory)
 {
     if (memory && use(gpu, NULL) == TUB_OK)
-        (void)cudaFree(memory);
+        ignore(cudaFree(memory));
 }
 
 static tub_status cuda_allocate_host(tub_gpu *gpu, size_t bytes, void **out, tub_error *err)
@@ -261,7 +272,7 @@ static tub_status cuda_allocate_host(tub_gpu *gpu, size_t bytes, void **out, tub
 static void cuda_release_host(tub_gpu *gpu, void *memory)
 {
     if (memory && use(gpu, NULL) == TUB_OK)
-        (void)cudaFreeHost(memory);
+        ignore(cudaFreeHost(memory));
 }
 
 static tub_status cuda_pin(tub_gpu *gpu, void *host, size_t bytes, tub_error *err)
@@ -273,7 +284,7 @@ static tub_status cuda_pin(tub_gpu *gpu, void *host, size_t bytes, tub_error *er
 static void cuda_unpin(tub_gpu *gpu, void *host)
 {
     if (use(gpu, NULL) == TUB_OK)
-        (void)cudaHostUnregister(host);
+        ignore(cudaHostUnregister(host));
 }
 
 // ---- work ----
@@ -334,6 +345,13 @@ tub_status tub_cuda_launch(tub_gpu *gpu, const tub_gpu_task *task, tub_error *er
                            tub_cuda_kernel_name(task->kind));
 }
 
+static double seconds(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (double)t.tv_sec + (double)t.tv_nsec * 1e-9;
+}
+
 static tub_status cuda_record(tub_gpu *gpu, int event, tub_gpu_stream stream, tub_error *err)
 {
     USE(gpu);
@@ -346,9 +364,20 @@ static tub_status cuda_wait(tub_gpu *gpu, tub_gpu_stream stream, int event, tub_
     return tub_cuda_failed(err, cudaStreamWaitEvent(gpu->streams[stream], gpu->events[event], 0), "waiting");
 }
 
+// Being woken takes tens of microseconds, which of a single clip's forward shows. What takes long is waited for asleep,
+// and so are a bare one's kernels: their threads have videos to decode.
+static void wait_awake(const tub_gpu *gpu, int event)
+{
+    const double until = seconds() + awake_most;
+    cudaError_t code = cudaErrorNotReady;
+    while (!gpu->bare && code == cudaErrorNotReady && seconds() < until)
+        ignore(code = cudaEventQuery(gpu->events[event]));
+}
+
 static tub_status cuda_settle(tub_gpu *gpu, int event, tub_error *err)
 {
     USE(gpu);
+    wait_awake(gpu, event);
     return tub_cuda_failed(err, cudaEventSynchronize(gpu->events[event]), "the GPU's work");
 }
 
@@ -379,11 +408,11 @@ static tub_status cuda_captured(tub_gpu *gpu, tub_gpu_graph **out, tub_error *er
     TRY(cudaStreamEndCapture(gpu->streams[TUB_GPU_COMPUTE], &graph), "recording");
     tub_gpu_graph *g = calloc(1, sizeof *g);
     if (!g) {
-        (void)cudaGraphDestroy(graph);
+        ignore(cudaGraphDestroy(graph));
         return tub_plugin_fail(err, TUB_ERROR_MEMORY, "out of memory for a graph");
     }
     const cudaError_t code = cudaGraphInstantiate(&g->executable, graph, 0);
-    (void)cudaGraphDestroy(graph);
+    ignore(cudaGraphDestroy(graph));
     if (code != cudaSuccess) {
         free(g);
         return tub_cuda_failed(err, code, "a graph");
@@ -403,7 +432,7 @@ static void cuda_forget(tub_gpu *gpu, tub_gpu_graph *graph)
     if (!graph)
         return;
     if (use(gpu, NULL) == TUB_OK)
-        (void)cudaGraphExecDestroy(graph->executable);
+        ignore(cudaGraphExecDestroy(graph->executable));
     free(graph);
 }
 

@@ -63,6 +63,7 @@ tub_status tub_cudnn_load(tub_cudnn *out, tub_error *err);
 
 struct tub_gpu {
     int index;
+    bool bare;
     cudaStream_t streams[2];
     cudaEvent_t events[TUB_GPU_EVENTS];
     tub_cublaslt cublaslt;
