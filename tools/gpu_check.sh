@@ -3,9 +3,10 @@
 # made (.gpu/pack.tar.xz). Without one the files of build/ are taken.
 #
 # Parts: conformance of every operation and the goldens in each type, the same bytes in any batch, halving under a memory
-# limit, NVDEC's frames against software's, an ablation of types, graphs, tuning, overlap and cuDNN, compute-sanitizer, PyTorch and the original's loop on the
-# same card (gpu_peer.py, bench/original.py; where torch and transformers are). A part that isn't possible here says so, and one that would begin after seven
-# minutes isn't run. Exit code 1: one failed.
+# limit, NVDEC's frames against software's, an ablation of types, graphs, tuning, overlap and cuDNN, compute-sanitizer, and, on
+# the same card, PyTorch's forwards, the original's loop, and torchcodec feeding a network (gpu_peer.py, bench/original.py,
+# gpu_decode_peer.py; where torch, transformers, decord and torchcodec are). A part that isn't possible here says so; figures
+# that would begin after seven minutes aren't taken, and none goes on beyond eight. Exit code 1: one failed.
 #
 # SMALL=1 takes tiny models: to try the script itself on the fake GPU, say (TUBELET_CUDA_PLUGIN=build/tests/libfake_gpu.so).
 set -uo pipefail
@@ -16,6 +17,7 @@ trap 'rm -rf "$work"' EXIT
 began=$SECONDS
 slack=$([ -n "${SMALL:-}" ] && echo 6 || echo 1) # the fake computes on what processors there are
 failed=0
+parts=()
 
 if [ -f "$pack" ]; then
     tar -C "$work" -xf "$pack"
@@ -48,16 +50,34 @@ row() { # part, result, detail
     [ "$2" != FAILED ] || failed=1
 }
 
-part() { # name seconds command...: ok or FAILED by its exit code, its last line as the detail
-    local name=$1 limit=$(($2 * slack)) log=$work/log code=0
-    shift 2
-    timeout "$limit" "$@" >"$log" 2>&1 || code=$?
-    if [ $code = 0 ]; then row "$name" ok "$(tail -1 "$log" | cut -c1-110)"
-    else row "$name" FAILED "exit $code: $(grep -E 'ERROR|relative error|max-abs|cosine|rror' "$log" | tail -1 | cut -c1-160)"; fi
+begin_part() { # name seconds command...: beside the others
+    local n=${#parts[@]} limit=$(($2 * slack))
+    parts+=("$1")
+    (
+        timeout "$limit" "${@:3}" >"$work/part$n.log" 2>&1
+        echo $? >"$work/part$n.code"
+    ) &
+}
+
+end_parts() { # ok or FAILED by their exit codes, their last lines as details
+    local n log code
+    wait
+    for n in "${!parts[@]}"; do
+        log=$work/part$n.log code=$(cat "$work/part$n.code")
+        if [ "$code" = 0 ]; then row "${parts[n]}" ok "$( (grep PASSED "$log" || tail -1 "$log") | tail -1 | cut -c1-110)"
+        else row "${parts[n]}" FAILED "exit $code: $(grep -E 'ERROR|relative error|max-abs|cosine|rror' "$log" | tail -1 | cut -c1-160)"; fi
+    done
+    parts=()
 }
 
 in_time() { # name: whether there is time left for what is only a figure
     [ $((SECONDS - began)) -lt $((420 * slack)) ] || { row "$1" - "not run: the time is used up"; return 1; }
+}
+
+at_most() { # seconds command...: for so long, and not beyond the eight minutes
+    local left=$((475 * slack - SECONDS + began))
+    [ $left -gt 0 ] || return 124
+    timeout $((left < $1 ? left : $1)) "${@:2}"
 }
 
 seconds_of() { # bench options...: seconds of one forward, or nothing
@@ -74,10 +94,11 @@ row :--- :--- :---
 
 # ---- right answers ----
 export TUBELET_ISA=scalar # one level of the processor's: the GPU's answers don't depend on it
-part "conformance of operations" 100 "$bin/test_backend_operations"
-part "conformance of networks" 60 "$bin/test_backend_networks"
-part "goldens, f32 tf32 f16 bf16" 100 "$bin/test_golden"
-part "frames, the processor's bytes" 60 "$bin/test_gpu_frames"
+begin_part "conformance of operations" 100 "$bin/test_backend_operations"
+begin_part "conformance of networks" 100 "$bin/test_backend_networks"
+begin_part "goldens, f32 tf32 f16 bf16" 100 "$bin/test_golden"
+begin_part "frames, the processor's bytes" 100 "$bin/test_gpu_frames"
+end_parts
 unset TUBELET_ISA
 
 clip=videomae:$([ -n "${SMALL:-}" ] && echo tiny || echo base)
@@ -151,54 +172,88 @@ row "videos to features" - "$(tail -2 "$work/whole.log" | head -1 | cut -c1-110)
 # ---- memory errors and races ----
 for tool in memcheck racecheck; do
     if command -v compute-sanitizer >/dev/null && nvidia-smi >/dev/null 2>&1; then
-        part "compute-sanitizer $tool" 90 compute-sanitizer --tool $tool --error-exitcode 9 \
+        begin_part "compute-sanitizer $tool" 90 compute-sanitizer --tool $tool --error-exitcode 9 \
             "$tubelet" bench --case forward --model "$work/clip" --clips 2 --repeat 1 --device cuda --no-autotune --no-graph
     else row "compute-sanitizer $tool" - "not here"; fi
 done
+end_parts
 
 # ---- PyTorch on this card ----
 fresh_model() { # size: a random checkpoint in $work/peer
     rm -rf "$work/peer"
     "$tubelet" init "$1" "$work/peer" >/dev/null 2>&1
 }
-peer_of() { # size items mode: a forward of ours in float16 beside PyTorch's
-    local name="forward, $1 x $2" ours
-    in_time "$name" || return 0
-    fresh_model "$1" || { row "$name" FAILED "no such size"; return 0; }
-    ours=$(seconds_of --model "$work/peer" --clips "$2" --batch "$2" --dtype f16)
-    row "$name" - "tubelet ${ours:-?} s"
-    [ -n "$torch" ] && row "  the same, PyTorch" - "$(timeout 100 python3 "$here/tools/gpu_peer.py" "$work/peer" "$2" "$3" 2>"$work/peer.log" | tail -1)"
+per_item() { # seconds items
+    awk -v s="$1" -v n="$2" 'BEGIN { if (s > 0) printf "%s s, %.3f ms an item", s, 1000 * s / n; else printf "failed" }'
 }
-torch=$([ -z "${SMALL:-}" ] && python3 -c 'import torch, transformers; assert torch.cuda.is_available()' 2>/dev/null && echo yes)
+ours_of() { # size items goals: a forward in float16
+    local name="forward, $1 x $2"
+    in_time "$name" || return 1
+    fresh_model "$1" || { row "$name" FAILED "no such size"; return 1; }
+    row "$name" - "tubelet $(per_item "$(seconds_of --model "$work/peer" --clips "$2" --batch "$2" --dtype f16)" "$2"); $3"
+}
+peer_of() { # size items mode goals: the same beside PyTorch's
+    ours_of "$1" "$2" "$4" || return 0
+    [ -n "$torch" ] && row "  the same, PyTorch" - "$(at_most 100 python3 "$here/tools/gpu_peer.py" "$work/peer" "$2" "$3" 2>"$work/peer.log" | tail -1)"
+}
+has() { # Python modules, on a machine with CUDA for PyTorch
+    [ -z "${SMALL:-}" ] && python3 -c "import torch, $1; assert torch.cuda.is_available()" 2>/dev/null
+}
+torch=$(has transformers && echo yes)
 [ -n "$torch" ] || row "PyTorch on this card" - "no torch with CUDA and transformers here"
-if [ -n "${SMALL:-}" ]; then
-    peer_of videomae:tiny 2 max-autotune
-    peer_of videomae:tiny 1 reduce-overhead
-else
-    peer_of onevision:large 16 max-autotune
-    peer_of videomae:base 32 max-autotune
-    peer_of videomae:large 16 max-autotune
-    peer_of dinov3:large 64 max-autotune
-    for items in 1 2 4; do peer_of videomae:base $items reduce-overhead; done
-fi
 
-# ---- a whole video: ours beside the original's loop, before and after its guide ----
-whole_video() { # size: all windows at stride 4 of the longest video
-    local name="whole video, $1" long="$work/long" ours more
+# ---- whole videos: ours beside the original's loop, before and after its guide ----
+end_to_end() { # videos options...: clips and seconds, those without opening the model too
+    at_most 100 "$tubelet" bench --case end-to-end --device cuda --dtype f16 --model "$work/peer" --video "$1" --json "${@:2}" 2>"$work/bench.log" | tail -1 >"$work/bench.json"
+    awk -v s="$(field seconds)" -v start="$(field start_seconds)" -v n="$(field clips)" \
+        'BEGIN { if (s > 0) printf "tubelet %d clips in %.3f s, %.3f s of them steady", n, s, s - start; else exit 1 }' ||
+        echo "failed: $(tail -1 "$work/bench.log" | cut -c1-90)"
+}
+field() { sed -n "s/.*\"$1\":\([0-9.e+-]*\).*/\1/p" "$work/bench.json"; }
+whole_video() { # size goals: all windows at stride 4 of the longest video
+    local name="whole video, $1" long="$work/long" more
     in_time "$name" || return 0
     rm -rf "$long" && mkdir -p "$long" && cp "$(ls -S "$work"/videos/* | head -1)" "$long" && fresh_model "$1"
-    ours=$(timeout 100 "$tubelet" bench --case end-to-end --device cuda --dtype f16 --model "$work/peer" --video "$long" --stride 4 --transform opentad --json 2>"$work/bench.log" |
-        tail -1 | sed -n 's/.*"seconds":\([0-9.e-]*\).*"clips":\([0-9]*\).*/\2 clips in \1 s/p')
-    row "$name" - "tubelet ${ours:-failed: $(tail -1 "$work/bench.log" | cut -c1-90)}"
-    [ -n "$torch" ] && python3 -c 'import decord' 2>/dev/null || { row "  the original" - "no torch with CUDA, transformers and decord here"; return 0; }
+    row "$name" - "$(end_to_end "$long" --stride 4 --transform opentad); $2"
+    [ -n "$torch" ] && has decord || { row "  the original" - "no torch with CUDA, transformers and decord here"; return 0; }
     for more in "" --after; do
         in_time "  the original $more" || return 0
-        row "  the original $more" - "$(timeout 150 python3 "$here/bench/original.py" "$work/peer" "$long" "$work/original" --device cuda --windows 226 $more 2>"$work/peer.log" | tail -1)"
+        row "  the original $more" - "$(at_most 150 python3 "$here/bench/original.py" "$work/peer" "$long" "$work/original" --device cuda --windows 226 $more 2>"$work/peer.log" | tail -1)"
     done
 }
-if [ -n "${SMALL:-}" ]; then whole_video videomae:tiny; else
-    whole_video onevision:large
-    whole_video dinov3:large
+
+# ---- many videos into a network, window by window: the processors decode, or NVDEC does ----
+decoding_feeds() { # size copies
+    local many="$work/many" decoder threads peer i name="videos to VideoMAE, stride 16"
+    in_time "$name" || return 0
+    rm -rf "$many" && mkdir -p "$many" && fresh_model "$1"
+    for i in $(seq "$2"); do cp "$(ls -S "$work"/videos/* | head -1)" "$many/v$i.mp4"; done
+    threads=$(nproc)
+    [ "$threads" -le 16 ] || threads=16
+    for decoder in cpu nvdec; do
+        peer=$([ $decoder = cpu ] && echo cpu || echo cuda)
+        in_time "$name, $decoder" || return 0
+        row "$name, $decoder" - "$(end_to_end "$many" --stride 16 --decode-threads "$threads" --decoder $decoder); goal ≥ $([ $decoder = cpu ] && echo 1.3 || echo 1.2)×"
+        [ -n "$torch" ] && has "torchcodec.decoders, torchvision" || { row "  torchcodec" - "no torch with CUDA, transformers, torchvision and torchcodec here"; continue; }
+        row "  torchcodec, decoding on $peer" - "$(at_most 60 python3 "$here/tools/gpu_decode_peer.py" "$work/peer" "$many" --decode-on $peer --threads "$threads" 2>"$work/peer.log" | tail -1)"
+    done
+}
+
+if [ -n "${SMALL:-}" ]; then
+    whole_video videomae:tiny "no goal"
+    decoding_feeds videomae:tiny 2
+    peer_of videomae:tiny 2 max-autotune "no goal"
+    peer_of videomae:tiny 1 reduce-overhead "no goal"
+else
+    whole_video onevision:large "goals ≥ 22× before, ≥ 3.3× after, ≤ 1.9 s steady"
+    whole_video dinov3:large "goal ≥ 9× after"
+    decoding_feeds videomae:base 16
+    ours_of onevision:large 64 "goal ≤ 7.2 ms"
+    peer_of onevision:large 16 max-autotune "goals ≥ 1.6× eager, ≥ 1.15×, ≤ 7.2 ms"
+    peer_of videomae:base 32 max-autotune "goals ≥ 1.5× eager, ≥ 1.15×, ≤ 0.62 ms"
+    for items in 1 2 4; do peer_of videomae:base $items reduce-overhead "goals ≥ 2.2× eager, ≥ 1.15×"; done
+    peer_of dinov3:large 64 max-autotune "goals ≥ 1.7× eager, ≥ 1.15×, ≤ 0.19 ms"
+    peer_of videomae:large 16 max-autotune "goals ≥ 1.5× eager, ≥ 1.15×, ≤ 1.9 ms"
 fi
 echo
 echo "$((SECONDS - began)) s"
