@@ -196,8 +196,10 @@ peer_of() { # size items mode goals: the same beside PyTorch's
     ours_of "$1" "$2" "$4" || return 0
     [ -n "$torch" ] && row "  the same, PyTorch" - "$(at_most 100 python3 "$here/tools/gpu_peer.py" "$work/peer" "$2" "$3" 2>"$work/peer.log" | tail -1)"
 }
+declare -A had
 has() { # Python modules, on a machine with CUDA for PyTorch
-    [ -z "${SMALL:-}" ] && python3 -c "import torch, $1; assert torch.cuda.is_available()" 2>/dev/null
+    [ -n "${had[$1]:-}" ] || had[$1]=$([ -z "${SMALL:-}" ] && python3 -c "import torch, $1; assert torch.cuda.is_available()" 2>/dev/null && echo yes || echo no)
+    [ "${had[$1]}" = yes ]
 }
 torch=$(has transformers && echo yes)
 [ -n "$torch" ] || row "PyTorch on this card" - "no torch with CUDA and transformers here"

@@ -6,6 +6,7 @@
 #include <stdint.h>
 #include <cmocka.h>
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -231,6 +232,11 @@ static void what_float16_cannot_hold_is_computed_again(void **state)
         assert_int_equal(s->executable->rescued, ITEMS);
         assert_int_equal(s->executable->rescue->dtype, major == 7 ? TUB_F32 : TUB_BF16);
         assert_int_equal(s->warned, 1);
+        fake_gpu_backend.release(&s->executable);
+        char told[80];
+        snprintf(told, sizeof told, "%d rows overflowed in float16, computed in %s instead", ITEMS,
+                 major == 7 ? "f32" : "bf16");
+        assert_non_null(strstr(s->last, told));
         gpu_subject_stop(s);
     }
 }
