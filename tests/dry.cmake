@@ -33,7 +33,8 @@ set_target_properties(dry_cudnn PROPERTIES OUTPUT_NAME cudnn SUFFIX .so.9)
 target_compile_definitions(dry_cublaslt PRIVATE DRY_CUBLASLT="${TUBELET_CUBLASLT}")
 target_compile_definitions(dry_cudnn PRIVATE DRY_CUDNN="${TUBELET_CUDNN}")
 foreach(target dry_runtime dry_cublaslt dry_cudnn dry_plugin)
-  set_target_properties(${target} PROPERTIES LIBRARY_OUTPUT_DIRECTORY ${dry} C_VISIBILITY_PRESET default LINKER_LANGUAGE C)
+  set_target_properties(${target} PROPERTIES LIBRARY_OUTPUT_DIRECTORY ${dry} C_VISIBILITY_PRESET default LINKER_LANGUAGE C
+    CUDA_RUNTIME_LIBRARY None) # what the stand-in hasn't is missed in linking
   target_include_directories(${target} SYSTEM PRIVATE ${TUBELET_CUBLASLT_INCLUDE} ${TUBELET_CUDNN_INCLUDE})
   target_link_options(${target} PRIVATE -Wl,--no-undefined)
   target_link_libraries(${target} PRIVATE Threads::Threads ${CMAKE_DL_LIBS})

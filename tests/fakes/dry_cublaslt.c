@@ -1,8 +1,9 @@
 // cuBLASLt for cards that compute nothing (dry_gpu.h): descriptions are the real library's, which takes or refuses what
 // the plug-in says; what needs a GPU is here, and goes by what is read back from them.
 //
-// A product is taken where NVIDIA's table of cublasLtMatmul()'s types has it and its operands are whole blocks of the
-// device. The real library's heuristics, its algorithms and what they refuse are not seen.
+// A product is taken where its types are among those that cublasLtMatmul() is documented for, as we know it, and its
+// operands lie within blocks of the device. The real library's heuristics, its algorithms and what they refuse are not
+// seen.
 #include <cublasLt.h>
 #include <dlfcn.h>
 #include <stdint.h>
@@ -195,7 +196,8 @@ static bool has_bias(const product *p)
     return p->epilogue == CUBLASLT_EPILOGUE_BIAS || p->epilogue == CUBLASLT_EPILOGUE_GELU_BIAS;
 }
 
-// As CUDA 13.0's table of cublasLtMatmul()'s types has it, of those that are asked for here.
+// Of e4m3: one scale a row for 9.0 alone, rows of whole 16 bytes, a bias in bfloat16. PyTorch has had float32 and
+// bfloat16 as results of such products on an H100 (its pull requests 162022 and 187569), but never float32 with a bias.
 static bool types_fit(const product *p, int capability)
 {
     const uint32_t in = p->a.type, out = p->d.type;

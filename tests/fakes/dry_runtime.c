@@ -25,7 +25,7 @@ struct CUstream_st {
 
 struct CUevent_st {
     int device;
-    bool recorded;
+    bool recorded, ready;
 };
 
 struct CUgraph_st {
@@ -119,7 +119,8 @@ bool dry_refuse(const char *format, ...)
 
 cudaError_t dry_keep(cudaError_t code)
 {
-    return last = code;
+    last = code == cudaSuccess ? last : code;
+    return code;
 }
 
 static cudaError_t refused(cudaError_t code, const char *why)
@@ -278,7 +279,7 @@ cudaError_t cudaMalloc(void **out, size_t bytes)
     *out = fits ? mmap(NULL, bytes, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0) : MAP_FAILED;
     const cudaError_t code = *out == MAP_FAILED ? cudaErrorMemoryAllocation : add_block(*out, bytes, current);
     pthread_mutex_unlock(&lock);
-    return last = code;
+    return dry_keep(code);
 }
 
 // The block that begins there, which is forgotten; no data: there is none.
@@ -318,7 +319,7 @@ cudaError_t cudaHostAlloc(void **out, size_t bytes, unsigned flags)
     pthread_mutex_lock(&lock);
     const cudaError_t code = *out ? add_block(*out, bytes, -1) : cudaErrorMemoryAllocation;
     pthread_mutex_unlock(&lock);
-    return last = code;
+    return dry_keep(code);
 }
 
 cudaError_t cudaFreeHost(void *data)
@@ -343,7 +344,7 @@ cudaError_t cudaHostRegister(void *data, size_t bytes, unsigned flags)
     pthread_mutex_lock(&lock);
     const cudaError_t code = add_block(data, bytes, -1);
     pthread_mutex_unlock(&lock);
-    return last = code;
+    return dry_keep(code);
 }
 
 cudaError_t cudaHostUnregister(void *data)
@@ -426,6 +427,7 @@ cudaError_t cudaEventRecord(cudaEvent_t event, cudaStream_t stream)
     if (!may_wait("cudaEventRecord"))
         return last = cudaErrorStreamCaptureUnsupported;
     event->recorded = true;
+    event->ready = false;
     return cudaSuccess;
 }
 
@@ -436,6 +438,16 @@ cudaError_t cudaStreamWaitEvent(cudaStream_t stream, cudaEvent_t event, unsigned
     if (!may_wait("cudaStreamWaitEvent")) // on an event of before the recording
         return last = cudaErrorStreamCaptureIsolation;
     return cudaSuccess;
+}
+
+// Who asks once is told that it hasn't come.
+cudaError_t cudaEventQuery(cudaEvent_t event)
+{
+    if (!event || !may_wait("cudaEventQuery"))
+        return last = cudaErrorStreamCaptureUnsupported;
+    const bool ready = event->ready || !event->recorded;
+    event->ready = true;
+    return dry_keep(ready ? cudaSuccess : cudaErrorNotReady);
 }
 
 cudaError_t cudaEventSynchronize(cudaEvent_t event)
