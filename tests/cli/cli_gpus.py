@@ -63,8 +63,8 @@ class Gpus(CommandCase):
         self.assertIn("out of GPU memory: 2 items at once from now on instead of 4", done.stderr)
 
     def test_memory_that_is_short_twice_halves_it_twice(self):
-        for call in (1, 33):    # in the first batch and in a later one
-            features, done, out = self.extract(gpus(f"devices=1 short_call={call} short_times=2"), "--device", "cuda", "--batch", "8")
+        for call in (1, 33):    # in the first batch and in a later one, one after the other: a batch queued behind would be short in its stead
+            features, done, out = self.extract(gpus(f"devices=1 short_call={call} short_times=2"), "--device", "cuda", "--batch", "8", "--blocking-copies")
             self.assertEqual(features, self.whole)
             said = [line for line in done.stderr.splitlines() if "out of GPU memory" in line]
             self.assertEqual([re.search(r"(\d+) items at once from now on instead of (\d+)", line).groups() for line in said], [("4", "8"), ("2", "4")])

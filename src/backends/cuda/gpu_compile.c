@@ -160,9 +160,8 @@ void tub_gpu_release(tub_executable **executable)
         return;
     tub_executable *e = *executable;
     if (e->rescued)
-        tub_inform(&e->backend->log, "%s: %lld %s overflowed in float16, computed in %s instead",
-                   e->backend->info.name, (long long)e->rescued, e->rescued == 1 ? "row" : "rows",
-                   tub_dtype_name(e->rescue->dtype));
+        tub_inform(&e->backend->log, "%s: %lld %s overflowed in float16, computed in %s instead", e->backend->info.name,
+                   (long long)e->rescued, e->rescued == 1 ? "row" : "rows", tub_dtype_name(e->rescue->dtype));
     tub_gpu_release(&e->rescue);
     tub_gpu_shape_forget(e);
     for (int i = 0; i < 2; i++)
