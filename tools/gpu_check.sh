@@ -169,12 +169,19 @@ done
 row "  f16, one clip" - "$(seconds_of --model "$work/clip" --clips 1 --batch 1 --dtype f16) s"
 row "videos to features" - "$(tail -2 "$work/whole.log" | head -1 | cut -c1-110)"
 
-# ---- memory errors and races ----
+# ---- memory errors and races: of our kernels, whose work is small there ----
 for tool in memcheck racecheck; do
-    if command -v compute-sanitizer >/dev/null && nvidia-smi >/dev/null 2>&1; then
-        begin_part "compute-sanitizer $tool" 90 compute-sanitizer --tool $tool --error-exitcode 9 \
-            "$tubelet" bench --case forward --model "$work/clip" --clips 2 --repeat 1 --device cuda --no-autotune --no-graph
-    else row "compute-sanitizer $tool" - "not here"; fi
+    if ! command -v compute-sanitizer >/dev/null || ! nvidia-smi >/dev/null 2>&1; then
+        row "compute-sanitizer $tool" - "not here"
+        continue
+    fi
+    sanitizer=(compute-sanitizer --tool $tool --error-exitcode 9)
+    for family in videomae onevision; do
+        [ -d "$work/$family" ] || "$tubelet" init $family:tiny "$work/$family" >/dev/null
+        begin_part "compute-sanitizer $tool, $family" 90 "${sanitizer[@]}" \
+            "$tubelet" bench --case forward --model "$work/$family" --clips 2 --repeat 1 --device cuda --no-autotune --no-graph --no-cudnn
+    done
+    begin_part "compute-sanitizer $tool, frames" 90 "${sanitizer[@]}" "$bin/test_gpu_frames"
 done
 end_parts
 

@@ -166,6 +166,35 @@ static void cudnn_plans_our_attention(void **state)
     }
 }
 
+// A row's bytes mustn't depend on how many are computed at once.
+static void cudnn_takes_one_kernel_whatever_the_batch(void **state)
+{
+    (void)state;
+    static const int batches[] = {1, 128};
+    tub_cudnn dnn = {0};
+    tub_error err = {0};
+    assert_int_equal(tub_cudnn_load(&dnn, &err), TUB_OK);
+    for (int card = H100; card <= A100; card++) {
+        cudnnBackendDescriptor_t gpu = describe(&dnn, dry_cards[card].described);
+        char first[512] = "";
+        if (!gpu)
+            skip();
+        for (size_t i = 0; i < sizeof batches / sizeof *batches; i++) {
+            const tub_gpu_attention a = stacked(TUB_GPU_F16, batches[i], 12, 1568, 64);
+            tub_gpu_plan *plan = NULL;
+            size_t workspace = 0;
+            if (tub_attention_plan(&dnn, (tub_attention_target){.description = gpu}, &a, &plan, &workspace, &err) !=
+                TUB_OK)
+                fail_msg("%d at once: %s", batches[i], err.text);
+            if (i == 0)
+                snprintf(first, sizeof first, "%s", kernel_loaded());
+            assert_string_equal(kernel_loaded(), first);
+            tub_attention_release(&dnn, plan);
+        }
+        dnn.cudnnBackendDestroyDescriptor(gpu);
+    }
+}
+
 // Then it is our kernel's.
 static void cudnn_says_that_it_has_none_for_old_cards(void **state)
 {
@@ -220,6 +249,7 @@ int main(void)
         cmocka_unit_test(knows_which_cards_it_has_code_for),
         cmocka_unit_test(finds_the_libraries),
         cmocka_unit_test(cudnn_plans_our_attention),
+        cmocka_unit_test(cudnn_takes_one_kernel_whatever_the_batch),
         cmocka_unit_test(cudnn_says_that_it_has_none_for_old_cards),
         cmocka_unit_test(cudnn_is_not_asked_for_what_it_has_not),
         cmocka_unit_test(halving_is_for_memory_alone),
