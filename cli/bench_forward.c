@@ -14,6 +14,7 @@ typedef struct forward_bench {
     const tub_encoder_info *info;
     int clips, repetitions, threads;
     void *pixels; // of one forward's frames
+    bool pinned;  // they, as an extraction's slots are
     const void **frames;
     float *rows;
     double seconds[BENCH_REPETITIONS];
@@ -51,6 +52,7 @@ static int prepare(forward_bench *b, tub_encoder_params *params)
     fill_pixels(b->pixels, frames * b->info->pixel_bytes, b->info->pixels_are_float);
     for (size_t i = 0; i < frames; i++)
         b->frames[i] = (const char *)b->pixels + i * b->info->pixel_bytes;
+    b->pinned = tub_encoder_pin(b->encoder, b->pixels, frames * b->info->pixel_bytes, &err) == TUB_OK;
     return CLI_OK;
 }
 
@@ -132,6 +134,8 @@ int cli_bench_forward(const cli_arguments *args)
         code = measure(&b);
     if (code == CLI_OK)
         code = report(&b, args);
+    if (b.pinned)
+        tub_encoder_unpin(b.encoder, b.pixels);
     tub_encoder_close(&b.encoder);
     free(b.pixels);
     free(b.frames);

@@ -140,6 +140,12 @@ TUB_API tub_status tub_encoder_run_at(tub_encoder *encoder, const void *const *f
 // The place of frame number `frame` of a video of `frames` frames: frame / (frames - 1) * 63, rounded half to even.
 TUB_API int tub_position_in_video(int64_t frame, int64_t frames);
 
+// Memory that the frames of many runs will lie in, until unpin(): a GPU copies from there beside its work, and faster. Pinning
+// takes time by itself. TUB_END: it makes no difference (the processor computes). Errors: TUB_ERROR_MEMORY, TUB_ERROR_DEVICE:
+// it can't be had, and runs are as right without. Ownership: the caller's, who unpins it before freeing it.
+TUB_API tub_status tub_encoder_pin(tub_encoder *encoder, void *memory, size_t bytes, tub_error *err);
+TUB_API void tub_encoder_unpin(tub_encoder *encoder, void *memory); // what pin() took; accepts NULL
+
 // While `interrupt` is true, runs answer TUB_ERROR_CANCELLED, and one that is under way ends as soon as it can (on the CPU
 // after the operation at hand). Thread-safety: from any thread, not from a signal handler.
 TUB_API void tub_encoder_interrupt(tub_encoder *encoder, bool interrupt);

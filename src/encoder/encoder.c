@@ -120,6 +120,19 @@ void tub_encoder_interrupt(tub_encoder *encoder, bool interrupt)
         atomic_store(&encoder->interrupted, interrupt);
 }
 
+tub_status tub_encoder_pin(tub_encoder *encoder, void *memory, size_t bytes, tub_error *err)
+{
+    if (!encoder || !memory || bytes == 0)
+        return tub_fail(err, TUB_ERROR_ARGUMENT, "encoder: no memory to pin");
+    return encoder->ops->pin ? encoder->ops->pin(encoder, memory, bytes, err) : TUB_END;
+}
+
+void tub_encoder_unpin(tub_encoder *encoder, void *memory)
+{
+    if (encoder && memory && encoder->ops->unpin)
+        encoder->ops->unpin(encoder, memory);
+}
+
 tub_status tub_encoder_run(tub_encoder *encoder, const void *const *frames, int items, float *rows, float *tokens,
                            tub_error *err)
 {

@@ -209,10 +209,8 @@ static void pin_slots(tub_extractor *x)
     void *memory = NULL;
     size_t bytes = 0;
     tub_error why = {0};
-    if (!x->encoder->ops->pin)
-        return;
     tub_slot_pool_extent(x->pool, &memory, &bytes);
-    const tub_status status = x->encoder->ops->pin(x->encoder, memory, bytes, &why);
+    const tub_status status = tub_encoder_pin(x->encoder, memory, bytes, &why);
     x->pinned = status == TUB_OK;
     if (status < 0)
         tub_inform(&x->log, "frames are copied to the device more slowly: %s", why.text);
@@ -225,7 +223,7 @@ static void unpin_slots(tub_extractor *x)
     if (!x->pinned)
         return;
     tub_slot_pool_extent(x->pool, &memory, &bytes);
-    x->encoder->ops->unpin(x->encoder, memory);
+    tub_encoder_unpin(x->encoder, memory);
     x->pinned = false;
 }
 

@@ -288,12 +288,30 @@ static void stops_when_interrupted(void **state)
     }
 }
 
+// GPUs' part is tests/pipeline/test_devices'.
+static void pins_nothing_on_the_processor(void **state)
+{
+    (void)state;
+    const tub_encoder_params params = params_of("videomae");
+    tub_encoder *e = open_encoder(&params);
+    char memory[64];
+    tub_error err = {0};
+    assert_int_equal(tub_encoder_pin(e, memory, sizeof memory, &err), TUB_END);
+    tub_encoder_unpin(e, memory);
+    tub_encoder_unpin(e, NULL);
+    assert_int_equal(tub_encoder_pin(e, NULL, 1, &err), TUB_ERROR_ARGUMENT);
+    assert_int_equal(tub_encoder_pin(e, memory, 0, &err), TUB_ERROR_ARGUMENT);
+    assert_int_equal(tub_encoder_pin(NULL, memory, 1, &err), TUB_ERROR_ARGUMENT);
+    tub_encoder_close(&e);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, make_folder, remove_folder)
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {TEST(tells_what_it_is), TEST(resolves_the_transform),
                                        TEST(warns_without_a_preprocessor), TEST(refuses_what_is_not_there),
-                                       TEST(rows_depend_on_their_item_alone), TEST(stops_when_interrupted)};
+                                       TEST(rows_depend_on_their_item_alone), TEST(stops_when_interrupted),
+                                       TEST(pins_nothing_on_the_processor)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
