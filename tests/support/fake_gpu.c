@@ -142,6 +142,7 @@ static tub_status fake_allocate(tub_gpu *gpu, size_t bytes, void **out, tub_erro
     memcpy(block, &bytes, sizeof bytes);
     memset(block + BLOCK_HEADER, 0xff, bytes < FILLED ? bytes : FILLED); // what nobody wrote is not a number
     c->blocks++;
+    c->allocated++;
     c->bytes += bytes;
     c->most_bytes = c->bytes > c->most_bytes ? c->bytes : c->most_bytes;
     *out = block + BLOCK_HEADER;
@@ -534,6 +535,11 @@ static tub_status fake_captured(tub_gpu *gpu, tub_gpu_graph **out, tub_error *er
     *out = gpu->recording;
     gpu->recording = NULL;
     counts(gpu)->graphs++;
+    if (counts(gpu)->captures <= fake_gpu.spoiled) {
+        fake_forget(gpu, *out);
+        *out = NULL;
+        return tub_fail(err, TUB_ERROR_DEVICE, "a recording was spoiled");
+    }
     return check(gpu, false, err);
 }
 

@@ -20,6 +20,7 @@ typedef struct fake_gpu_params {
     int small_device;       // ... but for this device ...
     size_t small;           // ... which has these (0 = as the others)
     bool no_graphs;         // recording isn't possible
+    int spoiled;            // so many recordings come to nothing (0 = none)
     bool no_attention;      // the library serves no shape
     bool no_fp8;            // the library has no products of e4m3
     int advice_rows;        // the library's advice for many rows serves no product of fewer than these (0 = any)
@@ -42,6 +43,7 @@ typedef struct fake_gpu_counts {
     atomic_int uploads, copies;         // copies: uploads on the copy stream
     atomic_int pending;                 // of these, those that aren't done yet
     atomic_int blocks, host_blocks, plans, pinned;  // alive
+    atomic_int allocated;               // blocks, by now
     _Atomic size_t bytes, most_bytes;   // alive, and the most that were
     uint64_t last_algorithm;
 } fake_gpu_counts;

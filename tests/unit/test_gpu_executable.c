@@ -47,6 +47,24 @@ static void runs_step_by_step_where_nothing_is_recorded(void **state)
     gpu_subject_stop(s);
 }
 
+static void a_spoiled_recording_is_tried_again(void **state)
+{
+    (void)state;
+    float wanted[ITEMS * COLS];
+    gpu_subject_wanted_rows(wanted);
+    for (int spoiled = 1; spoiled <= 3; spoiled++) {
+        fake_gpu_reset();
+        fake_gpu.spoiled = spoiled;
+        gpu_subject *s = gpu_subject_start(TUB_F32, 8, 0);
+        gpu_subject_run_all(s, 8);
+        assert_int_equal(fake_gpu_counted[0].captures, spoiled < 3 ? spoiled + 1 : 3);
+        assert_int_equal(fake_gpu_counted[0].replays, spoiled < 3 ? ITEMS / 8 - 1 - spoiled : 0);
+        assert_int_equal(s->informed, spoiled == 3);
+        assert_memory_equal(s->rows, wanted, sizeof wanted);
+        gpu_subject_stop(s);
+    }
+}
+
 static void attention_falls_back_and_says_so(void **state)
 {
     (void)state;
@@ -303,6 +321,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(records_once_and_replays),
         TEST(runs_step_by_step_where_nothing_is_recorded),
+        TEST(a_spoiled_recording_is_tried_again),
         TEST(attention_falls_back_and_says_so),
         TEST(own_attention_is_on_tensor_cores_where_they_are),
         TEST(does_without_what_it_is_told),

@@ -557,6 +557,36 @@ static void who_waits_is_taken_along(void **state)
     run_crowd(true);
 }
 
+// More sizes than are remembered, again and again: whatever is made room for goes where others were.
+static void tables_take_each_others_place(void **state)
+{
+    (void)state;
+    uint32_t seed = 8;
+    tub_backend *b = open_backend(0);
+    const tub_gpu_form form = {TUB_GPU_F32, 8, 8, levels};
+    sample s = make_sample(LAYOUT_NV12, 300, 200, &seed);
+    void *memory = NULL;
+    int blocks = 0;
+    assert_int_equal(tub_gpu_frames_hold_as(b, &form, 4096, &memory, NULL), TUB_OK);
+    for (int i = 0; i < 300; i++) {
+        const tub_transform t = {.resize = TUB_RESIZE_EXACT,
+                                 .height = 9 + i % 100,
+                                 .width = 100,
+                                 .crop_height = 8,
+                                 .crop_width = 8,
+                                 .interpolation = TUB_BILINEAR,
+                                 .antialias = true,
+                                 .std = {1, 1, 1}};
+        case_pixels c = make_wanted(&t, &s, &seed);
+        assert_int_equal(tub_gpu_frames_make(b, c.recipe, &s.planes, memory, NULL, NULL), TUB_OK);
+        free_wanted(&c);
+        assert_true(i < 100 || fake_gpu_counted[0].allocated == blocks);
+        blocks = fake_gpu_counted[0].allocated;
+    }
+    free_sample(&s);
+    close_backend(b);
+}
+
 static void memory_is_limited(void **state)
 {
     (void)state;
@@ -613,6 +643,7 @@ int main(void)
         cmocka_unit_test(others_are_left_to_swscale),
         cmocka_unit_test(many_at_once),
         cmocka_unit_test(who_waits_is_taken_along),
+        cmocka_unit_test(tables_take_each_others_place),
         cmocka_unit_test(memory_is_limited),
         cmocka_unit_test(a_device_that_fails_says_so),
     };

@@ -152,6 +152,7 @@ struct tub_executable {
     // runs that overlap
     tub_gpu_flight flights[TUB_RUNS_BEGUN];
     int first_flight, flight_count;
+    int spoiled_recordings;
     // the rescue of float16
     tub_executable *rescue;
     int64_t rescued;                // rows

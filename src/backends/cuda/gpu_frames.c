@@ -8,9 +8,10 @@
 
 enum {
     DESKS = 2,
-    RECIPES = 8, // that a desk remembers
+    RECIPES = 64, // that a desk remembers
     EVENT_MADE = 0,
     PITCH = 256,             // rows of uploaded planes begin at multiples of it
+    TABLES = 64 << 10,       // recipes' tables get multiples of it, so that others fit in their place
     FEW_TAPS = 9,            // inputs of a pixel up to which it isn't worth to share them
     SHARED_BYTES = 48 << 10, // that a block has on any card without asking
 };
@@ -195,16 +196,22 @@ static shelf *find_shelf(desk *d, const tub_frame_recipe *r)
     return oldest;
 }
 
+// In the place of others where they fit: releasing memory would wait for all that the device does.
 static tub_status fill_shelf(tub_backend *b, desk *d, const tub_frame_recipe *r, shelf *s, tub_error *err)
 {
-    clear_shelf(b, s);
+    if (s->block.bytes < r->table_bytes)
+        clear_shelf(b, s);
+    tub_free(s->copy);
     s->copy = tub_calloc(r->table_bytes, 1);
     if (!s->copy)
         return tub_fail_memory(err, "the tables of the resize");
     memcpy(s->copy, r->tables, r->table_bytes);
     s->bytes = r->table_bytes;
     tub_gpu_frames_choose(r, &s->tile_rows, &s->tile_columns);
-    tub_status status = tub_gpu_reserve(b, s->bytes, "the tables of the resize", &s->block, err);
+    tub_status status = TUB_OK;
+    if (!s->block.data)
+        status =
+            tub_gpu_reserve(b, (s->bytes + TABLES - 1) / TABLES * TABLES, "the tables of the resize", &s->block, err);
     if (status == TUB_OK)
         status = b->ops->upload(d->gpu, TUB_GPU_COMPUTE, s->block.data, s->copy, s->bytes, err);
     if (status != TUB_OK)
