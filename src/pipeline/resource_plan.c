@@ -2,6 +2,7 @@
 
 #include <limits.h>
 #include <stdint.h>
+#include <string.h>
 
 #include "fail.h"
 #include "slot_pool.h"
@@ -9,7 +10,12 @@
 
 enum {
     MOST_WORKERS = 256,
-    CHOSEN_WORKERS = 8, // beyond this, decoding outruns any encoder of this library
+    // That are chosen for each device: beyond them decoding outruns any encoder on the processor. On a GPU one of
+    // VideoMAE-B's size takes tens of thousands of frames a second, of which a processor decodes one or two. Where the
+    // GPU decodes itself it has a handful of engines, and each open video takes of its memory.
+    CPU_WORKERS = 8,
+    GPU_WORKERS = 32,
+    NVDEC_WORKERS = 16,
     MOST_READY = 4096,
 };
 
@@ -25,12 +31,21 @@ static int lanes_of(const tub_encoder_info *info)
     return info->lanes > 1 ? info->lanes : 1;
 }
 
-// Decoding outruns any encoder on the processor with so many; each GPU takes as many again.
-static int choose_workers(int asked, int processors, const tub_encoder_info *info)
+static int most_chosen(const tub_encoder_info *info, tub_decoder decoder)
 {
-    if (asked > 0)
-        return least_of(asked, MOST_WORKERS);
-    return least_of(processors, (int64_t)CHOSEN_WORKERS * lanes_of(info));
+    const bool on_gpu = info->device && !strcmp(info->device, "cuda");
+    const int each = !on_gpu ? CPU_WORKERS : decoder == TUB_DECODER_NVDEC ? NVDEC_WORKERS : GPU_WORKERS;
+    return least_of((int64_t)each * lanes_of(info), MOST_WORKERS);
+}
+
+// More than the usual few are no use where they hold the slots that batches need.
+static int choose_workers(const tub_resource_plan *plan, const tub_encoder_info *info, int processors, size_t fit)
+{
+    const int usual = CPU_WORKERS * lanes_of(info);
+    int workers = least_of(processors, plan->most_workers);
+    while (workers > usual && (size_t)tub_slots_enough(workers, plan->ready, plan->pinned) > fit)
+        workers--;
+    return workers;
 }
 
 static size_t choose_memory(size_t asked, size_t memory, int lanes)
@@ -72,14 +87,17 @@ tub_status tub_resource_plan_make(const tub_encoder_info *info, const tub_sampli
     int prefetch = params->prefetch > 0 ? least_of(params->prefetch, MOST_READY) : batch;
 
     plan.adapt = params->decode_threads <= 0 && info->eager; // only an encoder on the processor gains by it
-    plan.asked_workers = plan.workers = choose_workers(params->decode_threads, processors, info);
+    plan.ready = least_of((int64_t)batch + prefetch, INT_MAX / 2);
+    plan.most_workers = most_chosen(info, params->decoder);
+    plan.workers = params->decode_threads > 0 ? least_of(params->decode_threads, MOST_WORKERS)
+                                              : choose_workers(&plan, info, processors, fit);
+    plan.asked_workers = plan.workers;
     while (plan.workers > 0 && (size_t)tub_slots_least(plan.workers, plan.pinned) > fit)
         plan.workers--;
     if (plan.workers == 0)
         return no_room(&plan, s, limit, err);
-    int enough = tub_slots_enough(plan.workers, least_of((int64_t)batch + prefetch, INT_MAX), plan.pinned);
+    int enough = tub_slots_enough(plan.workers, plan.ready, plan.pinned);
     plan.slots = (size_t)enough < fit ? enough : (int)fit;
-    plan.ready = least_of((int64_t)batch + prefetch, INT_MAX / 2);
     plan.jobs = 2 * plan.workers + least_of(batch, MOST_READY);
     *out = plan;
     return TUB_OK;

@@ -1,5 +1,5 @@
-// The resource plan: how many workers and slots an extractor gets, decided once at open. One worker a processor, unless
-// told: how many of them work at once follows the bottleneck.
+// The resource plan: how many workers and slots an extractor gets, decided once at open. One worker a processor, up to what
+// a device can take, unless told: how many of them work at once follows the bottleneck.
 //
 // Let `pinned` be the slots that one open video may pin: what its windower holds and, with fps resampling, the frame
 // whose stay isn't decided yet and the last one that was. Memory allowing, there are slots for every open video, the
@@ -15,6 +15,7 @@
 typedef struct tub_resource_plan {
     int workers;            // decode workers; each decodes with one thread, the last videos with several
     bool adapt;             // nobody asked for so many: fewer work at once where that is enough (core_share.h)
+    int most_workers;       // that are chosen where nobody asks
     int asked_workers;      // as many as there would be with more slot memory
     int pinned;             // slots that one video may pin
     int slots;

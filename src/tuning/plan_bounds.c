@@ -41,8 +41,8 @@ static void bound_workers(tub_plan *p, const tub_plan_params *params, const tub_
     else if (params->extractor.decode_threads)
         because(b, "as asked for");
     else
-        because(b, "one a processor of %d, at most 8; how many work at once follows what the device waits for",
-                processors);
+        because(b, "one a processor of %d, at most %d; how many work at once follows what the device waits for",
+                processors, r->most_workers);
 }
 
 static void bound_batch(tub_plan *p, const tub_plan_params *params)

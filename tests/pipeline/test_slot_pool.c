@@ -157,6 +157,35 @@ static void test_plan_in_little_memory(void **state)
     assert_non_null(strstr(err.text, "clips of 16 frames"));
 }
 
+static int chosen(const char *device, int lanes, tub_decoder decoder, int processors, size_t slot_memory)
+{
+    tub_encoder_info info = clip_info();
+    info.device = device;
+    info.lanes = lanes;
+    const tub_sampling s = windows(4);
+    const tub_extractor_params params = {.decoder = decoder, .slot_memory = slot_memory};
+    tub_resource_plan plan;
+    assert_int_equal(tub_resource_plan_make(&info, &s, &params, processors, (size_t)1 << 34, &plan, NULL), TUB_OK);
+    assert_int_equal(plan.asked_workers, plan.workers);
+    return plan.workers;
+}
+
+static void test_workers_by_device(void **state)
+{
+    (void)state;
+    assert_int_equal(chosen("cpu", 1, TUB_DECODER_AUTO, 128, 0), 8);
+    assert_int_equal(chosen("cuda", 1, TUB_DECODER_AUTO, 16, 0), 16);
+    assert_int_equal(chosen("cuda", 1, TUB_DECODER_CPU, 128, 0), 32);
+    assert_int_equal(chosen("cuda", 1, TUB_DECODER_NVDEC, 128, 0), 16);
+    assert_int_equal(chosen("cuda", 4, TUB_DECODER_AUTO, 100, 0), 100);
+    assert_int_equal(chosen("cuda", 16, TUB_DECODER_AUTO, 1000, 0), 256);
+    // As many as leave batches their slots, or the usual eight.
+    const tub_sampling s = windows(4);
+    const int pinned = (int)tub_windower_most_held(&s), ready = 2 * clip_info().batch;
+    assert_int_equal(chosen("cuda", 1, TUB_DECODER_AUTO, 64, (size_t)tub_slots_enough(20, ready, pinned) * 1024), 20);
+    assert_int_equal(chosen("cuda", 1, TUB_DECODER_AUTO, 64, (size_t)tub_slots_enough(3, ready, pinned) * 1024), 8);
+}
+
 static void test_plan_by_default(void **state)
 {
     (void)state;
@@ -185,7 +214,7 @@ int main(void)
         cmocka_unit_test(test_slots_are_counted),       cmocka_unit_test(test_take_waits_and_tells),
         cmocka_unit_test(test_pool_that_is_too_large),  cmocka_unit_test(test_bounds),
         cmocka_unit_test(test_plan_with_enough_memory), cmocka_unit_test(test_plan_in_little_memory),
-        cmocka_unit_test(test_plan_by_default),
+        cmocka_unit_test(test_plan_by_default),         cmocka_unit_test(test_workers_by_device),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
