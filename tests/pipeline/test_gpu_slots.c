@@ -46,6 +46,7 @@ static void note(void *user, int level, const char *text)
 
 typedef struct outcome {
     int made, copied, own, converted;
+    int runs[FAKE_LANES]; // of each device
 } outcome;
 
 static tub_extractor_params all_windows(notes *n, tub_resizer resizer)
@@ -75,6 +76,7 @@ static outcome run(const fake_encoder_params *p, const tub_extractor_params *par
         fake_check_outcome(encoder, &s, paths[i], &outcomes[i]);
     for (int i = 0; i < FAKE_LANES; i++) {
         o.made += encoder->made[i];
+        o.runs[i] = encoder->lane_runs[i];
         assert_null(encoder->held[i]);
     }
     o.copied = encoder->copied;
@@ -158,18 +160,23 @@ static void one_that_fails_is_left_alone(void **state)
         }
 }
 
+// On a busy machine one of them may do nearly all.
 static void what_a_lost_one_made_is_not_lost(void **state)
 {
     (void)state;
+    int lost = 0;
     for (int at = 1; at <= 9; at++) {
         fake_encoder_params p = {.makes_frames = true, .lanes = 2, .delay = 100};
         notes n = {0};
         const tub_extractor_params params = all_windows(&n, TUB_RESIZER_AUTO);
         p.lane_fail[at % 2] = at;
-        run(&p, &params);
-        assert_int_equal(n.warnings, 1);
-        assert_non_null(strstr(n.all, "is out of order"));
+        const outcome o = run(&p, &params);
+        const bool failed = o.runs[at % 2] >= at;
+        assert_int_equal(n.warnings, failed);
+        assert_int_equal(strstr(n.all, "is out of order") != NULL, failed);
+        lost += failed;
     }
+    assert_true(lost > 0);
 }
 
 static void where_there_are_none(void **state)
