@@ -32,6 +32,7 @@ static cudaError_t refused(const char *why)
 void **__cudaRegisterFatBinary(void *code);
 void __cudaRegisterFatBinaryEnd(void **handle);
 void __cudaUnregisterFatBinary(void **handle);
+char __cudaInitModule(void **handle);
 void __cudaRegisterFunction(void **handle, const char *function, char *device_function, const char *name, int limit,
                             uint3 *thread, uint3 *place, dim3 *block_size, dim3 *grid_size, int *warp_size);
 unsigned __cudaPushCallConfiguration(dim3 grid, dim3 threads, size_t shared, struct CUstream_st *stream);
@@ -48,6 +49,13 @@ void **__cudaRegisterFatBinary(void *code)
 void __cudaRegisterFatBinaryEnd(void **handle)
 {
     (void)handle;
+}
+
+// Of variables that host and device share, which we have none of.
+char __cudaInitModule(void **handle)
+{
+    (void)handle;
+    return 1;
 }
 
 // Their names go with the library that they are of.
