@@ -134,6 +134,7 @@ for video in $(ls "$work"/videos/*.mp4 2>/dev/null | head -3); do
     timeout 60 "$tubelet" frames "$video" --out "$work/cpu.npy" --decoder cpu >/dev/null 2>&1
     timeout 60 "$tubelet" frames "$video" --out "$work/nvdec.npy" --decoder nvdec >/dev/null 2>"$work/nvdec.log"
     why=$(sed -n 's/.*decoded on the processor: //p' "$work/nvdec.log" | head -1)
+    no_nvdec=${no_nvdec:-$why}
     if [ -n "$why" ]; then row "$name" - "$why"
     elif cmp -s "$work/cpu.npy" "$work/nvdec.npy"; then
         row "$name" ok "the same frames; $(rate_of nvdec "$video") frames/s, software $(rate_of cpu "$video")"
@@ -241,6 +242,7 @@ decoding_feeds() { # size copies
     [ "$threads" -le 16 ] || threads=16
     for decoder in cpu nvdec; do
         peer=$([ $decoder = cpu ] && echo cpu || echo cuda)
+        [ $decoder = cpu ] || [ -z "${no_nvdec:-}" ] || { row "$name, $decoder" - "$no_nvdec"; continue; }
         in_time "$name, $decoder" || return 0
         row "$name, $decoder" - "$(end_to_end "$many" --stride 16 --decode-threads "$threads" --decoder $decoder); goal ≥ $([ $decoder = cpu ] && echo 1.3 || echo 1.2)×"
         [ -n "$torch" ] && has "torchcodec.decoders, torchvision" || { row "  torchcodec" - "no torch with CUDA, transformers, torchvision and torchcodec here"; continue; }

@@ -274,7 +274,7 @@ TUB_GPU_BODY float tub_gpu_norm_part(const tub_gpu_norm *t, const tub_gpu_norm_s
     TUB_GPU_UNROLL
     for (int i = 0; i < packs; i++) {
         const int j = (i * TUB_GPU_LANES + lane) * TUB_GPU_PACK, count = tub_gpu_pack_count(t->dim, j);
-        float read[TUB_GPU_PACK];
+        float read[TUB_GPU_PACK] = {0.0f, 0.0f, 0.0f, 0.0f};
         if (!held && j < t->dim)
             tub_gpu_norm_read(t, s, j, read);
         const float *x = held ? held + i * TUB_GPU_PACK : read;
