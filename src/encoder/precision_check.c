@@ -45,6 +45,11 @@ static void tell(const tub_precision_check *c, const float *row, const float *ex
         there += y * y;
         apart += (x - y) * (x - y);
     }
+    if (here <= 0 || there <= 0) {
+        tub_warn(&c->log, "%s: how far rows are from those in %s isn't told: the first one has no length",
+                 tub_dtype_name(c->checked), tub_dtype_name(c->dtype));
+        return;
+    }
     tub_warn(&c->log, "%s: the first row's cosine with that in %s is %.5f, their distance %.2f %% of its length",
              tub_dtype_name(c->checked), tub_dtype_name(c->dtype), product / sqrt(here * there),
              100 * sqrt(apart / there));
