@@ -219,7 +219,7 @@ static void goes_the_other_ways(void **state)
                 &(way){.cards = "h100", .dtype = TUB_BF16, .batch = 48, .without = TUB_GPU_WITHOUT_CUDNN});
     assert_true(t.replayed > 0 && t.attentions == 0);
     t = compute("short of memory", model,
-                &(way){.cards = "h100", .dtype = TUB_F16, .batch = 48, .memory = (size_t)400 << 20});
+                &(way){.cards = "h100", .dtype = TUB_F16, .batch = 48, .memory = (size_t)300 << 20});
     assert_true(t.replayed > 0 && t.attentions > 0);
     assert_non_null(strstr(said, "GPU memory is short"));
     t = compute("two cards", model, &(way){.cards = "h100,a100", .dtype = TUB_F16, .batch = 48});

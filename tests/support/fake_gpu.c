@@ -128,7 +128,7 @@ static tub_status check(const tub_gpu *gpu, bool recordable, tub_error *err)
 
 static tub_status fake_memory_free(tub_gpu *gpu, size_t *out, tub_error *err)
 {
-    *out = memory(gpu->index) - counts(gpu)->bytes;
+    *out = fake_gpu.lies_free ? fake_gpu.lies_free : memory(gpu->index) - counts(gpu)->bytes;
     return check(gpu, false, err);
 }
 

@@ -19,6 +19,7 @@ typedef struct fake_gpu_params {
     size_t memory;          // bytes of each (0 = 1 GiB) ...
     int small_device;       // ... but for this device ...
     size_t small;           // ... which has these (0 = as the others)
+    size_t lies_free;       // bytes that each says are free (0 = those that are)
     bool no_graphs;         // recording isn't possible
     int spoiled;            // so many recordings come to nothing (0 = none)
     bool no_attention;      // the library serves no shape

@@ -149,6 +149,7 @@ static void rows_are_the_same_in_any_batch(void **state)
     }
 }
 
+// By a limit, or, where the libraries' own needs leave less than was counted on, by the memory that is there.
 static void halves_until_it_fits(void **state)
 {
     (void)state;
@@ -162,6 +163,7 @@ static void halves_until_it_fits(void **state)
         fake_gpu_reset();
         const size_t room = whole - whole / 2048 - 4096;
         fake_gpu.memory = by_limit ? 0 : room;
+        fake_gpu.lies_free = by_limit ? 0 : 2 * whole;
         s = gpu_subject_start(TUB_F32, ITEMS, by_limit ? room : 0);
         assert_true(s->executable->wave < usual);
         assert_true(s->warned >= 1);
@@ -170,6 +172,35 @@ static void halves_until_it_fits(void **state)
         assert_memory_equal(s->rows, wanted, sizeof wanted);
         gpu_subject_stop(s);
     }
+}
+
+// Known needs are counted, not tried: of a card with less memory just as many items are taken as it has room for.
+static void takes_as_many_as_free_memory_holds(void **state)
+{
+    (void)state;
+    float wanted[ITEMS * COLS];
+    gpu_subject_wanted_rows(wanted);
+    gpu_subject *s = gpu_subject_start(TUB_F32, ITEMS, 0);
+    const int usual = s->executable->wave;
+    const size_t whole = fake_gpu_counted[0].most_bytes,
+                 constants = whole - s->executable->workspace.bytes - s->executable->rooms[0].frames.bytes;
+    gpu_subject_stop(s);
+    int before = usual + 1;
+    for (size_t less = 0; less < 40000; less += 2500) {
+        fake_gpu_reset();
+        fake_gpu.memory = constants + (whole - constants - less) / 31 * 32 + 64;
+        s = gpu_subject_start(TUB_F32, ITEMS, 0);
+        const int wave = s->executable->wave;
+        assert_int_equal(s->warned, 0);
+        assert_int_equal(s->informed, wave < usual);
+        assert_true(fake_gpu_counted[0].most_bytes <= fake_gpu.memory);
+        assert_in_range(wave, 1, before);
+        before = wave;
+        gpu_subject_run_all(s, ITEMS);
+        assert_memory_equal(s->rows, wanted, sizeof wanted);
+        gpu_subject_stop(s);
+    }
+    assert_in_range(before, 1, usual - 2);
 }
 
 static void refuses_where_not_one_item_fits(void **state)
@@ -328,6 +359,7 @@ int main(void)
         TEST(a_frame_is_uploaded_once),
         TEST(rows_are_the_same_in_any_batch),
         TEST(halves_until_it_fits),
+        TEST(takes_as_many_as_free_memory_holds),
         TEST(refuses_where_not_one_item_fits),
         TEST(halves_in_a_run_and_remembers),
         TEST(a_device_that_fails_is_said),

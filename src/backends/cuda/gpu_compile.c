@@ -98,9 +98,13 @@ static size_t frame_bytes(const tub_executable *e)
 
 static int first_wave(const tub_executable *e)
 {
-    const int usual = tub_gpu_shape_usual(e), known = tub_gpu_fits_known(e);
-    if (known >= usual)
-        return usual;
+    const int usual = tub_gpu_shape_usual(e), known = tub_gpu_fits_known(e), wave = tub_gpu_shape_affordable(e, usual);
+    if (known >= wave) {
+        if (wave < usual)
+            tub_inform(&e->backend->log, "%s: %d items at once instead of %d, which its free memory has room for",
+                       e->backend->info.name, wave, usual);
+        return wave;
+    }
     tub_inform(&e->backend->log, "%s: %d items at once, as more didn't fit in an earlier run", e->backend->info.name,
                known);
     return known;

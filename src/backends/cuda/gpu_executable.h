@@ -194,6 +194,8 @@ void tub_gpu_shape_forget(tub_executable *e);
 // The second room. False: it can't be had.
 bool tub_gpu_shape_second_room(tub_executable *e);
 int tub_gpu_shape_usual(const tub_executable *e);   // the wave that keeps a card busy
+// The largest wave up to `most` for whose known needs the device has free memory; at least 1.
+int tub_gpu_shape_affordable(const tub_executable *e, int most);
 static inline size_t tub_gpu_wave_frames(const tub_executable *e)
 {
     return (size_t)e->wave * (size_t)e->program->input.frames;

@@ -1,4 +1,5 @@
-// What depends on how many items are computed at once: memory, steps, plans. Where it doesn't fit, half as many.
+// What depends on how many items are computed at once: memory, steps, plans. As many as keep the card busy and as its
+// free memory has room for, by what the program is known to need; where that doesn't fit all the same, half as many.
 #include <string.h>
 
 #include "fail.h"
@@ -8,6 +9,7 @@
 enum {
     BUSY_ROWS = 32768,        // rows of the longest value that keep any card busy
     FRAMES_BYTES = 256 << 20, // a part's frames stay below, or are one wave's
+    LEFT_FREE = 32,           // of the free memory one part in so many is left to the libraries
 };
 
 int tub_gpu_shape_usual(const tub_executable *e)
@@ -22,12 +24,17 @@ int tub_gpu_shape_usual(const tub_executable *e)
     return (e->max_items + waves - 1) / waves;
 }
 
-static void choose_part(tub_executable *e)
+static size_t wave_bytes(const tub_executable *e, int wave)
 {
-    const size_t wave_bytes = tub_gpu_wave_frames(e) * e->frame_bytes;
-    const int waves = (e->max_items + e->wave - 1) / e->wave;
-    const size_t fit = FRAMES_BYTES / wave_bytes;
-    e->part_waves = fit < 1 ? 1 : fit < (size_t)waves ? (int)fit : waves;
+    return (size_t)wave * (size_t)e->program->input.frames * e->frame_bytes;
+}
+
+// How many waves' frames lie on the device at once, where there is room for them.
+static int waves_of_part(const tub_executable *e, int wave)
+{
+    const int waves = (e->max_items + wave - 1) / wave;
+    const size_t fit = FRAMES_BYTES / wave_bytes(e, wave);
+    return fit < 1 ? 1 : fit < (size_t)waves ? (int)fit : waves;
 }
 
 static size_t rounded(size_t bytes)
@@ -35,28 +42,58 @@ static size_t rounded(size_t bytes)
     return (bytes + 255) & ~(size_t)255;
 }
 
+// The parts of the workspace, beside products' scratch.
+typedef struct layout {
+    size_t values, table, positions, factors, rows;
+} layout;
+
+// False: more than can be counted.
+static bool lay_out(const tub_executable *e, int wave, layout *l)
+{
+    const size_t items = (size_t)wave, frames = items * (size_t)e->program->input.frames;
+    const size_t one = e->lists[0].item_bytes, other = e->lists[1].item_bytes;
+    if (!tub_size_mul(one > other ? one : other, items, &l->values) || l->values > SIZE_MAX / 2)
+        return false;
+    tub_gpu_quantised_size(e, &l->factors, &l->rows);
+    l->values = rounded(l->values);
+    l->factors = rounded(l->factors * items);
+    l->rows = rounded(l->rows * items * sizeof *e->row_scales);
+    l->table = rounded(frames * sizeof *e->frame_table);
+    l->positions = rounded(frames * sizeof *e->positions);
+    return true;
+}
+
+static size_t workspace_bytes(const layout *l)
+{
+    return l->values + TUB_GPU_GEMM_WORKSPACE + l->table + l->positions + l->factors + l->rows;
+}
+
+int tub_gpu_shape_affordable(const tub_executable *e, int most)
+{
+    const tub_backend *b = e->backend;
+    layout l;
+    size_t free = 0;
+    int wave = most;
+    if (b->ops->memory_free(b->gpu, &free, NULL) != TUB_OK)
+        return most;
+    for (free -= free / LEFT_FREE; wave > 1; wave--)
+        if (lay_out(e, wave, &l) && workspace_bytes(&l) + wave_bytes(e, wave) <= free)
+            break;
+    return wave;
+}
+
 static tub_status reserve_device(tub_executable *e, tub_error *err)
 {
-    const size_t frames = tub_gpu_wave_frames(e);
-    size_t item = e->lists[0].item_bytes, values;
-    if (e->lists[1].item_bytes > item)
-        item = e->lists[1].item_bytes;
-    if (!tub_size_mul(item, (size_t)e->wave, &values) || values > SIZE_MAX / 2)
+    layout l;
+    if (!lay_out(e, e->wave, &l))
         return tub_fail_memory(err, "the workspace of a batch that large");
-    values = rounded(values);
-    size_t factors, rows;
-    tub_gpu_quantised_size(e, &factors, &rows);
-    factors = rounded(factors * (size_t)e->wave);
-    rows = rounded(rows * (size_t)e->wave * sizeof *e->row_scales);
-    const size_t table = rounded(frames * sizeof *e->frame_table), positions = rounded(frames * sizeof *e->positions);
-    TUB_TRY(tub_gpu_reserve(e->backend, values + TUB_GPU_GEMM_WORKSPACE + table + positions + factors + rows,
-                            "the workspace", &e->workspace, err));
+    TUB_TRY(tub_gpu_reserve(e->backend, workspace_bytes(&l), "the workspace", &e->workspace, err));
     e->values = e->workspace.data;
-    e->scratch = e->values + values;
+    e->scratch = e->values + l.values;
     e->frame_table = (const void **)(void *)(e->scratch + TUB_GPU_GEMM_WORKSPACE);
-    e->positions = (int *)(void *)(e->scratch + TUB_GPU_GEMM_WORKSPACE + table);
-    e->quantised = (uint8_t *)e->scratch + TUB_GPU_GEMM_WORKSPACE + table + positions;
-    e->row_scales = (float *)(void *)(e->quantised + factors);
+    e->positions = (int *)(void *)(e->scratch + TUB_GPU_GEMM_WORKSPACE + l.table);
+    e->quantised = (uint8_t *)e->scratch + TUB_GPU_GEMM_WORKSPACE + l.table + l.positions;
+    e->row_scales = (float *)(void *)(e->quantised + l.factors);
     return TUB_OK;
 }
 
@@ -93,6 +130,16 @@ static void clear_room(tub_backend *b, tub_gpu_room *room)
     *room = (tub_gpu_room){0};
 }
 
+static tub_status reserve_first_room(tub_executable *e, tub_error *err)
+{
+    for (e->part_waves = waves_of_part(e, e->wave);; e->part_waves = (e->part_waves + 1) / 2) {
+        const tub_status status = reserve_room(e, &e->rooms[0], err);
+        if (status != TUB_ERROR_MEMORY || e->part_waves == 1)
+            return status;
+        clear_room(e->backend, &e->rooms[0]);
+    }
+}
+
 bool tub_gpu_shape_second_room(tub_executable *e)
 {
     if (e->rooms[1].rows)
@@ -116,15 +163,13 @@ static tub_status list_frames(tub_executable *e, tub_error *err)
 static tub_status attempt(tub_executable *e, int wave, tub_error *err)
 {
     e->wave = wave;
-    choose_part(e);
     TUB_TRY(reserve_device(e, err));
-    TUB_TRY(reserve_room(e, &e->rooms[0], err));
-    TUB_TRY(list_frames(e, err));
     for (int tokens = 0; tokens <= (int)e->with_tokens; tokens++)
         TUB_TRY(tub_gpu_list_steps(e, tokens, err));
-    if (e->plan_bytes == 0)
-        return TUB_OK;
-    return tub_gpu_reserve(e->backend, e->plan_bytes, "attention's workspace", &e->plan_scratch, err);
+    if (e->plan_bytes > 0)
+        TUB_TRY(tub_gpu_reserve(e->backend, e->plan_bytes, "attention's workspace", &e->plan_scratch, err));
+    TUB_TRY(reserve_first_room(e, err));
+    return list_frames(e, err);
 }
 
 void tub_gpu_shape_forget(tub_executable *e)
