@@ -1,6 +1,6 @@
-// A device thread: takes loads, encodes them on its device, gives their slots back, puts the rows down for delivery. Where the
-// encoder's runs overlap, a full load that is ready is begun while the one before is computed, so that its frames travel
-// meanwhile and the device doesn't wait for this thread.
+// A device thread: takes loads, encodes them on its device, gives their slots back, puts the rows down for delivery.
+// Where the encoder's runs overlap, a full load that is ready is begun while the one before is computed, so that its
+// frames travel meanwhile and the device doesn't wait for this thread.
 //
 // A device that fails while others work gives its load back, once, and is done; a load on which a second one fails is
 // given up with its videos. The last device that fails ends the extraction.

@@ -244,8 +244,8 @@ static tub_status open_gpu_slots(tub_extractor *x, tub_error *err)
     return TUB_OK;
 }
 
-// With several devices some loads may wait for a slower one's, so that a faster one isn't held up; and one whose runs overlap
-// has several itself.
+// With several devices some loads may wait for a slower one's, so that a faster one isn't held up; and one whose runs
+// overlap has several itself.
 static tub_status share_devices(tub_extractor *x, tub_error *err)
 {
     const int loads = x->devices == 1 && x->runs_ahead == 1 ? 1 : LOADS_PER_DEVICE * x->devices;
