@@ -49,6 +49,8 @@ typedef struct decoder {
     int64_t times[PICTURES];
     int packets, pictures;
     int shown[SURFACES]; // which picture a surface holds
+    void *unmapped[PICTURES];
+    int unmapped_count;
 } decoder;
 
 static int is_told(const char *what)
@@ -137,6 +139,8 @@ FUNCTION(cuvidDestroyDecoder, decoder *d)
 {
     for (int i = 0; i < d->packets; i++)
         av_frame_free(&d->frames[i]);
+    for (int i = 0; i < d->unmapped_count; i++)
+        free(d->unmapped[i]);
     free(d);
     return OK;
 }
@@ -210,10 +214,15 @@ FUNCTION(cuvidMapVideoFrame64, decoder *d, int surface, uint64_t *out, unsigned 
     return OK;
 }
 
+// libav hands mapped frames out up to 5.1: they may be unmapped only when all copies of them are done. Later it copies
+// each itself and unmaps it at once, which the order of the stream allows.
 FUNCTION(cuvidUnmapVideoFrame64, decoder *d, uint64_t memory)
 {
-    (void)d;
-    free((void *)(uintptr_t)memory);
+    void *frame = (void *)(uintptr_t)memory;
+    if (LIBAVCODEC_VERSION_MAJOR >= 60 && d->unmapped_count < PICTURES)
+        d->unmapped[d->unmapped_count++] = frame;
+    else
+        free(frame);
     return OK;
 }
 

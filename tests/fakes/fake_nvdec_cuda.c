@@ -158,15 +158,15 @@ FUNCTION(cuStreamSynchronize, queue *stream)
     return lost;
 }
 
+// What nobody has waited for is lost.
 FUNCTION(cuStreamDestroy_v2, queue *stream)
 {
-    const int code = cuStreamSynchronize(stream);
-    if (stream) {
-        free(stream->copies);
-        free(stream);
-        streams--;
-    }
-    return code;
+    if (!stream)
+        return INVALID;
+    free(stream->copies);
+    free(stream);
+    streams--;
+    return lost;
 }
 
 FUNCTION(cuMemcpy2DAsync_v2, const copy_2d *copy, queue *stream)
