@@ -131,13 +131,11 @@ tub_status tub_gpu_frames_hold_as(tub_backend *b, const tub_gpu_form *form, size
     return status;
 }
 
+// No operation but patches takes no value, so they begin every program; a model has one size of them.
 static tub_gpu_form form_of(const tub_executable *e)
 {
-    const tub_program *p = e->program;
-    int i = 0;
-    while (p->ops[i].kind != TUB_OP_PATCHES)
-        i++;
-    return (tub_gpu_form){e->narrow, p->ops[i].patches.ky, p->ops[i].patches.kx, e->constants[i].weight};
+    const tub_op *op = &e->program->ops[0];
+    return (tub_gpu_form){e->narrow, op->patches.ky, op->patches.kx, e->constants[0].weight};
 }
 
 size_t tub_gpu_frames_bytes(const tub_executable *e)
