@@ -31,31 +31,25 @@ typedef struct library {
 
 static library real;
 
-static void find(void *function, const char *name)
-{
-    void *symbol = dlsym(real.handle, name);
-    memcpy(function, &symbol, sizeof symbol);
-}
-
 __attribute__((constructor)) static void load(void)
 {
     real.handle = dlopen(DRY_CUBLASLT, RTLD_NOW | RTLD_LOCAL | RTLD_NODELETE);
     if (!real.handle)
         return;
-    find(&real.desc_create, "cublasLtMatmulDescCreate");
-    find(&real.desc_destroy, "cublasLtMatmulDescDestroy");
-    find(&real.desc_set, "cublasLtMatmulDescSetAttribute");
-    find(&real.desc_get, "cublasLtMatmulDescGetAttribute");
-    find(&real.layout_create, "cublasLtMatrixLayoutCreate");
-    find(&real.layout_destroy, "cublasLtMatrixLayoutDestroy");
-    find(&real.layout_get, "cublasLtMatrixLayoutGetAttribute");
-    find(&real.preference_create, "cublasLtMatmulPreferenceCreate");
-    find(&real.preference_destroy, "cublasLtMatmulPreferenceDestroy");
-    find(&real.preference_set, "cublasLtMatmulPreferenceSetAttribute");
-    find(&real.preference_get, "cublasLtMatmulPreferenceGetAttribute");
-    find(&real.config_get, "cublasLtMatmulAlgoConfigGetAttribute");
-    find(&real.config_set, "cublasLtMatmulAlgoConfigSetAttribute");
-    find(&real.version, "cublasLtGetVersion");
+    dry_find(real.handle, &real.desc_create, "cublasLtMatmulDescCreate");
+    dry_find(real.handle, &real.desc_destroy, "cublasLtMatmulDescDestroy");
+    dry_find(real.handle, &real.desc_set, "cublasLtMatmulDescSetAttribute");
+    dry_find(real.handle, &real.desc_get, "cublasLtMatmulDescGetAttribute");
+    dry_find(real.handle, &real.layout_create, "cublasLtMatrixLayoutCreate");
+    dry_find(real.handle, &real.layout_destroy, "cublasLtMatrixLayoutDestroy");
+    dry_find(real.handle, &real.layout_get, "cublasLtMatrixLayoutGetAttribute");
+    dry_find(real.handle, &real.preference_create, "cublasLtMatmulPreferenceCreate");
+    dry_find(real.handle, &real.preference_destroy, "cublasLtMatmulPreferenceDestroy");
+    dry_find(real.handle, &real.preference_set, "cublasLtMatmulPreferenceSetAttribute");
+    dry_find(real.handle, &real.preference_get, "cublasLtMatmulPreferenceGetAttribute");
+    dry_find(real.handle, &real.config_get, "cublasLtMatmulAlgoConfigGetAttribute");
+    dry_find(real.handle, &real.config_set, "cublasLtMatmulAlgoConfigSetAttribute");
+    dry_find(real.handle, &real.version, "cublasLtGetVersion");
 }
 
 static cublasStatus_t told(cublasStatus_t status, const char *call)

@@ -47,24 +47,18 @@ static _Thread_local struct {
     int64_t count;
 } packed;
 
-static void find(void *function, const char *name)
-{
-    void *symbol = dlsym(real.handle, name);
-    memcpy(function, &symbol, sizeof symbol);
-}
-
 __attribute__((constructor)) static void load(void)
 {
     real.handle = dlopen(DRY_CUDNN, RTLD_NOW | RTLD_LOCAL | RTLD_NODELETE);
     if (!real.handle)
         return;
-    find(&real.create, "cudnnBackendCreateDescriptor");
-    find(&real.destroy, "cudnnBackendDestroyDescriptor");
-    find(&real.finalize, "cudnnBackendFinalize");
-    find(&real.get, "cudnnBackendGetAttribute");
-    find(&real.set, "cudnnBackendSetAttribute");
-    find(&real.error, "cudnnGetErrorString");
-    find(&real.version, "cudnnGetVersion");
+    dry_find(real.handle, &real.create, "cudnnBackendCreateDescriptor");
+    dry_find(real.handle, &real.destroy, "cudnnBackendDestroyDescriptor");
+    dry_find(real.handle, &real.finalize, "cudnnBackendFinalize");
+    dry_find(real.handle, &real.get, "cudnnBackendGetAttribute");
+    dry_find(real.handle, &real.set, "cudnnBackendSetAttribute");
+    dry_find(real.handle, &real.error, "cudnnGetErrorString");
+    dry_find(real.handle, &real.version, "cudnnGetVersion");
 }
 
 // Refusals while a plan is looked for are the library's right: it may have none.

@@ -10,8 +10,10 @@
 #ifndef DRY_GPU_H
 #define DRY_GPU_H
 
+#include <dlfcn.h>
 #include <stdbool.h>
 #include <stddef.h>
+#include <string.h>
 
 struct CUstream_st;
 
@@ -53,5 +55,11 @@ bool dry_work(struct CUstream_st *stream, long *tally, const char *what);
 // The tally, to be changed with dry_count() alone.
 dry_tally *dry_the_tally(void);
 void dry_count(long *tally, long by);
+// The real library's function, to a pointer to it.
+static inline void dry_find(void *library, void *function, const char *name)
+{
+    void *symbol = dlsym(library, name);
+    memcpy(function, &symbol, sizeof symbol);
+}
 
 #endif
