@@ -22,6 +22,7 @@
 #include <mma.h>
 
 #include "gpu_flash_bodies.h"
+#include "gpu_start.h"
 
 namespace
 {
@@ -255,7 +256,7 @@ __device__ void attend(const tub_gpu_attention &a, int run, int pack, NARROW *me
 template <typename NARROW, int TILES>
 __global__ void __launch_bounds__(MOST_WARPS * WARP) flash_kernel(tub_gpu_attention a, int pack)
 {
-    extern __shared__ __align__(32) unsigned char memory[];
+    TUB_GPU_DYNAMIC(32, unsigned char, memory);
     if constexpr (CAPABILITY >= (is_half<NARROW> ? 700 : 800))
         for (int run = blockIdx.z; run < a.batch; run += gridDim.z)
             attend<NARROW, TILES>(a, run, pack, (NARROW *)memory);
@@ -279,8 +280,7 @@ template <typename NARROW, int TILES> cudaError_t launch(const tub_gpu_attention
     const dim3 grid((unsigned)((wanted + warps - 1) / warps), (unsigned)t->heads,
                     (unsigned)(t->batch < 65535 ? t->batch : 65535));
     static_assert(MOST_WARPS * STEP <= 2 * KEYS, "the queries fit into the place of keys and values");
-    flash_kernel<NARROW, TILES><<<grid, warps * WARP, bytes, stream>>>(*t, pack_of(t));
-    return cudaGetLastError();
+    return tub_gpu_start(flash_kernel<NARROW, TILES>, grid, warps * WARP, bytes, stream, *t, pack_of(t));
 }
 
 template <typename NARROW> cudaError_t launch_typed(const tub_gpu_attention *t, cudaStream_t stream)

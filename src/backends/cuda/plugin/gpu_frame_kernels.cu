@@ -2,6 +2,7 @@
 #include "gpu_frame_kernels.h"
 
 #include "gpu_frame_bodies.h"
+#include "gpu_start.h"
 
 namespace
 {
@@ -20,7 +21,7 @@ __global__ void single_kernel(const __grid_constant__ tub_gpu_pixels t, uint32_t
 
 template <tub_gpu_layout LAYOUT, bool FLOATS> __global__ void tiled_kernel(const __grid_constant__ tub_gpu_pixels t)
 {
-    extern __shared__ uint32_t staged[];
+    TUB_GPU_DYNAMIC(4, uint32_t, staged);
     uint32_t *passed = staged + TUB_GPU_STAGED_ROWS * tub_gpu_staged_pitch(&t);
     const tub_gpu_tile tile = tub_gpu_tile_at(&t, (int)blockIdx.x);
     const tub_gpu_way way = {LAYOUT, FLOATS, (int)blockIdx.y};
@@ -40,11 +41,9 @@ template <tub_gpu_layout LAYOUT, bool FLOATS> cudaError_t launch_as(const tub_gp
 {
     const int64_t threads = tub_gpu_pixels_threads(t), blocks = (threads + THREADS - 1) / THREADS;
     const dim3 grid(t->tile_rows ? (unsigned)tub_gpu_tiles(t) : (unsigned)blocks, (unsigned)t->count);
-    if (t->tile_rows)
-        tiled_kernel<LAYOUT, FLOATS><<<grid, THREADS, (size_t)tub_gpu_shared_values(t) * 4, stream>>>(*t);
-    else
-        single_kernel<LAYOUT, FLOATS><<<grid, THREADS, 0, stream>>>(*t, (uint32_t)threads);
-    return cudaGetLastError();
+    const size_t bytes = (size_t)tub_gpu_shared_values(t) * 4;
+    return t->tile_rows ? tub_gpu_start(tiled_kernel<LAYOUT, FLOATS>, grid, THREADS, bytes, stream, *t)
+                        : tub_gpu_start(single_kernel<LAYOUT, FLOATS>, grid, THREADS, 0, stream, *t, threads);
 }
 
 template <tub_gpu_layout LAYOUT> cudaError_t launch(const tub_gpu_pixels *t, cudaStream_t stream)

@@ -7,6 +7,7 @@
 #include "gpu_flash.h"
 #include "gpu_fp8_bodies.h"
 #include "gpu_frame_kernels.h"
+#include "gpu_start.h"
 
 namespace
 {
@@ -35,13 +36,10 @@ unsigned blocks_for(int64_t threads)
             return cudaErrorInvalidValue;                                               \
         if (threads == 0)                                                               \
             return cudaSuccess;                                                         \
-        if (t->type == TUB_GPU_F32)                                                     \
-            kind##_kernel<TUB_GPU_F32><<<blocks_for(threads), THREADS, 0, stream>>>(*t, (uint32_t)threads); \
-        else if (t->type == TUB_GPU_F16)                                                \
-            kind##_kernel<TUB_GPU_F16><<<blocks_for(threads), THREADS, 0, stream>>>(*t, (uint32_t)threads); \
-        else                                                                            \
-            kind##_kernel<TUB_GPU_BF16><<<blocks_for(threads), THREADS, 0, stream>>>(*t, (uint32_t)threads); \
-        return cudaGetLastError();                                                      \
+        const unsigned blocks = blocks_for(threads);                                    \
+        return t->type == TUB_GPU_F32 ? tub_gpu_start(kind##_kernel<TUB_GPU_F32>, blocks, THREADS, 0, stream, *t, threads) \
+             : t->type == TUB_GPU_F16 ? tub_gpu_start(kind##_kernel<TUB_GPU_F16>, blocks, THREADS, 0, stream, *t, threads) \
+                                      : tub_gpu_start(kind##_kernel<TUB_GPU_BF16>, blocks, THREADS, 0, stream, *t, threads); \
     }
 
 PLAIN_KERNEL(patches)
@@ -62,9 +60,9 @@ cudaError_t launch(const tub_gpu_copy_rows *t, cudaStream_t stream)
     const int64_t threads = tub_gpu_copy_rows_threads(t);
     if (threads > MOST_THREADS)
         return cudaErrorInvalidValue;
-    if (threads > 0)
-        copy_rows_kernel<<<blocks_for(threads), THREADS, 0, stream>>>(*t, (uint32_t)threads);
-    return cudaGetLastError();
+    if (threads == 0)
+        return cudaSuccess;
+    return tub_gpu_start(copy_rows_kernel, blocks_for(threads), THREADS, 0, stream, *t, threads);
 }
 
 // ---- norms: a warp a slice; its lanes exchange by butterfly ----
@@ -105,18 +103,14 @@ template <tub_gpu_type TYPE, tub_gpu_type OUT> cudaError_t launch_norm(const tub
         return cudaErrorInvalidValue;
     switch (tub_gpu_norm_held(t->dim)) {
     case 1:
-        norm_kernel<TYPE, OUT, 1><<<blocks, THREADS, 0, stream>>>(*t, slices);
-        break;
+        return tub_gpu_start(norm_kernel<TYPE, OUT, 1>, blocks, THREADS, 0, stream, *t, slices);
     case 8:
-        norm_kernel<TYPE, OUT, 8><<<blocks, THREADS, 0, stream>>>(*t, slices);
-        break;
+        return tub_gpu_start(norm_kernel<TYPE, OUT, 8>, blocks, THREADS, 0, stream, *t, slices);
     case TUB_GPU_HELD:
-        norm_kernel<TYPE, OUT, TUB_GPU_HELD><<<blocks, THREADS, 0, stream>>>(*t, slices);
-        break;
+        return tub_gpu_start(norm_kernel<TYPE, OUT, TUB_GPU_HELD>, blocks, THREADS, 0, stream, *t, slices);
     default:
-        norm_kernel<TYPE, OUT, 0><<<blocks, THREADS, 0, stream>>>(*t, slices);
+        return tub_gpu_start(norm_kernel<TYPE, OUT, 0>, blocks, THREADS, 0, stream, *t, slices);
     }
-    return cudaGetLastError();
 }
 
 template <tub_gpu_type TYPE> cudaError_t launch_norm(const tub_gpu_norm *t, cudaStream_t stream)
@@ -140,7 +134,7 @@ enum { MEAN_COLUMNS = 32, MEAN_PARTS = 32 };
 template <tub_gpu_type TYPE>
 __global__ void __launch_bounds__(MEAN_COLUMNS * MEAN_PARTS) mean_kernel(tub_gpu_mean t)
 {
-    __shared__ float sums[MEAN_PARTS][MEAN_COLUMNS];
+    TUB_GPU_SHARED(float, sums, [MEAN_PARTS][MEAN_COLUMNS]);
     const int col = blockIdx.x * MEAN_COLUMNS + threadIdx.x, parts = tub_gpu_mean_parts(&t);
     double total = 0;
     t.type = TYPE;
@@ -164,13 +158,9 @@ cudaError_t launch(const tub_gpu_mean *t, cudaStream_t stream)
     const dim3 block(MEAN_COLUMNS, (unsigned)(parts < MEAN_PARTS ? parts : MEAN_PARTS));
     if (t->items > MOST_BLOCKS_Y)
         return cudaErrorInvalidValue;
-    if (t->type == TUB_GPU_F32)
-        mean_kernel<TUB_GPU_F32><<<grid, block, 0, stream>>>(*t);
-    else if (t->type == TUB_GPU_F16)
-        mean_kernel<TUB_GPU_F16><<<grid, block, 0, stream>>>(*t);
-    else
-        mean_kernel<TUB_GPU_BF16><<<grid, block, 0, stream>>>(*t);
-    return cudaGetLastError();
+    return t->type == TUB_GPU_F32   ? tub_gpu_start(mean_kernel<TUB_GPU_F32>, grid, block, 0, stream, *t)
+           : t->type == TUB_GPU_F16 ? tub_gpu_start(mean_kernel<TUB_GPU_F16>, grid, block, 0, stream, *t)
+                                    : tub_gpu_start(mean_kernel<TUB_GPU_BF16>, grid, block, 0, stream, *t);
 }
 
 // ---- rows as e4m3: a warp a row ----
@@ -196,13 +186,9 @@ cudaError_t launch(const tub_gpu_quantise *t, cudaStream_t stream)
 {
     const int per_block = THREADS / TUB_GPU_LANES;
     const unsigned blocks = (unsigned)(((int64_t)t->rows + per_block - 1) / per_block);
-    if (t->type == TUB_GPU_BF16)
-        quantise_kernel<TUB_GPU_BF16><<<blocks, THREADS, 0, stream>>>(*t);
-    else if (t->type == TUB_GPU_F16)
-        quantise_kernel<TUB_GPU_F16><<<blocks, THREADS, 0, stream>>>(*t);
-    else
-        return cudaErrorInvalidValue;
-    return cudaGetLastError();
+    return t->type == TUB_GPU_BF16  ? tub_gpu_start(quantise_kernel<TUB_GPU_BF16>, blocks, THREADS, 0, stream, *t)
+           : t->type == TUB_GPU_F16 ? tub_gpu_start(quantise_kernel<TUB_GPU_F16>, blocks, THREADS, 0, stream, *t)
+                                    : cudaErrorInvalidValue;
 }
 
 // ---- attention: a thread a query, tiles of keys and values in shared memory ----
@@ -212,7 +198,7 @@ enum { QUERIES = 128 };
 // All threads of a block reach every barrier, also those that have no query.
 template <tub_gpu_type TYPE, int MOST> __global__ void attention_kernel(tub_gpu_attention t)
 {
-    extern __shared__ float tile[];
+    TUB_GPU_DYNAMIC(4, float, tile);
     float *keys = tile, *values = tile + TUB_GPU_KEYS * MOST;
     const int query = blockIdx.x * blockDim.x + threadIdx.x, head = blockIdx.y;
     t.type = TYPE;
@@ -249,8 +235,7 @@ template <tub_gpu_type TYPE, int MOST> cudaError_t launch_attention(const tub_gp
                                                   cudaFuncAttributeMaxDynamicSharedMemorySize, bytes);
     if (code != cudaSuccess)
         return code;
-    attention_kernel<TYPE, MOST><<<grid, threads, (size_t)bytes, stream>>>(*t);
-    return cudaGetLastError();
+    return tub_gpu_start(attention_kernel<TYPE, MOST>, grid, threads, (size_t)bytes, stream, *t);
 }
 
 template <tub_gpu_type TYPE> cudaError_t launch_typed(const tub_gpu_attention *t, cudaStream_t stream)

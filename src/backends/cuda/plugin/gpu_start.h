@@ -1,0 +1,25 @@
+// What of CUDA isn't C++: launches and shared memory, by names that tests/emulator has of its own.
+//
+//     tub_gpu_start(kernel<..>, grid, block, bytes, stream, arguments...)     launches it; what went wrong
+//     TUB_GPU_DYNAMIC(alignment, type, name);     in a kernel: the launch's `bytes` of shared memory, as an array
+//     TUB_GPU_SHARED(type, name, [rows][columns]);    an array in shared memory
+#ifndef TUB_GPU_START_H
+#define TUB_GPU_START_H
+
+#include <cuda_runtime_api.h>
+
+#ifndef TUB_GPU_EMULATED
+
+template <typename... PARAMETERS, typename... ARGUMENTS>
+cudaError_t tub_gpu_start(void (*kernel)(PARAMETERS...), dim3 grid, dim3 block, size_t bytes, cudaStream_t stream,
+                          const ARGUMENTS &...arguments)
+{
+    kernel<<<grid, block, bytes, stream>>>(arguments...);
+    return cudaGetLastError();
+}
+
+#define TUB_GPU_DYNAMIC(alignment, type, name) extern __shared__ __align__(alignment) type name[]
+#define TUB_GPU_SHARED(type, name, sizes) __shared__ type name sizes
+
+#endif
+#endif

@@ -1,0 +1,46 @@
+# The plug-in's kernels on the host (emulator/emulator.h): its .cu files compiled as C++, by headers that stand in for the
+# toolkit's. Not under sanitizers: threads are fibres that jump from stack to stack, of which ASan and TSan know nothing; what
+# UBSan finds is checked here by the compiler's own traps.
+include(CheckLanguage)
+check_language(CXX)
+if(TUBELET_SANITIZE OR NOT CMAKE_CXX_COMPILER)
+  if(NOT TUBELET_SANITIZE)
+    message(STATUS "no C++ compiler: the CUDA kernels aren't run on the host")
+  endif()
+  return()
+endif()
+enable_language(CXX)
+include(CheckCXXCompilerFlag)
+check_cxx_compiler_flag(-fsanitize-undefined-trap-on-error TUBELET_CXX_TRAPS)
+check_cxx_compiler_flag(-ftrivial-auto-var-init=pattern TUBELET_CXX_PATTERNS)
+
+set(plugin ${PROJECT_SOURCE_DIR}/src/backends/cuda/plugin)
+set(emulated_flags -O2 -ffp-contract=off -fno-math-errno -Wall -Wextra -Wshadow -U_FORTIFY_SOURCE)
+if(TUBELET_WERROR)
+  list(APPEND emulated_flags -Werror)
+endif()
+file(GLOB emulated_kernels CONFIGURE_DEPENDS ${plugin}/*.cu)
+file(GLOB emulator_sources CONFIGURE_DEPENDS emulator/emulated_*.cpp)
+set_source_files_properties(${emulated_kernels} PROPERTIES LANGUAGE CXX)
+add_library(emulated_kernels OBJECT ${emulated_kernels})
+add_library(gpu_emulator STATIC ${emulator_sources} $<TARGET_OBJECTS:emulated_kernels>)
+foreach(target emulated_kernels gpu_emulator)
+  set_target_properties(${target} PROPERTIES CXX_STANDARD 17 CXX_STANDARD_REQUIRED ON CXX_VISIBILITY_PRESET hidden)
+  # First, in front of a toolkit's own headers.
+  target_include_directories(${target} BEFORE PUBLIC emulator)
+  target_include_directories(${target} PUBLIC ${plugin} ${PROJECT_SOURCE_DIR}/src/backends/cuda ${PROJECT_SOURCE_DIR}/src/base
+    ${PROJECT_SOURCE_DIR}/include)
+  target_compile_definitions(${target} PRIVATE _GNU_SOURCE)
+  target_compile_options(${target} PRIVATE ${emulated_flags})
+endforeach()
+# As nvcc compiles them for 9.0. Memory is read as other types than it was written as, as on a device.
+target_compile_definitions(emulated_kernels PRIVATE TUB_GPU_EMULATED __CUDACC__ __CUDA_ARCH__=900 __CUDA_ARCH_LIST__=900
+  TUB_CUDA_FORM=0)
+target_compile_options(emulated_kernels PRIVATE -fno-strict-aliasing -Wno-unknown-pragmas -Wno-unused-function)
+if(TUBELET_CXX_TRAPS)
+  target_compile_options(emulated_kernels PRIVATE -fsanitize=undefined -fsanitize-undefined-trap-on-error)
+endif()
+if(TUBELET_CXX_PATTERNS)
+  target_compile_options(emulated_kernels PRIVATE -ftrivial-auto-var-init=pattern)
+endif()
+target_link_libraries(gpu_emulator PUBLIC test_support)

@@ -1,0 +1,23 @@
+// What of the CUDA runtime our kernels' files name, for the emulator (emulator.h): stands in for the toolkit's header
+// of the same name, in C and in C++.
+#ifndef EMULATED_CUDA_RUNTIME_API_H
+#define EMULATED_CUDA_RUNTIME_API_H
+
+#include <math.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+typedef enum cudaError {
+    cudaSuccess = 0,
+    cudaErrorInvalidValue = 1,
+    cudaErrorInvalidConfiguration = 9,
+    cudaErrorLaunchFailure = 719,
+} cudaError_t;
+
+typedef struct CUstream_st *cudaStream_t;
+
+#ifdef __cplusplus
+#include "emulated_device.h"
+#endif
+#endif

@@ -1,0 +1,237 @@
+#include "emulated_block.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+
+#include "emulated_fibres.h"
+#include "emulator.h"
+
+uint3 threadIdx, blockIdx;
+dim3 blockDim, gridDim;
+
+namespace
+{
+
+enum { WARP = 32, WORD = 64 };
+enum thread_state { RUNS, MEETS_WARP, MEETS_BLOCK, ENDED };
+
+struct thread {
+    uint3 index;
+    thread_state state;
+    emulated_visit *visit; // of MEETS_WARP
+    emulated_place at;     // of MEETS_BLOCK
+};
+
+thread threads[FIBRES];
+uint64_t ready[FIBRES / WORD];
+unsigned meeting[FIBRES / WARP]; // of each warp the lanes that wait for others
+int count, ended, at_barrier;
+
+bool same_place(const emulated_place &a, const emulated_place &b)
+{
+    const bool same_text = a.what == b.what && a.file == b.file;
+    return a.line == b.line && (same_text || (strcmp(a.what, b.what) == 0 && strcmp(a.file, b.file) == 0));
+}
+
+void wake(int number)
+{
+    threads[number].state = RUNS;
+    meeting[number / WARP] &= ~(1u << number % WARP);
+    ready[number / WORD] |= UINT64_C(1) << number % WORD;
+}
+
+void sleep_as(thread_state state)
+{
+    const int number = fibre_number();
+    threads[number].state = state;
+    ready[number / WORD] &= ~(UINT64_C(1) << number % WORD);
+}
+
+// The first that is ready from `from` on, around; -1: none.
+int ready_from(int from)
+{
+    for (int i = 0; i <= FIBRES / WORD; i++) {
+        const int word = (from / WORD + i) % (FIBRES / WORD);
+        const uint64_t bits = i ? ready[word] : ready[word] & ~UINT64_C(0) << from % WORD;
+        if (bits)
+            return word * WORD + __builtin_ctzll(bits);
+    }
+    return -1;
+}
+
+int last_ready()
+{
+    for (int word = FIBRES / WORD - 1; word >= 0; word--)
+        if (ready[word])
+            return word * WORD + WORD - 1 - __builtin_clzll(ready[word]);
+    return -1;
+}
+
+int choose()
+{
+    switch (emulated_order()) {
+    case EMULATOR_FORWARD:
+        return ready_from(0);
+    case EMULATOR_BACKWARD:
+        return last_ready();
+    default:
+        return ready_from((int)emulated_any((unsigned)count));
+    }
+}
+
+// ---- what is said of those who wait in vain ----
+
+void tell(const thread &t, char *out, size_t bytes)
+{
+    const emulated_place &at = t.state == MEETS_WARP ? t.visit->at : t.at;
+    if (t.state == ENDED)
+        snprintf(out, bytes, "has ended");
+    else
+        snprintf(out, bytes, "waits in %s at %s:%d", at.what, at.file, at.line);
+}
+
+bool waits_for(const thread &a, int other)
+{
+    const thread &b = threads[other];
+    if (a.state == MEETS_BLOCK)
+        return b.state != MEETS_BLOCK;
+    const int first = (int)(&a - threads) / WARP * WARP;
+    if (other < first || other >= first + WARP || !(a.visit->mask >> other % WARP & 1))
+        return false;
+    return b.state != MEETS_WARP || !same_place(a.visit->at, b.visit->at) || a.visit->mask != b.visit->mask ||
+           a.visit->key != b.visit->key;
+}
+
+void say_stuck()
+{
+    for (int i = 0; i < count; i++) {
+        if (threads[i].state == ENDED)
+            continue;
+        char waits[300], comes[300];
+        tell(threads[i], waits, sizeof waits);
+        threadIdx = threads[i].index;
+        for (int j = 0; j < count; j++)
+            if (j != i && waits_for(threads[i], j)) {
+                const uint3 other = threads[j].index;
+                tell(threads[j], comes, sizeof comes);
+                emulated_say("%s for thread (%u, %u, %u), which %s%s", waits, other.x, other.y, other.z, comes,
+                             threads[j].state == MEETS_WARP ? " (or with another mask or address)" : "");
+                return;
+            }
+        emulated_say("%s for a lane that the block doesn't have", waits);
+        return;
+    }
+}
+
+// ---- meetings ----
+
+bool complete(const emulated_visit *visit, int first, emulated_visit **lanes)
+{
+    if (visit->mask & ~meeting[first / WARP])
+        return false;
+    for (int lane = 0; lane < WARP; lane++) {
+        lanes[lane] = nullptr;
+        if (!(visit->mask >> lane & 1))
+            continue;
+        if (waits_for(threads[fibre_number()], first + lane))
+            return false;
+        lanes[lane] = threads[first + lane].visit;
+    }
+    return true;
+}
+
+void open_barrier()
+{
+    for (int i = 1; i < count; i++)
+        if (!same_place(threads[i].at, threads[0].at))
+            emulated_fail("waits in __syncthreads at %s:%d, thread (%u, %u, %u) at line %d", threads[0].at.file,
+                          threads[0].at.line, threads[i].index.x, threads[i].index.y, threads[i].index.z,
+                          threads[i].at.line);
+    at_barrier = 0;
+    for (int i = 0; i < count; i++)
+        wake(i);
+}
+
+} // namespace
+
+unsigned emulated_lane()
+{
+    return (unsigned)fibre_number() % WARP;
+}
+
+void emulated_meet_warp(emulated_visit *visit)
+{
+    const int number = fibre_number(), first = number / WARP * WARP;
+    emulated_visit *lanes[WARP];
+    if (!(visit->mask >> number % WARP & 1))
+        emulated_fail("%s at %s:%d: the mask %#x isn't the lane's", visit->at.what, visit->at.file, visit->at.line,
+                      visit->mask);
+    threads[number].visit = visit;
+    sleep_as(MEETS_WARP);
+    meeting[number / WARP] |= 1u << number % WARP;
+    if (complete(visit, first, lanes)) {
+        if (visit->exchange)
+            visit->exchange(lanes);
+        for (int lane = 0; lane < WARP; lane++)
+            if (lanes[lane])
+                wake(first + lane);
+    }
+    fibre_pause();
+}
+
+void emulated_meet_block(emulated_place at)
+{
+    threads[fibre_number()].at = at;
+    sleep_as(MEETS_BLOCK);
+    if (++at_barrier == count)
+        open_barrier();
+    fibre_pause();
+}
+
+void emulated_fail(const char *format, ...)
+{
+    char text[800];
+    va_list arguments;
+    va_start(arguments, format);
+    vsnprintf(text, sizeof text, format, arguments);
+    va_end(arguments);
+    emulated_say("%s", text);
+    fibre_leave();
+}
+
+static void begin_block(dim3 block)
+{
+    count = (int)(block.x * block.y * block.z);
+    ended = at_barrier = 0;
+    memset(ready, 0, sizeof ready);
+    memset(meeting, 0, sizeof meeting);
+    for (int i = 0; i < count; i++) {
+        const unsigned n = (unsigned)i;
+        threads[i].index = {n % block.x, n / block.x % block.y, n / block.x / block.y};
+        emulated_copies_begin(i);
+        wake(i);
+    }
+}
+
+bool emulated_block_run(dim3 block, const std::function<void()> &body)
+{
+    begin_block(block);
+    while (ended < count) {
+        const int next = choose();
+        if (next < 0) {
+            say_stuck();
+            return false;
+        }
+        threadIdx = threads[next].index;
+        const fibre_state state = fibre_run(next, body);
+        if (state == FIBRE_LEFT)
+            return false;
+        if (state == FIBRE_ENDED) {
+            emulated_copies_end(next);
+            threads[next].state = ENDED;
+            ready[next / WORD] &= ~(UINT64_C(1) << next % WORD);
+            ended++;
+        }
+    }
+    return true;
+}

@@ -1,0 +1,167 @@
+// CUDA's C++ on the host: qualifiers, vector types, a thread's numbers, collectives, launches. What a thread may take
+// for granted here and not on a device: that a warp has 32 lanes; nothing else. See emulator.h.
+#ifndef EMULATED_DEVICE_H
+#define EMULATED_DEVICE_H
+
+#include <functional>
+#include <tuple>
+
+#define __host__
+#define __device__
+#define __global__
+#define __forceinline__ inline
+#define __grid_constant__
+#define __launch_bounds__(...)
+#define __align__(bytes) __attribute__((aligned(bytes)))
+
+struct uint2 {
+    unsigned x, y;
+} __align__(8);
+struct uint3 {
+    unsigned x, y, z;
+};
+struct uint4 {
+    unsigned x, y, z, w;
+} __align__(16);
+struct float4 {
+    float x, y, z, w;
+} __align__(16);
+
+inline float4 make_float4(float x, float y, float z, float w)
+{
+    return {x, y, z, w};
+}
+
+struct dim3 {
+    unsigned x, y, z;
+    constexpr dim3(unsigned across = 1, unsigned down = 1, unsigned deep = 1) : x(across), y(down), z(deep)
+    {
+    }
+};
+
+extern uint3 threadIdx, blockIdx; // of the thread that runs
+extern dim3 blockDim, gridDim;
+
+// Where a collective is called. The lanes that meet must be at the same place.
+struct emulated_place {
+    const char *what, *file;
+    int line;
+};
+
+// What a lane brings to a meeting of its warp, and where it takes away what the exchange makes of it all. `key` must be
+// the same of all lanes that meet.
+struct emulated_visit {
+    emulated_place at;
+    unsigned mask;
+    uintptr_t key;
+    const void *in;
+    void *out;
+    void (*exchange)(emulated_visit *const *lanes); // [32], NULL: not in the mask; may be NULL
+};
+
+void emulated_meet_warp(emulated_visit *visit);
+void emulated_meet_block(emulated_place at);
+unsigned emulated_lane();
+[[noreturn]] void emulated_fail(const char *format, ...) __attribute__((format(printf, 1, 2)));
+
+#define EMULATED_HERE const char *file = __builtin_FILE(), int line = __builtin_LINE()
+
+[[noreturn]] inline void __trap()
+{
+    emulated_fail("__trap()");
+}
+
+inline void __syncthreads(EMULATED_HERE)
+{
+    emulated_meet_block({"__syncthreads", file, line});
+}
+
+inline void __syncwarp(unsigned mask = 0xffffffffu, EMULATED_HERE)
+{
+    emulated_visit visit = {{"__syncwarp", file, line}, mask, 0, nullptr, nullptr, nullptr};
+    emulated_meet_warp(&visit);
+}
+
+template <typename T> struct emulated_word {
+    T value;
+    unsigned from;
+};
+
+template <typename T> void emulated_shuffle(emulated_visit *const *lanes)
+{
+    for (int i = 0; i < 32; i++) {
+        if (!lanes[i])
+            continue;
+        const auto *wanted = (const emulated_word<T> *)lanes[i]->in;
+        if (!lanes[wanted->from])
+            emulated_fail("%s of lane %u, which doesn't take part", lanes[i]->at.what, wanted->from);
+        *(T *)lanes[i]->out = ((const emulated_word<T> *)lanes[wanted->from]->in)->value;
+    }
+}
+
+template <typename T> T emulated_shuffled(emulated_place at, unsigned mask, T value, unsigned from)
+{
+    T out;
+    const emulated_word<T> word = {value, from % 32};
+    emulated_visit visit = {at, mask, 0, &word, &out, emulated_shuffle<T>};
+    emulated_meet_warp(&visit);
+    return out;
+}
+
+template <typename T> T __shfl_sync(unsigned mask, T value, int from, EMULATED_HERE)
+{
+    return emulated_shuffled({"__shfl_sync", file, line}, mask, value, (unsigned)from);
+}
+
+template <typename T> T __shfl_xor_sync(unsigned mask, T value, int distance, EMULATED_HERE)
+{
+    return emulated_shuffled({"__shfl_xor_sync", file, line}, mask, value, emulated_lane() ^ (unsigned)distance);
+}
+
+// ---- memory ----
+
+// The launch's own, and a place of `bytes` that is the same for all threads which name the same `key`.
+void *emulated_dynamic(size_t alignment);
+void *emulated_fixed(const void *key, size_t bytes);
+bool emulated_is_shared(const void *at, size_t bytes);
+
+#define TUB_GPU_DYNAMIC(alignment, type, name) type *const name = (type *)emulated_dynamic(alignment)
+#define TUB_GPU_SHARED(type, name, sizes)                                                                              \
+    static char name##_key;                                                                                            \
+    type(&name) sizes = *(type(*) sizes)emulated_fixed(&name##_key, sizeof(type sizes))
+
+// ---- launches ----
+
+cudaError_t emulated_launch(const char *call, const void *kernel, dim3 grid, dim3 block, size_t bytes,
+                            const std::function<void()> &thread);
+
+template <typename... PARAMETERS, typename... ARGUMENTS>
+cudaError_t emulated_start(const char *call, void (*kernel)(PARAMETERS...), dim3 grid, dim3 block, size_t bytes,
+                           cudaStream_t, const ARGUMENTS &...arguments)
+{
+    const std::tuple<PARAMETERS...> copies(arguments...);
+    return emulated_launch(call, (const void *)kernel, grid, block, bytes, [&] { std::apply(kernel, copies); });
+}
+
+#define tub_gpu_start(...) emulated_start(#__VA_ARGS__, __VA_ARGS__)
+
+enum cudaFuncAttribute { cudaFuncAttributeMaxDynamicSharedMemorySize = 8 };
+struct cudaFuncAttributes {
+    int maxThreadsPerBlock;
+};
+
+cudaError_t emulated_set_shared(const void *kernel, int bytes);
+
+template <typename... PARAMETERS>
+cudaError_t cudaFuncSetAttribute(void (*kernel)(PARAMETERS...), cudaFuncAttribute, int value)
+{
+    return emulated_set_shared((const void *)kernel, value);
+}
+
+template <typename... PARAMETERS> cudaError_t cudaFuncGetAttributes(cudaFuncAttributes *out, void (*)(PARAMETERS...))
+{
+    out->maxThreadsPerBlock = 1024;
+    return cudaSuccess;
+}
+
+#endif

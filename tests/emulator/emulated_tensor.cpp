@@ -1,0 +1,117 @@
+#include "emulated_tensor.h"
+
+#include <vector>
+
+#include "emulated_block.h"
+#include "emulated_fibres.h"
+#include "emulator.h"
+
+namespace
+{
+
+struct copy {
+    void *to;
+    const void *from; // nullptr: zeros
+    int group;
+};
+
+struct thread_copies {
+    std::vector<copy> waiting;
+    int groups; // that are closed
+};
+
+thread_copies all[FIBRES];
+
+void do_copy(const copy &c)
+{
+    if (c.from)
+        memcpy(c.to, c.from, 16);
+    else
+        memset(c.to, 0, 16);
+}
+
+// Those of the first groups.
+void finish(thread_copies &copies, int groups)
+{
+    size_t kept = 0;
+    for (const copy &c : copies.waiting)
+        if (c.group < groups)
+            do_copy(c);
+        else
+            copies.waiting[kept++] = c;
+    copies.waiting.resize(kept);
+}
+
+// Lane l reads row l / 4 of each matrix.
+void give_rows(emulated_visit *const *lanes)
+{
+    for (int l = 0; l < 32; l++)
+        for (int j = 0; j < 4; j++)
+            ((const void **)lanes[l]->out)[j] = lanes[8 * j + l / 4]->in;
+}
+
+} // namespace
+
+void emulated_copies_begin(int thread)
+{
+    all[thread].waiting.clear();
+    all[thread].groups = 0;
+}
+
+void emulated_copies_end(int thread)
+{
+    finish(all[thread], INT32_MAX);
+}
+
+void tub_gpu_copy_16(void *shared, const void *from, bool there)
+{
+    if ((uintptr_t)shared % 16 || (uintptr_t)from % 16)
+        emulated_fail("a copy of 16 bytes to %p from %p isn't aligned", shared, from);
+    if (!emulated_is_shared(shared, 16))
+        emulated_fail("a copy of 16 bytes to %p, which isn't shared memory", shared);
+    if (there && emulated_is_shared(from, 16))
+        emulated_fail("a copy of 16 bytes from %p, which is shared memory", from);
+    thread_copies &copies = all[fibre_number()];
+    const copy c = {shared, there ? from : nullptr, copies.groups};
+    // Early, late, or now and then.
+    if (emulated_order() == EMULATOR_BACKWARD || (emulated_order() != EMULATOR_FORWARD && emulated_any(2)))
+        do_copy(c);
+    else
+        copies.waiting.push_back(c);
+}
+
+void tub_gpu_copies_commit()
+{
+    all[fibre_number()].groups++;
+}
+
+void emulated_copies_wait(int pending)
+{
+    thread_copies &copies = all[fibre_number()];
+    finish(copies, copies.groups - pending);
+}
+
+void tub_gpu_load_matrices(uint32_t out[4], const void *row, const char *file, int line)
+{
+    const unsigned char *rows[4];
+    if ((uintptr_t)row % 16)
+        emulated_fail("ldmatrix at %s:%d: a row at %p isn't aligned", file, line, row);
+    if (!emulated_is_shared(row, 16))
+        emulated_fail("ldmatrix at %s:%d: a row at %p, which isn't shared memory", file, line, row);
+    emulated_visit visit = {{"ldmatrix", file, line}, 0xffffffffu, 0, row, rows, give_rows};
+    emulated_meet_warp(&visit);
+    for (int j = 0; j < 4; j++)
+        memcpy(out + j, rows[j] + emulated_lane() % 4 * 4, 4);
+}
+
+void emulated_step(int columns, const float *a, const float *b, float *sums)
+{
+    for (int row = 0; row < 16; row++) {
+        float parts[16] = {};
+        for (int k = 0; k < 16; k++)
+            for (int j = 0; j < columns; j++)
+                parts[j] += a[row * 16 + k] * b[k * columns + j];
+        for (int j = 0; j < columns; j++)
+            sums[row * columns + j] += parts[j];
+    }
+}

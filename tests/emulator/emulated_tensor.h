@@ -1,0 +1,69 @@
+// Tensor cores' fragments as PTX documents them, and copies beside computing: gpu_tensor.h's functions for the
+// emulator.
+//
+// A step's sum is that of tests/support: products one after the other in float32, then added to the sum so far.
+#ifndef EMULATED_TENSOR_H
+#define EMULATED_TENSOR_H
+
+#include "cuda_runtime_api.h"
+#include "emulated_narrow.h"
+
+// ldmatrix.x4: lane i has the address of row i % 8 of matrix i / 8.
+void tub_gpu_load_matrices(uint32_t out[4], const void *row, EMULATED_HERE);
+
+// d[16][columns] += a[16][16] b[16][columns].
+void emulated_step(int columns, const float *a, const float *b, float *sums);
+
+struct emulated_product {
+    float *sums;
+    const uint32_t *a, *b;
+};
+
+template <typename NARROW> float emulated_half_of(uint32_t pair, int high)
+{
+    NARROW x;
+    x.bits = (uint16_t)(pair >> 16 * high);
+    return x;
+}
+
+// Of lane l a[i] holds row l / 4 + 8 (i % 2) and columns 2 (l % 4) + 8 (i / 2) and the next one; b[i] those as k of
+// column l / 4; sums[i] row l / 4 + 8 (i / 2), column 2 (l % 4) + i % 2.
+template <typename NARROW> void emulated_multiply(emulated_visit *const *lanes)
+{
+    float a[16][16], b[16][8], sums[16][8];
+    for (int l = 0; l < 32; l++) {
+        const auto *part = (const emulated_product *)lanes[l]->in;
+        for (int i = 0; i < 8; i++)
+            a[l / 4 + 8 * (i / 2 % 2)][l % 4 * 2 + i % 2 + 8 * (i / 4)] =
+                emulated_half_of<NARROW>(part->a[i / 2], i % 2);
+        for (int i = 0; i < 4; i++)
+            b[l % 4 * 2 + i % 2 + 8 * (i / 2)][l / 4] = emulated_half_of<NARROW>(part->b[i / 2], i % 2);
+        for (int i = 0; i < 4; i++)
+            sums[l / 4 + 8 * (i / 2)][l % 4 * 2 + i % 2] = part->sums[i];
+    }
+    emulated_step(8, a[0], b[0], sums[0]);
+    for (int l = 0; l < 32; l++)
+        for (int i = 0; i < 4; i++)
+            ((const emulated_product *)lanes[l]->in)->sums[i] = sums[l / 4 + 8 * (i / 2)][l % 4 * 2 + i % 2];
+}
+
+// mma.m16n8k16.
+template <typename NARROW>
+void tub_gpu_multiply_add(float sums[4], const uint32_t a[4], const uint32_t b[2], EMULATED_HERE)
+{
+    const emulated_product part = {sums, a, b};
+    emulated_visit visit = {{"mma.sync", file, line}, 0xffffffffu, 0, &part, nullptr, emulated_multiply<NARROW>};
+    emulated_meet_warp(&visit);
+}
+
+// cp.async of 16 bytes: done at some time between here and when it is waited for.
+void tub_gpu_copy_16(void *shared, const void *from, bool there);
+void tub_gpu_copies_commit();
+void emulated_copies_wait(int pending);
+
+template <int PENDING> void tub_gpu_copies_wait()
+{
+    emulated_copies_wait(PENDING);
+}
+
+#endif
