@@ -1,0 +1,142 @@
+// The kernels that make pixels of decoded frames, as they stand in gpu_frame_kernels.cu: both layouts, both domains, by
+// tiles and pixel by pixel, several frames at once. That the host's version is the processor's to the bit is
+// unit/test_gpu_frames's.
+// clang-format off
+#include <stdarg.h>
+#include <stddef.h>
+#include <setjmp.h>
+#include <stdint.h>
+#include <cmocka.h>
+// clang-format on
+
+#include "emulator_check.h"
+#include "frame_rgb.h"
+#include "gpu_frames.h"
+#include "picture.h"
+#include "pixel_ops.h"
+
+static int below(int count)
+{
+    return (int)(emulator_random() % (uint32_t)count);
+}
+
+static uint8_t *noise(size_t bytes)
+{
+    uint8_t *out = emulator_memory(bytes);
+    assert_non_null(out);
+    for (size_t i = 0; i < bytes; i++)
+        out[i] = (uint8_t)emulator_random();
+    return out;
+}
+
+enum { LAYOUT_420, LAYOUT_422, LAYOUT_444, LAYOUT_RGB, LAYOUT_DEEP, LAYOUT_NV12, LAYOUT_DEEP_PAIRS, LAYOUTS };
+
+static tub_frame_planes planes_of(int layout, int width, int height)
+{
+    const bool full = layout == LAYOUT_444 || layout == LAYOUT_RGB;
+    const bool deep = layout == LAYOUT_DEEP || layout == LAYOUT_DEEP_PAIRS;
+    const int *coefficients = tub_colour_coefficients(below(10));
+    return (tub_frame_planes){.kind = layout == LAYOUT_RGB ? TUB_PLANES_RGB
+                                      : full               ? TUB_PLANES_FULL
+                                                           : TUB_PLANES_HALF,
+                              .paired = layout >= LAYOUT_NV12,
+                              .on_device = true,
+                              .chroma_shift = !full && layout != LAYOUT_422,
+                              .bits = deep ? 10 : 8,
+                              .shift = layout == LAYOUT_DEEP_PAIRS ? 6 : 0,
+                              .width = width,
+                              .height = height,
+                              .matrix = tub_matrix_make(coefficients, below(2)),
+                              .steps = tub_steps_make(coefficients, below(2))};
+}
+
+// A surface's planes, and the pitches that all have. NV12's may be read by words.
+static void fill_planes(tub_frame_planes *f, tub_gpu_surface *surface, bool by_words)
+{
+    const int columns = f->kind == TUB_PLANES_HALF ? (f->width + 1) / 2 : f->width;
+    const int rows = (f->height + (1 << f->chroma_shift) - 1) >> f->chroma_shift;
+    for (int i = 0; i < (f->kind == TUB_PLANES_RGB ? 1 : f->paired ? 2 : 3); i++) {
+        const int values = i ? columns * (f->paired ? 2 : 1) : f->width * (f->kind == TUB_PLANES_RGB ? 3 : 1);
+        const int bytes = values * (f->bits > 8 ? 2 : 1);
+        f->pitches[i] = by_words ? (bytes + 3) / 4 * 4 : bytes;
+        surface->planes[i] = noise((size_t)f->pitches[i] * (size_t)(i ? rows : f->height));
+        uint16_t *words = (uint16_t *)(uintptr_t)surface->planes[i];
+        for (int j = 0; f->bits > 8 && j < values * (i ? rows : f->height); j++)
+            words[j] = (uint16_t)((words[j] & 1023) << f->shift);
+    }
+}
+
+static tub_transform random_transform(bool floats)
+{
+    static const tub_interpolation kinds[] = {TUB_NEAREST, TUB_BILINEAR, TUB_BILINEAR, TUB_BICUBIC};
+    tub_transform t = {.resize = (tub_resize)below(3),
+                       .height = 1 + below(60),
+                       .width = 1 + below(60),
+                       .interpolation = kinds[below(4)],
+                       .antialias = below(2),
+                       .domain = floats ? TUB_DOMAIN_FLOAT : TUB_DOMAIN_U8,
+                       .pillow = below(2),
+                       .rescale = true,
+                       .scale = 1.0f / 255.0f,
+                       .normalize = below(2),
+                       .mean = {0.5f, 0.4f, 0.3f},
+                       .std = {0.2f, 0.3f, 0.25f}};
+    if (below(2)) {
+        t.crop_height = 1 + below(50);
+        t.crop_width = 1 + below(50);
+    }
+    return t;
+}
+
+static int tiled, single;
+
+static void check(const tub_transform *transform, int layout, int width, int height, bool tiles)
+{
+    tub_pixels *pixels = NULL;
+    const tub_frame_recipe *recipe = NULL;
+    assert_int_equal(tub_pixels_open_isa(transform, height, width, TUB_ISA_SCALAR, &pixels, NULL), TUB_OK);
+    assert_int_equal(tub_pixels_recipe(pixels, &recipe, NULL), TUB_OK);
+    tub_gpu_task task = {.kind = TUB_GPU_PIXELS};
+    tub_gpu_pixels *t = &task.pixels;
+    *t = (tub_gpu_pixels){.frame = planes_of(layout, width, height), .recipe = *recipe, .count = 1 + below(3)};
+    t->form = (tub_gpu_form){.type = (tub_gpu_type)below(3),
+                             .ky = 1 + below(16) % recipe->out_height,
+                             .kx = 1 + below(16) % recipe->out_width,
+                             .table = emulator_numbers(TUB_GPU_F32, (size_t)3 * 256, 2)};
+    t->by_words = layout == LAYOUT_NV12 && below(2);
+    if (tiles)
+        tub_gpu_frames_choose(recipe, &t->tile_rows, &t->tile_columns);
+    tiled += t->tile_rows > 0;
+    single += t->tile_rows == 0;
+    unsigned char *tables = emulator_memory(recipe->table_bytes);
+    memcpy(tables, recipe->tables, recipe->table_bytes);
+    t->recipe.tables = tables;
+    const size_t values = (size_t)(recipe->out_height / t->form.ky * t->form.ky) *
+                          (size_t)(recipe->out_width / t->form.kx * t->form.kx) * 3;
+    for (int i = 0; i < t->count; i++) {
+        fill_planes(&t->frame, &t->surfaces[i], t->by_words);
+        t->surfaces[i].out = emulator_space(t->form.type, values);
+    }
+    emulator_check(&task, "%d frames of %dx%d, layout %d, to %dx%d %s, %s", t->count, width, height, layout,
+                   recipe->out_width, recipe->out_height, recipe->is_float ? "floats" : "bytes",
+                   t->tile_rows ? "by tiles" : "one by one");
+    tub_pixels_close(&pixels);
+}
+
+static void all_kinds(void **state)
+{
+    (void)state;
+    for (int i = 0; i < 16 * LAYOUTS; i++) {
+        const bool large = i / LAYOUTS % 2; // many inputs a pixel
+        const int layout = i % LAYOUTS, width = 2 + below(large ? 300 : 90), height = 2 + below(large ? 200 : 60);
+        const tub_transform t = random_transform(i / LAYOUTS / 2 % 2);
+        check(&t, layout, width, height / 2 * 2, i / LAYOUTS % 4 != 3);
+    }
+    assert_true(tiled > 20 && single > 20);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {cmocka_unit_test(all_kinds)};
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
