@@ -30,7 +30,7 @@ if [ -f "$pack" ]; then
     fi
 else
     mkdir -p "$work/bin" "$work/videos"
-    cp "$here"/build/tubelet "$here"/build/tests/test_{backend_operations,backend_networks,golden,gpu_frames} "$here"/build/tests/gpu_frames_speed "$work/bin"
+    cp "$here"/build/tubelet "$here"/build/tests/test_{backend_operations,backend_networks,golden,gpu_frames} "$here"/build/tests/gpu_{frames,joined}_speed "$work/bin"
     [ ! -f "$here/build/libtubelet_cuda.so" ] || cp "$here/build/libtubelet_cuda.so" "$work/bin"
     bin=$work/bin
     for seconds in 2 3 4; do
@@ -160,6 +160,9 @@ if [ -z "${SMALL:-}" ] && python3 -c 'import torch, torchvision; assert torch.cu
 else row "  the same, PyTorch" - "no torch with CUDA and torchvision here"; fi
 
 # ---- what each thing is worth ----
+if timeout 100 "$bin/gpu_joined_speed" $([ -z "${SMALL:-}" ] || echo 1) >"$work/speed.log" 2>&1; then
+    while read -r line; do row "product with the step behind it" - "$line"; done <"$work/speed.log"
+else row "product with the step behind it" FAILED "$(tail -1 "$work/speed.log" | cut -c1-150)"; fi
 batch=$([ -n "${SMALL:-}" ] && echo 4 || echo 32)
 for dtype in f32 tf32 bf16 f16 fp8; do
     row "forward, $clip x $batch, $dtype" - "$(seconds_of --model "$work/clip" --clips $batch --dtype $dtype) s"

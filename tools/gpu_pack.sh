@@ -12,10 +12,10 @@ trap 'rm -rf "$pack"' EXIT
 
 cmake -S . -B $build -G Ninja -DCMAKE_BUILD_TYPE=Release -DTUBELET_ONEDNN=OFF \
     -DTUBELET_CUDA_ARCHITECTURES="${ARCHITECTURES:-90-real}" >/dev/null
-cmake --build $build --target tubelet_command tubelet_cuda test_backend_operations test_backend_networks test_golden test_gpu_frames gpu_frames_speed
+cmake --build $build --target tubelet_command tubelet_cuda test_backend_operations test_backend_networks test_golden test_gpu_frames gpu_frames_speed gpu_joined_speed
 mkdir -p "$pack/bin" "$pack/lib" "$pack/videos" "$out"
 cp $build/tubelet $build/libtubelet_cuda.so "$pack/bin"
-cp $build/tests/test_backend_operations $build/tests/test_backend_networks $build/tests/test_golden $build/tests/test_gpu_frames $build/tests/gpu_frames_speed "$pack/bin"
+cp $build/tests/test_backend_operations $build/tests/test_backend_networks $build/tests/test_golden $build/tests/test_gpu_frames $build/tests/gpu_{frames,joined}_speed "$pack/bin"
 strip -g "$pack"/bin/*
 
 # What they load, but the C library and the driver, which are the machine's.

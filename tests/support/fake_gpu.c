@@ -227,15 +227,29 @@ static float dot(const float *a, const float *b, int count, bool in_order)
     return (part[0] + part[1]) + (part[2] + part[3]);
 }
 
+// Narrow factors in the order of tensor cores, or in another one; all else in two orders that differ as well.
+static float *sums_of(const tub_gpu_gemm *g, const float *x, const float *weight, bool other_order)
+{
+    float *sums = malloc((size_t)g->m * (size_t)g->n * sizeof *sums);
+    if (!other_order && (g->type == TUB_GPU_F16 || g->type == TUB_GPU_BF16)) {
+        tub_gpu_host_sums(x, weight, g->m, g->n, g->k, sums);
+        return sums;
+    }
+    for (size_t i = 0; i < (size_t)g->m; i++)
+        for (size_t j = 0; j < (size_t)g->n; j++)
+            sums[i * (size_t)g->n + j] = dot(x + i * (size_t)g->k, weight + j * (size_t)g->k, g->k, other_order);
+    return sums;
+}
+
 static void product(const tub_gpu_gemm *g, uint64_t algorithm)
 {
     float *x = to_floats(g->x, g->type, (size_t)g->m * (size_t)g->k, g->tf32);
     float *weight = to_floats(g->weight, g->type, (size_t)g->n * (size_t)g->k, g->tf32);
+    float *sums = sums_of(g, x, weight, algorithm == OTHER_ORDER);
     for (int i = 0; i < g->m; i++)
         for (int j = 0; j < g->n; j++) {
             const int64_t at = (int64_t)i * g->n + j;
-            float sum =
-                dot(x + (size_t)i * (size_t)g->k, weight + (size_t)j * (size_t)g->k, g->k, algorithm == OTHER_ORDER);
+            float sum = sums[at];
             if (g->type == TUB_GPU_E4M3)
                 sum *= g->x_scales[i] * g->weight_scales[j];
             if (g->has_bias)
@@ -248,6 +262,7 @@ static void product(const tub_gpu_gemm *g, uint64_t algorithm)
         }
     free(x);
     free(weight);
+    free(sums);
 }
 
 static tub_status fake_algorithms(tub_gpu *gpu, const tub_gpu_gemm *gemm, tub_gpu_algorithm *out, int *count,
@@ -334,12 +349,20 @@ static void fake_release_plan(tub_gpu *gpu, tub_gpu_plan *plan)
 
 // ---- work ----
 
+static void do_task(tub_gpu *gpu, const tub_gpu_task *task)
+{
+    tub_gpu_host_launch(task);
+    if (task->kind == TUB_GPU_JOINED)
+        *(uint16_t *)task->joined.out ^= fake_gpu.other_joined;
+    gpu->clock += task->kind != TUB_GPU_JOINED ? 0.5 : fake_gpu.slow_joined ? 4 : 1;
+}
+
 static void do_work(tub_gpu *gpu, const work *w)
 {
     static const double costs[ALGORITHMS] = {3, 2, 1, 1};
     switch (w->kind) {
     case TASK:
-        tub_gpu_host_launch(&w->task);
+        do_task(gpu, &w->task);
         break;
     case PRODUCT:
         product(&w->product.gemm, w->product.algorithm.data[0]);
@@ -422,6 +445,8 @@ static tub_status fake_launch(tub_gpu *gpu, const tub_gpu_task *task, tub_error 
 {
     const work w = {.kind = TASK, .task = *task};
     TUB_TRY(fake_gpu_check_task(task, err));
+    if (task->kind == TUB_GPU_JOINED && fake_gpu.no_joined)
+        return tub_fail(err, TUB_ERROR_DEVICE, "no such kernel");
     counts(gpu)->launches++;
     counts(gpu)->kinds[task->kind]++;
     counts(gpu)->frames += task->kind == TUB_GPU_PIXELS ? task->pixels.count : 0;

@@ -24,6 +24,9 @@ typedef struct fake_gpu_params {
     int spoiled;            // so many recordings come to nothing (0 = none)
     bool no_attention;      // the library serves no shape
     bool no_fp8;            // the library has no products of e4m3
+    bool slow_joined;       // a product with the step behind it takes longer than both
+    bool no_joined;         // ... can't be launched
+    bool other_joined;      // ... gives other bits than both
     int advice_rows;        // the library's advice for many rows serves no product of fewer than these (0 = any)
     int fail_device;        // this device ...
     int fail_call;          // ... fails for good at its n-th kernel, product, attention or replay, from 1 (0 = never)

@@ -3,6 +3,7 @@
 #include "fail.h"
 #include "gpu_bodies.h"
 #include "gpu_frame_bodies.h"
+#include "gpu_joined_bodies.h"
 
 enum { PRODUCT_ALIGNMENT = 64, MOST_BLOCKS_Y = 65535 };
 
@@ -96,6 +97,18 @@ static tub_status check_pixels(const tub_gpu_pixels *t, tub_error *err)
     return numbered("a frame", tub_gpu_pixels_threads(t), err);
 }
 
+static tub_status check_joined(const tub_gpu_joined *t, tub_error *err)
+{
+    const int bytes = TUB_GPU_JOINED_RUN * 2;
+    if (!tub_gpu_joined_serves(t, 1000) || (t->activation == 0 && (t->rotate.out != t->out || t->rotate.cols != t->n)))
+        return tub_fail(err, TUB_ERROR_INTERNAL, "a joined product of %d columns by %d", t->n, t->k);
+    TUB_TRY(aligned("a joined product's x", t->x, bytes, err));
+    TUB_TRY(aligned("a joined product's weight", t->weight, bytes, err));
+    TUB_TRY(aligned("a joined product's out", t->out, bytes, err));
+    TUB_TRY(aligned("a joined product's bias", t->bias, 2, err));
+    return t->activation ? TUB_OK : check_rotate(&t->rotate, err);
+}
+
 tub_status fake_gpu_check_task(const tub_gpu_task *task, tub_error *err)
 {
     switch (task->kind) {
@@ -131,6 +144,8 @@ tub_status fake_gpu_check_task(const tub_gpu_task *task, tub_error *err)
         return check_pixels(&task->pixels, err);
     case TUB_GPU_QUANTISE:
         return check_quantise(&task->quantise, err);
+    case TUB_GPU_JOINED:
+        return check_joined(&task->joined, err);
     case TUB_GPU_TASK_KINDS:
         break;
     }

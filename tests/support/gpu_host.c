@@ -155,6 +155,9 @@ void tub_gpu_host_launch(const tub_gpu_task *task)
     case TUB_GPU_QUANTISE:
         quantise(&task->quantise);
         break;
+    case TUB_GPU_JOINED:
+        tub_gpu_host_joined(&task->joined);
+        break;
     case TUB_GPU_TASK_KINDS:
         break;
     }

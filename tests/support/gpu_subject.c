@@ -12,6 +12,7 @@
 #include "fake_gpu_backend.h"
 
 unsigned gpu_subject_without;
+bool gpu_subject_joins;
 
 static void note(void *user, int level, const char *text)
 {
@@ -25,6 +26,21 @@ static tub_tensor tensor(const float *data, int rows, int cols)
 {
     tub_tensor t = {.name = "t", .dtype = TUB_F32, .rank = 2, .dims = {rows, cols}, .data = data};
     return t;
+}
+
+static tub_value rotated(const gpu_subject *s, tub_value qkv)
+{
+    const int rows = s->program->values[qkv].rows;
+    return tub_rotate(s->program, "rotation", qkv, tensor(s->weights, rows, COLS / HEADS),
+                      tensor(s->weights + COLS, rows, COLS / HEADS), HEADS, COLS / HEADS, 2, 0, TUB_PAIR_HALVES);
+}
+
+static tub_value activated(const gpu_subject *s, tub_value x, tub_tensor ones)
+{
+    tub_program *p = s->program;
+    tub_value y = tub_norm_rows(p, "norm 2", x, TUB_NORM_LAYER, ones, tub_no_tensor(), 1e-6, TUB_NARROW);
+    y = tub_linear(p, "up", y, tensor(s->weights, 2 * COLS, COLS), tub_no_tensor(), TUB_ACT_GELU, TUB_NARROW);
+    return tub_linear_residual(p, "down", y, tensor(s->weights, COLS, 2 * COLS), tub_no_tensor(), tub_no_tensor(), x);
 }
 
 void gpu_subject_build(gpu_subject *s, float big)
@@ -55,8 +71,10 @@ void gpu_subject_build(gpu_subject *s, float big)
     const tub_tensor ones = {.name = "o", .dtype = TUB_F32, .rank = 1, .dims = {COLS}, .data = s->ones};
     tub_value y = tub_norm_rows(p, "norm", x, TUB_NORM_LAYER, ones, tub_no_tensor(), 1e-6, TUB_NARROW);
     y = tub_linear(p, "qkv", y, tensor(s->weights, 3 * COLS, COLS), tub_no_tensor(), TUB_ACT_NONE, TUB_NARROW);
+    y = gpu_subject_joins ? rotated(s, y) : y;
     y = tub_attention(p, "attention", y, HEADS, COLS / HEADS, 0.3);
     x = tub_linear_residual(p, "out", y, tensor(s->weights, COLS, COLS), tub_no_tensor(), tub_no_tensor(), x);
+    x = gpu_subject_joins ? activated(s, x, ones) : x;
     assert_int_equal(tub_program_end(p, tub_mean(p, "mean", x), x, &err), TUB_OK);
 }
 

@@ -17,6 +17,7 @@ static int start(void **state)
 {
     fake_gpu_reset();
     gpu_subject_without = 0;
+    gpu_subject_joins = false;
     *state = test_folder_make();
     setenv("XDG_CACHE_HOME", *state, 1);
     return 0;
@@ -127,6 +128,88 @@ static void a_file_costs_no_bits(void **state)
     gpu_subject_stop(s);
 }
 
+// ---- products with the step behind them ----
+
+// What a program in `dtype` gives and launches: kinds[JOINED], kinds[ROTATE] and kinds[ACTIVATE] of its runs alone.
+static void joined_rows(tub_dtype dtype, float *rows, int kinds[3])
+{
+    gpu_subject *s = gpu_subject_start(dtype, 8, 0);
+    const int of[] = {TUB_GPU_JOINED, TUB_GPU_ROTATE, TUB_GPU_ACTIVATE};
+    for (int i = 0; i < 3; i++)
+        kinds[i] = -fake_gpu_counted[0].kinds[of[i]];
+    gpu_subject_run_all(s, 8);
+    for (int i = 0; i < 3; i++)
+        kinds[i] += fake_gpu_counted[0].kinds[of[i]];
+    memcpy(rows, s->rows, sizeof s->rows);
+    gpu_subject_stop(s);
+}
+
+static void joined_where_faster_and_the_same(void **state)
+{
+    (void)state;
+    static const tub_dtype dtypes[] = {TUB_F16, TUB_BF16};
+    float wanted[ITEMS * COLS], rows[ITEMS * COLS];
+    int kinds[3];
+    gpu_subject_joins = true;
+    for (int i = 0; i < 2; i++) {
+        fake_gpu_reset();
+        gpu_subject_without = TUB_GPU_WITHOUT_TUNING;
+        joined_rows(dtypes[i], wanted, kinds);
+        assert_int_equal(kinds[0], 0);
+        assert_true(kinds[1] > 0 && kinds[2] > 0);
+        gpu_subject_without = 0;
+        for (int again = 0; again < 2; again++) { // measured, and from the file
+            joined_rows(dtypes[i], rows, kinds);
+            assert_true(kinds[0] > 0 && kinds[1] == 0 && kinds[2] == 0);
+            assert_memory_equal(rows, wanted, sizeof wanted);
+        }
+    }
+}
+
+// Slower, of other bits, in float32, on a card that has no such tensor cores, or doesn't take the kernel.
+static void apart_where_not(void **state)
+{
+    (void)state;
+    float rows[ITEMS * COLS], wanted[ITEMS * COLS];
+    gpu_subject_joins = true;
+    for (int i = 0; i < 5; i++) {
+        const tub_dtype dtype = i == 2 ? TUB_F32 : TUB_F16;
+        int kinds[3];
+        fake_gpu_reset();
+        fake_gpu.slow_joined = i == 0;
+        fake_gpu.other_joined = i == 1;
+        fake_gpu.major = i == 3 ? 7 : 9;
+        fake_gpu.no_joined = i == 4;
+        gpu_subject_without = TUB_GPU_WITHOUT_TUNING;
+        joined_rows(dtype, wanted, kinds);
+        gpu_subject_without = 0;
+        joined_rows(dtype, rows, kinds);
+        assert_true(kinds[0] == 0 && kinds[1] > 0 && kinds[2] > 0);
+        assert_memory_equal(rows, wanted, sizeof wanted);
+    }
+}
+
+// What was the same bits once is looked at again by every process, and measured by the first alone.
+static void a_known_join_is_checked(void **state)
+{
+    (void)state;
+    float rows[ITEMS * COLS];
+    int kinds[3];
+    gpu_subject_joins = true;
+    joined_rows(TUB_F16, rows, kinds);
+    const int measured = fake_gpu_counted[0].kinds[TUB_GPU_JOINED];
+    fake_gpu_reset();
+    joined_rows(TUB_F16, rows, kinds);
+    assert_true(kinds[0] > 0 && fake_gpu_counted[0].kinds[TUB_GPU_JOINED] < measured);
+    fake_gpu.other_joined = true;
+    for (int again = 0; again < 2; again++) {
+        fake_gpu_counted[0].kinds[TUB_GPU_JOINED] = 0;
+        joined_rows(TUB_F16, rows, kinds);
+        assert_true(kinds[0] == 0 && kinds[1] > 0);
+        assert_int_equal(fake_gpu_counted[0].kinds[TUB_GPU_JOINED], again ? 0 : 2);
+    }
+}
+
 // ---- what fitted, from one run to the next ----
 
 // `is_short`: in the run memory is short once.
@@ -224,6 +307,9 @@ int main(void)
         TEST(advice_that_does_not_serve),
         TEST(what_was_measured_is_kept),
         TEST(a_file_costs_no_bits),
+        TEST(joined_where_faster_and_the_same),
+        TEST(apart_where_not),
+        TEST(a_known_join_is_checked),
         TEST(what_fitted_is_remembered),
         TEST(more_memory_is_tried_anew),
         TEST(other_programs_and_limits_know_nothing),

@@ -35,7 +35,7 @@ extern "C" {
 #endif
 
 // Grows with every change of what is below: a plug-in of another build is refused.
-enum { TUB_GPU_VERSION = 8 };
+enum { TUB_GPU_VERSION = 9 };
 
 typedef struct tub_gpu tub_gpu;             // a device, opened
 typedef struct tub_gpu_plan tub_gpu_plan;   // a library's attention for one shape

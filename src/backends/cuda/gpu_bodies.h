@@ -327,9 +327,10 @@ TUB_GPU_BODY void tub_gpu_norm_rest(const tub_gpu_norm *t, int64_t slice, int la
 
 // ---- rotation: a thread has four neighbouring pairs of columns of several heads, or columns that aren't rotated ----
 //
-// It finishes the product of q, k and v in place: cuBLASLt has no epilogue that mixes columns, and cuDNN's attention takes q and
-// k as they are. In our own attention's loads it would cost more than it saves: angles of 8 bytes an element would be read
-// again for every 64 queries, where here a token's q and k are read and written once, by all heads with the same angles.
+// It finishes the product of q, k and v in place, where that isn't done in the product's own epilogue (gpu_joined_bodies.h):
+// cuBLASLt has none that mixes columns, and cuDNN's attention takes q and k as they are. In our own attention's loads it would
+// cost more than it saves: angles of 8 bytes an element would be read again for every 64 queries, where here a token's q
+// and k are read and written once, by all heads with the same angles.
 
 TUB_GPU_BODY int tub_gpu_rotate_turns(const tub_gpu_rotate *t)
 {

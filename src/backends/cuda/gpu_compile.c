@@ -1,6 +1,6 @@
 // Opening a backend on a device, compiling a program for it, and freeing both.
 #include "fail.h"
-#include "gpu_algorithms.h"
+#include "gpu_choices.h"
 #include "gpu_executable.h"
 #include "gpu_fits.h"
 #include "gpu_frames.h"

@@ -5,6 +5,7 @@
 #include "fail.h"
 #include "gpu_algorithms.h"
 #include "gpu_executable.h"
+#include "gpu_trial.h"
 
 // ---- where values live ----
 
@@ -98,6 +99,21 @@ static tub_status add_task(const build *b, const tub_gpu_task *task, tub_error *
     return add(b, &step, err);
 }
 
+// In place on the result of the step before: one step, if that is better.
+static tub_status add_behind(const build *b, const tub_gpu_task *task, tub_error *err)
+{
+    tub_gpu_step *last = b->list->count > 0 ? &b->list->steps[b->list->count - 1] : NULL;
+    bool joined = false;
+    if (last && last->kind == TUB_GPU_STEP_PRODUCT && last->product.gemm.out == at(b, b->op->out))
+        TUB_TRY(
+            tub_gpu_choose_joined(b->e->backend, &last->product.gemm, &last->product.algorithm, task, &joined, err));
+    if (!joined)
+        return add_task(b, task, err);
+    const tub_gpu_task both = tub_gpu_joined_task(&last->product.gemm, task);
+    *last = (tub_gpu_step){.kind = TUB_GPU_STEP_TASK, .label = last->label, .task = both};
+    return TUB_OK;
+}
+
 static tub_status add_patches(const build *b, tub_error *err)
 {
     const tub_input *in = &b->e->program->input;
@@ -130,7 +146,7 @@ static tub_status add_activation(const build *b, tub_error *err)
                                             .activation = (int)b->op->linear.activation,
                                             .rows = all_rows(b, out),
                                             .cols = info(b, out)->cols}};
-    return add_task(b, &task, err);
+    return add_behind(b, &task, err);
 }
 
 // Values that several products in a row have as a factor are quantised once.
@@ -211,7 +227,7 @@ static tub_status add_rotate(const build *b, tub_error *err)
                                           .items = b->e->wave,
                                           .rows = info(b, op->out)->rows,
                                           .cols = info(b, op->out)->cols}};
-    return add_task(b, &task, err);
+    return add_behind(b, &task, err);
 }
 
 static tub_status add_sum(const build *b, tub_error *err)

@@ -25,6 +25,7 @@ typedef enum tub_gpu_task_kind {
     TUB_GPU_FLASH,
     TUB_GPU_PIXELS,
     TUB_GPU_QUANTISE,
+    TUB_GPU_JOINED,
     TUB_GPU_TASK_KINDS
 } tub_gpu_task_kind;
 
@@ -115,6 +116,17 @@ typedef struct tub_gpu_activate {
     int rows, cols;
 } tub_gpu_activate;
 
+// A product and the step behind it in one: next(x[m, k] weight[n, k]T + bias), the sum rounded to `type` before, so that it
+// gives what the two steps give.
+typedef struct tub_gpu_joined {
+    const void *x, *weight, *bias;  // bias may be NULL
+    void *out;
+    tub_gpu_type type;          // of all four: F16 or BF16
+    int m, n, k;                // n and k multiples of 8, pointers of 16 bytes
+    int activation;             // as tub_activation; 0: it is rotated
+    tub_gpu_rotate rotate;      // of `out`, in place
+} tub_gpu_joined;
+
 // Rows as factors of a product in e4m3: x = out * the row's scale, which comes from the row alone.
 typedef struct tub_gpu_quantise {
     const void *x;
@@ -178,6 +190,7 @@ typedef struct tub_gpu_task {
         tub_gpu_attention attention;    // also of TUB_GPU_FLASH
         tub_gpu_pixels pixels;
         tub_gpu_quantise quantise;
+        tub_gpu_joined joined;
     };
 } tub_gpu_task;
 

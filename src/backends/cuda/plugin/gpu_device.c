@@ -332,6 +332,8 @@ const char *tub_cuda_kernel_name(tub_gpu_task_kind kind)
         return "the kernel that makes pixels of frames";
     case TUB_GPU_QUANTISE:
         return "the kernel that rounds to e4m3";
+    case TUB_GPU_JOINED:
+        return "the kernel of products with the step behind them";
     case TUB_GPU_TASK_KINDS:
         break;
     }

@@ -7,6 +7,7 @@
 #include "gpu_flash.h"
 #include "gpu_fp8_bodies.h"
 #include "gpu_frame_kernels.h"
+#include "gpu_joined.h"
 #include "gpu_start.h"
 
 namespace
@@ -287,6 +288,8 @@ extern "C" cudaError_t tub_cuda_launch_task(const tub_gpu_task *task, cudaStream
         return tub_cuda_launch_pixels(&task->pixels, stream);
     case TUB_GPU_QUANTISE:
         return launch(&task->quantise, stream);
+    case TUB_GPU_JOINED:
+        return tub_cuda_launch_joined(&task->joined, stream);
     case TUB_GPU_TASK_KINDS:
         break;
     }

@@ -1,0 +1,36 @@
+// What was measured on a device, kept from one run to the next.
+//
+// A question is a product's shape and kind, or whether to join it with the step behind it; the answer is an algorithm.
+// $XDG_CACHE_HOME (or ~/.cache) /tubelet/gpu-<key>.txt has a line a question. Lines that can't be read are left out. An
+// answer is `checked` once this process has seen that it gives the right bits; what a file says never is.
+//
+// Thread-safety: one thread at a time per object; several processes may share a file, the last one wins.
+#ifndef TUB_GPU_CHOICES_H
+#define TUB_GPU_CHOICES_H
+
+#include "gpu.h"
+
+typedef struct tub_gpu_choices tub_gpu_choices;
+
+typedef struct tub_gpu_question {
+    int m, n, k, flags;             // flags: gpu_algorithms.c
+} tub_gpu_question;
+
+typedef struct tub_gpu_answer {
+    tub_gpu_question question;
+    tub_gpu_algorithm algorithm;
+    bool checked;
+} tub_gpu_answer;
+
+// `key`: of the device, a file's name. Without `tune` nothing is to be measured, and no file is touched.
+tub_status tub_gpu_choices_open(const char *key, bool tune, tub_gpu_choices **out, tub_error *err);
+void tub_gpu_choices_close(tub_gpu_choices **choices);     // accepts NULL
+bool tub_gpu_choices_tune(const tub_gpu_choices *choices);
+// NULL: nothing is known. Valid until the next answer is kept.
+const tub_gpu_answer *tub_gpu_choices_find(const tub_gpu_choices *choices, const tub_gpu_question *question);
+// `measured`: just now, so that it is worth writing.
+tub_status tub_gpu_choices_keep(tub_gpu_choices *choices, const tub_gpu_answer *answer, bool measured, tub_error *err);
+// Writes what was measured since; a file that can't be written is not an error.
+tub_status tub_gpu_choices_save(tub_gpu_choices *choices, tub_error *err);
+
+#endif

@@ -1,0 +1,210 @@
+#include "gpu_trial.h"
+
+#include <math.h>
+#include <string.h>
+
+#include "fail.h"
+#include "half.h"
+
+enum {
+    SAMPLE_ROWS = 128,
+    RUNS = 5, // timed
+    EVENT_FROM = 2,
+    EVENT_TO = 3,
+};
+
+static size_t element_bytes(tub_gpu_type type)
+{
+    return type == TUB_GPU_F32 ? sizeof(float) : type == TUB_GPU_E4M3 ? 1 : sizeof(uint16_t);
+}
+
+tub_gpu_task tub_gpu_joined_task(const tub_gpu_gemm *g, const tub_gpu_task *next)
+{
+    const bool turns = next->kind == TUB_GPU_ROTATE;
+    tub_gpu_task task = {.kind = TUB_GPU_JOINED,
+                         .joined = {.x = g->x,
+                                    .weight = g->weight,
+                                    .bias = g->has_bias ? g->bias : NULL,
+                                    .out = g->out,
+                                    .type = g->type,
+                                    .m = g->m,
+                                    .n = g->n,
+                                    .k = g->k,
+                                    .activation = turns ? 0 : next->activate.activation}};
+    if (turns)
+        task.joined.rotate = next->rotate;
+    return task;
+}
+
+// ---- random values ----
+
+static float random_value(uint64_t *state)
+{
+    *state ^= *state << 13;
+    *state ^= *state >> 7;
+    *state ^= *state << 17;
+    return (float)((double)(*state >> 40) / (1 << 23) - 1.0);
+}
+
+static void fill(void *out, tub_gpu_type type, size_t count)
+{
+    uint64_t state = 0x9e3779b97f4a7c15u;
+    for (size_t i = 0; i < count; i++) {
+        const float x = random_value(&state);
+        if (type == TUB_GPU_F32)
+            ((float *)out)[i] = x;
+        else if (type == TUB_GPU_E4M3)
+            // Of any size: products of numbers near to each other can be added up in any order.
+            ((uint8_t *)out)[i] = (uint8_t)((x < 0 ? 0x80 : 0) | (int)(fabsf(x) * 126.0f));
+        else
+            ((uint16_t *)out)[i] = type == TUB_GPU_F16 ? tub_to_f16(x) : tub_to_bf16(x);
+    }
+}
+
+static tub_status settle(const tub_gpu_trial *t, tub_error *err)
+{
+    TUB_TRY(t->b->ops->record(t->b->gpu, EVENT_TO, TUB_GPU_COMPUTE, err));
+    return t->b->ops->settle(t->b->gpu, EVENT_TO, err);
+}
+
+static tub_status bring_scales(const tub_gpu_trial *t, tub_error *err)
+{
+    const tub_gpu_gemm *g = t->gemm;
+    TUB_TRY(settle(t, err)); // the block is read
+    for (int i = 0; i < t->sample; i++)
+        ((float *)t->block)[i] = 1.0f;
+    for (int i = 0; i < g->m; i += t->sample) {
+        const int rows = g->m - i < t->sample ? g->m - i : t->sample;
+        TUB_TRY(t->b->ops->upload(t->b->gpu, TUB_GPU_COMPUTE, (float *)g->x_scales + i, t->block,
+                                  (size_t)rows * sizeof(float), err));
+    }
+    return settle(t, err);
+}
+
+static tub_status bring_factors(const tub_gpu_trial *t, tub_error *err)
+{
+    const tub_gpu_gemm *g = t->gemm;
+    const size_t row = (size_t)g->k * element_bytes(g->type);
+    fill(t->block, g->type, (size_t)t->sample * (size_t)g->k);
+    for (int i = 0; i < g->m; i += t->sample) {
+        const int rows = g->m - i < t->sample ? g->m - i : t->sample;
+        TUB_TRY(t->b->ops->upload(t->b->gpu, TUB_GPU_COMPUTE, (char *)g->x + (size_t)i * row, t->block,
+                                  (size_t)rows * row, err));
+    }
+    return g->type == TUB_GPU_E4M3 ? bring_scales(t, err) : settle(t, err);
+}
+
+// Frames of a rotation are at positions that a run brings: here at the first.
+static tub_status bring_positions(const tub_gpu_trial *t, tub_error *err)
+{
+    const tub_gpu_rotate *r = t->next && t->next->kind == TUB_GPU_ROTATE ? &t->next->rotate : NULL;
+    if (!r || !r->positions)
+        return TUB_OK;
+    const size_t count = (size_t)r->items * (size_t)r->frames;
+    int *zeros = tub_calloc(count, sizeof *zeros);
+    if (!zeros)
+        return tub_fail_memory(err, "a measurement");
+    tub_status status =
+        t->b->ops->upload(t->b->gpu, TUB_GPU_COMPUTE, (int *)r->positions, zeros, count * sizeof *zeros, err);
+    const tub_status settled = settle(t, status == TUB_OK ? err : NULL);
+    tub_free(zeros);
+    return status == TUB_OK ? settled : status;
+}
+
+// The residual may be what the product overwrites: it is brought anew.
+static tub_status bring_residual(const tub_gpu_trial *t, tub_error *err)
+{
+    const tub_gpu_gemm *g = t->gemm;
+    if (!g->has_residual)
+        return TUB_OK;
+    fill(t->block, TUB_GPU_F32, (size_t)t->sample * (size_t)g->n);
+    char *top = (char *)g->residual, *bottom = top + (size_t)(g->m - t->sample) * (size_t)g->n * sizeof(float);
+    TUB_TRY(t->b->ops->upload(t->b->gpu, TUB_GPU_COMPUTE, top, t->block, t->residual_bytes, err));
+    TUB_TRY(t->b->ops->upload(t->b->gpu, TUB_GPU_COMPUTE, bottom, t->block, t->residual_bytes, err));
+    return settle(t, err);
+}
+
+// ---- trying out ----
+
+tub_status tub_gpu_trial_begin(tub_gpu_trial *t, tub_error *err)
+{
+    const tub_gpu_gemm *g = t->gemm;
+    const size_t wide = (size_t)(g->k > g->n ? g->k : g->n);
+    t->sample = g->m < SAMPLE_ROWS ? g->m : SAMPLE_ROWS;
+    t->sample_bytes = (size_t)t->sample * (size_t)g->n * element_bytes(g->out_type);
+    t->residual_bytes = (size_t)t->sample * (size_t)g->n * sizeof(float);
+    t->right = tub_alloc_aligned(2, t->sample_bytes);
+    t->got = tub_alloc_aligned(2, t->sample_bytes);
+    t->block = tub_alloc_aligned((size_t)t->sample * wide, sizeof(float));
+    if (!t->right || !t->got || !t->block)
+        return tub_fail_memory(err, "a measurement");
+    TUB_TRY(bring_factors(t, err));
+    return bring_positions(t, err);
+}
+
+void tub_gpu_trial_end(tub_gpu_trial *t)
+{
+    tub_free(t->right);
+    tub_free(t->got);
+    tub_free(t->block);
+}
+
+// A card that doesn't take it goes without.
+static tub_status run_joined(const tub_gpu_trial *t, tub_error *err)
+{
+    const tub_gpu_task task = tub_gpu_joined_task(t->gemm, t->next);
+    tub_error why = {0};
+    const tub_status status = t->b->ops->launch(t->b->gpu, &task, &why);
+    if (status == TUB_ERROR_DEVICE) {
+        tub_inform(&t->b->log, "%s: a product and the step behind it stay two: %s", t->b->info.name, why.text);
+        return TUB_END;
+    }
+    if (status != TUB_OK && err)
+        *err = why;
+    return status;
+}
+
+static tub_status run(const tub_gpu_trial *t, const tub_gpu_way *way, tub_error *err)
+{
+    const tub_backend *b = t->b;
+    if (way->joined)
+        return run_joined(t, err);
+    TUB_TRY(b->ops->multiply(b->gpu, t->gemm, &way->algorithm, err));
+    return t->next ? b->ops->launch(b->gpu, t->next, err) : TUB_OK;
+}
+
+static tub_status compute(const tub_gpu_trial *t, const tub_gpu_way *way, char *out, tub_error *err)
+{
+    const tub_gpu_gemm *g = t->gemm;
+    const size_t row = (size_t)g->n * element_bytes(g->out_type);
+    TUB_TRY(bring_residual(t, err));
+    TUB_TRY(run(t, way, err));
+    TUB_TRY(t->b->ops->download(t->b->gpu, TUB_GPU_COMPUTE, out, g->out, t->sample_bytes, err));
+    TUB_TRY(t->b->ops->download(t->b->gpu, TUB_GPU_COMPUTE, out + t->sample_bytes,
+                                (const char *)g->out + (size_t)(g->m - t->sample) * row, t->sample_bytes, err));
+    return settle(t, err);
+}
+
+tub_status tub_gpu_trial_right(const tub_gpu_trial *t, const tub_gpu_way *way, tub_error *err)
+{
+    return compute(t, way, t->right, err);
+}
+
+tub_status tub_gpu_trial_same(const tub_gpu_trial *t, const tub_gpu_way *way, bool *same, tub_error *err)
+{
+    *same = false;
+    const tub_status status = compute(t, way, t->got, err);
+    if (status == TUB_OK)
+        *same = memcmp(t->got, t->right, 2 * t->sample_bytes) == 0;
+    return status == TUB_END ? TUB_OK : status;
+}
+
+tub_status tub_gpu_trial_time(const tub_gpu_trial *t, const tub_gpu_way *way, double *milliseconds, tub_error *err)
+{
+    const tub_backend *b = t->b;
+    TUB_TRY(b->ops->record(b->gpu, EVENT_FROM, TUB_GPU_COMPUTE, err));
+    for (int i = 0; i < RUNS; i++)
+        TUB_TRY(run(t, way, err));
+    TUB_TRY(settle(t, err));
+    return b->ops->elapsed(b->gpu, EVENT_FROM, EVENT_TO, milliseconds, err);
+}

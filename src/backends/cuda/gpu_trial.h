@@ -1,0 +1,39 @@
+// A product tried out: random factors, the rows that are right, and other ways to compute it that are compared and timed.
+//
+// Sample rows at the top and at the bottom are compared. A way is an algorithm of the library's; where a step follows the
+// product, that step behind it, or both in one kernel of ours.
+//
+// Thread-safety: one thread at a time per backend.
+#ifndef TUB_GPU_TRIAL_H
+#define TUB_GPU_TRIAL_H
+
+#include "gpu_executable.h"
+
+typedef struct tub_gpu_trial {
+    tub_backend *b;
+    const tub_gpu_gemm *gemm;       // with its operands in place: x and out are overwritten
+    const tub_gpu_task *next;       // ACTIVATE or ROTATE, in place on gemm->out; or NULL
+    size_t sample_bytes, residual_bytes;
+    int sample;                     // rows
+    char *right, *got;              // [2][sample_bytes], top and bottom
+    void *block;                    // random rows, [sample] of x or of the residual
+} tub_gpu_trial;
+
+typedef struct tub_gpu_way {
+    tub_gpu_algorithm algorithm;
+    bool joined;                    // with `next`, by TUB_GPU_JOINED, instead
+} tub_gpu_way;
+
+// `next` behind `gemm` as one task.
+tub_gpu_task tub_gpu_joined_task(const tub_gpu_gemm *gemm, const tub_gpu_task *next);
+
+// *t zeroed, but for what is tried out. Ownership: end it in every case.
+tub_status tub_gpu_trial_begin(tub_gpu_trial *t, tub_error *err);
+void tub_gpu_trial_end(tub_gpu_trial *t);
+// Its rows are those that are right. TUB_END: this way doesn't compute this product.
+tub_status tub_gpu_trial_right(const tub_gpu_trial *t, const tub_gpu_way *way, tub_error *err);
+// *same: it computes the product, and the rows that are right.
+tub_status tub_gpu_trial_same(const tub_gpu_trial *t, const tub_gpu_way *way, bool *same, tub_error *err);
+tub_status tub_gpu_trial_time(const tub_gpu_trial *t, const tub_gpu_way *way, double *milliseconds, tub_error *err);
+
+#endif

@@ -1,0 +1,119 @@
+// What tensor cores and shared memory do for a warp at once, as PTX names it; and copies from global to shared memory that go
+// on beside computing. All lanes of a warp call the first two together.
+//
+// Fragments are laid out as PTX documents for m16n8k16 (and twice m16n8k8): of lane l a[0] holds row l / 4 and columns
+// 2 (l % 4) and the next one, a[1] eight rows on, a[2] eight columns on, a[3] both; b likewise, k before columns; sums
+// [0..1] row l / 4 and columns 2 (l % 4) and the next one, [2..3] eight rows on.
+#ifndef TUB_GPU_TENSOR_H
+#define TUB_GPU_TENSOR_H
+
+#ifdef TUB_GPU_EMULATED
+#include <emulated_tensor.h>
+#else
+
+#include <cuda_bf16.h>
+#include <cuda_fp16.h>
+#include <stdint.h>
+
+// Before 7.5 there are none of these, before 8.0 nothing for bfloat16: nobody launches what needs them there.
+#ifndef __CUDA_ARCH__
+#define TUB_GPU_TENSOR 0
+#else
+#define TUB_GPU_TENSOR __CUDA_ARCH__
+#endif
+
+__device__ __forceinline__ unsigned tub_gpu_shared_address(const void *shared)
+{
+    return (unsigned)__cvta_generic_to_shared(shared);
+}
+
+// Four matrices of 8 x 8 narrow values: lane i has the address of row i % 8 of matrix i / 8 in shared memory; of matrix j it
+// gets, in out[j], columns 2 (l % 4) and the next one of row l / 4.
+__device__ __forceinline__ void tub_gpu_load_matrices(uint32_t out[4], const void *row)
+{
+#if TUB_GPU_TENSOR >= 750
+    asm volatile("ldmatrix.sync.aligned.m8n8.x4.shared.b16 {%0, %1, %2, %3}, [%4];"
+                 : "=r"(out[0]), "=r"(out[1]), "=r"(out[2]), "=r"(out[3])
+                 : "r"(tub_gpu_shared_address(row))
+                 : "memory");
+#else
+    (void)out;
+    (void)row;
+    __trap();
+#endif
+}
+
+#define TUB_GPU_MMA_K16(narrow)                                                                                        \
+    asm volatile("mma.sync.aligned.m16n8k16.row.col.f32." narrow "." narrow ".f32 "                                    \
+                 "{%0, %1, %2, %3}, {%4, %5, %6, %7}, {%8, %9}, {%0, %1, %2, %3};"                                     \
+                 : "+f"(sums[0]), "+f"(sums[1]), "+f"(sums[2]), "+f"(sums[3])                                          \
+                 : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "r"(b[0]), "r"(b[1]))
+
+// sums[16][8] += a[16][16] b[16][8].
+template <typename NARROW>
+__device__ __forceinline__ void tub_gpu_multiply_add(float sums[4], const uint32_t a[4], const uint32_t b[2]);
+
+template <>
+__device__ __forceinline__ void tub_gpu_multiply_add<__half>(float sums[4], const uint32_t a[4], const uint32_t b[2])
+{
+#if TUB_GPU_TENSOR >= 800
+    TUB_GPU_MMA_K16("f16");
+#elif TUB_GPU_TENSOR >= 750
+    for (int i = 0; i < 2; i++)
+        asm volatile("mma.sync.aligned.m16n8k8.row.col.f32.f16.f16.f32 {%0, %1, %2, %3}, {%4, %5}, {%6}, {%0, %1, %2, %3};"
+                     : "+f"(sums[0]), "+f"(sums[1]), "+f"(sums[2]), "+f"(sums[3])
+                     : "r"(a[2 * i]), "r"(a[2 * i + 1]), "r"(b[i]));
+#else
+    (void)sums;
+    (void)a;
+    (void)b;
+    __trap();
+#endif
+}
+
+template <>
+__device__ __forceinline__ void tub_gpu_multiply_add<__nv_bfloat16>(float sums[4], const uint32_t a[4],
+                                                                    const uint32_t b[2])
+{
+#if TUB_GPU_TENSOR >= 800
+    TUB_GPU_MMA_K16("bf16");
+#else
+    (void)sums;
+    (void)a;
+    (void)b;
+    __trap();
+#endif
+}
+
+// 16 bytes to shared memory, zeros where nothing is there; both addresses are multiples of 16. Done at the latest when the
+// thread has waited for the group that they are in. Before 8.0 at once.
+__device__ __forceinline__ void tub_gpu_copy_16(void *shared, const void *from, bool there)
+{
+#if TUB_GPU_TENSOR >= 800
+    asm volatile("cp.async.cg.shared.global [%0], [%1], 16, %2;"
+                 :
+                 : "r"(tub_gpu_shared_address(shared)), "l"(__cvta_generic_to_global(from)), "r"(there ? 16 : 0)
+                 : "memory");
+#else
+    *(uint4 *)shared = there ? *(const uint4 *)from : uint4{0, 0, 0, 0};
+#endif
+}
+
+// What was copied since the last call is a group.
+__device__ __forceinline__ void tub_gpu_copies_commit()
+{
+#if TUB_GPU_TENSOR >= 800
+    asm volatile("cp.async.commit_group;" ::: "memory");
+#endif
+}
+
+// Until all groups of this thread but the last PENDING are done.
+template <int PENDING> __device__ __forceinline__ void tub_gpu_copies_wait()
+{
+#if TUB_GPU_TENSOR >= 800
+    asm volatile("cp.async.wait_group %0;" ::"n"(PENDING) : "memory");
+#endif
+}
+
+#endif
+#endif

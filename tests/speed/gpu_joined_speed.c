@@ -1,0 +1,216 @@
+// gpu_joined_speed [ROWS]: a product and the step behind it on the first GPU, one after the other and in one kernel,
+// for the layers of known networks in float16: what each takes, and whether both give the same bits, without which the
+// kernel isn't used (gpu_algorithms.h). Of the product the library's first advice. A line a case, of ROWS (32768) rows.
+//
+// Exit code 1 where they differ by more than the order of a sum may make of it.
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "cuda_plugin.h"
+#include "gpu_trial.h"
+#include "half.h"
+
+enum { REPEATS = 5, HEAD = 64, TOKENS = 4096, BLOCK = 256 };
+
+typedef struct layer {
+    const char *name;
+    int n, k;
+    int activation; // 0: queries and keys of heads of HEAD columns are rotated
+} layer;
+
+typedef struct bench {
+    const tub_gpu_ops *ops;
+    tub_gpu *gpu;
+    tub_gpu_gemm gemm;
+    tub_gpu_task next;
+    tub_gpu_algorithm algorithm;
+    void *blocks[8];
+    int block_count;
+} bench;
+
+typedef enum way { PRODUCT, STEP, BOTH, JOINED } way;
+
+static tub_error err;
+
+static void check(tub_status status)
+{
+    if (status == TUB_OK)
+        return;
+    fprintf(stderr, "gpu_joined_speed: %s\n", err.text);
+    exit(status == TUB_ERROR_DEVICE ? 6 : 1);
+}
+
+static void *allocate(bench *b, size_t bytes)
+{
+    void *out = NULL;
+    check(b->ops->allocate(b->gpu, bytes, &out, &err));
+    b->blocks[b->block_count++] = out;
+    return out;
+}
+
+static void settle(const bench *b)
+{
+    check(b->ops->record(b->gpu, 1, TUB_GPU_COMPUTE, &err));
+    check(b->ops->settle(b->gpu, 1, &err));
+}
+
+static float next_value(uint64_t *state)
+{
+    *state = *state * 6364136223846793005u + 1442695040888963407u;
+    return (float)((double)(*state >> 40) / (1 << 23) - 1.0);
+}
+
+// [rows, cols] of random values; rows beyond BLOCK are those before again.
+static void *values(bench *b, int rows, int cols, float size, bool is_float)
+{
+    const size_t element = is_float ? sizeof(float) : sizeof(uint16_t), row = (size_t)cols * element;
+    const int some = rows < BLOCK ? rows : BLOCK;
+    uint64_t state = (uint64_t)rows * 31 + (uint64_t)cols;
+    char *host = malloc((size_t)some * row), *out = allocate(b, (size_t)rows * row);
+    for (size_t i = 0; i < (size_t)some * (size_t)cols; i++)
+        if (is_float)
+            ((float *)(void *)host)[i] = size * next_value(&state);
+        else
+            ((uint16_t *)(void *)host)[i] = tub_to_f16(size * next_value(&state));
+    for (int i = 0; i < rows; i += some)
+        check(b->ops->upload(b->gpu, TUB_GPU_COMPUTE, out + (size_t)i * row, host,
+                             (size_t)(rows - i < some ? rows - i : some) * row, &err));
+    settle(b);
+    free(host);
+    return out;
+}
+
+static void make(bench *b, const layer *l, int rows)
+{
+    tub_gpu_algorithm found[TUB_GPU_ALGORITHMS];
+    int count = 0;
+    b->gemm = (tub_gpu_gemm){.m = rows,
+                             .n = l->n,
+                             .k = l->k,
+                             .type = TUB_GPU_F16,
+                             .out_type = TUB_GPU_F16,
+                             .bias_type = TUB_GPU_F16,
+                             .has_bias = true,
+                             .x = values(b, rows, l->k, 1, false),
+                             .weight = values(b, l->n, l->k, 0.05f, false),
+                             .bias = values(b, 1, l->n, 1, false),
+                             .out = allocate(b, (size_t)rows * (size_t)l->n * sizeof(uint16_t)),
+                             .workspace = allocate(b, TUB_GPU_GEMM_WORKSPACE)};
+    void *out = b->gemm.out;
+    const int tokens = rows % TOKENS == 0 ? TOKENS : rows; // of an item
+    if (l->activation)
+        b->next = (tub_gpu_task){
+            .kind = TUB_GPU_ACTIVATE,
+            .activate = {.x = out, .type = TUB_GPU_F16, .activation = l->activation, .rows = rows, .cols = l->n}};
+    else
+        b->next = (tub_gpu_task){.kind = TUB_GPU_ROTATE,
+                                 .rotate = {.x = out,
+                                            .out = out,
+                                            .cosine = values(b, tokens, HEAD, 1, true),
+                                            .sine = values(b, tokens, HEAD, 1, true),
+                                            .type = TUB_GPU_F16,
+                                            .halves = true,
+                                            .dim = HEAD,
+                                            .heads = l->n / HEAD / 3 * 2,
+                                            .items = rows / tokens,
+                                            .rows = tokens,
+                                            .cols = l->n}};
+    check(b->ops->algorithms(b->gpu, &b->gemm, found, &count, &err));
+    if (count == 0) {
+        fprintf(stderr, "gpu_joined_speed: no algorithm for %s\n", l->name);
+        exit(1);
+    }
+    b->algorithm = found[0];
+}
+
+static void compute(const bench *b, way w)
+{
+    const tub_gpu_task joined = tub_gpu_joined_task(&b->gemm, &b->next);
+    if (w == PRODUCT || w == BOTH)
+        check(b->ops->multiply(b->gpu, &b->gemm, &b->algorithm, &err));
+    if (w == STEP || w == BOTH)
+        check(b->ops->launch(b->gpu, &b->next, &err));
+    if (w == JOINED)
+        check(b->ops->launch(b->gpu, &joined, &err));
+}
+
+// Milliseconds, the least of several times behind a first one that loads the kernels.
+static double time_of(const bench *b, way w)
+{
+    double best = 0;
+    for (int i = 0; i <= REPEATS; i++) {
+        double milliseconds = 0;
+        check(b->ops->record(b->gpu, 0, TUB_GPU_COMPUTE, &err));
+        compute(b, w);
+        settle(b);
+        check(b->ops->elapsed(b->gpu, 0, 1, &milliseconds, &err));
+        if (i == 1 || (i > 1 && milliseconds < best))
+            best = milliseconds;
+    }
+    return best;
+}
+
+static uint16_t *result(const bench *b, way w, size_t count)
+{
+    uint16_t *out = malloc(count * sizeof *out);
+    compute(b, w);
+    check(b->ops->download(b->gpu, TUB_GPU_COMPUTE, out, b->gemm.out, count * sizeof *out, &err));
+    settle(b);
+    return out;
+}
+
+// What the two ways' values are apart, as text; false: too far.
+static bool compare(const bench *b, char *text, size_t bytes)
+{
+    const size_t count = (size_t)b->gemm.m * (size_t)b->gemm.n;
+    uint16_t *both = result(b, BOTH, count), *joined = result(b, JOINED, count);
+    size_t other = 0;
+    double most = 0;
+    for (size_t i = 0; i < count; i++) {
+        const double x = (double)tub_from_f16(both[i]), y = (double)tub_from_f16(joined[i]);
+        other += both[i] != joined[i];
+        most = fmax(most, isfinite(x) && isfinite(y) ? fabs(x - y) / (1 + fabs(x)) : INFINITY);
+    }
+    free(both);
+    free(joined);
+    if (other == 0)
+        snprintf(text, bytes, "the same bits");
+    else
+        snprintf(text, bytes, "%.2g %% of values differ, by at most %.1e", 100 * (double)other / (double)count, most);
+    return most < 4e-3; // two roundings to float16, and what they are multiplied by
+}
+
+static bool measure(bench *b, const layer *l, int rows)
+{
+    char text[128];
+    make(b, l, rows);
+    const bool right = compare(b, text, sizeof text);
+    const double product = time_of(b, PRODUCT), step = time_of(b, STEP), joined = time_of(b, JOINED);
+    const double work = 2e-9 * rows * l->n * l->k; // in 1e9 operations; a millisecond's worth is TFLOPS
+    printf("%s, %d x %d x %d: %.4f + %.4f ms apart, %.4f joined (%.0f, %.0f TFLOPS); %s\n", l->name, rows, l->n, l->k,
+           product, step, joined, product > 0 ? work / product : 0, joined > 0 ? work / joined : 0, text);
+    while (b->block_count > 0)
+        b->ops->release(b->gpu, b->blocks[--b->block_count]);
+    return right;
+}
+
+int main(int argc, char **argv)
+{
+    static const layer layers[] = {{"q, k, v and rotation, OneVision-L", 3072, 1024, 0},
+                                   {"up and erf-GELU, OneVision-L", 4096, 1024, 1},
+                                   {"up and erf-GELU, VideoMAE-B", 3072, 768, 1},
+                                   {"q, k, v and rotation, B", 2304, 768, 0}};
+    const int rows = argc > 1 ? atoi(argv[1]) : 32768;
+    bench b = {0};
+    void *library = NULL;
+    bool right = true;
+    check(tub_cuda_plugin_load(&b.ops, &library, &err));
+    check(b.ops->open(0, false, &b.gpu, &err));
+    for (size_t i = 0; i < sizeof layers / sizeof *layers; i++)
+        right = measure(&b, &layers[i], rows < 1 ? 1 : rows) && right;
+    b.ops->close(&b.gpu);
+    tub_cuda_plugin_unload(library);
+    return right ? 0 : 1;
+}
