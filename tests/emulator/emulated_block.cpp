@@ -159,6 +159,12 @@ unsigned emulated_lane()
     return (unsigned)fibre_number() % WARP;
 }
 
+bool emulated_early()
+{
+    const int order = emulated_order();
+    return order == EMULATOR_FORWARD || (order != EMULATOR_BACKWARD && emulated_any(2));
+}
+
 void emulated_meet_warp(emulated_visit *visit)
 {
     const int number = fibre_number(), first = number / WARP * WARP;

@@ -62,6 +62,9 @@ struct emulated_visit {
 void emulated_meet_warp(emulated_visit *visit);
 void emulated_meet_block(emulated_place at);
 unsigned emulated_lane();
+// Whether what goes on with memory in a collective or a copy does so early or late: before lanes meet or after, at once
+// or when it is waited for. Only barriers put memory in order.
+bool emulated_early();
 [[noreturn]] void emulated_fail(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
 #define EMULATED_HERE const char *file = __builtin_FILE(), int line = __builtin_LINE()

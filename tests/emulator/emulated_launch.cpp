@@ -27,6 +27,7 @@ enum {
 enum { SHARED_ALIGNMENT = 128 };
 
 int order;
+unsigned deepest; // blocks of a lesser z are run; 0: all
 uint32_t random_state = 1;
 std::string said;
 std::string kernel_name;                // of the launch that runs
@@ -190,6 +191,11 @@ void emulator_order(int which)
     said.clear();
 }
 
+void emulator_depth(unsigned most)
+{
+    deepest = most;
+}
+
 const char *emulator_order_name(int which)
 {
     static const char *const names[EMULATOR_ORDERS] = {"forward", "backward", "any", "any other"};
@@ -266,7 +272,8 @@ cudaError_t emulated_launch(const char *call, const void *kernel, dim3 grid, dim
     blockDim = block;
     dynamic_bytes = bytes;
     catch_faults();
-    for (const uint64_t number : blocks_in_order((uint64_t)grid.x * grid.y * grid.z))
+    const unsigned deep = deepest && deepest < grid.z ? deepest : grid.z;
+    for (const uint64_t number : blocks_in_order((uint64_t)grid.x * grid.y * deep))
         if (!run_block(number, grid, block, thread)) {
             fibres_abandon();
             break;

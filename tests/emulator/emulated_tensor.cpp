@@ -42,12 +42,27 @@ void finish(thread_copies &copies, int groups)
     copies.waiting.resize(kept);
 }
 
-// Lane l reads row l / 4 of each matrix.
-void give_rows(emulated_visit *const *lanes)
+// A lane's address, and what lay there when it came.
+struct matrix_row {
+    const unsigned char *at;
+    bool early;
+    uint32_t early_pairs[4];
+};
+
+// What a lane gets of each matrix: one pair of row l / 4.
+struct matrix_pair {
+    const unsigned char *at; // still to be read there; nullptr: it is
+    uint32_t pair;
+};
+
+void give_pairs(emulated_visit *const *lanes)
 {
     for (int l = 0; l < 32; l++)
-        for (int j = 0; j < 4; j++)
-            ((const void **)lanes[l]->out)[j] = lanes[8 * j + l / 4]->in;
+        for (int j = 0; j < 4; j++) {
+            const auto *row = (const matrix_row *)lanes[8 * j + l / 4]->in;
+            matrix_pair *out = (matrix_pair *)lanes[l]->out + j;
+            *out = {row->early ? nullptr : row->at + l % 4 * 4, row->early_pairs[l % 4]};
+        }
 }
 
 } // namespace
@@ -73,8 +88,7 @@ void tub_gpu_copy_16(void *shared, const void *from, bool there)
         emulated_fail("a copy of 16 bytes from %p, which is shared memory", from);
     thread_copies &copies = all[fibre_number()];
     const copy c = {shared, there ? from : nullptr, copies.groups};
-    // Early, late, or now and then.
-    if (emulated_order() == EMULATOR_BACKWARD || (emulated_order() != EMULATOR_FORWARD && emulated_any(2)))
+    if (emulated_early())
         do_copy(c);
     else
         copies.waiting.push_back(c);
@@ -93,15 +107,17 @@ void emulated_copies_wait(int pending)
 
 void tub_gpu_load_matrices(uint32_t out[4], const void *row, const char *file, int line)
 {
-    const unsigned char *rows[4];
     if ((uintptr_t)row % 16)
         emulated_fail("ldmatrix at %s:%d: a row at %p isn't aligned", file, line, row);
     if (!emulated_is_shared(row, 16))
         emulated_fail("ldmatrix at %s:%d: a row at %p, which isn't shared memory", file, line, row);
-    emulated_visit visit = {{"ldmatrix", file, line}, 0xffffffffu, 0, row, rows, give_rows};
+    matrix_row own = {(const unsigned char *)row, emulated_early(), {}};
+    matrix_pair pairs[4];
+    memcpy(own.early_pairs, row, sizeof own.early_pairs);
+    emulated_visit visit = {{"ldmatrix", file, line}, 0xffffffffu, 0, &own, pairs, give_pairs};
     emulated_meet_warp(&visit);
     for (int j = 0; j < 4; j++)
-        memcpy(out + j, rows[j] + emulated_lane() % 4 * 4, 4);
+        memcpy(out + j, pairs[j].at ? (const void *)pairs[j].at : (const void *)&pairs[j].pair, sizeof *out);
 }
 
 void emulated_step(int columns, const float *a, const float *b, float *sums)

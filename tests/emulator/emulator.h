@@ -33,6 +33,8 @@ enum { EMULATOR_FORWARD, EMULATOR_BACKWARD, EMULATOR_ANY, EMULATOR_ANY_OTHER, EM
 // Of all launches from here on. Forgets what was said.
 void emulator_order(int order);
 const char *emulator_order_name(int order);
+// Of launches from here on only blocks whose blockIdx.z is less are run: of many that are alike. 0: all.
+void emulator_depth(unsigned depth);
 // What went wrong first: the launch has answered an error then. "": nothing.
 const char *emulator_said(void);
 

@@ -37,25 +37,32 @@ template <typename FRAGMENT, typename T> void fill_fragment(FRAGMENT &f, T value
         x = value;
 }
 
-// All lanes give the same place; it begins at a multiple of 32 bytes and its rows at multiples of 16.
-template <typename T> void emulated_check(emulated_place at, const T *memory, unsigned pitch, uintptr_t key)
+// All lanes meet with the same place, which begins at a multiple of 32 bytes and has rows at multiples of 16, and each
+// moves its elements: move(element, where in memory).
+template <typename USE, typename T, typename MOVE>
+void emulated_move(emulated_place at, const T *memory, unsigned pitch, bool by_rows, const MOVE &move)
 {
     if ((uintptr_t)memory % 32 || pitch * sizeof(T) % 16)
         emulated_fail("%s at %s:%d: a tile at %p with rows of %u elements isn't aligned", at.what, at.file, at.line,
                       (const void *)memory, pitch);
-    emulated_visit visit = {at, 0xffffffffu, key + (uintptr_t)memory + pitch, nullptr, nullptr, nullptr};
-    emulated_meet_warp(&visit);
+    emulated_visit visit = {at, 0xffffffffu, (uintptr_t)memory + pitch + by_rows, nullptr, nullptr, nullptr};
+    const bool early = emulated_early();
+    if (!early)
+        emulated_meet_warp(&visit);
+    for (int i = 0; i < 8; i++) {
+        const int spot = emulated_spot<USE>(emulated_lane(), i), row = spot / 16, column = spot % 16;
+        move(i, by_rows ? row * (int)pitch + column : column * (int)pitch + row);
+    }
+    if (early)
+        emulated_meet_warp(&visit);
 }
 
-template <typename USE, typename T, typename LAYOUT, typename FROM>
-void emulated_load(fragment<USE, 16, 16, 16, T, LAYOUT> &f, const FROM *memory, unsigned pitch, bool by_rows,
+template <typename USE, typename T, typename LAYOUT>
+void emulated_load(fragment<USE, 16, 16, 16, T, LAYOUT> &f, const T *memory, unsigned pitch, bool by_rows,
                    const char *file, int line)
 {
-    emulated_check({"load_matrix_sync", file, line}, memory, pitch, by_rows);
-    for (int i = 0; i < f.num_elements; i++) {
-        const int spot = emulated_spot<USE>(emulated_lane(), i), row = spot / 16, column = spot % 16;
-        f.x[i] = memory[by_rows ? row * (int)pitch + column : column * (int)pitch + row];
-    }
+    emulated_move<USE>({"load_matrix_sync", file, line}, memory, pitch, by_rows,
+                       [&](int i, int from) { f.x[i] = memory[from]; });
 }
 
 template <typename USE, typename T>
@@ -81,11 +88,8 @@ template <typename T>
 void store_matrix_sync(T *memory, const fragment<accumulator, 16, 16, 16, T> &f, unsigned pitch, layout_t layout,
                        EMULATED_HERE)
 {
-    emulated_check({"store_matrix_sync", file, line}, memory, pitch, layout);
-    for (int i = 0; i < f.num_elements; i++) {
-        const int spot = emulated_spot<accumulator>(emulated_lane(), i), row = spot / 16, column = spot % 16;
-        memory[layout == mem_row_major ? row * (int)pitch + column : column * (int)pitch + row] = f.x[i];
-    }
+    emulated_move<accumulator>({"store_matrix_sync", file, line}, memory, pitch, layout == mem_row_major,
+                               [&](int i, int to) { memory[to] = f.x[i]; });
 }
 
 template <typename A, typename B, typename SUMS> struct emulated_tiles {
