@@ -3,6 +3,8 @@
 #include <stdarg.h>
 #include <stdio.h>
 
+#include <vector>
+
 #include "emulated_fibres.h"
 #include "emulator.h"
 
@@ -13,19 +15,27 @@ namespace
 {
 
 enum { WARP = 32, WORD = 64 };
-enum thread_state { RUNS, MEETS_WARP, MEETS_BLOCK, ENDED };
+enum { LOOKS = 8 }; // in vain, of all who wait
+enum thread_state { RUNS, MEETS_WARP, MEETS_BLOCK, WAITS, ENDED };
+const long long JUMP = 1LL << 32;
 
 struct thread {
     uint3 index;
     thread_state state;
     emulated_visit *visit; // of MEETS_WARP
     emulated_place at;     // of MEETS_BLOCK
+    emulated_want want;    // of WAITS
 };
 
 thread threads[FIBRES];
 uint64_t ready[FIBRES / WORD];
 unsigned meeting[FIBRES / WARP]; // of each warp the lanes that wait for others
 int count, ended, at_barrier;
+std::vector<int> waiting;
+int looks; // since something has happened
+uint64_t meetings;
+long long passed;
+char vain[400]; // who waits when nobody can go on
 
 bool same_place(const emulated_place &a, const emulated_place &b)
 {
@@ -83,11 +93,14 @@ int choose()
 
 void tell(const thread &t, char *out, size_t bytes)
 {
-    const emulated_place &at = t.state == MEETS_WARP ? t.visit->at : t.at;
+    const emulated_place &at = t.state == MEETS_WARP ? t.visit->at : t.state == WAITS ? t.want.at : t.at;
+    char reason[200] = "";
+    if (t.state == WAITS)
+        t.want.tell(t.want.what, reason, sizeof reason);
     if (t.state == ENDED)
         snprintf(out, bytes, "has ended");
     else
-        snprintf(out, bytes, "waits in %s at %s:%d", at.what, at.file, at.line);
+        snprintf(out, bytes, "waits in %s at %s:%d%s", at.what, at.file, at.line, reason);
 }
 
 bool waits_for(const thread &a, int other)
@@ -102,8 +115,13 @@ bool waits_for(const thread &a, int other)
            a.visit->key != b.visit->key;
 }
 
+// The first of those who wait; of others, whom for.
 void say_stuck()
 {
+    if (!waiting.empty()) {
+        emulated_say("%s", vain);
+        return;
+    }
     for (int i = 0; i < count; i++) {
         if (threads[i].state == ENDED)
             continue;
@@ -148,8 +166,47 @@ void open_barrier()
                           threads[0].at.line, threads[i].index.x, threads[i].index.y, threads[i].index.z,
                           threads[i].at.line);
     at_barrier = 0;
+    meetings++;
     for (int i = 0; i < count; i++)
         wake(i);
+}
+
+// ---- waiting ----
+
+void wake_waiting()
+{
+    for (const int i : waiting)
+        wake(i);
+    waiting.clear();
+}
+
+void describe_vain()
+{
+    int first = waiting[0];
+    for (const int i : waiting)
+        first = i < first ? i : first;
+    threadIdx = threads[first].index;
+    char waits[300];
+    tell(threads[first], waits, sizeof waits);
+    snprintf(vain, sizeof vain, "thread (%u, %u, %u) %s", threadIdx.x, threadIdx.y, threadIdx.z, waits);
+}
+
+// Nobody can go on: a box comes, or all who wait look again, later. False: in vain.
+bool go_on()
+{
+    if (emulated_boxes_bring()) {
+        emulated_happened();
+        return !emulated_failed();
+    }
+    if (waiting.empty())
+        return false;
+    if (looks == 0)
+        describe_vain();
+    if (++looks > LOOKS)
+        return false;
+    passed += JUMP;
+    wake_waiting();
+    return true;
 }
 
 } // namespace
@@ -194,6 +251,30 @@ void emulated_meet_block(emulated_place at)
     fibre_pause();
 }
 
+void emulated_wait(const emulated_want &want)
+{
+    threads[fibre_number()].want = want;
+    sleep_as(WAITS);
+    waiting.push_back(fibre_number());
+    fibre_pause();
+}
+
+void emulated_happened()
+{
+    looks = 0;
+    wake_waiting();
+}
+
+uint64_t emulated_meetings()
+{
+    return meetings;
+}
+
+long long emulated_clock(long long more)
+{
+    return passed += more;
+}
+
 void emulated_fail(const char *format, ...)
 {
     char text[800];
@@ -201,14 +282,18 @@ void emulated_fail(const char *format, ...)
     va_start(arguments, format);
     vsnprintf(text, sizeof text, format, arguments);
     va_end(arguments);
-    emulated_say("%s", text);
+    emulated_say("%s%s%s", text, looks ? ", after " : "", looks ? vain : "");
     fibre_leave();
 }
 
 static void begin_block(dim3 block)
 {
     count = (int)(block.x * block.y * block.z);
-    ended = at_barrier = 0;
+    ended = at_barrier = looks = 0;
+    meetings = 0;
+    waiting.clear();
+    emulated_boxes_begin();
+    emulated_products_begin(count);
     memset(ready, 0, sizeof ready);
     memset(meeting, 0, sizeof meeting);
     for (int i = 0; i < count; i++) {
@@ -224,6 +309,8 @@ bool emulated_block_run(dim3 block, const std::function<void()> &body)
     begin_block(block);
     while (ended < count) {
         const int next = choose();
+        if (next < 0 && go_on())
+            continue;
         if (next < 0) {
             say_stuck();
             return false;
@@ -239,5 +326,7 @@ bool emulated_block_run(dim3 block, const std::function<void()> &body)
             ended++;
         }
     }
-    return true;
+    emulated_boxes_end();
+    emulated_products_end(count);
+    return !emulated_failed();
 }

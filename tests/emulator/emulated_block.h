@@ -21,6 +21,34 @@ bool emulated_failed();
 // A thread begins and ends: its copies.
 void emulated_copies_begin(int thread);
 void emulated_copies_end(int thread);
+
+// ---- waiting for what others or copies do ----
+
+// What a thread waits for; `tell` goes on after "waits in .. at ..".
+struct emulated_want {
+    emulated_place at;
+    const void *what;
+    void (*tell)(const void *what, char *out, size_t bytes);
+};
+
+// Until something has happened that threads wait for, or nobody else can go on.
+void emulated_wait(const emulated_want &want);
+void emulated_happened();
+uint64_t emulated_meetings();               // of the whole block so far
+long long emulated_clock(long long passed); // after so many clocks more
+
+// ---- warpgroups' parts (emulated_warpgroup.h) of a block ----
+
+enum { EMULATED_WINDOW = 1 << 18 };
+unsigned char *emulated_window(); // of shared memory that launches ask for, at a multiple of its size
+bool emulated_is_copied(const void *at, size_t bytes); // as the last box left it
+void emulated_use_groups();                            // the kernel is one for 9.0
+void emulated_boxes_begin();
+bool emulated_boxes_bring(); // one of those under way; false: none is
+void emulated_boxes_end();
+void emulated_products_begin(int threads);
+void emulated_products_end(int threads);
+
 // What lies at an address, in words.
 void emulated_describe(const void *at, char *out, size_t bytes);
 

@@ -15,16 +15,18 @@
 namespace
 {
 
-// Of the cards that kernels are compiled for, 7.5 has the least shared memory.
+// Of the cards that kernels are compiled for, 7.5 has the least shared memory; those for 9.0 alone may have more.
 enum {
     USUAL_SHARED = 48 << 10,
-    MOST_SHARED = 64 << 10,
+    ANYWHERE_SHARED = 64 << 10,
+    MOST_SHARED = 227 << 10,
+    AREA = 228 << 10,
     MOST_THREADS = 1024,
     MOST_DEEP = 64,
     PAGE = 4096,
     NAN_BYTE = 0xff
 };
-enum { SHARED_ALIGNMENT = 128 };
+enum { MOST_ALIGNED = 1024 };
 
 int order;
 unsigned deepest; // blocks of a lesser z are run; 0: all
@@ -34,36 +36,47 @@ std::string kernel_name;                // of the launch that runs
 std::map<const void *, size_t> allowed; // more shared memory than usual
 
 // Two areas that end at pages nobody may touch: what the launch asked for, and places of fixed sizes.
-unsigned char *dynamic_end, *fixed_begin;
-size_t dynamic_bytes, fixed_bytes;
+unsigned char *dynamic_area, *dynamic_begin, *dynamic_end, *fixed_begin;
+size_t dynamic_alignment, dynamic_bytes, fixed_bytes;
 std::map<const void *, std::pair<void *, size_t>> fixed;
+bool uses_groups;
 
+// At a multiple of EMULATED_WINDOW, so that an address's low bits are those of a card.
 unsigned char *map_area()
 {
-    unsigned char *area = (unsigned char *)mmap(nullptr, MOST_SHARED + 2 * PAGE, PROT_READ | PROT_WRITE,
-                                                MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-    mprotect(area, PAGE, PROT_NONE);
-    mprotect(area + PAGE + MOST_SHARED, PAGE, PROT_NONE);
-    return area + PAGE;
+    const size_t bytes = 2 * EMULATED_WINDOW + PAGE;
+    unsigned char *area =
+        (unsigned char *)mmap(nullptr, bytes, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    area += EMULATED_WINDOW - (uintptr_t)area % EMULATED_WINDOW;
+    mprotect(area, AREA, PROT_READ | PROT_WRITE);
+    return area;
 }
 
-size_t dynamic_room()
+// At no more than a multiple of what was asked for, as near to the end as that allows.
+void place_dynamic(size_t alignment)
 {
-    return (dynamic_bytes + SHARED_ALIGNMENT - 1) / SHARED_ALIGNMENT * SHARED_ALIGNMENT;
+    const uintptr_t last = (uintptr_t)dynamic_end - dynamic_bytes;
+    dynamic_alignment = alignment;
+    dynamic_begin = (unsigned char *)(last - (last + alignment) % (2 * alignment));
 }
 
-// And a page of what lies before it.
+// What may lie there, and a page of what lies before it.
 size_t around()
 {
-    return dynamic_room() + PAGE < MOST_SHARED ? dynamic_room() + PAGE : (size_t)MOST_SHARED;
+    const size_t bytes = dynamic_bytes + 2 * MOST_ALIGNED + PAGE;
+    return bytes < AREA ? bytes : (size_t)AREA;
 }
 
 void begin_shared()
 {
     if (!dynamic_end) {
-        dynamic_end = map_area() + MOST_SHARED;
+        dynamic_area = map_area();
+        dynamic_end = dynamic_area + AREA;
         fixed_begin = map_area();
     }
+    dynamic_begin = dynamic_end - dynamic_bytes;
+    dynamic_alignment = 0;
+    uses_groups = false;
     memset(dynamic_end - around(), NAN_BYTE, around());
     fixed.clear();
     fixed_bytes = 0;
@@ -72,7 +85,7 @@ void begin_shared()
 // What lies around the memory that was asked for must be as it was.
 bool shared_is_kept()
 {
-    const unsigned char *begin = dynamic_end - dynamic_room();
+    const unsigned char *begin = dynamic_begin;
     for (const unsigned char *byte = dynamic_end - around(); byte < dynamic_end; byte++)
         if ((byte < begin || byte >= begin + dynamic_bytes) && *byte != NAN_BYTE) {
             emulated_say("byte %td of %zu bytes of shared memory was written", byte - begin, dynamic_bytes);
@@ -119,9 +132,8 @@ void on_fault(int number, siginfo_t *info, void *)
         return;
     }
     const unsigned char *at = (const unsigned char *)info->si_addr;
-    if (at >= dynamic_end - MOST_SHARED - PAGE && at < dynamic_end + PAGE)
-        snprintf(where, sizeof where, "byte %td of %zu bytes of shared memory", at - (dynamic_end - dynamic_room()),
-                 dynamic_bytes);
+    if (at >= dynamic_area - PAGE && at < dynamic_end + PAGE)
+        snprintf(where, sizeof where, "byte %td of %zu bytes of shared memory", at - dynamic_begin, dynamic_bytes);
     else
         emulated_describe(at, where, sizeof where);
     if (number == SIGSEGV || number == SIGBUS)
@@ -151,12 +163,21 @@ void stop_catching()
 
 // ---- blocks ----
 
+bool fits_a_card()
+{
+    if (dynamic_bytes <= ANYWHERE_SHARED || uses_groups)
+        return true;
+    emulated_say("%zu bytes of shared memory are more than 7.5 has, and nothing keeps the kernel from it",
+                 dynamic_bytes);
+    return false;
+}
+
 bool run_block(uint64_t number, dim3 grid, dim3 block, const std::function<void()> &thread)
 {
     blockIdx = {(unsigned)(number % grid.x), (unsigned)(number / grid.x % grid.y),
                 (unsigned)(number / grid.x / grid.y)};
     begin_shared();
-    return emulated_block_run(block, thread) && shared_is_kept();
+    return emulated_block_run(block, thread) && shared_is_kept() && fits_a_card();
 }
 
 std::vector<uint64_t> blocks_in_order(uint64_t count)
@@ -228,9 +249,11 @@ void emulated_say(const char *format, ...)
 
 void *emulated_dynamic(size_t alignment)
 {
-    if (alignment > SHARED_ALIGNMENT)
-        emulated_fail("shared memory at multiples of %zu", alignment);
-    return dynamic_end - dynamic_room();
+    if (alignment > MOST_ALIGNED || (dynamic_alignment && alignment != dynamic_alignment))
+        emulated_fail("shared memory at multiples of %zu and %zu", alignment, dynamic_alignment);
+    if (!dynamic_alignment)
+        place_dynamic(alignment);
+    return dynamic_begin;
 }
 
 void *emulated_fixed(const void *key, size_t bytes)
@@ -238,7 +261,7 @@ void *emulated_fixed(const void *key, size_t bytes)
     auto found = fixed.find(key);
     if (found != fixed.end())
         return found->second.first;
-    if (dynamic_bytes + fixed_bytes + bytes > USUAL_SHARED)
+    if (dynamic_bytes + fixed_bytes + bytes > (dynamic_bytes > USUAL_SHARED ? MOST_SHARED : USUAL_SHARED))
         emulated_fail("%zu bytes of shared memory and %zu asked for", fixed_bytes + bytes, dynamic_bytes);
     void *at = memset(fixed_begin + fixed_bytes, NAN_BYTE, bytes);
     fixed[key] = {at, bytes};
@@ -248,9 +271,19 @@ void *emulated_fixed(const void *key, size_t bytes)
 
 bool emulated_is_shared(const void *at, size_t bytes)
 {
-    const unsigned char *first = (const unsigned char *)at, *begin = dynamic_end - dynamic_room();
-    return (first >= begin && first + bytes <= begin + dynamic_bytes) ||
+    const unsigned char *first = (const unsigned char *)at;
+    return (first >= dynamic_begin && first + bytes <= dynamic_begin + dynamic_bytes) ||
            (first >= fixed_begin && first + bytes <= fixed_begin + fixed_bytes);
+}
+
+unsigned char *emulated_window()
+{
+    return dynamic_area;
+}
+
+void emulated_use_groups()
+{
+    uses_groups = true;
 }
 
 cudaError_t emulated_set_shared(const void *kernel, int bytes)

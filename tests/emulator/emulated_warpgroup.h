@@ -1,0 +1,88 @@
+// What a warpgroup multiplies at once, and what it needs for that: gpu_warpgroup.h's functions for the emulator, from
+// PTX's documents of mbarrier, cp.async.bulk.tensor and wgmma.
+//
+// Boxes come, and products read their factors, at some time between the order for them and when they are waited for: by
+// the order's choice early or late, boxes in any sequence. From a product on its sums are NaN until they were waited
+// for.
+//
+// What is found, beside wrong results:
+//   - barriers that aren't there, that others use before a barrier of the block, or that weren't made ready; memory of
+//   theirs
+//     that was written; more arrivals than they wait for; bytes that come in another phase than they were asked for in
+//   - boxes that aren't aligned, reach outside of shared memory or the matrix's memory, or are still under way at the
+//   end
+//   - descriptors of another layout, factors outside of shared memory, and those that threads wrote (nothing orders
+//   that)
+//   - a warp of a warpgroup that doesn't come along; sums that are touched while products have them, or whose writing
+//   no
+//     _begin() orders; products that nobody has waited for
+//   - threads that wait for what never happens
+//
+// A thread that tries a barrier in vain goes on when something has happened, or when nobody else can go on: then the
+// clock jumps, and after LOOKS such jumps it is an error.
+#ifndef EMULATED_WARPGROUP_H
+#define EMULATED_WARPGROUP_H
+
+#include "emulated_tensor.h"
+
+extern "C" {
+#include "gpu_tasks.h"
+}
+
+// What a matrix is and how it is copied. Only tub_cuda_box_map() makes one.
+struct alignas(64) CUtensorMap {
+    uint64_t opaque[16];
+};
+
+// Of a matrix [rows, cols] of a narrow type boxes of [box_rows, 64], with 128B swizzle; zeros outside.
+extern "C" cudaError_t tub_cuda_box_map(CUtensorMap *out, const void *matrix, tub_gpu_type type, int rows, int cols,
+                                        int box_rows);
+
+// ---- barriers ----
+
+void tub_gpu_barrier_init(uint64_t *barrier, unsigned arrivals, EMULATED_HERE);
+void tub_gpu_barriers_ready();
+void tub_gpu_barrier_arrive(uint64_t *barrier, EMULATED_HERE);
+void tub_gpu_barrier_expect(uint64_t *barrier, unsigned bytes, EMULATED_HERE);
+bool tub_gpu_barrier_try(uint64_t *barrier, unsigned parity, EMULATED_HERE);
+long long tub_gpu_clock();
+void emulated_sync_some(emulated_place at, int id, int threads);
+
+template <int ID, int THREADS> void tub_gpu_some_sync(EMULATED_HERE)
+{
+    static_assert(ID > 0 && ID < 16, "there are 16 barriers, of which __syncthreads() has the first");
+    static_assert(THREADS > 0 && THREADS % 32 == 0, "warps come as a whole");
+    emulated_sync_some({"tub_gpu_some_sync", file, line}, ID, THREADS);
+}
+
+void tub_gpu_load_box(void *shared, const CUtensorMap *map, int row, int col, uint64_t *barrier, EMULATED_HERE);
+
+// ---- products ----
+
+// Where it lies in the window of shared memory, as instructions have it.
+unsigned tub_gpu_warpgroup_address(const void *shared);
+
+inline uint64_t tub_gpu_matrix_at(const void *shared)
+{
+    return (uint64_t)(tub_gpu_warpgroup_address(shared) >> 4) | (uint64_t)64 << 32 | (uint64_t)1 << 62;
+}
+
+void tub_gpu_products_begin(EMULATED_HERE);
+void tub_gpu_products_commit(EMULATED_HERE);
+void emulated_products_wait(emulated_place at, int pending);
+void emulated_multiply_group(emulated_place at, float *sums, uint64_t x, uint64_t weight,
+                             float (*number)(uint32_t pair, int high));
+
+template <int PENDING> void tub_gpu_products_wait(EMULATED_HERE)
+{
+    static_assert(PENDING >= 0 && PENDING < 8, "as PTX has it");
+    emulated_products_wait({"tub_gpu_products_wait", file, line}, PENDING);
+}
+
+// wgmma.m64n128k16.
+template <typename NARROW> void tub_gpu_multiply_group(float (&sums)[64], uint64_t x, uint64_t weight, EMULATED_HERE)
+{
+    emulated_multiply_group({"tub_gpu_multiply_group", file, line}, sums, x, weight, emulated_half_of<NARROW>);
+}
+
+#endif
