@@ -15,6 +15,7 @@
 #include "cuda_plugin.h"
 #include "dry_cards.h"
 #include "gpu_attention.h"
+#include "gpu_fused.h"
 #include "gpu_kernels.h"
 
 static void loads_and_says_what_is_missing(void **state)
@@ -132,14 +133,13 @@ static void check_plan(const tub_cudnn *dnn, cudnnBackendDescriptor_t gpu, tub_g
     tub_gpu_plan *plan = NULL;
     size_t workspace = 0;
     tub_error err = {0};
-    if (tub_attention_plan(dnn, (tub_attention_target){.description = gpu}, &a, &plan, &workspace, &err) != TUB_OK)
+    if (tub_attention_plan(dnn, (tub_plan_target){.description = gpu}, &a, &plan, &workspace, &err) != TUB_OK)
         fail_msg("%d heads of %d: %s", c->heads, c->dim, err.text);
     assert_true(workspace < 1 << 20); // nothing of [queries, keys]
     const char *name = kernel_loaded();
     if (!name || !strstr(name, "flash"))
         fail_msg("%d heads of %d: %s", c->heads, c->dim, name ? name : "no kernel");
-    tub_attention_release(dnn, plan);
-    assert_null(kernel_loaded());
+    tub_plan_release(dnn, plan);
 }
 
 static void cudnn_plans_our_attention(void **state)
@@ -183,13 +183,12 @@ static void cudnn_takes_one_kernel_whatever_the_batch(void **state)
             const tub_gpu_attention a = stacked(TUB_GPU_F16, batches[i], 12, 1568, 64);
             tub_gpu_plan *plan = NULL;
             size_t workspace = 0;
-            if (tub_attention_plan(&dnn, (tub_attention_target){.description = gpu}, &a, &plan, &workspace, &err) !=
-                TUB_OK)
+            if (tub_attention_plan(&dnn, (tub_plan_target){.description = gpu}, &a, &plan, &workspace, &err) != TUB_OK)
                 fail_msg("%d at once: %s", batches[i], err.text);
             if (i == 0)
                 snprintf(first, sizeof first, "%s", kernel_loaded());
             assert_string_equal(kernel_loaded(), first);
-            tub_attention_release(&dnn, plan);
+            tub_plan_release(&dnn, plan);
         }
         dnn.cudnnBackendDestroyDescriptor(gpu);
     }
@@ -208,10 +207,89 @@ static void cudnn_says_that_it_has_none_for_old_cards(void **state)
     cudnnBackendDescriptor_t gpu = describe(&dnn, dry_cards[T4].described);
     if (!gpu)
         skip();
-    assert_int_equal(tub_attention_plan(&dnn, (tub_attention_target){.description = gpu}, &a, &plan, &workspace, &err),
+    assert_int_equal(tub_attention_plan(&dnn, (tub_plan_target){.description = gpu}, &a, &plan, &workspace, &err),
                      TUB_END);
     assert_non_null(strstr(err.text, "older than 8.0"));
     dnn.cudnnBackendDestroyDescriptor(gpu);
+}
+
+// Its text gives the same plan without a compiler.
+static void check_text(const tub_cudnn *dnn, tub_plan_target target, const tub_gpu_gemm *g, const tub_gpu_algorithm *way,
+                       const tub_gpu_plan *plan, const char *kernel)
+{
+    char name[512];
+    tub_gpu_plan *again = NULL;
+    size_t bytes = 0;
+    snprintf(name, sizeof name, "%s", kernel);
+    assert_true(tub_plan_write(dnn, plan, NULL, &bytes));
+    char *text = malloc(bytes);
+    assert_true(text && tub_plan_write(dnn, plan, text, &bytes));
+    assert_int_equal(tub_fused_plan(dnn, target, g, 1, way, (tub_gpu_text){text, bytes}, &again, NULL), TUB_OK);
+    assert_null(again->configuration);
+    assert_int_equal(again->workspace, plan->workspace);
+    assert_string_equal(kernel_loaded(), name);
+    tub_plan_release(dnn, again);
+    text[bytes / 2] = 0; // then it is compiled
+    assert_int_equal(tub_fused_plan(dnn, target, g, 1, way, (tub_gpu_text){text, bytes}, &again, NULL), TUB_OK);
+    assert_non_null(again->configuration);
+    tub_plan_release(dnn, again);
+    free(text);
+}
+
+// Products with the activation behind them: each way that cuDNN advises becomes one kernel.
+static void check_fused(const tub_cudnn *dnn, cudnnBackendDescriptor_t gpu, const tub_gpu_gemm *g, bool text)
+{
+    const tub_plan_target target = {.description = gpu};
+    tub_gpu_algorithm ways[TUB_GPU_FUSED_ALGORITHMS], foreign;
+    int count = 0;
+    tub_fused_algorithms(dnn, target, g, 1, ways, &count);
+    if (count == 0)
+        fail_msg("%d x %d x %d: none", g->m, g->n, g->k);
+    for (int i = 0; i < count && i < (text ? 1 : TUB_GPU_FUSED_ALGORITHMS); i++) {
+        tub_gpu_plan *plan = NULL;
+        tub_error err = {0};
+        if (tub_fused_plan(dnn, target, g, 1, &ways[i], (tub_gpu_text){0}, &plan, &err) != TUB_OK)
+            fail_msg("%d x %d x %d, way %d: %s", g->m, g->n, g->k, i, err.text);
+        const char *name = kernel_loaded();
+        if (!name || !strstr(name, "matMul_pointwise"))
+            fail_msg("%d x %d x %d, way %d: %s", g->m, g->n, g->k, i, name ? name : "no kernel");
+        if (text)
+            check_text(dnn, target, g, &ways[i], plan, name);
+        tub_plan_release(dnn, plan);
+    }
+    foreign = ways[0];
+    foreign.data[0]--; // of another library
+    tub_gpu_plan *plan = NULL;
+    assert_int_equal(tub_fused_plan(dnn, target, g, 1, &foreign, (tub_gpu_text){0}, &plan, NULL), TUB_END);
+}
+
+static void cudnn_plans_products_with_their_activation(void **state)
+{
+    (void)state;
+    const tub_gpu_gemm videomae = {.m = 32928,
+                                   .n = 3072,
+                                   .k = 768,
+                                   .type = TUB_GPU_F16,
+                                   .out_type = TUB_GPU_F16,
+                                   .bias_type = TUB_GPU_F16,
+                                   .has_bias = true};
+    tub_gpu_gemm dinov3 = {.m = 32763, .n = 4096, .k = 1024, .type = TUB_GPU_BF16, .out_type = TUB_GPU_BF16};
+    tub_cudnn dnn = {0};
+    tub_error err = {0};
+    assert_int_equal(tub_cudnn_load(&dnn, &err), TUB_OK);
+    for (int card = H100; card <= A100; card++) {
+        cudnnBackendDescriptor_t gpu = describe(&dnn, dry_cards[card].described);
+        if (!gpu)
+            skip();
+        check_fused(&dnn, gpu, &videomae, false);
+        check_fused(&dnn, gpu, &dinov3, true);
+        dnn.cudnnBackendDestroyDescriptor(gpu);
+    }
+    tub_gpu_algorithm ways[TUB_GPU_FUSED_ALGORITHMS];
+    int count = 1;
+    dinov3.has_residual = true; // which it isn't asked for
+    tub_fused_algorithms(&dnn, (tub_plan_target){0}, &dinov3, 1, ways, &count);
+    assert_int_equal(count, 0);
 }
 
 static void cudnn_is_not_asked_for_what_it_has_not(void **state)
@@ -222,9 +300,9 @@ static void cudnn_is_not_asked_for_what_it_has_not(void **state)
     tub_gpu_plan *plan = NULL;
     size_t workspace = 0;
     tub_error err = {0};
-    assert_int_equal(tub_attention_plan(&none, (tub_attention_target){0}, &odd, &plan, &workspace, &err), TUB_END);
+    assert_int_equal(tub_attention_plan(&none, (tub_plan_target){0}, &odd, &plan, &workspace, &err), TUB_END);
     assert_non_null(strstr(err.text, "heads of 20 columns"));
-    assert_int_equal(tub_attention_plan(&none, (tub_attention_target){0}, &wide, &plan, &workspace, &err), TUB_END);
+    assert_int_equal(tub_attention_plan(&none, (tub_plan_target){0}, &wide, &plan, &workspace, &err), TUB_END);
     assert_non_null(strstr(err.text, "float32"));
 }
 
@@ -251,6 +329,7 @@ int main(void)
         cmocka_unit_test(cudnn_plans_our_attention),
         cmocka_unit_test(cudnn_takes_one_kernel_whatever_the_batch),
         cmocka_unit_test(cudnn_says_that_it_has_none_for_old_cards),
+        cmocka_unit_test(cudnn_plans_products_with_their_activation),
         cmocka_unit_test(cudnn_is_not_asked_for_what_it_has_not),
         cmocka_unit_test(halving_is_for_memory_alone),
     };

@@ -9,7 +9,7 @@
 
 #include "dry_gpu.h"
 
-enum { POINTERS = 5, OPERANDS = 4, PLANS = 64 }; // q, k, v, out on the device; the scale on the host
+enum { OPERANDS = 8, PLANS = 64 };
 
 typedef struct library {
     void *handle;
@@ -30,10 +30,18 @@ struct cudnnContext {
 static library real;
 static _Thread_local cudnnHandle_t planned; // for which a plan is being made
 
-// How many bytes of each operand a plan's kernel goes over.
+// Where a plan's kernel goes, or the number that it is given.
+typedef struct operand {
+    int64_t id;
+    size_t bytes; // 0: a number, on the host
+} operand;
+
 typedef struct extents {
     cudnnBackendDescriptor_t plan;
-    size_t bytes[OPERANDS];
+    operand operands[OPERANDS];
+    int count;
+    bool product, whole; // whole: its operations have been described, the next one is another graph's
+    bool text;           // it was made of a text, which isn't read here
 } extents;
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
@@ -43,8 +51,8 @@ static _Thread_local extents planning;
 // What the thread's last pack was told, which the library doesn't tell again.
 static _Thread_local struct {
     cudnnBackendDescriptor_t pack;
-    const void *pointers[POINTERS], *workspace;
-    int64_t count;
+    int64_t ids[OPERANDS], id_count, count;
+    const void *pointers[OPERANDS], *workspace;
 } packed;
 
 __attribute__((constructor)) static void load(void)
@@ -137,26 +145,58 @@ static void forget_plan(cudnnBackendDescriptor_t plan)
     pthread_mutex_unlock(&lock);
 }
 
-// Of two bytes an element. 0: it can't be read back.
+// Of operands that aren't float32, which none on the device is. 0: it can't be read back.
 static size_t extent_of(cudnnBackendDescriptor_t tensor)
 {
     int64_t dims[4], strides[4], n = 0, last = 0;
     if (real.get(tensor, CUDNN_ATTR_TENSOR_DIMENSIONS, CUDNN_TYPE_INT64, 4, &n, dims) != CUDNN_STATUS_SUCCESS ||
         real.get(tensor, CUDNN_ATTR_TENSOR_STRIDES, CUDNN_TYPE_INT64, 4, &n, strides) != CUDNN_STATUS_SUCCESS)
         return 0;
-    for (int i = 0; i < 4; i++)
+    for (int i = 0; i < n; i++)
         last += (dims[i] - 1) * strides[i];
     return 2 * (size_t)(last + 1);
 }
 
+static bool flag_of(cudnnBackendDescriptor_t tensor, cudnnBackendAttributeName_t name)
+{
+    bool flag = false;
+    int64_t n = 0;
+    return real.get(tensor, name, CUDNN_TYPE_BOOLEAN, 1, &n, &flag) == CUDNN_STATUS_SUCCESS && flag;
+}
+
+static void keep_operand(cudnnBackendDescriptor_t tensor)
+{
+    operand o = {.id = -1};
+    int64_t n = 0;
+    if (flag_of(tensor, CUDNN_ATTR_TENSOR_IS_VIRTUAL))
+        return;
+    const bool number = flag_of(tensor, CUDNN_ATTR_TENSOR_IS_BY_VALUE);
+    if (!number)
+        o.bytes = extent_of(tensor);
+    if (planning.count == OPERANDS || (!number && o.bytes == 0) ||
+        real.get(tensor, CUDNN_ATTR_TENSOR_UNIQUE_ID, CUDNN_TYPE_INT64, 1, &n, &o.id) != CUDNN_STATUS_SUCCESS)
+        dry_refuse("a plan's operand can't be read back");
+    else
+        planning.operands[planning.count++] = o;
+}
+
 static void look_at_operand(cudnnBackendAttributeName_t name, const void *values)
 {
-    static const cudnnBackendAttributeName_t names[OPERANDS] = {
-        CUDNN_ATTR_OPERATION_SDPA_FWD_QDESC, CUDNN_ATTR_OPERATION_SDPA_FWD_KDESC, CUDNN_ATTR_OPERATION_SDPA_FWD_VDESC,
-        CUDNN_ATTR_OPERATION_SDPA_FWD_ODESC};
-    for (int i = 0; i < OPERANDS; i++)
-        if (names[i] == name)
-            planning.bytes[i] = extent_of(*(const cudnnBackendDescriptor_t *)values);
+    static const cudnnBackendAttributeName_t names[] = {
+        CUDNN_ATTR_OPERATION_SDPA_FWD_QDESC,     CUDNN_ATTR_OPERATION_SDPA_FWD_KDESC,
+        CUDNN_ATTR_OPERATION_SDPA_FWD_VDESC,     CUDNN_ATTR_OPERATION_SDPA_FWD_ODESC,
+        CUDNN_ATTR_OPERATION_SDPA_FWD_SCALEDESC, CUDNN_ATTR_OPERATION_MATMUL_ADESC,
+        CUDNN_ATTR_OPERATION_MATMUL_BDESC,       CUDNN_ATTR_OPERATION_POINTWISE_BDESC,
+        CUDNN_ATTR_OPERATION_POINTWISE_YDESC};
+    planning.whole |= name == CUDNN_ATTR_OPERATIONGRAPH_OPS;
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        if (names[i] != name)
+            continue;
+        if (planning.whole)
+            planning = (extents){0};
+        keep_operand(*(const cudnnBackendDescriptor_t *)values);
+        planning.product |= name == CUDNN_ATTR_OPERATION_MATMUL_ADESC;
+    }
 }
 
 // ---- descriptors: the real library's, but for the handle ----
@@ -186,7 +226,9 @@ cudnnStatus_t cudnnBackendFinalize(cudnnBackendDescriptor_t d)
 cudnnStatus_t cudnnBackendGetAttribute(cudnnBackendDescriptor_t d, cudnnBackendAttributeName_t name,
                                        cudnnBackendAttributeType_t type, int64_t wanted, int64_t *count, void *values)
 {
-    return real.get(d, name, type, wanted, count, values);
+    // All of a product's ways would be compiled.
+    return real.get(d, name, type, name == CUDNN_ATTR_ENGINEHEUR_RESULTS && planning.product ? 1 : wanted, count,
+                    values);
 }
 
 static void look_at_pack(cudnnBackendDescriptor_t d, cudnnBackendAttributeName_t name, int64_t count,
@@ -194,12 +236,15 @@ static void look_at_pack(cudnnBackendDescriptor_t d, cudnnBackendAttributeName_t
 {
     if (name == CUDNN_ATTR_VARIANT_PACK_WORKSPACE && count == 1)
         memcpy(&packed.workspace, values, sizeof packed.workspace);
-    if (name != CUDNN_ATTR_VARIANT_PACK_DATA_POINTERS)
-        return;
-    packed.pack = d;
-    packed.count = count;
-    if (count == POINTERS)
-        memcpy(packed.pointers, values, sizeof packed.pointers);
+    const bool ids = name == CUDNN_ATTR_VARIANT_PACK_UNIQUE_IDS;
+    if ((ids || name == CUDNN_ATTR_VARIANT_PACK_DATA_POINTERS) && count > OPERANDS)
+        dry_refuse("a pack of %d operands", (int)count);
+    else if (ids)
+        memcpy(packed.ids, values, (size_t)(packed.id_count = count) * sizeof *packed.ids);
+    else if (name == CUDNN_ATTR_VARIANT_PACK_DATA_POINTERS) {
+        packed.pack = d;
+        memcpy(packed.pointers, values, (size_t)(packed.count = count) * sizeof *packed.pointers);
+    }
 }
 
 cudnnStatus_t cudnnBackendSetAttribute(cudnnBackendDescriptor_t d, cudnnBackendAttributeName_t name,
@@ -207,6 +252,8 @@ cudnnStatus_t cudnnBackendSetAttribute(cudnnBackendDescriptor_t d, cudnnBackendA
 {
     look_at_pack(d, name, count, values);
     look_at_operand(name, values);
+    if (name == CUDNN_ATTR_EXECUTION_PLAN_JSON_REPRESENTATION)
+        planning = (extents){.plan = d, .product = true, .whole = true, .text = true};
     if (name == CUDNN_ATTR_OPERATIONGRAPH_HANDLE || name == CUDNN_ATTR_EXECUTION_PLAN_HANDLE) {
         if (type != CUDNN_TYPE_HANDLE || count != 1)
             return told(CUDNN_STATUS_BAD_PARAM, "a handle");
@@ -218,27 +265,43 @@ cudnnStatus_t cudnnBackendSetAttribute(cudnnBackendDescriptor_t d, cudnnBackendA
                     "a plan's card");
     }
     const cudnnStatus_t status = told(real.set(d, name, type, count, values), "cudnnBackendSetAttribute");
-    if (status != CUDNN_STATUS_SUCCESS || name != CUDNN_ATTR_ENGINEHEUR_OPERATION_GRAPH)
+    if (status != CUDNN_STATUS_SUCCESS ||
+        (name != CUDNN_ATTR_ENGINEHEUR_OPERATION_GRAPH && name != CUDNN_ATTR_ENGINE_OPERATION_GRAPH))
         return status;
-    return told(real.set(d, CUDNN_ATTR_ENGINEHEUR_DEVICEPROP, CUDNN_TYPE_BACKEND_DESCRIPTOR, 1, &planned->card),
-                "the advice's card");
+    return told(real.set(d,
+                         name == CUDNN_ATTR_ENGINE_OPERATION_GRAPH ? CUDNN_ATTR_ENGINE_DEVICEPROP
+                                                                   : CUDNN_ATTR_ENGINEHEUR_DEVICEPROP,
+                         CUDNN_TYPE_BACKEND_DESCRIPTOR, 1, &planned->card),
+                "an engine's card");
 }
 
 // ---- running one ----
 
-static bool pointers_fit(cudnnBackendDescriptor_t plan, cudnnBackendDescriptor_t pack)
+static bool operand_fits(const operand *o)
 {
-    pthread_mutex_lock(&lock);
-    const extents *known = find_plan(plan);
-    const extents all = known ? *known : (extents){0};
-    pthread_mutex_unlock(&lock);
-    if (!all.plan || packed.pack != pack || packed.count != POINTERS)
-        return dry_refuse("attention's plan or pointers weren't told");
-    for (int i = 0; i < OPERANDS; i++)
-        if ((uintptr_t)packed.pointers[i] % 16 || all.bytes[i] == 0 ||
-            !dry_is_device(packed.pointers[i], all.bytes[i], "attention's operand"))
-            return dry_refuse("attention's operand %d isn't aligned or not there", i);
-    return *(const float *)packed.pointers[OPERANDS] > 0 || dry_refuse("attention's scale isn't the host's");
+    const void *pointer = NULL;
+    for (int i = 0; i < packed.count; i++)
+        if (packed.ids[i] == o->id)
+            pointer = packed.pointers[i];
+    if (o->bytes == 0)
+        return (pointer && *(const float *)pointer > 0) ||
+               dry_refuse("a plan's number %d isn't the host's", (int)o->id);
+    return ((uintptr_t)pointer % 16 == 0 && dry_is_device(pointer, o->bytes, "a plan's operand")) ||
+           dry_refuse("a plan's operand %d isn't aligned or not there", (int)o->id);
+}
+
+static bool pointers_fit(const extents *plan, cudnnBackendDescriptor_t pack)
+{
+    if (!plan->plan || packed.pack != pack || packed.count != packed.id_count ||
+        (packed.count != plan->count && !plan->text))
+        return dry_refuse("a plan or its pointers weren't told");
+    for (int i = 0; plan->text && i < packed.count; i++)
+        if ((uintptr_t)packed.pointers[i] % 16 || !dry_is_device(packed.pointers[i], 2, "a plan's operand"))
+            return dry_refuse("a plan's operand %d isn't aligned or not there", (int)packed.ids[i]);
+    for (int i = 0; i < plan->count; i++)
+        if (!operand_fits(&plan->operands[i]))
+            return false;
+    return true;
 }
 
 static bool workspace_fits(cudnnBackendDescriptor_t plan)
@@ -246,13 +309,17 @@ static bool workspace_fits(cudnnBackendDescriptor_t plan)
     int64_t bytes = 0, n = 0;
     return real.get(plan, CUDNN_ATTR_EXECUTION_PLAN_WORKSPACE_SIZE, CUDNN_TYPE_INT64, 1, &n, &bytes) ==
                CUDNN_STATUS_SUCCESS &&
-           (bytes == 0 || dry_is_device(packed.workspace, (size_t)bytes, "attention's workspace"));
+           (bytes == 0 || dry_is_device(packed.workspace, (size_t)bytes, "a plan's workspace"));
 }
 
 cudnnStatus_t cudnnBackendExecute(cudnnHandle_t h, cudnnBackendDescriptor_t plan, cudnnBackendDescriptor_t pack)
 {
-    if (!pointers_fit(plan, pack) || !workspace_fits(plan))
+    pthread_mutex_lock(&lock);
+    const extents *known = find_plan(plan);
+    const extents whole = known ? *known : (extents){0};
+    pthread_mutex_unlock(&lock);
+    if (!pointers_fit(&whole, pack) || !workspace_fits(plan))
         return told(CUDNN_STATUS_BAD_PARAM, "cudnnBackendExecute");
-    return dry_work(h->stream, &dry_the_tally()->attentions, "cudnnBackendExecute") ? CUDNN_STATUS_SUCCESS
-                                                                                    : CUDNN_STATUS_EXECUTION_FAILED;
+    long *tally = whole.product ? &dry_the_tally()->fused : &dry_the_tally()->attentions;
+    return dry_work(h->stream, tally, "cudnnBackendExecute") ? CUDNN_STATUS_SUCCESS : CUDNN_STATUS_EXECUTION_FAILED;
 }

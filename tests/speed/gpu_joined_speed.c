@@ -1,12 +1,14 @@
 // gpu_joined_speed [ROWS]: a product and the step behind it on the first GPU, one after the other and in one kernel,
-// for the layers of known networks in float16: what each takes, and whether both give the same bits, without which the
-// kernel isn't used (gpu_algorithms.h). Of the product the library's first advice. A line a case, of ROWS (32768) rows.
+// of ours or of the library that compiles some, for the layers of known networks in float16: what each takes, and
+// whether all give the same bits, without which the kernel isn't used (gpu_algorithms.h). Of the product the library's
+// first advice. A line a case, of ROWS (32768) rows, and one for each that was compiled.
 //
 // Exit code 1 where they differ by more than the order of a sum may make of it.
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "cuda_plugin.h"
 #include "gpu_trial.h"
@@ -26,11 +28,12 @@ typedef struct bench {
     tub_gpu_gemm gemm;
     tub_gpu_task next;
     tub_gpu_algorithm algorithm;
+    tub_gpu_plan *plan; // of the product with its activation that is looked at
     void *blocks[8];
     int block_count;
 } bench;
 
-typedef enum way { PRODUCT, STEP, BOTH, JOINED } way;
+typedef enum way { PRODUCT, STEP, BOTH, JOINED, FUSED } way;
 
 static tub_error err;
 
@@ -134,6 +137,8 @@ static void compute(const bench *b, way w)
         check(b->ops->launch(b->gpu, &b->next, &err));
     if (w == JOINED)
         check(b->ops->launch(b->gpu, &joined, &err));
+    if (w == FUSED)
+        check(b->ops->multiply_fused(b->gpu, b->plan, &b->gemm, &err));
 }
 
 // Milliseconds, the least of several times behind a first one that loads the kernels.
@@ -161,11 +166,11 @@ static uint16_t *result(const bench *b, way w, size_t count)
     return out;
 }
 
-// What the two ways' values are apart, as text; false: too far.
-static bool compare(const bench *b, char *text, size_t bytes)
+// What a way's values and those of the two steps are apart, as text; false: too far.
+static bool compare(const bench *b, way w, char *text, size_t bytes)
 {
     const size_t count = (size_t)b->gemm.m * (size_t)b->gemm.n;
-    uint16_t *both = result(b, BOTH, count), *joined = result(b, JOINED, count);
+    uint16_t *both = result(b, BOTH, count), *joined = result(b, w, count);
     size_t other = 0;
     double most = 0;
     for (size_t i = 0; i < count; i++) {
@@ -182,15 +187,49 @@ static bool compare(const bench *b, char *text, size_t bytes)
     return most < 4e-3; // two roundings to float16, and what they are multiplied by
 }
 
+static double seconds(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (double)t.tv_sec + (double)t.tv_nsec * 1e-9;
+}
+
+static bool measure_fused(bench *b, int activation)
+{
+    const tub_gpu_gemm *g = &b->gemm;
+    const double work = 2e-9 * g->m * g->n * g->k;
+    tub_gpu_algorithm found[TUB_GPU_FUSED_ALGORITHMS];
+    int count = 0;
+    bool right = true;
+    check(b->ops->fused_algorithms(b->gpu, g, activation, found, &count, &err));
+    for (int i = 0; i < count; i++) {
+        char text[128];
+        const double begin = seconds();
+        const tub_status status =
+            b->ops->plan_fused(b->gpu, g, activation, &found[i], (tub_gpu_text){0}, &b->plan, &err);
+        if (status == TUB_END)
+            continue;
+        check(status);
+        const double planned = seconds() - begin;
+        right = compare(b, FUSED, text, sizeof text) && right;
+        const double time = time_of(b, FUSED);
+        printf("    %.4f ms compiled, way %d (%.0f TFLOPS), which took %.1f s; %s\n", time, i + 1,
+               time > 0 ? work / time : 0, planned, text);
+        b->ops->release_plan(b->gpu, b->plan);
+    }
+    return right;
+}
+
 static bool measure(bench *b, const layer *l, int rows)
 {
     char text[128];
     make(b, l, rows);
-    const bool right = compare(b, text, sizeof text);
+    bool right = compare(b, JOINED, text, sizeof text);
     const double product = time_of(b, PRODUCT), step = time_of(b, STEP), joined = time_of(b, JOINED);
     const double work = 2e-9 * rows * l->n * l->k; // in 1e9 operations; a millisecond's worth is TFLOPS
     printf("%s, %d x %d x %d: %.4f + %.4f ms apart, %.4f joined (%.0f, %.0f TFLOPS); %s\n", l->name, rows, l->n, l->k,
            product, step, joined, product > 0 ? work / product : 0, joined > 0 ? work / joined : 0, text);
+    right = (l->activation == 0 || measure_fused(b, l->activation)) && right;
     while (b->block_count > 0)
         b->ops->release(b->gpu, b->blocks[--b->block_count]);
     return right;

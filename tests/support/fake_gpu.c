@@ -18,13 +18,18 @@ fake_gpu_counts fake_gpu_counted[MOST_DEVICES];
 
 // One thing to do, now or when a graph is replayed.
 typedef struct work {
-    enum { TASK, PRODUCT, ATTENTION, UPLOAD, DOWNLOAD } kind;
+    enum { TASK, PRODUCT, FUSED, ATTENTION, UPLOAD, DOWNLOAD } kind;
     union {
         tub_gpu_task task;
         struct {
             tub_gpu_gemm gemm;
             tub_gpu_algorithm algorithm;
         } product;
+        struct {
+            tub_gpu_gemm gemm;
+            int activation;
+            uint64_t algorithm;
+        } fused;
         tub_gpu_attention attention;
         struct {
             void *to;
@@ -39,8 +44,10 @@ struct tub_gpu_graph {
     size_t count;
 };
 
+// Of attention, or of a product with an activation.
 struct tub_gpu_plan {
-    int unused;
+    int m, n, k, activation;
+    uint64_t algorithm;
 };
 
 struct tub_gpu {
@@ -341,6 +348,60 @@ static tub_status fake_plan_attention(tub_gpu *gpu, const tub_gpu_attention *sha
     return TUB_OK;
 }
 
+// ---- products with an activation, which a library compiles ----
+
+// By algorithm: the right bits, others, none. 0 is no algorithm's number, as it is no version of a library.
+enum { FUSED_RIGHT = 100, FUSED_OTHER, FUSED_UNABLE, FUSED_TEXT = 80 };
+
+static tub_status fake_fused_algorithms(tub_gpu *gpu, const tub_gpu_gemm *gemm, int activation, tub_gpu_algorithm *out,
+                                        int *count, tub_error *err)
+{
+    TUB_TRY(check(gpu, false, err));
+    const bool narrow = gemm->type == TUB_GPU_F16 || gemm->type == TUB_GPU_BF16;
+    *count = fake_gpu.fused && narrow && activation == 1 ? 3 : 0;
+    for (int i = 0; i < *count; i++)
+        out[i] = (tub_gpu_algorithm){.data = {(uint64_t)(FUSED_RIGHT + i)}};
+    return TUB_OK;
+}
+
+static void write_fused(const tub_gpu_plan *p, char text[FUSED_TEXT])
+{
+    memset(text, 0, FUSED_TEXT);
+    snprintf(text, FUSED_TEXT, "%d x %d x %d, %d by %d", p->m, p->n, p->k, p->activation, (int)p->algorithm);
+}
+
+static tub_status fake_plan_fused(tub_gpu *gpu, const tub_gpu_gemm *gemm, int activation,
+                                  const tub_gpu_algorithm *algorithm, tub_gpu_text text, tub_gpu_plan **out,
+                                  tub_error *err)
+{
+    const tub_gpu_plan made = {gemm->m, gemm->n, gemm->k, activation, algorithm->data[0]};
+    char own[FUSED_TEXT];
+    TUB_TRY(check(gpu, false, err));
+    *out = NULL;
+    if (!fake_gpu.fused || made.algorithm < FUSED_RIGHT || made.algorithm >= FUSED_UNABLE)
+        return TUB_END;
+    write_fused(&made, own);
+    if (text.bytes == FUSED_TEXT && memcmp(text.data, own, FUSED_TEXT) == 0)
+        counts(gpu)->read++;
+    else if (text.bytes > 0)
+        return tub_fail(err, TUB_ERROR_INTERNAL, "another plan's text");
+    else
+        counts(gpu)->compiled++;
+    *out = malloc(sizeof **out);
+    **out = made;
+    counts(gpu)->plans++;
+    return TUB_OK;
+}
+
+static bool fake_write_plan(tub_gpu *gpu, const tub_gpu_plan *plan, char *text, size_t *bytes)
+{
+    (void)gpu;
+    if (*bytes >= FUSED_TEXT)
+        write_fused(plan, text);
+    *bytes = FUSED_TEXT;
+    return true;
+}
+
 static void fake_release_plan(tub_gpu *gpu, tub_gpu_plan *plan)
 {
     counts(gpu)->plans -= plan != NULL;
@@ -357,6 +418,17 @@ static void do_task(tub_gpu *gpu, const tub_gpu_task *task)
     gpu->clock += task->kind != TUB_GPU_JOINED ? 0.5 : fake_gpu.slow_joined ? 4 : 1;
 }
 
+static void do_fused(tub_gpu *gpu, const tub_gpu_gemm *g, int activation, uint64_t algorithm)
+{
+    const tub_gpu_task activate = {
+        .kind = TUB_GPU_ACTIVATE,
+        .activate = {.x = g->out, .type = g->out_type, .activation = activation, .rows = g->m, .cols = g->n}};
+    product(g, ADVISED);
+    tub_gpu_host_launch(&activate);
+    *(uint16_t *)g->out ^= fake_gpu.other_fused || algorithm == FUSED_OTHER;
+    gpu->clock += fake_gpu.slow_fused ? 5 : algorithm == FUSED_OTHER ? 0.25 : 0.5;
+}
+
 static void do_work(tub_gpu *gpu, const work *w)
 {
     static const double costs[ALGORITHMS] = {3, 2, 1, 1};
@@ -367,6 +439,9 @@ static void do_work(tub_gpu *gpu, const work *w)
     case PRODUCT:
         product(&w->product.gemm, w->product.algorithm.data[0]);
         gpu->clock += costs[w->product.algorithm.data[0]];
+        break;
+    case FUSED:
+        do_fused(gpu, &w->fused.gemm, w->fused.activation, w->fused.algorithm);
         break;
     case ATTENTION:
         attention(&w->attention);
@@ -467,6 +542,16 @@ static tub_status fake_multiply(tub_gpu *gpu, const tub_gpu_gemm *gemm, const tu
         return tub_fail(err, TUB_ERROR_INTERNAL, "a narrow residual");
     counts(gpu)->multiplies++;
     counts(gpu)->last_algorithm = algorithm->data[0];
+    return enqueue(gpu, &w, err);
+}
+
+static tub_status fake_multiply_fused(tub_gpu *gpu, const tub_gpu_plan *plan, const tub_gpu_gemm *g, tub_error *err)
+{
+    const work w = {.kind = FUSED, .fused = {*g, plan->activation, plan->algorithm}};
+    TUB_TRY(fake_gpu_check_gemm(g, err));
+    if (plan->m != g->m || plan->n != g->n || plan->k != g->k || g->has_residual)
+        return tub_fail(err, TUB_ERROR_INTERNAL, "a plan of another product");
+    counts(gpu)->fused++;
     return enqueue(gpu, &w, err);
 }
 
@@ -609,6 +694,11 @@ ONE_THREAD(serves, (gpu, gemm, algorithm, err), tub_gpu *gpu, const tub_gpu_gemm
            const tub_gpu_algorithm *algorithm)
 ONE_THREAD(multiply, (gpu, gemm, algorithm, err), tub_gpu *gpu, const tub_gpu_gemm *gemm,
            const tub_gpu_algorithm *algorithm)
+ONE_THREAD(fused_algorithms, (gpu, gemm, activation, out, count, err), tub_gpu *gpu, const tub_gpu_gemm *gemm,
+           int activation, tub_gpu_algorithm *out, int *count)
+ONE_THREAD(plan_fused, (gpu, gemm, activation, algorithm, text, out, err), tub_gpu *gpu, const tub_gpu_gemm *gemm,
+           int activation, const tub_gpu_algorithm *algorithm, tub_gpu_text text, tub_gpu_plan **out)
+ONE_THREAD(multiply_fused, (gpu, plan, gemm, err), tub_gpu *gpu, const tub_gpu_plan *plan, const tub_gpu_gemm *gemm)
 ONE_THREAD(plan_attention, (gpu, shape, out, workspace, err), tub_gpu *gpu, const tub_gpu_attention *shape,
            tub_gpu_plan **out, size_t *workspace)
 ONE_THREAD(attend, (gpu, plan, attention, workspace, err), tub_gpu *gpu, const tub_gpu_plan *plan,
@@ -638,6 +728,10 @@ const tub_gpu_ops fake_gpu_ops = {
     .algorithms = alone_algorithms,
     .serves = alone_serves,
     .multiply = alone_multiply,
+    .fused_algorithms = alone_fused_algorithms,
+    .plan_fused = alone_plan_fused,
+    .write_plan = fake_write_plan,
+    .multiply_fused = alone_multiply_fused,
     .plan_attention = alone_plan_attention,
     .attend = alone_attend,
     .release_plan = fake_release_plan,

@@ -27,6 +27,9 @@ typedef struct fake_gpu_params {
     bool slow_joined;       // a product with the step behind it takes longer than both
     bool no_joined;         // ... can't be launched
     bool other_joined;      // ... gives other bits than both
+    bool fused;             // the library has products with an activation: fast ones, faster ones of other bits, none
+    bool slow_fused;        // ... which take longer than both
+    bool other_fused;       // ... all of which give other bits
     int advice_rows;        // the library's advice for many rows serves no product of fewer than these (0 = any)
     int fail_device;        // this device ...
     int fail_call;          // ... fails for good at its n-th kernel, product, attention or replay, from 1 (0 = never)
@@ -42,6 +45,7 @@ typedef struct fake_gpu_params {
 typedef struct fake_gpu_counts {
     atomic_int launches, multiplies, attends;   // run or recorded
     atomic_int kinds[TUB_GPU_TASK_KINDS];       // launches by kind
+    atomic_int fused, compiled, read;   // products with an activation; their plans that were compiled, and made by a text
     atomic_int frames, tiled;           // of TUB_GPU_PIXELS: frames, and launches in tiles
     atomic_int captures, replays, graphs;       // graphs: alive
     atomic_int uploads, copies;         // copies: uploads on the copy stream

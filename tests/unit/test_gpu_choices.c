@@ -210,6 +210,146 @@ static void a_known_join_is_checked(void **state)
     }
 }
 
+// ---- products with an activation that a library compiles ----
+
+// The rows of a program in float16; *fused: products of its runs alone.
+static void fused_rows(float *rows, int *fused)
+{
+    gpu_subject *s = gpu_subject_start(TUB_F16, 8, 0);
+    const int before = fake_gpu_counted[0].fused;
+    gpu_subject_run_all(s, 8);
+    *fused = fake_gpu_counted[0].fused - before;
+    memcpy(rows, s->rows, sizeof s->rows);
+    gpu_subject_stop(s);
+    assert_int_equal(fake_gpu_counted[0].plans, 0);
+}
+
+static void forget(const char *folder)
+{
+    char command[512];
+    snprintf(command, sizeof command, "rm -r '%s'/tubelet", folder);
+    assert_int_equal(system(command), 0);
+}
+
+static void unfused_rows(float *rows, unsigned without)
+{
+    int fused = 0;
+    fake_gpu_reset();
+    gpu_subject_joins = true;
+    gpu_subject_without = TUB_GPU_WITHOUT_TUNING | without;
+    fake_gpu.fused = true;
+    fused_rows(rows, &fused);
+    assert_int_equal(fused + fake_gpu_counted[0].compiled, 0);
+    gpu_subject_without = without;
+}
+
+// Measured and compiled by the first run, and made of its text by others, which only look whether the bits are right.
+static void fused_where_faster_and_the_same(void **state)
+{
+    (void)state;
+    float wanted[ITEMS * COLS], rows[ITEMS * COLS];
+    int fused = 0;
+    unfused_rows(wanted, 0);
+    fused_rows(rows, &fused);
+    assert_true(fused > 0);
+    assert_memory_equal(rows, wanted, sizeof wanted);
+    assert_int_equal(fake_gpu_counted[0].compiled, 2); // one of them of other bits
+    assert_int_equal(fake_gpu_counted[0].read, 0);
+    fused_rows(rows, &fused);
+    assert_true(fused > 0);
+    assert_memory_equal(rows, wanted, sizeof wanted);
+    assert_int_equal(fake_gpu_counted[0].compiled, 2);
+    assert_int_equal(fake_gpu_counted[0].read, 1);
+}
+
+// Slower than the two steps, of other bits, without cuDNN.
+static void not_fused_where_not(void **state)
+{
+    (void)state;
+    float wanted[ITEMS * COLS], rows[ITEMS * COLS];
+    int fused = 0;
+    for (int i = 0; i < 3; i++) {
+        unfused_rows(wanted, i == 2 ? TUB_GPU_WITHOUT_CUDNN : 0);
+        fake_gpu.no_joined = true;
+        fake_gpu.slow_fused = i == 0;
+        fake_gpu.other_fused = i == 1;
+        fused_rows(rows, &fused);
+        assert_int_equal(fused, 0);
+        assert_memory_equal(rows, wanted, sizeof wanted);
+        assert_int_equal(fake_gpu_counted[0].compiled, i == 2 ? 0 : 2);
+        fused_rows(rows, &fused); // which is remembered
+        assert_int_equal(fused, 0);
+        assert_int_equal(fake_gpu_counted[0].compiled, i == 2 ? 0 : 2);
+        forget(*state);
+    }
+}
+
+// Of the folder's one plan's text.
+static void plan_path(const char *folder, char *out, size_t bytes)
+{
+    char command[512];
+    snprintf(command, sizeof command, "ls '%s'/tubelet/gpu-fake-*.plan", folder);
+    FILE *f = popen(command, "r");
+    assert_non_null(f);
+    assert_non_null(fgets(out, (int)bytes, f));
+    assert_int_equal(pclose(f), 0);
+    out[strcspn(out, "\n")] = 0;
+}
+
+// Damaged, of another name, gone: then it is compiled and written again. One that gives other bits isn't used any more.
+static void a_plan_costs_no_bits(void **state)
+{
+    (void)state;
+    float wanted[ITEMS * COLS], rows[ITEMS * COLS];
+    char path[512];
+    int fused = 0;
+    unfused_rows(wanted, 0);
+    fused_rows(rows, &fused);
+    plan_path(*state, path, sizeof path);
+    for (int i = 0; i < 3; i++) {
+        FILE *f = i < 2 ? fopen(path, "r+b") : NULL;
+        if (i == 0)
+            fseek(f, -1, SEEK_END);
+        if (i < 2)
+            assert_true(fputc('!', f) == '!' && fclose(f) == 0);
+        else
+            assert_int_equal(remove(path), 0);
+        fake_gpu_counted[0].compiled = fake_gpu_counted[0].read = 0;
+        fused_rows(rows, &fused);
+        assert_true(fused > 0);
+        assert_int_equal(fake_gpu_counted[0].compiled, 1);
+        fused_rows(rows, &fused);
+        assert_true(fused > 0);
+        assert_int_equal(fake_gpu_counted[0].compiled, 1);
+        assert_int_equal(fake_gpu_counted[0].read, 1);
+        assert_memory_equal(rows, wanted, sizeof wanted);
+    }
+    fake_gpu.other_fused = true;
+    for (int i = 0; i < 2; i++) {
+        fake_gpu_counted[0].read = 0;
+        fused_rows(rows, &fused);
+        assert_int_equal(fused, 0);
+        assert_int_equal(fake_gpu_counted[0].read, i == 0 ? 1 : 0);
+        assert_memory_equal(rows, wanted, sizeof wanted);
+    }
+}
+
+// Half as many items at once are another product; a run without it goes on.
+static void fused_when_memory_is_short(void **state)
+{
+    (void)state;
+    float wanted[ITEMS * COLS], rows[ITEMS * COLS];
+    int fused = 0;
+    unfused_rows(wanted, 0);
+    for (int call = 1; call < 80; call += 5) {
+        fake_gpu.short_call = call;
+        fused_rows(rows, &fused);
+        assert_true(fused > 0);
+        assert_memory_equal(rows, wanted, sizeof wanted);
+        forget(*state);
+    }
+}
+
 // ---- what fitted, from one run to the next ----
 
 // `is_short`: in the run memory is short once.
@@ -310,6 +450,10 @@ int main(void)
         TEST(joined_where_faster_and_the_same),
         TEST(apart_where_not),
         TEST(a_known_join_is_checked),
+        TEST(fused_where_faster_and_the_same),
+        TEST(not_fused_where_not),
+        TEST(a_plan_costs_no_bits),
+        TEST(fused_when_memory_is_short),
         TEST(what_fitted_is_remembered),
         TEST(more_memory_is_tried_anew),
         TEST(other_programs_and_limits_know_nothing),

@@ -1,13 +1,16 @@
 #include "gpu_algorithms.h"
 
+#include <string.h>
+
 #include "fail.h"
 #include "gpu_joined_bodies.h"
-#include "gpu_trial.h"
+#include "gpu_plan_texts.h"
 
 enum {
     CANONICAL_ROWS = 8192,
-    // Of questions whether to join: which kernel was measured, and what answers say.
-    JOINED_REVISION = 1,
+    // Of questions whether to join: which kernels were measured, and how answers begin; all others are a fused
+    // algorithm.
+    JOINED_REVISION = 2,
     APART = 0,
     JOINED = 1,
 };
@@ -125,48 +128,175 @@ static bool may_join(const tub_backend *b, const tub_gpu_gemm *g, const tub_gpu_
     return tub_gpu_joined_serves(&task.joined, 10 * b->info.major + b->info.minor);
 }
 
-static tub_gpu_question question_of_joining(const tub_gpu_gemm *g, const tub_gpu_task *next)
+static bool may_fuse(const tub_backend *b, const tub_gpu_task *next)
+{
+    return next->kind == TUB_GPU_ACTIVATE && !(b->without & TUB_GPU_WITHOUT_CUDNN);
+}
+
+static tub_gpu_question question_of_joining(const tub_backend *b, const tub_gpu_gemm *g, const tub_gpu_task *next)
 {
     tub_gpu_question q = question_of(g);
     const bool turns = next->kind == TUB_GPU_ROTATE;
-    q.flags |= 1 << 8 | JOINED_REVISION << 9;
+    q.flags |= 1 << 8 | JOINED_REVISION << 9 | may_fuse(b, next) << 15;
     q.flags |= turns ? next->rotate.halves << 16 | next->rotate.dim << 17 : next->activate.activation << 25;
     return q;
 }
 
-static tub_status try_joined(tub_gpu_trial *t, const tub_gpu_algorithm *algorithm, bool known, bool *out,
-                             tub_error *err)
+typedef struct joining {
+    tub_gpu_trial trial;
+    tub_gpu_answer answer; // of the best
+    tub_gpu_way best;
+    double least;
+} joining;
+
+static void release(const joining *j, tub_gpu_plan *plan)
 {
-    const tub_gpu_way apart = {.algorithm = *algorithm}, joined = {.joined = true};
-    double apart_time = 0, joined_time = 0;
-    TUB_TRY(tub_gpu_trial_begin(t, err));
-    TUB_TRY(tub_gpu_trial_right(t, &apart, err));
-    TUB_TRY(tub_gpu_trial_same(t, &joined, out, err));
-    if (!*out || known)
+    j->trial.b->ops->release_plan(j->trial.b->gpu, plan);
+}
+
+// *better: faster than the best so far, whose place it takes, and of the same bits.
+static tub_status compare(joining *j, const tub_gpu_way *way, const tub_gpu_algorithm *answer, bool *better,
+                          tub_error *err)
+{
+    double time = 0;
+    *better = false;
+    TUB_TRY(tub_gpu_trial_same(&j->trial, way, better, err));
+    if (*better)
+        TUB_TRY(tub_gpu_trial_time(&j->trial, way, &time, err));
+    *better = *better && time < j->least;
+    if (!*better)
         return TUB_OK;
-    TUB_TRY(tub_gpu_trial_time(t, &apart, &apart_time, err));
-    TUB_TRY(tub_gpu_trial_time(t, &joined, &joined_time, err));
-    *out = joined_time < apart_time;
+    release(j, j->best.plan);
+    j->best = *way;
+    j->least = time;
+    j->answer.algorithm = *answer;
     return TUB_OK;
 }
 
-tub_status tub_gpu_choose_joined(tub_backend *b, const tub_gpu_gemm *gemm, const tub_gpu_algorithm *algorithm,
-                                 const tub_gpu_task *next, bool *out, tub_error *err)
+// *out NULL: it can't be had.
+static tub_status plan_fused(const joining *j, const tub_gpu_algorithm *a, tub_gpu_text text, tub_gpu_plan **out,
+                             tub_error *err)
 {
-    *out = false;
-    if (!tub_gpu_choices_tune(b->choices) || !may_join(b, gemm, next))
+    const tub_gpu_trial *t = &j->trial;
+    const tub_status status =
+        t->b->ops->plan_fused(t->b->gpu, t->gemm, t->next->activate.activation, a, text, out, err);
+    return status == TUB_END ? TUB_OK : status;
+}
+
+static tub_status measure_fused(joining *j, const tub_gpu_algorithm *a, tub_error *err)
+{
+    tub_gpu_way way = {0};
+    bool better = false;
+    TUB_TRY(plan_fused(j, a, (tub_gpu_text){0}, &way.plan, err));
+    const tub_status status = way.plan ? compare(j, &way, a, &better, err) : TUB_OK;
+    if (!better)
+        release(j, way.plan);
+    return status;
+}
+
+static tub_status measure_joined(joining *j, tub_error *err)
+{
+    const tub_gpu_trial *t = &j->trial;
+    const tub_gpu_way joined = {.joined = true};
+    tub_gpu_algorithm fused[TUB_GPU_FUSED_ALGORITHMS];
+    int count = 0;
+    bool better;
+    TUB_TRY(tub_gpu_trial_time(t, &j->best, &j->least, err));
+    if (may_join(t->b, t->gemm, t->next))
+        TUB_TRY(compare(j, &joined, &(tub_gpu_algorithm){{JOINED}}, &better, err));
+    if (may_fuse(t->b, t->next))
+        TUB_TRY(t->b->ops->fused_algorithms(t->b->gpu, t->gemm, t->next->activate.activation, fused, &count, err));
+    for (int i = 0; i < count; i++)
+        TUB_TRY(measure_fused(j, &fused[i], err));
+    return TUB_OK;
+}
+
+// What was read of a plan, NULL: nothing; it may have been made anew since.
+static void keep_text(const joining *j, const tub_gpu_plan *plan, const char *read, size_t read_bytes)
+{
+    const tub_backend *b = j->trial.b;
+    size_t bytes = 0;
+    char *text = b->ops->write_plan(b->gpu, plan, NULL, &bytes) ? tub_alloc_aligned(1, bytes) : NULL;
+    if (text && b->ops->write_plan(b->gpu, plan, text, &bytes) &&
+        (bytes != read_bytes || memcmp(text, read, bytes) != 0))
+        tub_gpu_plan_text_write(b->info.key, &j->answer, text, bytes);
+    tub_free(text);
+}
+
+// A fused algorithm that was measured by an earlier run, or by this one.
+static tub_status plan_known(const joining *j, tub_gpu_plan **out, tub_error *err)
+{
+    char *text = NULL;
+    const size_t bytes = tub_gpu_plan_text_read(j->trial.b->info.key, &j->answer, &text);
+    const tub_status status = plan_fused(j, &j->answer.algorithm, (tub_gpu_text){text, bytes}, out, err);
+    if (*out)
+        keep_text(j, *out, text, bytes);
+    tub_free(text);
+    return status;
+}
+
+// j->answer says how. Where this process has not seen yet that its bits are right, it is looked at.
+static tub_status recall(joining *j, bool checked, tub_error *err)
+{
+    const tub_gpu_trial *t = &j->trial;
+    tub_gpu_way way = {.joined = j->answer.algorithm.data[0] == JOINED};
+    bool same = checked;
+    if (!way.joined)
+        TUB_TRY(plan_known(j, &way.plan, err));
+    tub_status status = TUB_OK;
+    if ((way.joined || way.plan) && !checked)
+        status = tub_gpu_trial_same(t, &way, &same, err);
+    if (status == TUB_OK && same && (way.joined || way.plan))
+        j->best = way;
+    else
+        release(j, way.plan);
+    if (!j->best.joined && !j->best.plan)
+        j->answer.algorithm = (tub_gpu_algorithm){{APART}};
+    return status;
+}
+
+static tub_status try_joined(joining *j, const tub_gpu_answer *known, tub_error *err)
+{
+    TUB_TRY(tub_gpu_trial_begin(&j->trial, err));
+    TUB_TRY(tub_gpu_trial_right(&j->trial, &j->best, err));
+    if (known)
+        return recall(j, false, err);
+    TUB_TRY(measure_joined(j, err));
+    if (j->best.plan)
+        keep_text(j, j->best.plan, NULL, 0);
+    return TUB_OK;
+}
+
+static tub_status choose_joined(joining *j, tub_error *err)
+{
+    tub_gpu_choices *c = j->trial.b->choices;
+    const tub_gpu_answer *known = tub_gpu_choices_find(c, &j->answer.question);
+    if (known)
+        j->answer.algorithm = known->algorithm;
+    const uint64_t before = j->answer.algorithm.data[0];
+    if (known && before == APART)
         return TUB_OK;
-    tub_gpu_answer answer = {.question = question_of_joining(gemm, next), .checked = true};
-    const tub_gpu_answer *known = tub_gpu_choices_find(b->choices, &answer.question);
-    if (known && (known->checked || known->algorithm.data[0] == APART)) {
-        *out = known->algorithm.data[0] == JOINED;
-        return TUB_OK;
-    }
-    tub_gpu_trial t = {.b = b, .gemm = gemm, .next = next};
-    const tub_status status = try_joined(&t, algorithm, known != NULL, out, err);
-    tub_gpu_trial_end(&t);
+    if (known && known->checked)
+        return recall(j, true, err);
+    const tub_status status = try_joined(j, known, err);
+    tub_gpu_trial_end(&j->trial);
     if (status != TUB_OK)
         return status;
-    answer.algorithm.data[0] = *out ? JOINED : APART;
-    return tub_gpu_choices_keep(b->choices, &answer, !known || !*out, err);
+    return tub_gpu_choices_keep(c, &j->answer, !known || j->answer.algorithm.data[0] != before, err);
+}
+
+tub_status tub_gpu_choose_joined(tub_backend *b, const tub_gpu_gemm *gemm, const tub_gpu_algorithm *algorithm,
+                                 const tub_gpu_task *next, tub_gpu_way *out, tub_error *err)
+{
+    joining j = {.trial = {.b = b, .gemm = gemm, .next = next}, .best = {.algorithm = *algorithm}};
+    *out = j.best;
+    if (!tub_gpu_choices_tune(b->choices) || !(may_join(b, gemm, next) || may_fuse(b, next)))
+        return TUB_OK;
+    j.answer = (tub_gpu_answer){.question = question_of_joining(b, gemm, next), .checked = true};
+    const tub_status status = choose_joined(&j, err);
+    if (status == TUB_OK)
+        *out = j.best;
+    else
+        release(&j, j.best.plan);
+    return status;
 }

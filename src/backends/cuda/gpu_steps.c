@@ -5,7 +5,6 @@
 #include "fail.h"
 #include "gpu_algorithms.h"
 #include "gpu_executable.h"
-#include "gpu_trial.h"
 
 // ---- where values live ----
 
@@ -99,20 +98,62 @@ static tub_status add_task(const build *b, const tub_gpu_task *task, tub_error *
     return add(b, &step, err);
 }
 
+// ---- a product and the step behind it ----
+
+static tub_gpu_plan *fused_plan(const tub_executable *e, const tub_gpu_gemm *g, int activation)
+{
+    for (size_t i = 0; i < e->fused_count; i++) {
+        const tub_gpu_gemm *f = &e->fused[i].gemm;
+        if (f->m == g->m && f->n == g->n && f->k == g->k && f->has_bias == g->has_bias &&
+            e->fused[i].activation == activation)
+            return e->fused[i].plan;
+    }
+    return NULL;
+}
+
+static tub_status keep_fused(tub_executable *e, const tub_gpu_gemm *g, int activation, tub_gpu_plan *plan,
+                             tub_error *err)
+{
+    if (!tub_grow((void **)&e->fused, &e->fused_capacity, e->fused_count + 1, sizeof *e->fused)) {
+        e->backend->ops->release_plan(e->backend->gpu, plan);
+        return tub_fail_memory(err, "a plan of a product");
+    }
+    e->fused[e->fused_count++] = (tub_gpu_fused_place){*g, activation, plan};
+    return TUB_OK;
+}
+
+static tub_status way_of(const build *b, const tub_gpu_step *product, const tub_gpu_task *next, tub_gpu_way *out,
+                         tub_error *err)
+{
+    tub_executable *e = b->e;
+    const tub_gpu_gemm *g = &product->product.gemm;
+    const int activation = next->kind == TUB_GPU_ACTIVATE ? next->activate.activation : 0;
+    *out = (tub_gpu_way){.plan = activation ? fused_plan(e, g, activation) : NULL};
+    if (out->plan)
+        return TUB_OK;
+    TUB_TRY(tub_gpu_choose_joined(e->backend, g, &product->product.algorithm, next, out, err));
+    return out->plan ? keep_fused(e, g, activation, out->plan, err) : TUB_OK;
+}
+
 // In place on the result of the step before: one step, if that is better.
 static tub_status add_behind(const build *b, const tub_gpu_task *task, tub_error *err)
 {
     tub_gpu_step *last = b->list->count > 0 ? &b->list->steps[b->list->count - 1] : NULL;
-    bool joined = false;
+    tub_gpu_way way = {0};
     if (last && last->kind == TUB_GPU_STEP_PRODUCT && last->product.gemm.out == at(b, b->op->out))
-        TUB_TRY(
-            tub_gpu_choose_joined(b->e->backend, &last->product.gemm, &last->product.algorithm, task, &joined, err));
-    if (!joined)
+        TUB_TRY(way_of(b, last, task, &way, err));
+    if (!way.joined && !way.plan)
         return add_task(b, task, err);
-    const tub_gpu_task both = tub_gpu_joined_task(&last->product.gemm, task);
-    *last = (tub_gpu_step){.kind = TUB_GPU_STEP_TASK, .label = last->label, .task = both};
+    const tub_gpu_gemm gemm = last->product.gemm;
+    tub_gpu_step both = {.kind = TUB_GPU_STEP_FUSED, .label = last->label, .fused = {gemm, way.plan}};
+    if (way.joined)
+        both =
+            (tub_gpu_step){.kind = TUB_GPU_STEP_TASK, .label = last->label, .task = tub_gpu_joined_task(&gemm, task)};
+    *last = both;
     return TUB_OK;
 }
+
+// ---- operations ----
 
 static tub_status add_patches(const build *b, tub_error *err)
 {

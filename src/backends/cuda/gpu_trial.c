@@ -149,14 +149,16 @@ void tub_gpu_trial_end(tub_gpu_trial *t)
     tub_free(t->block);
 }
 
-// A card that doesn't take it goes without.
-static tub_status run_joined(const tub_gpu_trial *t, tub_error *err)
+// Both in one. A card that doesn't take it goes without.
+static tub_status run_joined(const tub_gpu_trial *t, const tub_gpu_way *way, tub_error *err)
 {
+    const tub_backend *b = t->b;
     const tub_gpu_task task = tub_gpu_joined_task(t->gemm, t->next);
     tub_error why = {0};
-    const tub_status status = t->b->ops->launch(t->b->gpu, &task, &why);
+    const tub_status status =
+        way->plan ? b->ops->multiply_fused(b->gpu, way->plan, t->gemm, &why) : b->ops->launch(b->gpu, &task, &why);
     if (status == TUB_ERROR_DEVICE) {
-        tub_inform(&t->b->log, "%s: a product and the step behind it stay two: %s", t->b->info.name, why.text);
+        tub_inform(&b->log, "%s: a product and the step behind it stay two: %s", b->info.name, why.text);
         return TUB_END;
     }
     if (status != TUB_OK && err)
@@ -167,8 +169,8 @@ static tub_status run_joined(const tub_gpu_trial *t, tub_error *err)
 static tub_status run(const tub_gpu_trial *t, const tub_gpu_way *way, tub_error *err)
 {
     const tub_backend *b = t->b;
-    if (way->joined)
-        return run_joined(t, err);
+    if (way->joined || way->plan)
+        return run_joined(t, way, err);
     TUB_TRY(b->ops->multiply(b->gpu, t->gemm, &way->algorithm, err));
     return t->next ? b->ops->launch(b->gpu, t->next, err) : TUB_OK;
 }

@@ -1,7 +1,7 @@
 // A product tried out: random factors, the rows that are right, and other ways to compute it that are compared and timed.
 //
 // Sample rows at the top and at the bottom are compared. A way is an algorithm of the library's; where a step follows the
-// product, that step behind it, or both in one kernel of ours.
+// product, that step behind it, or both in one kernel, of ours or of a library's.
 //
 // Thread-safety: one thread at a time per backend.
 #ifndef TUB_GPU_TRIAL_H
@@ -22,6 +22,7 @@ typedef struct tub_gpu_trial {
 typedef struct tub_gpu_way {
     tub_gpu_algorithm algorithm;
     bool joined;                    // with `next`, by TUB_GPU_JOINED, instead
+    tub_gpu_plan *plan;             // with `next`, by tub_gpu_ops.multiply_fused, instead; or NULL
 } tub_gpu_way;
 
 // `next` behind `gemm` as one task.

@@ -76,34 +76,37 @@ static tub_status cuda_count(int *out, tub_error *err)
 }
 
 // The names of a file: letters, digits, dots and dashes.
-static void write_key(char *out, size_t bytes, const struct cudaDeviceProp *p, size_t cublaslt)
+static void write_key(char *out, size_t bytes, const struct cudaDeviceProp *p, const size_t libraries[2])
 {
-    snprintf(out, bytes, "%.30s-sm%d%d-%d-%zu", p->name, p->major, p->minor, p->multiProcessorCount, cublaslt);
+    snprintf(out, bytes, "%.26s-sm%d%d-%d-%zu-%zu", p->name, p->major, p->minor, p->multiProcessorCount, libraries[0],
+             libraries[1]);
     for (char *c = out; *c; c++)
         if (!strchr("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.-", *c))
             *c = '-';
 }
 
-static size_t write_libraries(char *out, size_t bytes)
+// And the versions of cuBLASLt and cuDNN, 0 where there is none.
+static void write_libraries(char *out, size_t bytes, size_t versions[2])
 {
     int driver = 0;
     tub_cublaslt lt = {0};
     tub_cudnn dnn = {0};
     tub_error why = {0};
-    size_t version = 0;
+    versions[0] = versions[1] = 0;
     ignore(cudaDriverGetVersion(&driver));
     int used = snprintf(out, bytes, "driver for CUDA %d.%d", driver / 1000, driver % 1000 / 10);
     if (tub_cublaslt_load(&lt, NULL) == TUB_OK) {
-        version = lt.cublasLtGetVersion();
-        used += snprintf(out + used, bytes - (size_t)used, ", cuBLASLt %zu", version);
+        versions[0] = lt.cublasLtGetVersion();
+        used += snprintf(out + used, bytes - (size_t)used, ", cuBLASLt %zu", versions[0]);
     } else {
         used += snprintf(out + used, bytes - (size_t)used, ", no cuBLASLt");
     }
-    if (tub_cudnn_load(&dnn, &why) == TUB_OK)
-        snprintf(out + used, bytes - (size_t)used, ", cuDNN %zu", dnn.cudnnGetVersion());
-    else
+    if (tub_cudnn_load(&dnn, &why) == TUB_OK) {
+        versions[1] = dnn.cudnnGetVersion();
+        snprintf(out + used, bytes - (size_t)used, ", cuDNN %zu", versions[1]);
+    } else {
         snprintf(out + used, bytes - (size_t)used, ", no cuDNN: %.80s", why.text);
-    return version;
+    }
 }
 
 static tub_status has_code(int index, const struct cudaDeviceProp *p, tub_error *err)
@@ -137,7 +140,9 @@ static tub_status cuda_describe(int index, tub_gpu_facts *out, tub_error *err)
         return code;
     memset(out, 0, sizeof *out);
     snprintf(out->name, sizeof out->name, "%.90s", p.name);
-    write_key(out->key, sizeof out->key, &p, write_libraries(out->libraries, sizeof out->libraries));
+    size_t versions[2];
+    write_libraries(out->libraries, sizeof out->libraries, versions);
+    write_key(out->key, sizeof out->key, &p, versions);
     out->major = p.major;
     out->minor = p.minor;
     out->processors = p.multiProcessorCount;
@@ -461,6 +466,10 @@ static const tub_gpu_ops table = {
     .algorithms = tub_cuda_algorithms,
     .serves = tub_cuda_serves,
     .multiply = tub_cuda_multiply,
+    .fused_algorithms = tub_cuda_fused_algorithms,
+    .plan_fused = tub_cuda_plan_fused,
+    .write_plan = tub_cuda_write_plan,
+    .multiply_fused = tub_cuda_multiply_fused,
     .plan_attention = tub_cuda_plan_attention,
     .attend = tub_cuda_attend,
     .release_plan = tub_cuda_release_plan,
