@@ -21,7 +21,7 @@ if(TUBELET_WERROR)
 endif()
 file(GLOB emulated_kernels CONFIGURE_DEPENDS ${plugin}/*.cu)
 file(GLOB emulator_sources CONFIGURE_DEPENDS emulator/emulated_*.cpp)
-set(broken_kernels emulator/broken_kernels.cu) # test_emulator's own
+file(GLOB broken_kernels CONFIGURE_DEPENDS emulator/broken_*.cu) # of tests of the emulator itself
 set_source_files_properties(${emulated_kernels} ${broken_kernels} PROPERTIES LANGUAGE CXX)
 add_library(emulated_kernels OBJECT ${emulated_kernels})
 add_library(broken_kernels OBJECT ${broken_kernels})
@@ -39,7 +39,7 @@ endforeach()
 foreach(target emulated_kernels broken_kernels)
   target_compile_definitions(${target} PRIVATE TUB_GPU_EMULATED __CUDACC__ __CUDA_ARCH__=900 __CUDA_ARCH_LIST__=900
     TUB_CUDA_FORM=0)
-  target_compile_options(${target} PRIVATE -fno-strict-aliasing -Wno-unknown-pragmas -Wno-unused-function)
+  target_compile_options(${target} PRIVATE -fno-strict-aliasing -Wno-unknown-pragmas -Wno-unused-function -Wno-psabi)
   if(TUBELET_CXX_TRAPS)
     target_compile_options(${target} PRIVATE -fsanitize=undefined -fsanitize-undefined-trap-on-error)
   endif()

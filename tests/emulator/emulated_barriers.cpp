@@ -1,5 +1,6 @@
 // Barriers in shared memory, boxes of matrices that are copied there, and barriers of some threads.
 #include <stdio.h>
+#include <stdlib.h>
 
 #include <map>
 #include <vector>
@@ -105,8 +106,8 @@ void arrive(emulated_place at, barrier &b, unsigned bytes)
 void tell_barrier(const void *what, char *out, size_t bytes)
 {
     const auto *b = (const barrier *)what;
-    snprintf(out, bytes, " for the end of phase %u, where %u of %u arrivals and %lld bytes are missing", b->phase,
-             b->pending, b->arrivals, (long long)b->bytes);
+    snprintf(out, bytes, " for the end of phase %u, where %u of %u arrivals are missing, and %lld bytes %s", b->phase,
+             b->pending, b->arrivals, llabs((long long)b->bytes), b->bytes < 0 ? "more than expected came" : "too");
 }
 
 void tell_some(const void *what, char *out, size_t bytes)

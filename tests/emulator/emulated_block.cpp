@@ -115,30 +115,38 @@ bool waits_for(const thread &a, int other)
            a.visit->key != b.visit->key;
 }
 
-// The first of those who wait; of others, whom for.
+// Whom it waits for.
+void say_meets(int number)
+{
+    char waits[300], comes[300];
+    tell(threads[number], waits, sizeof waits);
+    threadIdx = threads[number].index;
+    for (int i = 0; i < count; i++)
+        if (i != number && waits_for(threads[number], i)) {
+            const uint3 other = threads[i].index;
+            tell(threads[i], comes, sizeof comes);
+            emulated_say("%s for thread (%u, %u, %u), which %s%s", waits, other.x, other.y, other.z, comes,
+                         threads[i].state == MEETS_WARP ? " (or with another mask or address)" : "");
+            return;
+        }
+    emulated_say("%s for a lane that the block doesn't have", waits);
+}
+
+// Of a warp's lanes that meet first, then of those that wait for something, then of the block.
 void say_stuck()
 {
-    if (!waiting.empty()) {
+    for (int i = 0; i < count; i++)
+        if (threads[i].state == MEETS_WARP) {
+            say_meets(i);
+            return;
+        }
+    if (vain[0])
         emulated_say("%s", vain);
-        return;
-    }
-    for (int i = 0; i < count; i++) {
-        if (threads[i].state == ENDED)
-            continue;
-        char waits[300], comes[300];
-        tell(threads[i], waits, sizeof waits);
-        threadIdx = threads[i].index;
-        for (int j = 0; j < count; j++)
-            if (j != i && waits_for(threads[i], j)) {
-                const uint3 other = threads[j].index;
-                tell(threads[j], comes, sizeof comes);
-                emulated_say("%s for thread (%u, %u, %u), which %s%s", waits, other.x, other.y, other.z, comes,
-                             threads[j].state == MEETS_WARP ? " (or with another mask or address)" : "");
-                return;
-            }
-        emulated_say("%s for a lane that the block doesn't have", waits);
-        return;
-    }
+    for (int i = 0; i < count; i++)
+        if (threads[i].state == MEETS_BLOCK) {
+            say_meets(i);
+            return;
+        }
 }
 
 // ---- meetings ----
@@ -200,7 +208,7 @@ bool go_on()
     }
     if (waiting.empty())
         return false;
-    if (looks == 0)
+    if (!vain[0])
         describe_vain();
     if (++looks > LOOKS)
         return false;
@@ -282,7 +290,7 @@ void emulated_fail(const char *format, ...)
     va_start(arguments, format);
     vsnprintf(text, sizeof text, format, arguments);
     va_end(arguments);
-    emulated_say("%s%s%s", text, looks ? ", after " : "", looks ? vain : "");
+    emulated_say("%s%s%s", text, vain[0] ? ", after " : "", vain);
     fibre_leave();
 }
 
@@ -291,6 +299,7 @@ static void begin_block(dim3 block)
     count = (int)(block.x * block.y * block.z);
     ended = at_barrier = looks = 0;
     meetings = 0;
+    vain[0] = 0;
     waiting.clear();
     emulated_boxes_begin();
     emulated_products_begin(count);
@@ -326,6 +335,8 @@ bool emulated_block_run(dim3 block, const std::function<void()> &body)
             ended++;
         }
     }
+    if (vain[0])
+        emulated_say("%s", vain);
     emulated_boxes_end();
     emulated_products_end(count);
     return !emulated_failed();
