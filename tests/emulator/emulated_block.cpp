@@ -43,10 +43,14 @@ bool same_place(const emulated_place &a, const emulated_place &b)
     return a.line == b.line && (same_text || (strcmp(a.what, b.what) == 0 && strcmp(a.file, b.file) == 0));
 }
 
+bool meet(const emulated_visit &a, const emulated_visit &b)
+{
+    return &a == &b || (a.mask == b.mask && a.key == b.key && same_place(a.at, b.at));
+}
+
 void wake(int number)
 {
     threads[number].state = RUNS;
-    meeting[number / WARP] &= ~(1u << number % WARP);
     ready[number / WORD] |= UINT64_C(1) << number % WORD;
 }
 
@@ -111,8 +115,7 @@ bool waits_for(const thread &a, int other)
     const int first = (int)(&a - threads) / WARP * WARP;
     if (other < first || other >= first + WARP || !(a.visit->mask >> other % WARP & 1))
         return false;
-    return b.state != MEETS_WARP || !same_place(a.visit->at, b.visit->at) || a.visit->mask != b.visit->mask ||
-           a.visit->key != b.visit->key;
+    return b.state != MEETS_WARP || !meet(*a.visit, *b.visit);
 }
 
 // Whom it waits for.
@@ -151,19 +154,26 @@ void say_stuck()
 
 // ---- meetings ----
 
+// Whether all of the visit's lanes are there, and for the same.
 bool complete(const emulated_visit *visit, int first, emulated_visit **lanes)
 {
     if (visit->mask & ~meeting[first / WARP])
         return false;
     for (int lane = 0; lane < WARP; lane++) {
-        lanes[lane] = nullptr;
-        if (!(visit->mask >> lane & 1))
-            continue;
-        if (waits_for(threads[fibre_number()], first + lane))
+        lanes[lane] = visit->mask >> lane & 1 ? threads[first + lane].visit : nullptr;
+        if (lanes[lane] && !meet(*visit, *lanes[lane]))
             return false;
-        lanes[lane] = threads[first + lane].visit;
     }
     return true;
+}
+
+void wake_lanes(int first, unsigned mask)
+{
+    meeting[first / WARP] &= ~mask;
+    ready[first / WORD] |= (uint64_t)mask << first % WORD;
+    for (int lane = 0; lane < WARP; lane++)
+        if (mask >> lane & 1)
+            threads[first + lane].state = RUNS;
 }
 
 void open_barrier()
@@ -243,9 +253,7 @@ void emulated_meet_warp(emulated_visit *visit)
     if (complete(visit, first, lanes)) {
         if (visit->exchange)
             visit->exchange(lanes);
-        for (int lane = 0; lane < WARP; lane++)
-            if (lanes[lane])
-                wake(first + lane);
+        wake_lanes(first, visit->mask);
     }
     fibre_pause();
 }

@@ -236,7 +236,8 @@ static int is_case(const struct dirent *e)
     return e->d_name[0] != '.';
 }
 
-int main(void)
+// By every backend in every type, or as named: `test_golden cuda f16`.
+int main(int argc, char **argv)
 {
     static job jobs[MOST_CASES * WAYS];
     static struct CMUnitTest tests[MOST_CASES * WAYS];
@@ -246,14 +247,18 @@ int main(void)
         print_error("%s: %d cases\n", FOLDER, cases);
         return 1;
     }
+    size_t count = 0;
     for (int i = 0; i < cases * WAYS; i++) {
-        job *j = &jobs[i];
+        const way *w = &ways[i % WAYS];
+        if (argc > 2 && (strcmp(argv[1], w->backend) != 0 || strcmp(argv[2], tub_dtype_name(w->dtype)) != 0))
+            continue;
+        job *j = &jobs[count];
         j->name = entries[i / WAYS]->d_name;
-        j->way = &ways[i % WAYS];
+        j->way = w;
         snprintf(j->folder, sizeof j->folder, FOLDER "/%s", j->name);
-        tests[i] = (struct CMUnitTest){.name = j->name, .test_func = test_case, .initial_state = j};
+        tests[count++] = (struct CMUnitTest){.name = j->name, .test_func = test_case, .initial_state = j};
     }
-    int failed = _cmocka_run_group_tests("golden", tests, (size_t)(cases * WAYS), NULL, NULL);
+    int failed = _cmocka_run_group_tests("golden", tests, count, NULL, NULL);
     for (int i = 0; i < cases; i++)
         free(entries[i]);
     free(entries);
