@@ -130,7 +130,8 @@ static bool may_join(const tub_backend *b, const tub_gpu_gemm *g, const tub_gpu_
 
 static bool may_fuse(const tub_backend *b, const tub_gpu_task *next)
 {
-    return next->kind == TUB_GPU_ACTIVATE && !(b->without & TUB_GPU_WITHOUT_CUDNN);
+    // Before 8.0 a plan takes several seconds.
+    return next->kind == TUB_GPU_ACTIVATE && b->info.major >= 8 && !(b->without & TUB_GPU_WITHOUT_CUDNN);
 }
 
 static tub_gpu_question question_of_joining(const tub_backend *b, const tub_gpu_gemm *g, const tub_gpu_task *next)

@@ -8,7 +8,8 @@
 
 enum {
     SAMPLE_ROWS = 128,
-    RUNS = 5, // timed
+    SIZES = 5, // of rows
+    RUNS = 5,  // timed
     EVENT_FROM = 2,
     EVENT_TO = 3,
 };
@@ -46,16 +47,17 @@ static float random_value(uint64_t *state)
     return (float)((double)(*state >> 40) / (1 << 23) - 1.0);
 }
 
-static void fill(void *out, tub_gpu_type type, size_t count)
+// Rows of `sizes` sizes in turn, each twice the one before.
+static void fill(void *out, tub_gpu_type type, size_t rows, size_t cols, size_t sizes)
 {
     uint64_t state = 0x9e3779b97f4a7c15u;
-    for (size_t i = 0; i < count; i++) {
-        const float x = random_value(&state);
+    for (size_t i = 0; i < rows * cols; i++) {
+        const float size = (float)(1 << i / cols % sizes), x = size * random_value(&state);
         if (type == TUB_GPU_F32)
             ((float *)out)[i] = x;
         else if (type == TUB_GPU_E4M3)
             // Of any size: products of numbers near to each other can be added up in any order.
-            ((uint8_t *)out)[i] = (uint8_t)((x < 0 ? 0x80 : 0) | (int)(fabsf(x) * 126.0f));
+            ((uint8_t *)out)[i] = (uint8_t)((x < 0 ? 0x80 : 0) | (int)(fabsf(x / size) * 126.0f));
         else
             ((uint16_t *)out)[i] = type == TUB_GPU_F16 ? tub_to_f16(x) : tub_to_bf16(x);
     }
@@ -85,7 +87,9 @@ static tub_status bring_factors(const tub_gpu_trial *t, tub_error *err)
 {
     const tub_gpu_gemm *g = t->gemm;
     const size_t row = (size_t)g->k * element_bytes(g->type);
-    fill(t->block, g->type, (size_t)t->sample * (size_t)g->k);
+    // What an activation makes of large values is looked at, too.
+    const size_t sizes = t->next && t->next->kind == TUB_GPU_ACTIVATE ? SIZES : 1;
+    fill(t->block, g->type, (size_t)t->sample, (size_t)g->k, sizes);
     for (int i = 0; i < g->m; i += t->sample) {
         const int rows = g->m - i < t->sample ? g->m - i : t->sample;
         TUB_TRY(t->b->ops->upload(t->b->gpu, TUB_GPU_COMPUTE, (char *)g->x + (size_t)i * row, t->block,
@@ -117,7 +121,7 @@ static tub_status bring_residual(const tub_gpu_trial *t, tub_error *err)
     const tub_gpu_gemm *g = t->gemm;
     if (!g->has_residual)
         return TUB_OK;
-    fill(t->block, TUB_GPU_F32, (size_t)t->sample * (size_t)g->n);
+    fill(t->block, TUB_GPU_F32, (size_t)t->sample, (size_t)g->n, 1);
     char *top = (char *)g->residual, *bottom = top + (size_t)(g->m - t->sample) * (size_t)g->n * sizeof(float);
     TUB_TRY(t->b->ops->upload(t->b->gpu, TUB_GPU_COMPUTE, top, t->block, t->residual_bytes, err));
     TUB_TRY(t->b->ops->upload(t->b->gpu, TUB_GPU_COMPUTE, bottom, t->block, t->residual_bytes, err));
