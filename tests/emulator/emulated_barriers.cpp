@@ -72,7 +72,7 @@ barrier &find(emulated_place at, uint64_t *place)
 {
     const auto found = barriers.find(place);
     if (found == barriers.end())
-        emulated_fail("%s at %s:%d: no barrier was made at %p", at.what, at.file, at.line, (void *)place);
+        emulated_fail("%s at %s:%d: no barrier was made at %s", at.what, at.file, at.line, emulated_where(place));
     barrier &b = found->second;
     if (*place != b.mark)
         emulated_fail("%s at %s:%d: the barrier's place was written", at.what, at.file, at.line);
@@ -170,10 +170,10 @@ void check_place(const box &b)
 {
     const emulated_place &at = b.at;
     if ((uintptr_t)b.to % ROW)
-        emulated_fail("%s at %s:%d: a box at %p, no multiple of 128 bytes", at.what, at.file, at.line, (void *)b.to);
+        emulated_fail("%s at %s:%d: a box at %s, no multiple of 128", at.what, at.file, at.line, emulated_where(b.to));
     if (!emulated_is_shared(b.to, (size_t)b.map.box_rows * ROW))
-        emulated_fail("%s at %s:%d: a box of %d bytes at %p isn't within shared memory", at.what, at.file, at.line,
-                      b.map.box_rows * ROW, (void *)b.to);
+        emulated_fail("%s at %s:%d: a box of %d bytes from %s on", at.what, at.file, at.line, b.map.box_rows * ROW,
+                      emulated_where(b.to));
     for (const auto &other : barriers)
         if ((unsigned char *)(other.first + 1) > b.to && (unsigned char *)other.first < b.to + b.map.box_rows * ROW)
             emulated_fail("%s at %s:%d: a barrier lies in the box's place", at.what, at.file, at.line);
@@ -219,7 +219,7 @@ bool emulated_is_copied(const void *at, size_t bytes)
 void tub_gpu_barrier_init(uint64_t *place, unsigned arrivals, const char *file, int line)
 {
     if ((uintptr_t)place % 8 || !emulated_is_shared(place, 8))
-        emulated_fail("tub_gpu_barrier_init at %s:%d: %p is no place for a barrier", file, line, (void *)place);
+        emulated_fail("tub_gpu_barrier_init at %s:%d: %s is no place for a barrier", file, line, emulated_where(place));
     if (arrivals < 1 || arrivals > MOST_COUNT)
         emulated_fail("tub_gpu_barrier_init at %s:%d: %u arrivals", file, line, arrivals);
     if (barriers.count(place))

@@ -49,7 +49,8 @@ void emulated_boxes_end();
 void emulated_products_begin(int threads);
 void emulated_products_end(int threads);
 
-// What lies at an address, in words.
+// What lies at an address, in words: of emulator_memory(), of shared memory as well (until the next call).
 void emulated_describe(const void *at, char *out, size_t bytes);
+const char *emulated_where(const void *at);
 
 #endif

@@ -125,19 +125,13 @@ struct sigaction before[FAULTS];
 
 void on_fault(int number, siginfo_t *info, void *)
 {
-    char where[200];
     if (fibre_number() < 0) { // not a thread's: whoever would have had it
         for (int i = 0; i < FAULTS; i++)
             sigaction(fault_signals[i], &before[i], nullptr);
         return;
     }
-    const unsigned char *at = (const unsigned char *)info->si_addr;
-    if (at >= dynamic_area - PAGE && at < dynamic_end + PAGE)
-        snprintf(where, sizeof where, "byte %td of %zu bytes of shared memory", at - dynamic_begin, dynamic_bytes);
-    else
-        emulated_describe(at, where, sizeof where);
     if (number == SIGSEGV || number == SIGBUS)
-        emulated_fail("touches %s", where);
+        emulated_fail("touches %s", emulated_where(info->si_addr));
     emulated_fail("does what is undefined: an unaligned address, an index outside of an array, an overflow");
 }
 
@@ -274,6 +268,17 @@ bool emulated_is_shared(const void *at, size_t bytes)
     const unsigned char *first = (const unsigned char *)at;
     return (first >= dynamic_begin && first + bytes <= dynamic_begin + dynamic_bytes) ||
            (first >= fixed_begin && first + bytes <= fixed_begin + fixed_bytes);
+}
+
+const char *emulated_where(const void *at)
+{
+    static char text[200];
+    const unsigned char *byte = (const unsigned char *)at;
+    if (byte >= dynamic_area - PAGE && byte < dynamic_end + PAGE)
+        snprintf(text, sizeof text, "byte %td of %zu bytes of shared memory", byte - dynamic_begin, dynamic_bytes);
+    else
+        emulated_describe(at, text, sizeof text);
+    return text;
 }
 
 unsigned char *emulated_window()

@@ -322,7 +322,7 @@ void emulated_products_end(int count)
 unsigned tub_gpu_warpgroup_address(const void *shared)
 {
     if (!emulated_is_shared(shared, 1) || (uintptr_t)shared - (uintptr_t)emulated_window() >= EMULATED_WINDOW)
-        emulated_fail("%p isn't in the launch's shared memory", shared);
+        emulated_fail("%s isn't shared memory that the launch asked for", emulated_where(shared));
     return (unsigned)((uintptr_t)shared % EMULATED_WINDOW);
 }
 

@@ -1,14 +1,16 @@
 // The plug-in's kernels on the host, as they are: the .cu files compiled by the C++ compiler, for tests alone.
 //
 // A thread of a block is a fibre with a stack of its own; blocks run one after the other. A thread runs until it meets
-// others: at a barrier, in a shuffle, in a product of tensor cores. Who goes on then is the order's choice, so that
-// what isn't ordered by a barrier is done in different orders in turn, and copies beside computing early or late.
+// others: at a barrier, in a shuffle, in a product of tensor cores (of warpgroups: emulated_warpgroup.h). Who goes on
+// then is the order's choice, so that what isn't ordered by a barrier is done in different orders in turn, and copies
+// beside computing early or late.
 //
 // What is found, and said with kernel, block and thread:
 //   - threads that never come where others wait, or meet at different places
 //   - addresses outside of shared memory and of emulator_memory(), which end at pages that nobody may touch
 //   - what C++ leaves undefined: unaligned vectors, indices outside of arrays (compiled with -fsanitize=undefined)
-//   - launches that a card refuses: too many threads or blocks, more shared memory than was asked for or than 7.5 has
+//   - launches that a card refuses: too many threads or blocks, more shared memory than was asked for, or than 7.5 has
+//     (9.0, where warpgroups multiply)
 //   - tiles, rows and copies that aren't aligned as tensor cores and copies want them
 // Shared memory is NaN in the beginning of a block, and locals aren't zero. Missing barriers show as results that
 // differ from order to order.

@@ -102,7 +102,7 @@ static void faults_are_said(void **state)
         [GROUP_MORE_BYTES] = "16 bytes too",
         [GROUP_UNDER_WAY] = "under way",
         [GROUP_UNALIGNED_BOX] = "no multiple of 128",
-        [GROUP_PAST_SHARED] = "isn't within shared memory",
+        [GROUP_PAST_SHARED] = "a box of 8192 bytes from byte 50176 of 50176 bytes of shared memory on",
         [GROUP_ON_BARRIER] = "a barrier lies in",
         [GROUP_PAST_MATRIX] = "touches byte",
         [GROUP_NO_MAP] = "there is no map",
