@@ -21,6 +21,7 @@ bool emulated_failed();
 // A thread begins and ends: its copies.
 void emulated_copies_begin(int thread);
 void emulated_copies_end(int thread);
+void emulated_conflicts_forget();
 
 // ---- waiting for what others or copies do ----
 

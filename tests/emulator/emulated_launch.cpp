@@ -5,6 +5,7 @@
 #include <sys/mman.h>
 
 #include <map>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -34,6 +35,7 @@ uint32_t random_state = 1;
 std::string said;
 std::string kernel_name;                // of the launch that runs
 std::map<const void *, size_t> allowed; // more shared memory than usual
+std::set<const void *> launched;        // kernels
 
 // Two areas that end at pages nobody may touch: what the launch asked for, and places of fixed sizes.
 unsigned char *dynamic_area, *dynamic_begin, *dynamic_end, *fixed_begin;
@@ -204,6 +206,12 @@ void emulator_order(int which)
     order = which;
     random_state = 2463534242u + (uint32_t)which;
     said.clear();
+    emulated_conflicts_forget();
+}
+
+int emulator_kernels(void)
+{
+    return (int)launched.size();
 }
 
 void emulator_depth(unsigned most)
@@ -306,6 +314,7 @@ cudaError_t emulated_launch(const char *call, const void *kernel, dim3 grid, dim
     blockIdx = threadIdx = {};
     if (!is_launchable(grid, block, bytes, kernel))
         return cudaErrorInvalidConfiguration;
+    launched.insert(kernel);
     gridDim = grid;
     blockDim = block;
     dynamic_bytes = bytes;

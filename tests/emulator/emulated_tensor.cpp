@@ -21,6 +21,7 @@ struct thread_copies {
 };
 
 thread_copies all[FIBRES];
+int bank_conflicts;
 
 void do_copy(const copy &c)
 {
@@ -55,8 +56,26 @@ struct matrix_pair {
     uint32_t pair;
 };
 
+// Of a matrix whose rows eight lanes have. 16 bytes are four banks of 32.
+int conflicts_of(emulated_visit *const *lanes)
+{
+    int conflicts = 0;
+    for (int i = 1; i < 8; i++)
+        for (int j = 0; j < i; j++) {
+            const uintptr_t a = (uintptr_t)((const matrix_row *)lanes[i]->in)->at;
+            const uintptr_t b = (uintptr_t)((const matrix_row *)lanes[j]->in)->at;
+            if (a != b && a / 16 % 8 == b / 16 % 8) {
+                conflicts++;
+                break;
+            }
+        }
+    return conflicts;
+}
+
 void give_pairs(emulated_visit *const *lanes)
 {
+    for (int j = 0; j < 32; j += 8)
+        bank_conflicts += conflicts_of(lanes + j);
     for (int l = 0; l < 32; l++)
         for (int j = 0; j < 4; j++) {
             const auto *row = (const matrix_row *)lanes[8 * j + l / 4]->in;
@@ -66,6 +85,16 @@ void give_pairs(emulated_visit *const *lanes)
 }
 
 } // namespace
+
+void emulated_conflicts_forget()
+{
+    bank_conflicts = 0;
+}
+
+int emulator_bank_conflicts(void)
+{
+    return bank_conflicts;
+}
 
 void emulated_copies_begin(int thread)
 {

@@ -40,6 +40,11 @@ void emulator_depth(unsigned depth);
 // What went wrong first: the launch has answered an error then. "": nothing.
 const char *emulator_said(void);
 
+// How many kernels were run by now, each instance of a template for itself.
+int emulator_kernels(void);
+// Rows for ldmatrix, since emulator_order(), in the banks of another row of their matrix: they cost time and nothing else.
+int emulator_bank_conflicts(void);
+
 // What stands for a device's memory: `bytes` that end where nobody may read, at a multiple of 16, filled with NaN.
 void *emulator_memory(size_t bytes);
 void emulator_forget(void);         // all of it

@@ -144,6 +144,13 @@ static void too_large_heads_are_refused(void **state)
     assert_int_not_equal(emulator_launch(&task), 0);
 }
 
+// Four sizes of heads in two types on tensor cores, five in three types without.
+static void every_instance_was_run(void **state)
+{
+    (void)state;
+    assert_int_equal(emulator_kernels(), 2 * 4 + 3 * 5);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -151,6 +158,7 @@ int main(void)
         cmocka_unit_test(without_them),
         cmocka_unit_test(more_runs_than_blocks),
         cmocka_unit_test(too_large_heads_are_refused),
+        cmocka_unit_test(every_instance_was_run),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

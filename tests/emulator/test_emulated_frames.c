@@ -133,6 +133,7 @@ static void all_kinds(void **state)
         check(&t, layout, width, height / 2 * 2, i / LAYOUTS % 4 != 3);
     }
     assert_true(tiled > 20 && single > 20);
+    assert_int_equal(emulator_kernels(), 2 * 2 * 2);
 }
 
 int main(void)

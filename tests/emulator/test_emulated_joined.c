@@ -90,6 +90,8 @@ static void many_tiles(void **state)
     tub_gpu_task task = {.kind = TUB_GPU_JOINED, .joined = product(TUB_GPU_BF16, &s, true)};
     task.joined.activation = 1;
     emulator_check_in(EMULATOR_ANY, &task, "%d x %d x %d", s.m, s.n, s.k);
+    assert_int_equal(emulator_bank_conflicts(), 0);
+    assert_int_equal(emulator_kernels(), 2);
 }
 
 int main(void)

@@ -255,6 +255,13 @@ static void nothing_to_do(void **state)
         assert_int_equal(emulator_launch(&empty[i]), 0);
 }
 
+// One a thread in three types, copies, norms of two types and four sizes, means, e4m3.
+static void every_instance_was_run(void **state)
+{
+    (void)state;
+    assert_int_equal(emulator_kernels(), 5 * 3 + 1 + 9 * 4 + 3 + 2);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -263,6 +270,7 @@ int main(void)
         cmocka_unit_test(copies_of_rows), cmocka_unit_test(means),
         cmocka_unit_test(rows_as_e4m3),   cmocka_unit_test(patches_of_frames),
         cmocka_unit_test(nothing_to_do),
+        cmocka_unit_test(every_instance_was_run),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
