@@ -70,6 +70,9 @@ foreach(script ${cli_scripts} gpus)
   set_tests_properties(cli/${script} PROPERTIES LABELS cli TIMEOUT 900 ENVIRONMENT
     "TUBELET=$<TARGET_FILE:tubelet_command>;FAKE_GPU_PLUGIN=$<TARGET_FILE:fake_gpu>;FAKE_NVDEC_FOLDER=${fakes}/nvdec")
 endforeach()
+if(TARGET emulated_gpu)
+  set_property(TEST cli/gpus APPEND PROPERTY ENVIRONMENT "EMULATED_GPU_PLUGIN=$<TARGET_FILE:emulated_gpu>")
+endif()
 set_tests_properties(cli/watch PROPERTIES ENVIRONMENT
   "TUBELET=$<TARGET_FILE:tubelet_command>;FAKE_GPU=$<TARGET_FILE:fake_gpu>;FAKES=${fakes}")
 # ---- end of cli

@@ -188,6 +188,15 @@ class Gpus(CommandCase):
                     self.assertEqual(features, plain)
                     self.assertEqual("GPU 0 makes no more frames, the processor does" in done.stderr, asked and bool(text), (decoder, resize, text))
 
+    @unittest.skipUnless(os.environ.get("EMULATED_GPU_PLUGIN"), "no C++ compiler")
+    def test_the_plugins_own_kernels_give_the_same_bytes(self):
+        video = self.h264 / "a.mp4"
+        emulated = {"TUBELET_CUDA_PLUGIN": os.environ["EMULATED_GPU_PLUGIN"]}
+        nvdec = {"LD_LIBRARY_PATH": os.environ["FAKE_NVDEC_FOLDER"], "FAKE_NVDEC_VIDEO": str(video)}
+        for options in ([], ["--no-cudnn", "--dtype", "bf16"], ["--dtype", "fp8"], ["--decoder", "nvdec", "--dtype", "f32", "--no-cudnn"]):
+            plain, own = (self.extract({**gpus("devices=2"), **nvdec, **plugin}, "--device", "cuda", *options, videos=video)[0] for plugin in ({}, emulated))
+            self.assertEqual(own, plain, options)
+
     def test_a_gpu_that_fails_loses_none_of_its_frames(self):
         for call in (1, 4, 9):
             features, done, _ = self.extract(gpus(f"devices=2 fail_device=1 fail_call={call}"), "--device", "cuda", "--resize", "gpu")
