@@ -23,6 +23,9 @@ struct uint3 {
 struct uint4 {
     unsigned x, y, z, w;
 } __align__(16);
+struct float2 {
+    float x, y;
+} __align__(8);
 struct float4 {
     float x, y, z, w;
 } __align__(16);

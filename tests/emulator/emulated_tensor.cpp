@@ -149,14 +149,59 @@ void tub_gpu_load_matrices(uint32_t out[4], const void *row, const char *file, i
         memcpy(out + j, pairs[j].at ? (const void *)pairs[j].at : (const void *)&pairs[j].pair, sizeof *out);
 }
 
-void emulated_step(int columns, const float *a, const float *b, float *sums)
+void emulated_step(int columns, int deep, const float *a, const float *b, float *sums)
 {
     for (int row = 0; row < 16; row++) {
         float parts[16] = {};
-        for (int k = 0; k < 16; k++)
+        for (int k = 0; k < deep; k++)
             for (int j = 0; j < columns; j++)
-                parts[j] += a[row * 16 + k] * b[k * columns + j];
+                parts[j] += a[row * deep + k] * b[k * columns + j];
         for (int j = 0; j < columns; j++)
             sums[row * columns + j] += parts[j];
     }
+}
+
+namespace
+{
+
+struct product_tf32 {
+    float *sums;
+    const float *a, *b;
+};
+
+float cut_off(float x)
+{
+    uint32_t bits;
+    memcpy(&bits, &x, sizeof bits);
+    bits &= 0xffffe000u;
+    memcpy(&x, &bits, sizeof x);
+    return x;
+}
+
+// Of lane l a[i] is row l / 4 + 8 (i % 2), column l % 4 + 4 (i / 2); b[i] column l / 4, k = l % 4 + 4 i; sums as of m16n8k16.
+void multiply_tf32(emulated_visit *const *lanes)
+{
+    float a[16][8], b[8][8], sums[16][8];
+    for (int l = 0; l < 32; l++) {
+        const auto *part = (const product_tf32 *)lanes[l]->in;
+        for (int i = 0; i < 4; i++)
+            a[l / 4 + 8 * (i % 2)][l % 4 + 4 * (i / 2)] = cut_off(part->a[i]);
+        for (int i = 0; i < 2; i++)
+            b[l % 4 + 4 * i][l / 4] = cut_off(part->b[i]);
+        for (int i = 0; i < 4; i++)
+            sums[l / 4 + 8 * (i / 2)][l % 4 * 2 + i % 2] = part->sums[i];
+    }
+    emulated_step(8, 8, a[0], b[0], sums[0]);
+    for (int l = 0; l < 32; l++)
+        for (int i = 0; i < 4; i++)
+            ((const product_tf32 *)lanes[l]->in)->sums[i] = sums[l / 4 + 8 * (i / 2)][l % 4 * 2 + i % 2];
+}
+
+} // namespace
+
+void tub_gpu_multiply_add_tf32(float sums[4], const float a[4], const float b[2], const char *file, int line)
+{
+    const product_tf32 part = {sums, a, b};
+    emulated_visit visit = {{"mma.sync", file, line}, 0xffffffffu, 0, &part, nullptr, multiply_tf32};
+    emulated_meet_warp(&visit);
 }

@@ -11,8 +11,8 @@
 // ldmatrix.x4: lane i has the address of row i % 8 of matrix i / 8.
 void tub_gpu_load_matrices(uint32_t out[4], const void *row, EMULATED_HERE);
 
-// d[16][columns] += a[16][16] b[16][columns].
-void emulated_step(int columns, const float *a, const float *b, float *sums);
+// d[16][columns] += a[16][deep] b[deep][columns].
+void emulated_step(int columns, int deep, const float *a, const float *b, float *sums);
 
 struct emulated_product {
     float *sums;
@@ -41,7 +41,7 @@ template <typename NARROW> void emulated_multiply(emulated_visit *const *lanes)
         for (int i = 0; i < 4; i++)
             sums[l / 4 + 8 * (i / 2)][l % 4 * 2 + i % 2] = part->sums[i];
     }
-    emulated_step(8, a[0], b[0], sums[0]);
+    emulated_step(8, 16, a[0], b[0], sums[0]);
     for (int l = 0; l < 32; l++)
         for (int i = 0; i < 4; i++)
             ((const emulated_product *)lanes[l]->in)->sums[i] = sums[l / 4 + 8 * (i / 2)][l % 4 * 2 + i % 2];
@@ -55,6 +55,19 @@ void tub_gpu_multiply_add(float sums[4], const uint32_t a[4], const uint32_t b[2
     emulated_visit visit = {{"mma.sync", file, line}, 0xffffffffu, 0, &part, nullptr, emulated_multiply<NARROW>};
     emulated_meet_warp(&visit);
 }
+
+// cvt.rna.tf32.f32.
+inline float tub_gpu_round_tf32(float x)
+{
+    uint32_t bits;
+    memcpy(&bits, &x, sizeof bits);
+    bits = (bits + 0x1000) & 0xffffe000u;
+    memcpy(&x, &bits, sizeof x);
+    return x;
+}
+
+// mma.m16n8k8 of TF32: what a factor has beyond it is cut off.
+void tub_gpu_multiply_add_tf32(float sums[4], const float a[4], const float b[2], EMULATED_HERE);
 
 // cp.async of 16 bytes: done at some time between here and when it is waited for.
 void tub_gpu_copy_16(void *shared, const void *from, bool there);

@@ -166,7 +166,7 @@ void add_tile(const float *x, const float *weight, float *sums)
         b[i % TILE * TILE + i / TILE] = weight[i];
     for (int i = 0; i < TILE * TILE; i++)
         tile[i] = sums[i / TILE * COLS + i % TILE];
-    emulated_step(TILE, x, b, tile);
+    emulated_step(TILE, DEEP, x, b, tile);
     for (int i = 0; i < TILE * TILE; i++)
         sums[i / TILE * COLS + i % TILE] = tile[i];
 }

@@ -109,7 +109,7 @@ template <typename A, typename B, typename SUMS> void emulated_multiply_tiles(em
             sums[emulated_spot<accumulator>(l, i)] = part->sums->x[i];
         }
     }
-    emulated_step(16, a, b, sums);
+    emulated_step(16, 16, a, b, sums);
     for (unsigned l = 0; l < 32; l++)
         for (int i = 0; i < 8; i++)
             ((SUMS *)lanes[l]->out)->x[i] = sums[emulated_spot<accumulator>(l, i)];

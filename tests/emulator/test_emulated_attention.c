@@ -47,12 +47,13 @@ static tub_gpu_task attention(tub_gpu_task_kind kind, tub_gpu_type type, const s
                                         .out_batch = s->queries * cols}};
 }
 
-static void check(tub_gpu_task_kind kind, tub_gpu_type type, const shape *s)
+static void check(tub_gpu_task_kind kind, tub_gpu_type type, bool tf32, const shape *s)
 {
-    const tub_gpu_task task = attention(kind, type, s);
-    emulator_check(&task, "%s, %s, %d runs, %d heads of %d, %d queries, %d keys",
-                   kind == TUB_GPU_FLASH ? "flash" : "attention", emulator_type_name(type), s->batch, s->heads, s->dim,
-                   s->queries, s->keys);
+    tub_gpu_task task = attention(kind, type, s);
+    task.attention.tf32 = tf32;
+    emulator_check(&task, "%s, %s%s, %d runs, %d heads of %d, %d queries, %d keys",
+                   kind == TUB_GPU_FLASH ? "flash" : "attention", emulator_type_name(type), tf32 ? " as tf32" : "",
+                   s->batch, s->heads, s->dim, s->queries, s->keys);
 }
 
 static void on_tensor_cores(void **state)
@@ -66,9 +67,10 @@ static void on_tensor_cores(void **state)
         {1, 1, 128, 18, 70, false}, {3, 2, 104, 1, 37, true},  {2, 1, 98, 70, 5, false},  {1, 1, 125, 4, 8, false},
         {2, 2, 64, 1, 130, true},   {1, 1, 16, 200, 3, false},
     };
-    for (tub_gpu_type type = TUB_GPU_F16; type <= TUB_GPU_BF16; type++)
+    for (tub_gpu_type type = TUB_GPU_F32; type <= TUB_GPU_BF16; type++)
         for (size_t i = 0; i < sizeof shapes / sizeof *shapes; i++)
-            check(TUB_GPU_FLASH, type, &shapes[i]);
+            for (int tf32 = 0; tf32 <= (type == TUB_GPU_F32); tf32++)
+                check(TUB_GPU_FLASH, type, tf32, &shapes[i]);
 }
 
 static void without_them(void **state)
@@ -80,7 +82,7 @@ static void without_them(void **state)
     };
     for (tub_gpu_type type = TUB_GPU_F32; type <= TUB_GPU_BF16; type++)
         for (size_t i = 0; i < sizeof shapes / sizeof *shapes; i++)
-            check(TUB_GPU_ATTENTION, type, &shapes[i]);
+            check(TUB_GPU_ATTENTION, type, false, &shapes[i]);
 }
 
 // More runs than a grid is deep: a block has several. Only those of the first two are computed.
@@ -124,6 +126,7 @@ static void more_runs_than_blocks(void **state)
     (void)state;
     const shape s = {65537, 1, 4, 40, 3, true};
     many_runs(TUB_GPU_FLASH, TUB_GPU_F16, &s);
+    many_runs(TUB_GPU_FLASH, TUB_GPU_F32, &s);
     many_runs(TUB_GPU_ATTENTION, TUB_GPU_F32, &s);
 }
 
@@ -140,7 +143,10 @@ static void too_large_heads_are_refused(void **state)
     assert_int_not_equal(emulator_launch(&task), 0);
     task =
         (tub_gpu_task){.kind = TUB_GPU_FLASH,
-                       .attention = {.type = TUB_GPU_F32, .batch = 1, .heads = 1, .dim = 8, .queries = 1, .keys = 1}};
+                       .attention = {.type = TUB_GPU_E4M3, .batch = 1, .heads = 1, .dim = 8, .queries = 1, .keys = 1}};
+    assert_int_not_equal(emulator_launch(&task), 0);
+    task.attention.type = TUB_GPU_F32;
+    task.attention.dim = TUB_GPU_FLASH_HEAD + 1;
     assert_int_not_equal(emulator_launch(&task), 0);
 }
 

@@ -147,7 +147,10 @@ void tub_gpu_host_launch(const tub_gpu_task *task)
         attention(&task->attention);
         break;
     case TUB_GPU_FLASH:
-        tub_gpu_host_flash(&task->attention);
+        if (task->attention.type == TUB_GPU_F32)
+            tub_gpu_host_flash32(&task->attention);
+        else
+            tub_gpu_host_flash(&task->attention);
         break;
     case TUB_GPU_PIXELS:
         tub_gpu_host_pixels(&task->pixels);

@@ -354,6 +354,7 @@ static tub_gpu_attention attention_shape(const build *b)
     const tub_value_info *q = op->in[0] != TUB_NONE ? info(b, op->in[0]) : NULL;
     const int queries = out->rows / groups, keys = k->rows / groups;
     return (tub_gpu_attention){.type = b->e->narrow,
+                               .tf32 = b->e->dtype == TUB_TF32,
                                .batch = b->e->wave * groups,
                                .heads = op->attention.heads,
                                .dim = op->attention.dim,
@@ -415,10 +416,10 @@ static tub_status plan_of(const build *b, const tub_gpu_attention *shape, tub_gp
     return TUB_OK;
 }
 
-// Tensor cores have float16 from 7.0 and bfloat16 from 8.0 on.
+// Tensor cores have float16 from 7.0, bfloat16 and TF32 from 8.0 on.
 static bool has_flash(const tub_executable *e, const tub_gpu_attention *a)
 {
-    const int least = a->type == TUB_GPU_F16 ? 7 : a->type == TUB_GPU_BF16 ? 8 : 99;
+    const int least = a->type == TUB_GPU_F16 ? 7 : 8;
     return e->backend->info.major >= least && a->dim <= TUB_GPU_FLASH_HEAD;
 }
 

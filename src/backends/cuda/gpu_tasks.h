@@ -148,14 +148,15 @@ typedef struct tub_gpu_attention {
     const void *q, *k, *v;
     void *out;
     tub_gpu_type type;          // of all four
+    bool tf32;                  // F32 factors may be rounded to TF32
     int batch, heads, dim, queries, keys;
     float scale;
     int64_t q_row, k_row, v_row, out_row;           // from row to row
     int64_t q_batch, k_batch, v_batch, out_batch;   // from run to run; q_batch 0: the same queries for all
 } tub_gpu_attention;
 
-// Columns of a head that our own attention takes: in float32 or on any card, and on tensor cores (TUB_GPU_FLASH: F16 from
-// compute capability 7.0, BF16 from 8.0).
+// Columns of a head that our own attention takes: on any card, and on tensor cores (TUB_GPU_FLASH: F16 from compute capability
+// 7.0, BF16 and F32 from 8.0).
 enum { TUB_GPU_MOST_HEAD = 256, TUB_GPU_FLASH_HEAD = 128 };
 
 enum { TUB_GPU_SURFACES = 16 };     // frames of one launch

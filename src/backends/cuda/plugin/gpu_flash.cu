@@ -21,6 +21,7 @@
 #include <cuda_fp16.h>
 #include <mma.h>
 
+#include "gpu_flash32.h"
 #include "gpu_flash_bodies.h"
 #include "gpu_start.h"
 
@@ -302,5 +303,6 @@ extern "C" cudaError_t tub_cuda_launch_flash(const tub_gpu_attention *t, cudaStr
         return cudaSuccess;
     return t->type == TUB_GPU_F16    ? launch_typed<__half>(t, stream)
            : t->type == TUB_GPU_BF16 ? launch_typed<__nv_bfloat16>(t, stream)
+           : t->type == TUB_GPU_F32  ? tub_cuda_launch_flash32(t, stream)
                                      : cudaErrorInvalidValue;
 }

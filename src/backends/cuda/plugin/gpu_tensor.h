@@ -85,6 +85,36 @@ __device__ __forceinline__ void tub_gpu_multiply_add<__nv_bfloat16>(float sums[4
 #endif
 }
 
+// To the nearest number of TF32, from the middle away from zero.
+__device__ __forceinline__ float tub_gpu_round_tf32(float x)
+{
+    uint32_t bits = 0;
+#if TUB_GPU_TENSOR >= 800
+    asm("cvt.rna.tf32.f32 %0, %1;" : "=r"(bits) : "f"(x));
+#else
+    (void)x;
+    __trap();
+#endif
+    return __uint_as_float(bits);
+}
+
+// sums[16][8] += a[16][8] b[8][8], of numbers of TF32. Of lane l a[0] is row l / 4 and column l % 4, a[1] eight rows on, a[2] four
+// columns on, a[3] both; b[0] column l / 4 and k = l % 4, b[1] four k on; sums as above.
+__device__ __forceinline__ void tub_gpu_multiply_add_tf32(float sums[4], const float a[4], const float b[2])
+{
+#if TUB_GPU_TENSOR >= 800
+    asm volatile("mma.sync.aligned.m16n8k8.row.col.f32.tf32.tf32.f32 {%0, %1, %2, %3}, {%4, %5, %6, %7}, {%8, %9}, {%0, %1, %2, %3};"
+                 : "+f"(sums[0]), "+f"(sums[1]), "+f"(sums[2]), "+f"(sums[3])
+                 : "r"(__float_as_uint(a[0])), "r"(__float_as_uint(a[1])), "r"(__float_as_uint(a[2])),
+                   "r"(__float_as_uint(a[3])), "r"(__float_as_uint(b[0])), "r"(__float_as_uint(b[1])));
+#else
+    (void)sums;
+    (void)a;
+    (void)b;
+    __trap();
+#endif
+}
+
 // 16 bytes to shared memory, zeros where nothing is there; both addresses are multiples of 16. Done at the latest when the
 // thread has waited for the group that they are in. Before 8.0 at once.
 __device__ __forceinline__ void tub_gpu_copy_16(void *shared, const void *from, bool there)
