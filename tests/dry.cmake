@@ -9,7 +9,7 @@ set_target_properties(dry_cuda PROPERTIES OUTPUT_NAME cuda SUFFIX .so.1 LIBRARY_
 tubelet_flags(dry_cuda)
 
 # The plug-in's own files once more, so that the test sees into it.
-target_sources(test_cuda_plugin PRIVATE ${cuda_sources} $<TARGET_OBJECTS:tub_cuda_kernels>)
+target_sources(test_cuda_plugin PRIVATE ${cuda_sources} ${cuda_objects})
 target_link_libraries(test_cuda_plugin PRIVATE ${TUBELET_CUDART} ${CMAKE_DL_LIBS} rt)
 target_include_directories(test_cuda_plugin PRIVATE ${cuda_folder}/plugin fakes)
 target_include_directories(test_cuda_plugin SYSTEM PRIVATE ${TUBELET_CUBLASLT_INCLUDE} ${TUBELET_CUDNN_INCLUDE})
@@ -26,7 +26,7 @@ string(REGEX MATCH "^[0-9]+" cuda_major ${CMAKE_CUDA_COMPILER_VERSION})
 add_library(dry_runtime SHARED fakes/dry_runtime.c fakes/dry_kernels.c)
 add_library(dry_cublaslt MODULE fakes/dry_cublaslt.c)
 add_library(dry_cudnn MODULE fakes/dry_cudnn.c)
-add_library(dry_plugin MODULE ${cuda_sources} $<TARGET_OBJECTS:tub_cuda_kernels>)
+add_library(dry_plugin MODULE ${cuda_sources} ${cuda_objects})
 target_include_directories(dry_plugin PRIVATE ${PROJECT_SOURCE_DIR}/include ${PROJECT_SOURCE_DIR}/src/base ${cuda_folder})
 set_target_properties(dry_cublaslt PROPERTIES OUTPUT_NAME cublasLt SUFFIX .so.${cuda_major})
 set_target_properties(dry_cudnn PROPERTIES OUTPUT_NAME cudnn SUFFIX .so.9)

@@ -13,6 +13,7 @@ typedef enum cudaError {
     cudaErrorInvalidValue = 1,
     cudaErrorInvalidConfiguration = 9,
     cudaErrorLaunchFailure = 719,
+    cudaErrorNotSupported = 801,
 } cudaError_t;
 
 typedef struct CUstream_st *cudaStream_t;

@@ -28,21 +28,22 @@ static tub_gpu_joined product(tub_gpu_type type, const size *s, bool has_bias)
 }
 
 // Tiles that are full and that aren't, in either direction; no k but the last piece's, and more pieces than places.
-static void activations(void **state)
+static void activations(bool wide)
 {
-    (void)state;
-    static const size sizes[] = {{1, 8, 8}, {40, 128, 32}, {130, 136, 72}, {128, 64, 160}, {5, 264, 104}};
+    static const size sizes[] = {{1, 8, 8}, {40, 128, 32}, {130, 136, 72}, {128, 64, 160}, {5, 264, 264}};
     int activation = 0;
     for (tub_gpu_type type = TUB_GPU_F16; type <= TUB_GPU_BF16; type++)
         for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
             tub_gpu_task task = {.kind = TUB_GPU_JOINED, .joined = product(type, &sizes[i], i % 2)};
             task.joined.activation = 1 + activation++ % 5;
-            emulator_check(&task, "%d x %d x %d, %s, activation %d", sizes[i].m, sizes[i].n, sizes[i].k,
-                           emulator_type_name(type), task.joined.activation);
+            task.joined.wide = wide;
+            task.joined.trial = i % 3 == 0;
+            emulator_check(&task, "%d x %d x %d, %s, activation %d, by %s", sizes[i].m, sizes[i].n, sizes[i].k,
+                           emulator_type_name(type), task.joined.activation, wide ? "warpgroups" : "warps");
         }
 }
 
-static void rotation(tub_gpu_type type, int dim, int variant)
+static void rotation(tub_gpu_type type, int dim, int variant, bool wide)
 {
     const bool placed = variant & 1;
     const int frame = 11, skip = placed ? 0 : 2, rows = FRAMES * frame + skip, items = 1 + variant % 3;
@@ -68,38 +69,51 @@ static void rotation(tub_gpu_type type, int dim, int variant)
                                           .items = items,
                                           .rows = rows,
                                           .cols = cols};
-    emulator_check(&task, "%d heads of %d columns, %d x %d rows, %s, %s", heads, dim, items, rows,
-                   emulator_type_name(type), placed ? "by positions" : "by rows");
+    task.joined.wide = wide;
+    emulator_check(&task, "%d heads of %d columns, %d x %d rows, %s, %s, by %s", heads, dim, items, rows,
+                   emulator_type_name(type), placed ? "by positions" : "by rows", wide ? "warpgroups" : "warps");
 }
 
-static void rotations(void **state)
+static void rotations(bool wide)
 {
-    (void)state;
     static const int dims[] = {8, 16, 32, 64, 128};
     int variant = 0;
     for (tub_gpu_type type = TUB_GPU_F16; type <= TUB_GPU_BF16; type++)
         for (size_t i = 0; i < sizeof dims / sizeof *dims; i++, variant++)
-            rotation(type, dims[i], variant);
+            rotation(type, dims[i], variant, wide);
 }
 
 // More tiles down than go before those across.
-static void many_tiles(void **state)
+static void many_tiles(bool wide)
 {
-    (void)state;
     static const size s = {9 * 128 + 1, 264, 16};
     tub_gpu_task task = {.kind = TUB_GPU_JOINED, .joined = product(TUB_GPU_BF16, &s, true)};
     task.joined.activation = 1;
-    emulator_check_in(EMULATOR_ANY, &task, "%d x %d x %d", s.m, s.n, s.k);
+    task.joined.wide = wide;
+    emulator_check_in(EMULATOR_ANY, &task, "%d x %d x %d, by %s", s.m, s.n, s.k, wide ? "warpgroups" : "warps");
+}
+
+static void by_warps(void **state)
+{
+    (void)state;
+    activations(false);
+    rotations(false);
+    many_tiles(false);
     assert_int_equal(emulator_bank_conflicts(), 0);
     assert_int_equal(emulator_kernels(), 2);
 }
 
+static void by_warpgroups(void **state)
+{
+    (void)state;
+    activations(true);
+    rotations(true);
+    many_tiles(true);
+    assert_int_equal(emulator_kernels(), 4);
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test(activations),
-        cmocka_unit_test(rotations),
-        cmocka_unit_test(many_tiles),
-    };
+    const struct CMUnitTest tests[] = {cmocka_unit_test(by_warps), cmocka_unit_test(by_warpgroups)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,5 +1,6 @@
 // A GPU driver's library (libcuda.so.1) that doesn't start, but takes machine code: as much as cuDNN asks for when it
-// makes plans for the description of a GPU. The code, which cuDNN has NVRTC compile, is looked at and forgotten.
+// makes plans for the description of a GPU. The code, which cuDNN has NVRTC compile, is looked at and forgotten. Maps
+// of matrices, which the real one makes without a GPU, are refused where its documents say so.
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
@@ -88,6 +89,36 @@ FUNCTION(cuGetErrorName, int error, const char **out)
 FUNCTION(cuGetErrorString, int error, const char **out)
 {
     return name_error(error, out);
+}
+
+enum { FLOAT16 = 6, BFLOAT16 = 9, MOST_RANK = 5, MOST_BOX = 256, MOST_STEP = 8, SWIZZLE_128B = 3 };
+static const uint64_t most_size = (uint64_t)1 << 32, most_stride = (uint64_t)1 << 40;
+static long maps;
+
+// What a test asks: how many maps were made.
+EXPORT long dry_cuda_maps(void);
+EXPORT long dry_cuda_maps(void)
+{
+    return maps;
+}
+
+// Of narrow types, not interleaved.
+FUNCTION(cuTensorMapEncodeTiled, void *map, int type, unsigned rank, void *memory, const uint64_t *sizes,
+         const uint64_t *strides, const uint32_t *box, const uint32_t *steps, int interleave, int swizzle,
+         int promotion, int fill)
+{
+    const uint32_t row = 2 * box[0];
+    (void)promotion;
+    if ((uintptr_t)map % 64 || (uintptr_t)memory % 16 || (type != FLOAT16 && type != BFLOAT16) || rank < 1 ||
+        rank > MOST_RANK || interleave || fill || row % 16 || (swizzle == SWIZZLE_128B && row > 128))
+        return INVALID_VALUE;
+    for (unsigned i = 0; i < rank; i++)
+        if (sizes[i] < 1 || sizes[i] > most_size || box[i] < 1 || box[i] > MOST_BOX || steps[i] < 1 ||
+            steps[i] > MOST_STEP || (i > 0 && (strides[i - 1] % 16 || strides[i - 1] >= most_stride)))
+            return INVALID_VALUE;
+    memset(map, 0, 128);
+    maps++;
+    return OK;
 }
 
 // What cuDNN looks for and doesn't call without a GPU.

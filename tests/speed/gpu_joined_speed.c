@@ -11,6 +11,7 @@
 #include <time.h>
 
 #include "cuda_plugin.h"
+#include "gpu_joined_bodies.h"
 #include "gpu_trial.h"
 #include "half.h"
 
@@ -33,7 +34,7 @@ typedef struct bench {
     int block_count;
 } bench;
 
-typedef enum way { PRODUCT, STEP, BOTH, JOINED, FUSED } way;
+typedef enum way { PRODUCT, STEP, BOTH, JOINED, WIDE, FUSED } way; // WIDE: by warpgroups
 
 static tub_error err;
 
@@ -128,14 +129,21 @@ static void make(bench *b, const layer *l, int rows)
     b->algorithm = found[0];
 }
 
+static tub_gpu_task task_of(const bench *b, way w)
+{
+    tub_gpu_task task = tub_gpu_joined_task(&b->gemm, &b->next, w == WIDE ? TUB_GPU_BY_GROUPS : TUB_GPU_BY_WARPS);
+    task.joined.trial = true;
+    return task;
+}
+
 static void compute(const bench *b, way w)
 {
-    const tub_gpu_task joined = tub_gpu_joined_task(&b->gemm, &b->next);
+    const tub_gpu_task joined = task_of(b, w);
     if (w == PRODUCT || w == BOTH)
         check(b->ops->multiply(b->gpu, &b->gemm, &b->algorithm, &err));
     if (w == STEP || w == BOTH)
         check(b->ops->launch(b->gpu, &b->next, &err));
-    if (w == JOINED)
+    if (w == JOINED || w == WIDE)
         check(b->ops->launch(b->gpu, &joined, &err));
     if (w == FUSED)
         check(b->ops->multiply_fused(b->gpu, b->plan, &b->gemm, &err));
@@ -194,10 +202,27 @@ static double seconds(void)
     return (double)t.tv_sec + (double)t.tv_nsec * 1e-9;
 }
 
+static double teraflops(const bench *b, double milliseconds)
+{
+    const double work = 2e-9 * b->gemm.m * b->gemm.n * b->gemm.k; // in 1e9 operations: a millisecond's worth
+    return milliseconds > 0 ? work / milliseconds : 0;
+}
+
+static bool measure_joined(const bench *b, way w, int capability)
+{
+    const tub_gpu_task task = task_of(b, w);
+    char text[128];
+    if (!tub_gpu_joined_serves(&task.joined, capability))
+        return true;
+    const bool right = compare(b, w, text, sizeof text);
+    const double time = time_of(b, w);
+    printf("    %.4f ms by %s (%.0f TFLOPS); %s\n", time, w == WIDE ? "warpgroups" : "warps", teraflops(b, time), text);
+    return right;
+}
+
 static bool measure_fused(bench *b, int activation)
 {
     const tub_gpu_gemm *g = &b->gemm;
-    const double work = 2e-9 * g->m * g->n * g->k;
     tub_gpu_algorithm found[TUB_GPU_FUSED_ALGORITHMS];
     int count = 0;
     bool right = true;
@@ -213,22 +238,21 @@ static bool measure_fused(bench *b, int activation)
         const double planned = seconds() - begin;
         right = compare(b, FUSED, text, sizeof text) && right;
         const double time = time_of(b, FUSED);
-        printf("    %.4f ms compiled, way %d (%.0f TFLOPS), which took %.1f s; %s\n", time, i + 1,
-               time > 0 ? work / time : 0, planned, text);
+        printf("    %.4f ms compiled, way %d (%.0f TFLOPS), which took %.1f s; %s\n", time, i + 1, teraflops(b, time),
+               planned, text);
         b->ops->release_plan(b->gpu, b->plan);
     }
     return right;
 }
 
-static bool measure(bench *b, const layer *l, int rows)
+static bool measure(bench *b, const layer *l, int rows, int capability)
 {
-    char text[128];
     make(b, l, rows);
-    bool right = compare(b, JOINED, text, sizeof text);
-    const double product = time_of(b, PRODUCT), step = time_of(b, STEP), joined = time_of(b, JOINED);
-    const double work = 2e-9 * rows * l->n * l->k; // in 1e9 operations; a millisecond's worth is TFLOPS
-    printf("%s, %d x %d x %d: %.4f + %.4f ms apart, %.4f joined (%.0f, %.0f TFLOPS); %s\n", l->name, rows, l->n, l->k,
-           product, step, joined, product > 0 ? work / product : 0, joined > 0 ? work / joined : 0, text);
+    const double product = time_of(b, PRODUCT), step = time_of(b, STEP);
+    printf("%s, %d x %d x %d: %.4f + %.4f ms apart (%.0f TFLOPS)\n", l->name, rows, l->n, l->k, product, step,
+           teraflops(b, product));
+    bool right = measure_joined(b, JOINED, capability);
+    right = measure_joined(b, WIDE, capability) && right;
     right = (l->activation == 0 || measure_fused(b, l->activation)) && right;
     while (b->block_count > 0)
         b->ops->release(b->gpu, b->blocks[--b->block_count]);
@@ -243,12 +267,14 @@ int main(int argc, char **argv)
                                    {"q, k, v and rotation, B", 2304, 768, 0}};
     const int rows = argc > 1 ? atoi(argv[1]) : 32768;
     bench b = {0};
+    tub_gpu_facts facts;
     void *library = NULL;
     bool right = true;
     check(tub_cuda_plugin_load(&b.ops, &library, &err));
+    check(b.ops->describe(0, &facts, &err));
     check(b.ops->open(0, false, &b.gpu, &err));
     for (size_t i = 0; i < sizeof layers / sizeof *layers; i++)
-        right = measure(&b, &layers[i], rows < 1 ? 1 : rows) && right;
+        right = measure(&b, &layers[i], rows < 1 ? 1 : rows, 10 * facts.major + facts.minor) && right;
     b.ops->close(&b.gpu);
     tub_cuda_plugin_unload(library);
     return right ? 0 : 1;

@@ -415,7 +415,7 @@ static void do_task(tub_gpu *gpu, const tub_gpu_task *task)
     tub_gpu_host_launch(task);
     if (task->kind == TUB_GPU_JOINED)
         *(uint16_t *)task->joined.out ^= fake_gpu.other_joined;
-    gpu->clock += task->kind != TUB_GPU_JOINED ? 0.5 : fake_gpu.slow_joined ? 4 : 1;
+    gpu->clock += task->kind != TUB_GPU_JOINED ? 0.5 : fake_gpu.slow_joined ? 4 : task->joined.wide ? 0.75 : 1;
 }
 
 static void do_fused(tub_gpu *gpu, const tub_gpu_gemm *g, int activation, uint64_t algorithm)
@@ -520,10 +520,11 @@ static tub_status fake_launch(tub_gpu *gpu, const tub_gpu_task *task, tub_error 
 {
     const work w = {.kind = TASK, .task = *task};
     TUB_TRY(fake_gpu_check_task(task, err));
-    if (task->kind == TUB_GPU_JOINED && fake_gpu.no_joined)
+    if (task->kind == TUB_GPU_JOINED && (fake_gpu.no_joined || (fake_gpu.no_wide && task->joined.wide)))
         return tub_fail(err, TUB_ERROR_DEVICE, "no such kernel");
     counts(gpu)->launches++;
     counts(gpu)->kinds[task->kind]++;
+    counts(gpu)->wide += task->kind == TUB_GPU_JOINED && task->joined.wide;
     counts(gpu)->frames += task->kind == TUB_GPU_PIXELS ? task->pixels.count : 0;
     counts(gpu)->tiled += task->kind == TUB_GPU_PIXELS && task->pixels.tile_rows > 0;
     return enqueue(gpu, &w, err);

@@ -26,6 +26,7 @@ typedef struct fake_gpu_params {
     bool no_fp8;            // the library has no products of e4m3
     bool slow_joined;       // a product with the step behind it takes longer than both
     bool no_joined;         // ... can't be launched
+    bool no_wide;           // ... or not by warpgroups
     bool other_joined;      // ... gives other bits than both
     bool fused;             // the library has products with an activation: fast ones, faster ones of other bits, none
     bool slow_fused;        // ... which take longer than both
@@ -46,6 +47,7 @@ typedef struct fake_gpu_counts {
     atomic_int launches, multiplies, attends;   // run or recorded
     atomic_int kinds[TUB_GPU_TASK_KINDS];       // launches by kind
     atomic_int fused, compiled, read;   // products with an activation; their plans that were compiled, and made by a text
+    atomic_int wide;                    // of TUB_GPU_JOINED, by warpgroups
     atomic_int frames, tiled;           // of TUB_GPU_PIXELS: frames, and launches in tiles
     atomic_int captures, replays, graphs;       // graphs: alive
     atomic_int uploads, copies;         // copies: uploads on the copy stream

@@ -100,7 +100,7 @@ static tub_status check_pixels(const tub_gpu_pixels *t, tub_error *err)
 static tub_status check_joined(const tub_gpu_joined *t, tub_error *err)
 {
     const int bytes = TUB_GPU_JOINED_RUN * 2;
-    if (!tub_gpu_joined_serves(t, 1000) || (t->activation == 0 && (t->rotate.out != t->out || t->rotate.cols != t->n)))
+    if (!tub_gpu_joined_serves(t, t->wide ? 90 : 1000) || (t->activation == 0 && (t->rotate.out != t->out || t->rotate.cols != t->n)))
         return tub_fail(err, TUB_ERROR_INTERNAL, "a joined product of %d columns by %d", t->n, t->k);
     TUB_TRY(aligned("a joined product's x", t->x, bytes, err));
     TUB_TRY(aligned("a joined product's weight", t->weight, bytes, err));

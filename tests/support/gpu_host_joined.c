@@ -46,17 +46,19 @@ static float *floats(const void *from, tub_gpu_type type, size_t count)
     return out;
 }
 
-static void finish_tile(const tub_gpu_joined *t, const float *sums, int first_row, int first_col)
+static void finish_tile(const tub_gpu_joined *t, const float *sums, tub_gpu_corner corner)
 {
     static _Thread_local uint16_t tile[SIDE * PITCH];
-    for (int row = first_row; row < t->m && row < first_row + SIDE; row++)
-        for (int col = first_col; col < t->n && col < first_col + SIDE; col++)
-            tub_gpu_store(tile, (row - first_row) * PITCH + col - first_col, t->type,
-                          sums[(int64_t)row * t->n + col] + tub_gpu_joined_bias(t, col));
+    for (int row = 0; row < SIDE && corner.row + row < t->m; row++)
+        for (int col = 0; col < SIDE && corner.col + col < t->n; col += 2) {
+            const int in_all = corner.col + col;
+            const float bias[2] = {tub_gpu_joined_bias(t, in_all), tub_gpu_joined_bias(t, in_all + 1)};
+            tub_gpu_joined_put(t, tile, row, col, sums + (int64_t)(corner.row + row) * t->n + in_all, bias);
+        }
     for (int i = 0; t->activation == 0 && i < tub_gpu_joined_turns(t); i++)
-        tub_gpu_joined_turn(t, tile, first_row, first_col, i);
+        tub_gpu_joined_turn(t, tile, corner, i);
     for (int i = 0; i < TUB_GPU_JOINED_WRITES; i++)
-        tub_gpu_joined_write(t, tile, first_row, first_col, i);
+        tub_gpu_joined_write(t, tile, corner, i);
 }
 
 void tub_gpu_host_joined(const tub_gpu_joined *t)
@@ -65,9 +67,8 @@ void tub_gpu_host_joined(const tub_gpu_joined *t)
     float *weight = floats(t->weight, t->type, (size_t)t->n * (size_t)t->k);
     float *sums = malloc((size_t)t->m * (size_t)t->n * sizeof *sums);
     tub_gpu_host_sums(x, weight, t->m, t->n, t->k, sums);
-    for (int row = 0; row < t->m; row += SIDE)
-        for (int col = 0; col < t->n; col += SIDE)
-            finish_tile(t, sums, row, col);
+    for (int block = 0; block < tub_gpu_joined_tiles(t->m) * tub_gpu_joined_tiles(t->n); block++)
+        finish_tile(t, sums, tub_gpu_joined_corner(t, (uint32_t)block));
     free(x);
     free(weight);
     free(sums);

@@ -130,6 +130,13 @@ static void a_file_costs_no_bits(void **state)
 
 // ---- products with the step behind them ----
 
+static void forget(const char *folder)
+{
+    char command[512];
+    snprintf(command, sizeof command, "rm -r '%s'/tubelet", folder);
+    assert_int_equal(system(command), 0);
+}
+
 // What a program in `dtype` gives and launches: kinds[JOINED], kinds[ROTATE] and kinds[ACTIVATE] of its runs alone.
 static void joined_rows(tub_dtype dtype, float *rows, int kinds[3])
 {
@@ -206,7 +213,33 @@ static void a_known_join_is_checked(void **state)
         fake_gpu_counted[0].kinds[TUB_GPU_JOINED] = 0;
         joined_rows(TUB_F16, rows, kinds);
         assert_true(kinds[0] == 0 && kinds[1] > 0);
-        assert_int_equal(fake_gpu_counted[0].kinds[TUB_GPU_JOINED], again ? 0 : 2);
+        assert_int_equal(fake_gpu_counted[0].kinds[TUB_GPU_JOINED], again ? 0 : 2); // one a product
+    }
+}
+
+// The faster one of both kernels; without warpgroups' the other one, which is said once.
+static void by_warpgroups_where_they_are(void **state)
+{
+    (void)state;
+    float wanted[ITEMS * COLS];
+    int kinds[3];
+    gpu_subject_joins = true;
+    gpu_subject_without = TUB_GPU_WITHOUT_TUNING;
+    joined_rows(TUB_F16, wanted, kinds);
+    gpu_subject_without = 0;
+    for (int i = 0; i < 3; i++) {
+        fake_gpu_reset();
+        fake_gpu.major = i == 1 ? 8 : 9;
+        fake_gpu.no_wide = i == 2;
+        gpu_subject *s = gpu_subject_start(TUB_F16, 8, 0);
+        const int before = fake_gpu_counted[0].wide;
+        gpu_subject_run_all(s, 8);
+        assert_int_equal(fake_gpu_counted[0].wide > before, i == 0);
+        assert_true(fake_gpu_counted[0].kinds[TUB_GPU_JOINED] > 0);
+        assert_int_equal(s->informed, i == 2);
+        assert_memory_equal(s->rows, wanted, sizeof wanted);
+        gpu_subject_stop(s);
+        forget(*state);
     }
 }
 
@@ -222,13 +255,6 @@ static void fused_rows(float *rows, int *fused)
     memcpy(rows, s->rows, sizeof s->rows);
     gpu_subject_stop(s);
     assert_int_equal(fake_gpu_counted[0].plans, 0);
-}
-
-static void forget(const char *folder)
-{
-    char command[512];
-    snprintf(command, sizeof command, "rm -r '%s'/tubelet", folder);
-    assert_int_equal(system(command), 0);
 }
 
 static void unfused_rows(float *rows, unsigned without)
@@ -450,6 +476,7 @@ int main(void)
         TEST(joined_where_faster_and_the_same),
         TEST(apart_where_not),
         TEST(a_known_join_is_checked),
+        TEST(by_warpgroups_where_they_are),
         TEST(fused_where_faster_and_the_same),
         TEST(not_fused_where_not),
         TEST(a_plan_costs_no_bits),

@@ -35,7 +35,7 @@ extern "C" {
 #endif
 
 // Grows with every change of what is below: a plug-in of another build is refused.
-enum { TUB_GPU_VERSION = 10 };
+enum { TUB_GPU_VERSION = 11 };
 
 typedef struct tub_gpu tub_gpu;             // a device, opened
 typedef struct tub_gpu_plan tub_gpu_plan;   // a library's attention, or product with an activation, for one shape

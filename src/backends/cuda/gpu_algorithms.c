@@ -8,11 +8,9 @@
 
 enum {
     CANONICAL_ROWS = 8192,
-    // Of questions whether to join: which kernels were measured, and how answers begin; all others are a fused
-    // algorithm.
-    JOINED_REVISION = 2,
-    APART = 0,
-    JOINED = 1,
+    // Of questions whether to join: which kernels were measured. Answers begin with a tub_gpu_joining; all others are a
+    // fused algorithm.
+    JOINED_REVISION = 3,
 };
 
 static tub_gpu_question question_of(const tub_gpu_gemm *g)
@@ -120,11 +118,11 @@ tub_status tub_gpu_choose_algorithm(tub_backend *b, const tub_gpu_gemm *gemm, tu
 
 // ---- with the step behind it ----
 
-static bool may_join(const tub_backend *b, const tub_gpu_gemm *g, const tub_gpu_task *next)
+static bool may_join(const tub_backend *b, const tub_gpu_gemm *g, const tub_gpu_task *next, tub_gpu_joining joined)
 {
     if (g->out_type != g->type || g->bias_type != g->type || g->gelu_tanh || g->has_residual)
         return false;
-    const tub_gpu_task task = tub_gpu_joined_task(g, next);
+    const tub_gpu_task task = tub_gpu_joined_task(g, next, joined);
     return tub_gpu_joined_serves(&task.joined, 10 * b->info.major + b->info.minor);
 }
 
@@ -198,13 +196,15 @@ static tub_status measure_fused(joining *j, const tub_gpu_algorithm *a, tub_erro
 static tub_status measure_joined(joining *j, tub_error *err)
 {
     const tub_gpu_trial *t = &j->trial;
-    const tub_gpu_way joined = {.joined = true};
     tub_gpu_algorithm fused[TUB_GPU_FUSED_ALGORITHMS];
     int count = 0;
     bool better;
     TUB_TRY(tub_gpu_trial_time(t, &j->best, &j->least, err));
-    if (may_join(t->b, t->gemm, t->next))
-        TUB_TRY(compare(j, &joined, &(tub_gpu_algorithm){{JOINED}}, &better, err));
+    for (tub_gpu_joining joined = TUB_GPU_BY_WARPS; joined <= TUB_GPU_BY_GROUPS; joined++) {
+        const tub_gpu_way way = {.joined = joined};
+        if (may_join(t->b, t->gemm, t->next, joined))
+            TUB_TRY(compare(j, &way, &(tub_gpu_algorithm){{joined}}, &better, err));
+    }
     if (may_fuse(t->b, t->next))
         TUB_TRY(t->b->ops->fused_algorithms(t->b->gpu, t->gemm, t->next->activate.activation, fused, &count, err));
     for (int i = 0; i < count; i++)
@@ -240,7 +240,8 @@ static tub_status plan_known(const joining *j, tub_gpu_plan **out, tub_error *er
 static tub_status recall(joining *j, bool checked, tub_error *err)
 {
     const tub_gpu_trial *t = &j->trial;
-    tub_gpu_way way = {.joined = j->answer.algorithm.data[0] == JOINED};
+    const uint64_t answer = j->answer.algorithm.data[0];
+    tub_gpu_way way = {.joined = answer <= TUB_GPU_BY_GROUPS ? (tub_gpu_joining)answer : TUB_GPU_APART};
     bool same = checked;
     if (!way.joined)
         TUB_TRY(plan_known(j, &way.plan, err));
@@ -252,7 +253,7 @@ static tub_status recall(joining *j, bool checked, tub_error *err)
     else
         release(j, way.plan);
     if (!j->best.joined && !j->best.plan)
-        j->answer.algorithm = (tub_gpu_algorithm){{APART}};
+        j->answer.algorithm = (tub_gpu_algorithm){{TUB_GPU_APART}};
     return status;
 }
 
@@ -275,7 +276,7 @@ static tub_status choose_joined(joining *j, tub_error *err)
     if (known)
         j->answer.algorithm = known->algorithm;
     const uint64_t before = j->answer.algorithm.data[0];
-    if (known && before == APART)
+    if (known && before == TUB_GPU_APART)
         return TUB_OK;
     if (known && known->checked)
         return recall(j, true, err);
@@ -291,7 +292,7 @@ tub_status tub_gpu_choose_joined(tub_backend *b, const tub_gpu_gemm *gemm, const
 {
     joining j = {.trial = {.b = b, .gemm = gemm, .next = next}, .best = {.algorithm = *algorithm}};
     *out = j.best;
-    if (!tub_gpu_choices_tune(b->choices) || !(may_join(b, gemm, next) || may_fuse(b, next)))
+    if (!tub_gpu_choices_tune(b->choices) || !(may_join(b, gemm, next, TUB_GPU_BY_WARPS) || may_fuse(b, next)))
         return TUB_OK;
     j.answer = (tub_gpu_answer){.question = question_of_joining(b, gemm, next), .checked = true};
     const tub_status status = choose_joined(&j, err);

@@ -37,6 +37,7 @@ struct tub_backend {
     size_t free_at_open;            // bytes of the GPU's memory
     tub_log log;
     struct tub_gpu_choices *choices;    // algorithms
+    bool said_joined;               // what can't be launched on trial
     struct tub_gpu_frames *frames;      // that are held on the device (gpu_frames.h), or NULL
     void (*unload)(void *library);  // after closing; NULL: nothing to unload
     void *library;

@@ -147,8 +147,8 @@ static tub_status add_behind(const build *b, const tub_gpu_task *task, tub_error
     const tub_gpu_gemm gemm = last->product.gemm;
     tub_gpu_step both = {.kind = TUB_GPU_STEP_FUSED, .label = last->label, .fused = {gemm, way.plan}};
     if (way.joined)
-        both =
-            (tub_gpu_step){.kind = TUB_GPU_STEP_TASK, .label = last->label, .task = tub_gpu_joined_task(&gemm, task)};
+        both = (tub_gpu_step){
+            .kind = TUB_GPU_STEP_TASK, .label = last->label, .task = tub_gpu_joined_task(&gemm, task, way.joined)};
     *last = both;
     return TUB_OK;
 }

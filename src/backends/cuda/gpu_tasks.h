@@ -125,6 +125,8 @@ typedef struct tub_gpu_joined {
     int m, n, k;                // n and k multiples of 8, pointers of 16 bytes
     int activation;             // as tub_activation; 0: it is rotated
     tub_gpu_rotate rotate;      // of `out`, in place
+    bool wide;                  // by warpgroups' instructions (cards of 9.0), else by warps' (from 7.5 on)
+    bool trial;                 // gives up, with any values, what it waits for in vain
 } tub_gpu_joined;
 
 // Rows as factors of a product in e4m3: x = out * the row's scale, which comes from the row alone.

@@ -19,7 +19,7 @@ static size_t element_bytes(tub_gpu_type type)
     return type == TUB_GPU_F32 ? sizeof(float) : type == TUB_GPU_E4M3 ? 1 : sizeof(uint16_t);
 }
 
-tub_gpu_task tub_gpu_joined_task(const tub_gpu_gemm *g, const tub_gpu_task *next)
+tub_gpu_task tub_gpu_joined_task(const tub_gpu_gemm *g, const tub_gpu_task *next, tub_gpu_joining joined)
 {
     const bool turns = next->kind == TUB_GPU_ROTATE;
     tub_gpu_task task = {.kind = TUB_GPU_JOINED,
@@ -31,7 +31,8 @@ tub_gpu_task tub_gpu_joined_task(const tub_gpu_gemm *g, const tub_gpu_task *next
                                     .m = g->m,
                                     .n = g->n,
                                     .k = g->k,
-                                    .activation = turns ? 0 : next->activate.activation}};
+                                    .activation = turns ? 0 : next->activate.activation,
+                                    .wide = joined == TUB_GPU_BY_GROUPS}};
     if (turns)
         task.joined.rotate = next->rotate;
     return task;
@@ -156,13 +157,17 @@ void tub_gpu_trial_end(tub_gpu_trial *t)
 // Both in one. A card that doesn't take it goes without.
 static tub_status run_joined(const tub_gpu_trial *t, const tub_gpu_way *way, tub_error *err)
 {
-    const tub_backend *b = t->b;
-    const tub_gpu_task task = tub_gpu_joined_task(t->gemm, t->next);
+    tub_backend *b = t->b;
+    tub_gpu_task task = tub_gpu_joined_task(t->gemm, t->next, way->joined);
     tub_error why = {0};
+    task.joined.trial = true;
     const tub_status status =
         way->plan ? b->ops->multiply_fused(b->gpu, way->plan, t->gemm, &why) : b->ops->launch(b->gpu, &task, &why);
     if (status == TUB_ERROR_DEVICE) {
-        tub_inform(&b->log, "%s: a product and the step behind it stay two: %s", b->info.name, why.text);
+        if (!b->said_joined)
+            tub_inform(&b->log, "%s: a kernel for products and the step behind them isn't used: %s", b->info.name,
+                       why.text);
+        b->said_joined = true;
         return TUB_END;
     }
     if (status != TUB_OK && err)

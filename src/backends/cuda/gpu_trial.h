@@ -19,14 +19,17 @@ typedef struct tub_gpu_trial {
     void *block;                    // random rows, [sample] of x or of the residual
 } tub_gpu_trial;
 
+// In one kernel of ours, TUB_GPU_JOINED: which.
+typedef enum tub_gpu_joining { TUB_GPU_APART = 0, TUB_GPU_BY_WARPS = 1, TUB_GPU_BY_GROUPS = 2 } tub_gpu_joining;
+
 typedef struct tub_gpu_way {
     tub_gpu_algorithm algorithm;
-    bool joined;                    // with `next`, by TUB_GPU_JOINED, instead
+    tub_gpu_joining joined;         // with `next`, instead
     tub_gpu_plan *plan;             // with `next`, by tub_gpu_ops.multiply_fused, instead; or NULL
 } tub_gpu_way;
 
-// `next` behind `gemm` as one task.
-tub_gpu_task tub_gpu_joined_task(const tub_gpu_gemm *gemm, const tub_gpu_task *next);
+// `next` behind `gemm` as one task, `joined` not APART.
+tub_gpu_task tub_gpu_joined_task(const tub_gpu_gemm *gemm, const tub_gpu_task *next, tub_gpu_joining joined);
 
 // *t zeroed, but for what is tried out. Ownership: end it in every case.
 tub_status tub_gpu_trial_begin(tub_gpu_trial *t, tub_error *err);

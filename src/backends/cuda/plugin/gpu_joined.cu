@@ -1,11 +1,9 @@
-// A product with the step behind it in its epilogue, on tensor cores. gpu_joined_bodies.h says what is computed in which order.
+// A product with the step behind it in its epilogue, by warps on tensor cores. gpu_joined_bodies.h says what is computed in which order.
 //
 // A block is four warps with a quarter of its tile each, 64 x 64 sums in registers. Rows of x and of the weight come in pieces
 // of DEEP columns, through STAGES places in shared memory: while one is multiplied, the copies of the next two are under
 // way. In a place a row's four chunks of 16 bytes are swapped by where it lies, so that eight rows' chunks, which are read
 // at once, lie in different banks. At the end the places hold the tile of results.
-//
-// Blocks that run at the same time should share rows of either factor: they go down GROUP tiles before they go across.
 //
 // Occupancy. 48 KiB of shared memory and at most 255 registers a thread: two blocks on a multiprocessor of 8.0 and later,
 // one on one of 7.5, where copies, moreover, aren't done beside computing.
@@ -24,7 +22,6 @@ namespace
 enum {
     SIDE = TUB_GPU_JOINED_SIDE,
     STEP = TUB_GPU_JOINED_STEP,
-    PITCH = TUB_GPU_JOINED_PITCH,
     WARP = 32,
     THREADS = 128,
     QUARTER = SIDE / 2,         // a warp's rows and columns
@@ -33,7 +30,6 @@ enum {
     CHUNKS = DEEP / CHUNK,
     STAGES = 3,
     PLACE = SIDE * DEEP,        // of one factor
-    GROUP = 8,
 };
 
 template <typename NARROW> constexpr tub_gpu_type type_of = TUB_GPU_BF16;
@@ -102,10 +98,10 @@ template <typename NARROW> __device__ void multiply(quarter &sums, const NARROW 
 
 // All k of the tile that begins there.
 template <typename NARROW>
-__device__ void add_up(quarter &sums, const tub_gpu_joined &t, int first_row, int first_col, NARROW *memory)
+__device__ void add_up(quarter &sums, const tub_gpu_joined &t, tub_gpu_corner corner, NARROW *memory)
 {
-    source<NARROW> x = source_of<NARROW>(t.x, first_row, t.m, t.k);
-    source<NARROW> weight = source_of<NARROW>(t.weight, first_col, t.n, t.k);
+    source<NARROW> x = source_of<NARROW>(t.x, corner.row, t.m, t.k);
+    source<NARROW> weight = source_of<NARROW>(t.weight, corner.col, t.n, t.k);
     const int warp = threadIdx.x / WARP, down = warp / 2 * QUARTER * DEEP, across = warp % 2 * QUARTER * DEEP;
     NARROW *const end = memory + STAGES * 2 * PLACE, *place = memory, *next = memory;
     for (int done = 0; done < (STAGES - 1) * DEEP; done += DEEP, next += 2 * PLACE) {
@@ -127,8 +123,7 @@ __device__ void add_up(quarter &sums, const tub_gpu_joined &t, int first_row, in
     __syncthreads();
 }
 
-template <typename NARROW>
-__device__ void put(NARROW *tile, const quarter &sums, const tub_gpu_joined &t, int first_col)
+__device__ void put(void *tile, const quarter &sums, const tub_gpu_joined &t, int first_col)
 {
     const int warp = threadIdx.x / WARP, lane = threadIdx.x % WARP;
     const int down = warp / 2 * QUARTER + lane / 4, across = warp % 2 * QUARTER + lane % 4 * 2;
@@ -137,34 +132,26 @@ __device__ void put(NARROW *tile, const quarter &sums, const tub_gpu_joined &t, 
         const int col = across + 8 * j;
         const float bias[2] = {tub_gpu_joined_bias(&t, first_col + col), tub_gpu_joined_bias(&t, first_col + col + 1)};
 #pragma unroll
-        for (int i = 0; i < 2 * (QUARTER / 16); i++) {
-            const float *sum = sums[i / 2][j] + 2 * (i % 2);
-            NARROW pair[2];
-            tub_gpu_store(pair, 0, type_of<NARROW>, sum[0] + bias[0]);
-            tub_gpu_store(pair, 1, type_of<NARROW>, sum[1] + bias[1]);
-            memcpy(tile + (down + 8 * i) * PITCH + col, pair, sizeof pair);
-        }
+        for (int i = 0; i < QUARTER / 8; i++)
+            tub_gpu_joined_put(&t, tile, down + 8 * i, col, sums[i / 2][j] + 2 * (i % 2), bias);
     }
 }
 
 template <typename NARROW> __device__ void compute(tub_gpu_joined &t, NARROW *memory)
 {
-    const int tiles = tub_gpu_joined_tiles(t.m), across = tub_gpu_joined_tiles(t.n);
-    const int group = (int)(blockIdx.x / (unsigned)(GROUP * across)), in_group = (int)(blockIdx.x % (unsigned)(GROUP * across));
-    const int left = tiles - group * GROUP, height = left < GROUP ? left : GROUP;
-    const int first_row = (group * GROUP + in_group % height) * SIDE, first_col = in_group / height * SIDE;
+    const tub_gpu_corner corner = tub_gpu_joined_corner(&t, blockIdx.x);
     quarter sums = {};
     t.type = type_of<NARROW>;
-    add_up(sums, t, first_row, first_col, memory);
-    put(memory, sums, t, first_col);
+    add_up(sums, t, corner, memory);
+    put(memory, sums, t, corner.col);
     __syncthreads();
     if (t.activation == 0) {
         for (int i = threadIdx.x; i < tub_gpu_joined_turns(&t); i += THREADS)
-            tub_gpu_joined_turn(&t, memory, first_row, first_col, i);
+            tub_gpu_joined_turn(&t, memory, corner, i);
         __syncthreads();
     }
     for (int i = threadIdx.x; i < TUB_GPU_JOINED_WRITES; i += THREADS)
-        tub_gpu_joined_write(&t, memory, first_row, first_col, i);
+        tub_gpu_joined_write(&t, memory, corner, i);
 }
 
 template <typename NARROW> __global__ void __launch_bounds__(THREADS, 2) joined_kernel(tub_gpu_joined t)
@@ -177,7 +164,7 @@ template <typename NARROW> cudaError_t launch(const tub_gpu_joined *t, cudaStrea
 {
     const size_t bytes = STAGES * 2 * PLACE * sizeof(NARROW);
     const int64_t tiles = (int64_t)tub_gpu_joined_tiles(t->m) * tub_gpu_joined_tiles(t->n);
-    static_assert(SIDE * PITCH <= STAGES * 2 * PLACE, "the tile fits into the place of the factors");
+    static_assert(SIDE * TUB_GPU_JOINED_PITCH <= STAGES * 2 * PLACE, "the tile fits into the place of the factors");
     if (tiles > INT32_MAX)
         return cudaErrorInvalidValue;
     return tub_gpu_start(joined_kernel<NARROW>, (unsigned)tiles, THREADS, bytes, stream, *t);

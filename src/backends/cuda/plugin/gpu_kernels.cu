@@ -8,6 +8,7 @@
 #include "gpu_fp8_bodies.h"
 #include "gpu_frame_kernels.h"
 #include "gpu_joined.h"
+#include "gpu_joined_wide.h"
 #include "gpu_start.h"
 
 namespace
@@ -259,6 +260,16 @@ cudaError_t launch(const tub_gpu_attention *t, cudaStream_t stream)
                                     : launch_typed<TUB_GPU_BF16>(t, stream);
 }
 
+// TUB_CUDA_WIDE: whether the build has code for 9.0.
+cudaError_t launch(const tub_gpu_joined *t, cudaStream_t stream)
+{
+#if TUB_CUDA_WIDE
+    if (t->wide)
+        return tub_cuda_launch_joined_wide(t, stream);
+#endif
+    return t->wide ? cudaErrorNotSupported : tub_cuda_launch_joined(t, stream);
+}
+
 } // namespace
 
 extern "C" cudaError_t tub_cuda_launch_task(const tub_gpu_task *task, cudaStream_t stream)
@@ -289,7 +300,7 @@ extern "C" cudaError_t tub_cuda_launch_task(const tub_gpu_task *task, cudaStream
     case TUB_GPU_QUANTISE:
         return launch(&task->quantise, stream);
     case TUB_GPU_JOINED:
-        return tub_cuda_launch_joined(&task->joined, stream);
+        return launch(&task->joined, stream);
     case TUB_GPU_TASK_KINDS:
         break;
     }

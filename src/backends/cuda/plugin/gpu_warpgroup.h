@@ -1,0 +1,150 @@
+// What a warpgroup, 128 threads from a multiple of 128 on, multiplies at once on cards of 9.0, as PTX names it (wgmma, mbarrier,
+// cp.async.bulk.tensor): factors lie in shared memory, where whole boxes of a matrix are copied by one thread's order.
+//
+// A box has rows of 64 narrow values, 128 bytes; of row r the eight chunks of 16 bytes are swapped: chunk c lies at
+// c ^ (r % 8) (128B swizzle). Boxes begin at multiples of 1024 bytes.
+//
+// Only in files that are compiled for 9.0a.
+#ifndef TUB_GPU_WARPGROUP_H
+#define TUB_GPU_WARPGROUP_H
+
+#ifdef TUB_GPU_EMULATED
+#include <emulated_warpgroup.h>
+#else
+
+#include <cuda.h>
+#include <cuda_bf16.h>
+#include <cuda_fp16.h>
+#include <stdint.h>
+
+__device__ __forceinline__ unsigned tub_gpu_warpgroup_address(const void *shared)
+{
+    return (unsigned)__cvta_generic_to_shared(shared);
+}
+
+// ---- barriers in shared memory: a phase is over when `arrivals` have arrived and all expected bytes have come ----
+
+// By one thread, all barriers; then _ready(), and a barrier of the block.
+__device__ __forceinline__ void tub_gpu_barrier_init(uint64_t *barrier, unsigned arrivals)
+{
+    asm volatile("mbarrier.init.shared::cta.b64 [%0], %1;" ::"r"(tub_gpu_warpgroup_address(barrier)), "r"(arrivals)
+                 : "memory");
+}
+
+__device__ __forceinline__ void tub_gpu_barriers_ready()
+{
+    asm volatile("fence.mbarrier_init.release.cluster; fence.proxy.async.shared::cta;" ::: "memory");
+}
+
+__device__ __forceinline__ void tub_gpu_barrier_arrive(uint64_t *barrier)
+{
+    asm volatile("mbarrier.arrive.release.cta.shared::cta.b64 _, [%0];" ::"r"(tub_gpu_warpgroup_address(barrier))
+                 : "memory");
+}
+
+// Arrives; the phase isn't over before so many bytes more have come.
+__device__ __forceinline__ void tub_gpu_barrier_expect(uint64_t *barrier, unsigned bytes)
+{
+    asm volatile("mbarrier.arrive.expect_tx.release.cta.shared::cta.b64 _, [%0], %1;" ::"r"(
+                     tub_gpu_warpgroup_address(barrier)),
+                 "r"(bytes)
+                 : "memory");
+}
+
+// Whether the phase of this parity is over (the first one's is 0); may wait for it for a while.
+__device__ __forceinline__ bool tub_gpu_barrier_try(uint64_t *barrier, unsigned parity)
+{
+    unsigned over;
+    asm volatile("{ .reg .pred p; mbarrier.try_wait.parity.acquire.cta.shared::cta.b64 p, [%1], %2; selp.u32 %0, 1, 0, p; }"
+                 : "=r"(over)
+                 : "r"(tub_gpu_warpgroup_address(barrier)), "r"(parity)
+                 : "memory");
+    return over;
+}
+
+__device__ __forceinline__ long long tub_gpu_clock()
+{
+    return clock64();
+}
+
+// A barrier number ID of the first THREADS threads of the block, all of which come.
+template <int ID, int THREADS> __device__ __forceinline__ void tub_gpu_some_sync()
+{
+    asm volatile("bar.sync %0, %1;" ::"n"(ID), "n"(THREADS) : "memory");
+}
+
+// ---- copies ----
+
+// The box of a matrix that begins at [row, col], as large as the map says, zeros outside of the matrix; its bytes, all of the
+// box's, count for the barrier. By one thread. `map` is a __grid_constant__ parameter of the kernel.
+__device__ __forceinline__ void tub_gpu_load_box(void *shared, const CUtensorMap *map, int row, int col, uint64_t *barrier)
+{
+    asm volatile("cp.async.bulk.tensor.2d.shared::cluster.global.tile.mbarrier::complete_tx::bytes [%0], [%1, {%2, %3}], [%4];"
+                 ::"r"(tub_gpu_warpgroup_address(shared)), "l"(map), "r"(col), "r"(row),
+                 "r"(tub_gpu_warpgroup_address(barrier))
+                 : "memory");
+}
+
+// ---- products, beside the thread: from _begin() on, sums belong to them until they were waited for ----
+
+// Where a matrix of whole boxes' rows, one behind the other, begins: at a multiple of 1024 bytes. Adding 2 goes 16 columns on.
+__device__ __forceinline__ uint64_t tub_gpu_matrix_at(const void *shared)
+{
+    const uint64_t start = tub_gpu_warpgroup_address(shared) >> 4, eight_rows = 1024 >> 4, swizzle_128 = 1;
+    return (start & 0x3fff) | (uint64_t)1 << 16 | eight_rows << 32 | swizzle_128 << 62;
+}
+
+__device__ __forceinline__ void tub_gpu_products_begin()
+{
+    asm volatile("wgmma.fence.sync.aligned;" ::: "memory");
+}
+
+// What was multiplied since the last call is a group.
+__device__ __forceinline__ void tub_gpu_products_commit()
+{
+    asm volatile("wgmma.commit_group.sync.aligned;" ::: "memory");
+}
+
+// Until all groups but the last PENDING are done.
+template <int PENDING> __device__ __forceinline__ void tub_gpu_products_wait()
+{
+    asm volatile("wgmma.wait_group.sync.aligned %0;" ::"n"(PENDING) : "memory");
+}
+
+#define TUB_GPU_WGMMA(narrow)                                                                                          \
+    asm volatile("wgmma.mma_async.sync.aligned.m64n128k16.f32." narrow "." narrow " "                                  \
+                 "{%0, %1, %2, %3, %4, %5, %6, %7, %8, %9, %10, %11, %12, %13, %14, %15, "                             \
+                 "%16, %17, %18, %19, %20, %21, %22, %23, %24, %25, %26, %27, %28, %29, %30, %31, "                    \
+                 "%32, %33, %34, %35, %36, %37, %38, %39, %40, %41, %42, %43, %44, %45, %46, %47, "                    \
+                 "%48, %49, %50, %51, %52, %53, %54, %55, %56, %57, %58, %59, %60, %61, %62, %63}, "                   \
+                 "%64, %65, 1, 1, 1, 0, 0;"                                                                            \
+                 : "+f"(sums[0]), "+f"(sums[1]), "+f"(sums[2]), "+f"(sums[3]), "+f"(sums[4]), "+f"(sums[5]), "+f"(sums[6]), "+f"(sums[7]),\
+                   "+f"(sums[8]), "+f"(sums[9]), "+f"(sums[10]), "+f"(sums[11]), "+f"(sums[12]), "+f"(sums[13]), "+f"(sums[14]), "+f"(sums[15]),\
+                   "+f"(sums[16]), "+f"(sums[17]), "+f"(sums[18]), "+f"(sums[19]), "+f"(sums[20]), "+f"(sums[21]), "+f"(sums[22]), "+f"(sums[23]),\
+                   "+f"(sums[24]), "+f"(sums[25]), "+f"(sums[26]), "+f"(sums[27]), "+f"(sums[28]), "+f"(sums[29]), "+f"(sums[30]), "+f"(sums[31]),\
+                   "+f"(sums[32]), "+f"(sums[33]), "+f"(sums[34]), "+f"(sums[35]), "+f"(sums[36]), "+f"(sums[37]), "+f"(sums[38]), "+f"(sums[39]),\
+                   "+f"(sums[40]), "+f"(sums[41]), "+f"(sums[42]), "+f"(sums[43]), "+f"(sums[44]), "+f"(sums[45]), "+f"(sums[46]), "+f"(sums[47]),\
+                   "+f"(sums[48]), "+f"(sums[49]), "+f"(sums[50]), "+f"(sums[51]), "+f"(sums[52]), "+f"(sums[53]), "+f"(sums[54]), "+f"(sums[55]),\
+                   "+f"(sums[56]), "+f"(sums[57]), "+f"(sums[58]), "+f"(sums[59]), "+f"(sums[60]), "+f"(sums[61]), "+f"(sums[62]), "+f"(sums[63])\
+                 : "l"(x), "l"(weight))
+
+// sums[64][128] += x[64][16] weight[128][16]T, matrices as tub_gpu_matrix_at() has them. Of thread w * 32 + l of the
+// warpgroup sums[4 j] and [4 j + 1] are row 16 w + l / 4, columns 8 j + 2 (l % 4) and the next one; [4 j + 2], [4 j + 3] eight
+// rows on.
+template <typename NARROW>
+__device__ __forceinline__ void tub_gpu_multiply_group(float (&sums)[64], uint64_t x, uint64_t weight);
+
+template <>
+__device__ __forceinline__ void tub_gpu_multiply_group<__half>(float (&sums)[64], uint64_t x, uint64_t weight)
+{
+    TUB_GPU_WGMMA("f16");
+}
+
+template <>
+__device__ __forceinline__ void tub_gpu_multiply_group<__nv_bfloat16>(float (&sums)[64], uint64_t x, uint64_t weight)
+{
+    TUB_GPU_WGMMA("bf16");
+}
+
+#endif
+#endif
