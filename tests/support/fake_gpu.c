@@ -412,6 +412,7 @@ static void fake_release_plan(tub_gpu *gpu, tub_gpu_plan *plan)
 
 static void do_task(tub_gpu *gpu, const tub_gpu_task *task)
 {
+    gpu->dead = gpu->dead || (task->kind == TUB_GPU_JOINED && fake_gpu.deadly_joined);
     tub_gpu_host_launch(task);
     if (task->kind == TUB_GPU_JOINED)
         *(uint16_t *)task->joined.out ^= fake_gpu.other_joined;

@@ -27,6 +27,7 @@ typedef struct fake_gpu_params {
     bool slow_joined;       // a product with the step behind it takes longer than both
     bool no_joined;         // ... can't be launched
     bool no_wide;           // ... or not by warpgroups
+    bool deadly_joined;     // ... and the device is lost by it
     bool other_joined;      // ... gives other bits than both
     bool fused;             // the library has products with an activation: fast ones, faster ones of other bits, none
     bool slow_fused;        // ... which take longer than both

@@ -243,6 +243,58 @@ static void by_warpgroups_where_they_are(void **state)
     }
 }
 
+static tub_status start_and_stop(tub_error *err)
+{
+    gpu_subject *s = calloc(1, sizeof *s);
+    assert_non_null(s);
+    gpu_subject_build(s, 1);
+    const tub_status status = gpu_subject_open(s, TUB_F16, 8, 0, err);
+    gpu_subject_stop(s);
+    return status;
+}
+
+// A kernel by which the GPU is lost is tried twice, as somebody may have stopped the first run; later ones do without it.
+static void a_deadly_kernel_is_left(void **state)
+{
+    (void)state;
+    float rows[ITEMS * COLS], wanted[ITEMS * COLS];
+    int kinds[3];
+    tub_error err = {0};
+    gpu_subject_joins = true;
+    gpu_subject_without = TUB_GPU_WITHOUT_TUNING;
+    joined_rows(TUB_F16, wanted, kinds);
+    gpu_subject_without = 0;
+    fake_gpu.deadly_joined = true;
+    for (int product = 0; product < 2; product++)
+        for (int attempt = 0; attempt < 2; attempt++) {
+            assert_int_equal(start_and_stop(&err), TUB_ERROR_DEVICE);
+            assert_non_null(strstr(err.text, "--no-autotune"));
+        }
+    joined_rows(TUB_F16, rows, kinds);
+    assert_true(kinds[0] == 0 && kinds[1] > 0 && kinds[2] > 0);
+    assert_memory_equal(rows, wanted, sizeof wanted);
+}
+
+// Memory that is short on trial says nothing of the kernel.
+static void short_memory_is_no_attempt(void **state)
+{
+    float rows[ITEMS * COLS];
+    char path[512];
+    int kinds[3];
+    gpu_subject_joins = true;
+    snprintf(path, sizeof path, "%s/tubelet/gpu-fits.txt", (const char *)*state);
+    for (int call = 20; call < 80; call += 2) {
+        for (int i = 0; i < 4; i++) {
+            fake_gpu_reset();
+            fake_gpu.short_call = i < 3 ? call : 0;
+            joined_rows(TUB_F16, rows, kinds);
+            remove(path); // as often with as many items
+        }
+        assert_true(kinds[0] > 0 && kinds[1] == 0 && kinds[2] == 0);
+        forget(*state);
+    }
+}
+
 // ---- products with an activation that a library compiles ----
 
 // The rows of a program in float16; *fused: products of its runs alone.
@@ -477,6 +529,8 @@ int main(void)
         TEST(apart_where_not),
         TEST(a_known_join_is_checked),
         TEST(by_warpgroups_where_they_are),
+        TEST(a_deadly_kernel_is_left),
+        TEST(short_memory_is_no_attempt),
         TEST(fused_where_faster_and_the_same),
         TEST(not_fused_where_not),
         TEST(a_plan_costs_no_bits),

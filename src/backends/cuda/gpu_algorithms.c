@@ -11,6 +11,8 @@ enum {
     // Of questions whether to join: which kernels were measured. Answers begin with a tub_gpu_joining; all others are a
     // fused algorithm.
     JOINED_REVISION = 3,
+    TRYING = 3, // an answer as long as it is tried: so many times, with those that nobody came back from
+    ATTEMPTS = 2,
 };
 
 static tub_gpu_question question_of(const tub_gpu_gemm *g)
@@ -269,22 +271,43 @@ static tub_status try_joined(joining *j, const tub_gpu_answer *known, tub_error 
     return TUB_OK;
 }
 
-static tub_status choose_joined(joining *j, tub_error *err)
+// A kernel that a card doesn't get over takes the GPU away from this process. So it is noted before that there is
+// something to be tried, and where that is all that is known after ATTEMPTS, the steps stay apart.
+static tub_status note_attempt(const joining *j, uint64_t attempt, tub_error *err)
+{
+    const tub_gpu_answer trying = {.question = j->answer.question, .algorithm = {{TRYING, attempt}}};
+    TUB_TRY(tub_gpu_choices_keep(j->trial.b->choices, &trying, true, err));
+    return tub_gpu_choices_save(j->trial.b->choices, err);
+}
+
+static tub_status try_and_keep(joining *j, const tub_gpu_answer *known, uint64_t attempt, tub_error *err)
 {
     tub_gpu_choices *c = j->trial.b->choices;
-    const tub_gpu_answer *known = tub_gpu_choices_find(c, &j->answer.question);
-    if (known)
-        j->answer.algorithm = known->algorithm;
     const uint64_t before = j->answer.algorithm.data[0];
-    if (known && before == TUB_GPU_APART)
-        return TUB_OK;
-    if (known && known->checked)
-        return recall(j, true, err);
+    if (!known)
+        TUB_TRY(note_attempt(j, attempt, err));
     const tub_status status = try_joined(j, known, err);
     tub_gpu_trial_end(&j->trial);
-    if (status != TUB_OK)
-        return status;
-    return tub_gpu_choices_keep(c, &j->answer, !known || j->answer.algorithm.data[0] != before, err);
+    if (status == TUB_OK)
+        return tub_gpu_choices_keep(c, &j->answer, !known || j->answer.algorithm.data[0] != before, err);
+    if (status != TUB_ERROR_DEVICE && !known) // as memory that is short: that was no attempt
+        (void)note_attempt(j, attempt - 1, NULL);
+    return tub_fail_within(err, status, "on trial, of a product with the step behind it (--no-autotune: without)");
+}
+
+static tub_status choose_joined(joining *j, tub_error *err)
+{
+    const tub_gpu_answer *known = tub_gpu_choices_find(j->trial.b->choices, &j->answer.question);
+    uint64_t attempts = 0;
+    if (known && known->algorithm.data[0] == TRYING) {
+        attempts = known->algorithm.data[1];
+        known = NULL;
+    }
+    if (attempts >= ATTEMPTS || (known && known->algorithm.data[0] == TUB_GPU_APART))
+        return TUB_OK;
+    if (known)
+        j->answer.algorithm = known->algorithm;
+    return known && known->checked ? recall(j, true, err) : try_and_keep(j, known, attempts + 1, err);
 }
 
 tub_status tub_gpu_choose_joined(tub_backend *b, const tub_gpu_gemm *gemm, const tub_gpu_algorithm *algorithm,
