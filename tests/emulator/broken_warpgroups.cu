@@ -1,7 +1,7 @@
 #include "broken_warpgroups.h"
 
-#include "emulated_warpgroup.h"
 #include "gpu_start.h"
+#include "gpu_warpgroup.h"
 
 namespace
 {
@@ -74,7 +74,9 @@ template <typename NARROW> __device__ void multiply(const work &w, float (&sums)
     if (w.which == GROUP_WRITTEN && threadIdx.x == 1)
         w.memory[turn % PLACES * BYTES + 77] = 1;
     if (w.which != GROUP_NO_BEGIN && (w.which != GROUP_WRITTEN_SUMS || turn == 0))
-        tub_gpu_products_begin();
+        tub_gpu_products_begin(sums);
+    if (w.which == GROUP_LATE_SUMS)
+        sums[7] += 1;
     for (int i = 0; i < DEEP / 16; i++) {
         if (w.which == GROUP_LESS_WARPS && warp == 2 && i == 1)
             continue;
@@ -90,7 +92,7 @@ template <typename NARROW> __device__ void multiply(const work &w, float (&sums)
     if (w.which == GROUP_ONE_PENDING || w.which == GROUP_EARLY_RELEASE)
         tub_gpu_products_wait<1>();
     else if (w.which != GROUP_SUMS_PENDING)
-        tub_gpu_products_wait<0>();
+        tub_gpu_products_end(sums);
     if (w.which == GROUP_WRITTEN_SUMS)
         sums[0] += 1;
 }
@@ -124,7 +126,7 @@ template <typename NARROW> __device__ void consume(const work &w)
             tub_gpu_barrier_arrive(w.empty + place);
     }
     if (w.which == GROUP_EARLY_RELEASE)
-        tub_gpu_products_wait<0>();
+        tub_gpu_products_end(sums);
     put(w, sums);
 }
 

@@ -38,6 +38,7 @@ typedef enum broken_group {
     GROUP_PAST_FACTOR,
     GROUP_WRITTEN, // is a factor by a thread
     GROUP_NO_BEGIN,
+    GROUP_LATE_SUMS,    // are written after the begin
     GROUP_WRITTEN_SUMS, // between two products, without a begin
     GROUP_TOUCHED_SUMS, // while they are pending
     GROUP_LESS_WARPS,   // come to a product

@@ -22,11 +22,6 @@ struct accumulator {
     bool taken;
 };
 
-struct thread_sums {
-    std::deque<accumulator> all;
-    bool begun;
-};
-
 // What all warps of a warpgroup do in the same sequence.
 struct step {
     step_kind kind;
@@ -44,7 +39,7 @@ struct warpgroup {
     size_t next[WARPS], done; // products before it are done
 };
 
-thread_sums threads[FIBRES];
+std::deque<accumulator> sums_of[FIBRES]; // a thread's
 warpgroup groups[FIBRES / GROUP];
 
 struct order_of_product {
@@ -142,7 +137,7 @@ void check_descriptor(emulated_place at, uint64_t descriptor)
 
 accumulator *find_sums(int thread, const float *sums)
 {
-    for (accumulator &a : threads[thread].all)
+    for (accumulator &a : sums_of[thread])
         if (a.sums == sums)
             return &a;
     return nullptr;
@@ -208,14 +203,10 @@ void take_sums(emulated_place at, int thread, float *sums)
                           at.line);
         return;
     }
-    if (!threads[thread].begun || (a && memcmp(sums, a->values, sizeof a->values) != 0))
+    if (!a || memcmp(sums, a->values, sizeof a->values) != 0)
         emulated_fail("%s at %s:%d: sums were written, and no tub_gpu_products_begin() is between", at.what, at.file,
                       at.line);
-    if (!a)
-        a = &threads[thread].all.emplace_back();
-    a->sums = sums;
     a->taken = true;
-    memcpy(a->values, sums, sizeof a->values);
     memcpy(sums, poison(), sizeof a->values);
 }
 
@@ -266,7 +257,7 @@ size_t end_of(const warpgroup &g, int count)
 // Sums that no product of the thread has any more.
 void give_back(emulated_place at, int thread, const warpgroup &g, size_t end)
 {
-    for (accumulator &a : threads[thread].all) {
+    for (accumulator &a : sums_of[thread]) {
         bool waits = false;
         for (size_t i = end; i < g.next[thread / WARP % WARPS]; i++)
             waits |= g.steps[i].kind == PRODUCT && g.steps[i].sums[thread % GROUP] == a.sums;
@@ -295,10 +286,8 @@ void tell_step(const void *what, char *out, size_t bytes)
 
 void emulated_products_begin(int count)
 {
-    for (int i = 0; i < count; i++) {
-        threads[i].all.clear();
-        threads[i].begun = false;
-    }
+    for (int i = 0; i < count; i++)
+        sums_of[i].clear();
     for (warpgroup &g : groups) {
         g.steps.clear();
         memset(g.next, 0, sizeof g.next);
@@ -310,7 +299,7 @@ void emulated_products_end(int count)
 {
     for (int i = 0; i < count; i++) {
         const warpgroup &g = groups[i / GROUP];
-        for (const accumulator &a : threads[i].all)
+        for (const accumulator &a : sums_of[i])
             if (a.taken)
                 emulated_say("thread %d ends, and nobody has waited for its products", i);
         if (g.next[i / WARP % WARPS] != g.steps.size())
@@ -326,12 +315,13 @@ unsigned tub_gpu_warpgroup_address(const void *shared)
     return (unsigned)((uintptr_t)shared % EMULATED_WINDOW);
 }
 
-void tub_gpu_products_begin(const char *file, int line)
+void tub_gpu_products_begin(float (&sums)[64], const char *file, int line)
 {
-    thread_sums &own = threads[fibre_number()];
+    const int thread = fibre_number();
     meet(BEGIN, {"tub_gpu_products_begin", file, line}, 0);
-    own.begun = true;
-    for (accumulator &a : own.all)
+    if (!find_sums(thread, sums))
+        sums_of[thread].emplace_back().sums = sums;
+    for (accumulator &a : sums_of[thread])
         if (!a.taken)
             memcpy(a.values, a.sums, sizeof a.values);
 }

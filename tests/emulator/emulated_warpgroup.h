@@ -62,12 +62,7 @@ void tub_gpu_load_box(void *shared, const CUtensorMap *map, int row, int col, ui
 // Where it lies in the window of shared memory, as instructions have it.
 unsigned tub_gpu_warpgroup_address(const void *shared);
 
-inline uint64_t tub_gpu_matrix_at(const void *shared)
-{
-    return (uint64_t)(tub_gpu_warpgroup_address(shared) >> 4) | (uint64_t)64 << 32 | (uint64_t)1 << 62;
-}
-
-void tub_gpu_products_begin(EMULATED_HERE);
+void tub_gpu_products_begin(float (&sums)[64], EMULATED_HERE);
 void tub_gpu_products_commit(EMULATED_HERE);
 void emulated_products_wait(emulated_place at, int pending);
 void emulated_multiply_group(emulated_place at, float *sums, uint64_t x, uint64_t weight,
@@ -77,6 +72,11 @@ template <int PENDING> void tub_gpu_products_wait(EMULATED_HERE)
 {
     static_assert(PENDING >= 0 && PENDING < 8, "as PTX has it");
     emulated_products_wait({"tub_gpu_products_wait", file, line}, PENDING);
+}
+
+inline void tub_gpu_products_end(float (&)[64], EMULATED_HERE)
+{
+    emulated_products_wait({"tub_gpu_products_end", file, line}, 0);
 }
 
 // wgmma.m64n128k16.

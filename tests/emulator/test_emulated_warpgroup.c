@@ -112,6 +112,7 @@ static void faults_are_said(void **state)
         [GROUP_PAST_FACTOR] = "isn't in shared memory",
         [GROUP_WRITTEN] = "threads have written",
         [GROUP_NO_BEGIN] = "no tub_gpu_products_begin()",
+        [GROUP_LATE_SUMS] = "no tub_gpu_products_begin()",
         [GROUP_WRITTEN_SUMS] = "no tub_gpu_products_begin()",
         [GROUP_TOUCHED_SUMS] = "were touched",
         [GROUP_LESS_WARPS] = "another warp",

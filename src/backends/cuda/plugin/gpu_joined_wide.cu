@@ -8,7 +8,8 @@
 // the tile of results.
 //
 // What waits does so for as long as it takes, as in any kernel; on trial it gives up after a while, so that a mistake here
-// ends as wrong values, which nobody takes (gpu_algorithms.h), and not as a GPU that hangs.
+// ends as wrong values, which nobody takes (gpu_algorithms.h), and not as a GPU that hangs. Who has given up multiplies all
+// pieces all the same: a warpgroup's warps may not differ in what they come to.
 //
 // Occupancy. 97 KiB of shared memory and at most 112 registers a thread: two blocks on a multiprocessor, of which one
 // writes its results while the other multiplies.
@@ -54,7 +55,7 @@ template <typename NARROW> struct memory {
 template <typename NARROW> __device__ memory<NARROW> divide(unsigned char *bytes)
 {
     memory<NARROW> m;
-    const unsigned past = (unsigned)((uintptr_t)bytes % ALIGNMENT);
+    const unsigned past = tub_gpu_warpgroup_address(bytes) % ALIGNMENT;
     bytes += past ? ALIGNMENT - past : 0;
     m.places = (NARROW *)bytes;
     m.full = (uint64_t *)(bytes + STAGES * STAGE_BYTES);
@@ -91,7 +92,7 @@ __device__ void order_copies(const tub_gpu_joined &t, const CUtensorMap *x, cons
 template <typename NARROW> __device__ void multiply(float (&sums)[64], const NARROW *x_rows, const NARROW *weight_rows)
 {
     const uint64_t x = tub_gpu_matrix_at(x_rows), weight = tub_gpu_matrix_at(weight_rows);
-    tub_gpu_products_begin();
+    tub_gpu_products_begin(sums);
 #pragma unroll
     for (int i = 0; i < DEEP / STEP; i++)
         tub_gpu_multiply_group<NARROW>(sums, x + 2 * i, weight + 2 * i);
@@ -104,15 +105,15 @@ template <typename NARROW> __device__ void add_up(float (&sums)[64], const tub_g
     const int half = threadIdx.x / GROUP * HALF * DEEP;
     bool come = wait_for(&m.full[0], 0, t.trial);
     multiply(sums, m.places + half, m.places + BOX);
-    for (int done = DEEP, step = 1; come && done < t.k; done += DEEP, step++) {
+    for (int done = DEEP, step = 1; done < t.k; done += DEEP, step++) {
         const NARROW *place = m.places + step % STAGES * 2 * BOX;
-        come = wait_for(&m.full[step % STAGES], step / STAGES % 2, t.trial);
+        come = come && wait_for(&m.full[step % STAGES], step / STAGES % 2, t.trial);
         multiply(sums, place + half, place + BOX);
         tub_gpu_products_wait<1>(); // those of the piece before
         if (threadIdx.x % WARP == 0)
             tub_gpu_barrier_arrive(&m.empty[(step - 1) % STAGES]);
     }
-    tub_gpu_products_wait<0>();
+    tub_gpu_products_end(sums);
 }
 
 __device__ void put(void *tile, const float (&sums)[64], const tub_gpu_joined &t, int first_col)

@@ -87,15 +87,18 @@ __device__ __forceinline__ void tub_gpu_load_box(void *shared, const CUtensorMap
 
 // ---- products, beside the thread: from _begin() on, sums belong to them until they were waited for ----
 
-// Where a matrix of whole boxes' rows, one behind the other, begins: at a multiple of 1024 bytes. Adding 2 goes 16 columns on.
-__device__ __forceinline__ uint64_t tub_gpu_matrix_at(const void *shared)
+// To the compiler fences and waits are instructions that have nothing to do with sums: without this it sets them behind the
+// fence, and may reckon with them before the wait.
+__device__ __forceinline__ void tub_gpu_settle(float (&sums)[64])
 {
-    const uint64_t start = tub_gpu_warpgroup_address(shared) >> 4, eight_rows = 1024 >> 4, swizzle_128 = 1;
-    return (start & 0x3fff) | (uint64_t)1 << 16 | eight_rows << 32 | swizzle_128 << 62;
+#pragma unroll
+    for (int i = 0; i < 64; i++)
+        asm volatile("" : "+f"(sums[i])::"memory");
 }
 
-__device__ __forceinline__ void tub_gpu_products_begin()
+__device__ __forceinline__ void tub_gpu_products_begin(float (&sums)[64])
 {
+    tub_gpu_settle(sums);
     asm volatile("wgmma.fence.sync.aligned;" ::: "memory");
 }
 
@@ -109,6 +112,13 @@ __device__ __forceinline__ void tub_gpu_products_commit()
 template <int PENDING> __device__ __forceinline__ void tub_gpu_products_wait()
 {
     asm volatile("wgmma.wait_group.sync.aligned %0;" ::"n"(PENDING) : "memory");
+}
+
+// Until all are done: the sums are the thread's again.
+__device__ __forceinline__ void tub_gpu_products_end(float (&sums)[64])
+{
+    tub_gpu_products_wait<0>();
+    tub_gpu_settle(sums);
 }
 
 #define TUB_GPU_WGMMA(narrow)                                                                                          \
@@ -147,4 +157,12 @@ __device__ __forceinline__ void tub_gpu_multiply_group<__nv_bfloat16>(float (&su
 }
 
 #endif
+
+// Where a matrix of whole boxes' rows, one behind the other, begins: at a multiple of 1024 bytes. Adding 2 goes 16 columns on.
+__device__ __forceinline__ uint64_t tub_gpu_matrix_at(const void *shared)
+{
+    const uint64_t start = tub_gpu_warpgroup_address(shared) >> 4, eight_rows = 1024 >> 4, swizzle_128 = 1;
+    return (start & 0x3fff) | (uint64_t)1 << 16 | eight_rows << 32 | swizzle_128 << 62;
+}
+
 #endif
