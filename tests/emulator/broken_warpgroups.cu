@@ -165,6 +165,24 @@ __global__ void group_kernel(broken_group which, int k, float *out, const __grid
             bring(w, which == GROUP_NO_MAP ? &own : &x, &weight, turn);
 }
 
+__global__ void box_kernel(const __grid_constant__ CUtensorMap map, int row, int col, int rows, int at, uint16_t *out)
+{
+    TUB_GPU_DYNAMIC(1024, unsigned char, memory);
+    uint64_t *const barrier = (uint64_t *)memory;
+    const uint16_t *const box = (const uint16_t *)(memory + at);
+    if (threadIdx.x == 0) {
+        tub_gpu_barrier_init(barrier, 1);
+        tub_gpu_barriers_ready();
+        tub_gpu_barrier_expect(barrier, (unsigned)(rows * DEEP * 2));
+        tub_gpu_load_box(memory + at, &map, row, col, barrier);
+    }
+    __syncthreads();
+    while (!tub_gpu_barrier_try(barrier, 0))
+        ;
+    for (int i = threadIdx.x; i < rows * DEEP; i += WARP)
+        out[i] = box[i];
+}
+
 template <typename NARROW>
 cudaError_t launch(broken_group which, tub_gpu_type type, const void *x, int rows, const void *weight, int cols, int k,
                    float *out)
@@ -189,6 +207,15 @@ extern "C" int broken_group_launch(broken_group which, bool is_half, const void 
 {
     return (int)(is_half ? launch<__half>(which, TUB_GPU_F16, x, rows, weight, cols, k, out)
                          : launch<__nv_bfloat16>(which, TUB_GPU_BF16, x, rows, weight, cols, k, out));
+}
+
+extern "C" int broken_group_box(const void *matrix, int matrix_rows, int matrix_cols, int row, int col, int rows,
+                                int at, uint16_t *out)
+{
+    CUtensorMap map;
+    const cudaError_t code = tub_cuda_box_map(&map, matrix, TUB_GPU_F16, matrix_rows, matrix_cols, rows);
+    const size_t bytes = (size_t)(at + rows * DEEP * 2);
+    return (int)(code ? code : tub_gpu_start(box_kernel, 1, WARP, bytes, nullptr, map, row, col, rows, at, out));
 }
 
 extern "C" int broken_group_map(const void *matrix, bool is_narrow, int rows, int cols, int box_rows)

@@ -3,6 +3,7 @@
 #define BROKEN_WARPGROUPS_H
 
 #include <stdbool.h>
+#include <stdint.h>
 
 typedef enum broken_group {
     GROUP_SOUND,
@@ -64,6 +65,9 @@ extern "C" {
 // error.
 int broken_group_launch(broken_group which, bool is_half, const void *x, int rows, const void *weight, int cols, int k,
                         float *out);
+// What a box of [rows, 64] looks like in shared memory, from byte `at` of it on: out[rows * 64].
+int broken_group_box(const void *matrix, int matrix_rows, int matrix_cols, int row, int col, int rows, int at,
+                     uint16_t *out);
 int broken_group_map(const void *matrix, bool is_narrow, int rows, int cols,
                      int box_rows); // tub_cuda_box_map()'s error
 #ifdef __cplusplus

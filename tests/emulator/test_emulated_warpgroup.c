@@ -55,6 +55,37 @@ static bool is_right(const problem *p)
     return memcmp(p->out, p->want, sizeof p->want) == 0;
 }
 
+// Where a value of a box lies: in rows of 128 bytes, of which the eight chunks of 16 are swapped by bits 7 to 9 of the
+// address.
+static void check_box(const problem *p, int row, int col, int rows, int at)
+{
+    uint16_t *out = emulator_space(TUB_GPU_F16, (size_t)(rows * 64));
+    for (int order = 0; order < EMULATOR_ORDERS; order++) {
+        emulator_order(order);
+        if (broken_group_box(p->x, p->rows, p->k, row, col, rows, at, out) != 0)
+            fail_msg("%s", emulator_said());
+        for (int i = 0; i < rows * 64; i++) {
+            const int r = row + i / 64, c = col + i % 64, swapped = (at / 128 + i / 64) % 8;
+            const bool there = r >= 0 && r < p->rows && c >= 0 && c < p->k;
+            const int place = i / 64 * 64 + (i % 64 / 8 ^ swapped) * 8 + i % 8;
+            assert_int_equal(out[place], there ? p->x[r * p->k + c] : 0);
+        }
+    }
+}
+
+static void boxes_are_swizzled(void **state)
+{
+    (void)state;
+    problem p;
+    make(&p, TUB_GPU_F16, 40, 8, 136);
+    check_box(&p, 0, 0, 24, 1024);
+    check_box(&p, 3, 64, 16, 1024 + 3 * 128);
+    check_box(&p, 30, 100, 20, 2048);
+    check_box(&p, -5, -9, 8, 1024);
+    check_box(&p, 50, 200, 4, 1024 + 128);
+    emulator_forget();
+}
+
 // Matrices that fill their boxes and that don't, less and more of them than places.
 static void warpgroups_multiply(void **state)
 {
@@ -159,10 +190,8 @@ static void maps_have_conditions(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(warpgroups_multiply),
-        cmocka_unit_test(disorder_shows),
-        cmocka_unit_test(faults_are_said),
-        cmocka_unit_test(maps_have_conditions),
+        cmocka_unit_test(boxes_are_swizzled), cmocka_unit_test(warpgroups_multiply),  cmocka_unit_test(disorder_shows),
+        cmocka_unit_test(faults_are_said),    cmocka_unit_test(maps_have_conditions),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
