@@ -166,30 +166,43 @@ static void cudnn_plans_our_attention(void **state)
     }
 }
 
-// A row's bytes mustn't depend on how many are computed at once.
+// A row's bytes mustn't depend on how many are computed at once: it is one kernel, with as much memory of its own, since
+// parts of a sum would lie there.
+static void check_batches(const tub_cudnn *dnn, cudnnBackendDescriptor_t gpu, int queries, int keys)
+{
+    static const int batches[] = {1, 2, 128};
+    char first[512] = "";
+    size_t first_bytes = 0;
+    for (size_t i = 0; i < sizeof batches / sizeof *batches; i++) {
+        tub_gpu_attention a = stacked(TUB_GPU_F16, batches[i], 12, keys, 64);
+        tub_gpu_plan *plan = NULL;
+        size_t workspace = 0;
+        tub_error err = {0};
+        a.queries = queries;
+        if (tub_attention_plan(dnn, (tub_plan_target){.description = gpu}, &a, &plan, &workspace, &err) != TUB_OK)
+            fail_msg("%d at once: %s", batches[i], err.text);
+        if (i == 0) {
+            snprintf(first, sizeof first, "%s", kernel_loaded());
+            first_bytes = workspace;
+        }
+        assert_string_equal(kernel_loaded(), first);
+        assert_int_equal(workspace, first_bytes);
+        tub_plan_release(dnn, plan);
+    }
+}
+
 static void cudnn_takes_one_kernel_whatever_the_batch(void **state)
 {
     (void)state;
-    static const int batches[] = {1, 128};
     tub_cudnn dnn = {0};
     tub_error err = {0};
     assert_int_equal(tub_cudnn_load(&dnn, &err), TUB_OK);
     for (int card = H100; card <= A100; card++) {
         cudnnBackendDescriptor_t gpu = describe(&dnn, dry_cards[card].described);
-        char first[512] = "";
         if (!gpu)
             skip();
-        for (size_t i = 0; i < sizeof batches / sizeof *batches; i++) {
-            const tub_gpu_attention a = stacked(TUB_GPU_F16, batches[i], 12, 1568, 64);
-            tub_gpu_plan *plan = NULL;
-            size_t workspace = 0;
-            if (tub_attention_plan(&dnn, (tub_plan_target){.description = gpu}, &a, &plan, &workspace, &err) != TUB_OK)
-                fail_msg("%d at once: %s", batches[i], err.text);
-            if (i == 0)
-                snprintf(first, sizeof first, "%s", kernel_loaded());
-            assert_string_equal(kernel_loaded(), first);
-            tub_plan_release(&dnn, plan);
-        }
+        check_batches(&dnn, gpu, 1568, 1568);
+        check_batches(&dnn, gpu, 2, 4096);
         dnn.cudnnBackendDestroyDescriptor(gpu);
     }
 }
@@ -297,6 +310,9 @@ static void cudnn_is_not_asked_for_what_it_has_not(void **state)
     (void)state;
     const tub_cudnn none = {0};
     const tub_gpu_attention odd = stacked(TUB_GPU_F16, 2, 2, 50, 20), wide = stacked(TUB_GPU_F32, 2, 2, 50, 64);
+    tub_gpu_attention single = stacked(TUB_GPU_F16, 1, 2, 50, 64), shared = single;
+    single.queries = 1;
+    shared.q_batch = 0;
     tub_gpu_plan *plan = NULL;
     size_t workspace = 0;
     tub_error err = {0};
@@ -304,6 +320,10 @@ static void cudnn_is_not_asked_for_what_it_has_not(void **state)
     assert_non_null(strstr(err.text, "heads of 20 columns"));
     assert_int_equal(tub_attention_plan(&none, (tub_plan_target){0}, &wide, &plan, &workspace, &err), TUB_END);
     assert_non_null(strstr(err.text, "float32"));
+    assert_int_equal(tub_attention_plan(&none, (tub_plan_target){0}, &single, &plan, &workspace, &err), TUB_END);
+    assert_non_null(strstr(err.text, "single query"));
+    assert_int_equal(tub_attention_plan(&none, (tub_plan_target){0}, &shared, &plan, &workspace, &err), TUB_END);
+    assert_non_null(strstr(err.text, "share"));
 }
 
 static void halving_is_for_memory_alone(void **state)

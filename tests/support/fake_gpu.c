@@ -338,8 +338,8 @@ static tub_status fake_plan_attention(tub_gpu *gpu, const tub_gpu_attention *sha
     TUB_TRY(check(gpu, false, err));
     *out = NULL;
     *workspace = 0;
-    if (fake_gpu.no_attention || shape->dim % 8) {
-        tub_fail(err, TUB_ERROR_DEVICE, "heads of %d columns aren't served", shape->dim);
+    if (fake_gpu.no_attention || shape->dim % 8 || shape->queries == 1 || shape->q_batch == 0) {
+        tub_fail(err, TUB_ERROR_DEVICE, "%d queries of %d columns aren't served", shape->queries, shape->dim);
         return TUB_END;
     }
     *out = calloc(1, sizeof **out);

@@ -41,14 +41,14 @@ static cudnnBackendDescriptor_t operation(tub_plan_build *b, const tub_gpu_atten
     return d;
 }
 
-// The first configuration of the library's advice that this GPU can run: the same every time.
+// The first configuration of the library's advice that adds up in order and that this GPU can run: the same every time.
 static tub_gpu_plan *make(tub_plan_build *b, const tub_gpu_attention *shape)
 {
     const cudnnBackendDescriptor_t attention = operation(b, shape);
     tub_gpu_plan *plan = NULL;
     tub_plan_ask(b, tub_plan_graph(b, &attention, 1));
     for (int i = 0; i < TUB_PLAN_ADVICE && i < b->engines && b->status == CUDNN_STATUS_SUCCESS && !plan; i++)
-        plan = tub_plan_make(b, b->advised[i]);
+        plan = tub_plan_in_order(b, b->advised[i]) ? tub_plan_make(b, b->advised[i]) : NULL;
     return plan;
 }
 
@@ -56,7 +56,7 @@ static tub_status none(const tub_plan_build *b, const tub_gpu_attention *shape, 
 {
     char why[128] = "no engine: the card is older than 8.0, or NVRTC, by which cuDNN compiles them, isn't there";
     if (b->engines > 0)
-        snprintf(why, sizeof why, "%d engines, none runs here", (int)b->engines);
+        snprintf(why, sizeof why, "%d engines, none runs here and adds up in order", (int)b->engines);
     else if (b->status != CUDNN_STATUS_SUCCESS)
         snprintf(why, sizeof why, "%s", b->dnn->cudnnGetErrorString(b->status));
     tub_plugin_fail(err, TUB_ERROR_DEVICE, "cuDNN has none for %d x %d rows and heads of %d columns (%s)",
@@ -74,7 +74,13 @@ tub_status tub_attention_plan(const tub_cudnn *dnn, tub_plan_target target, cons
                         shape->type == TUB_GPU_F32 ? "float32" : "half precision", shape->dim);
         return TUB_END;
     }
-    if (shape->batch > 1 && shape->q_batch == 0) {
+    if (shape->queries == 1) {
+        tub_plugin_fail(err, TUB_ERROR_DEVICE,
+                        "cuDNN adds up a single query's keys in an order that depends on how many it has at once");
+        return TUB_END;
+    }
+    // Also for a single run, whose bits would be others than among many.
+    if (shape->q_batch == 0) {
         tub_plugin_fail(err, TUB_ERROR_DEVICE, "cuDNN has none for queries that all runs share");
         return TUB_END;
     }

@@ -87,13 +87,7 @@ static cudnnBackendDescriptor_t graph_of(tub_plan_build *b, const tub_gpu_gemm *
 
 // ---- algorithms ----
 
-static bool splits(cudnnBackendKnobType_t knob, int64_t value)
-{
-    return value > 1 && (knob == CUDNN_KNOB_TYPE_SPLIT_K_SLC || knob == CUDNN_KNOB_TYPE_SPLIT_K_BUF ||
-                         knob == CUDNN_KNOB_TYPE_STREAM_K);
-}
-
-// Whether it adds up float32 on tensor cores, and nothing in an order that changes.
+// Whether it adds up float32 on tensor cores.
 static bool is_plain(tub_plan_build *b, cudnnBackendDescriptor_t engine)
 {
     cudnnBackendNumericalNote_t notes[CUDNN_NUMERICAL_NOTE_TYPE_COUNT];
@@ -113,7 +107,7 @@ static bool read_knob(tub_plan_build *b, cudnnBackendDescriptor_t knob, uint64_t
     tub_plan_get(b, knob, CUDNN_ATTR_KNOB_CHOICE_KNOB_TYPE, CUDNN_TYPE_KNOB_TYPE, 1, &count, &type);
     tub_plan_get(b, knob, CUDNN_ATTR_KNOB_CHOICE_KNOB_VALUE, CUDNN_TYPE_INT64, 1, &count, &value);
     *out = (uint64_t)type << 32 | (uint32_t)value;
-    return value >= INT32_MIN && value <= INT32_MAX && !splits(type, value);
+    return value >= INT32_MIN && value <= INT32_MAX;
 }
 
 // Whether such a configuration is one of ours.
@@ -129,7 +123,7 @@ static bool read_configuration(const tub_plan_build *asked, cudnnBackendDescript
     tub_plan_get(&b, engine, CUDNN_ATTR_ENGINE_GLOBAL_INDEX, CUDNN_TYPE_INT64, 1, &count, &index);
     tub_plan_get(&b, configuration, CUDNN_ATTR_ENGINECFG_KNOB_CHOICES, CUDNN_TYPE_BACKEND_DESCRIPTOR, MOST_KNOBS,
                  &knob_count, knobs);
-    bool ours = is_plain(&b, engine) && knob_count <= MOST_KNOBS;
+    bool ours = tub_plan_in_order(asked, configuration) && is_plain(&b, engine) && knob_count <= MOST_KNOBS;
     *out = (tub_gpu_algorithm){.data = {b.dnn->cudnnGetVersion(), (uint64_t)index, (uint64_t)knob_count}};
     for (int i = 0; ours && i < knob_count; i++)
         ours = read_knob(&b, knobs[i], &out->data[FIRST_KNOB + i]);

@@ -93,6 +93,54 @@ void tub_plan_ask(tub_plan_build *b, cudnnBackendDescriptor_t graph)
                  &b->engines, b->advised);
 }
 
+static bool changes_order(tub_plan_build *b, cudnnBackendDescriptor_t engine)
+{
+    cudnnBackendNumericalNote_t notes[CUDNN_NUMERICAL_NOTE_TYPE_COUNT];
+    int64_t count = 0;
+    tub_plan_get(b, engine, CUDNN_ATTR_ENGINE_NUMERICAL_NOTE, CUDNN_TYPE_NUMERICAL_NOTE,
+                 CUDNN_NUMERICAL_NOTE_TYPE_COUNT, &count, notes);
+    for (int64_t i = 0; i < count && i < CUDNN_NUMERICAL_NOTE_TYPE_COUNT; i++)
+        if (notes[i] == CUDNN_NUMERICAL_NOTE_NONDETERMINISTIC)
+            return true;
+    return false;
+}
+
+static bool splits(tub_plan_build *b, cudnnBackendDescriptor_t knob)
+{
+    cudnnBackendKnobType_t type = CUDNN_KNOB_TYPE_COUNTS;
+    int64_t value = 0, count = 0;
+    tub_plan_get(b, knob, CUDNN_ATTR_KNOB_CHOICE_KNOB_TYPE, CUDNN_TYPE_KNOB_TYPE, 1, &count, &type);
+    tub_plan_get(b, knob, CUDNN_ATTR_KNOB_CHOICE_KNOB_VALUE, CUDNN_TYPE_INT64, 1, &count, &value);
+    switch (type) {
+    case CUDNN_KNOB_TYPE_SPLIT_K_SLC:
+    case CUDNN_KNOB_TYPE_SPLIT_P_SLC:
+        return value > 1;
+    case CUDNN_KNOB_TYPE_SPLIT_K_BUF:
+    case CUDNN_KNOB_TYPE_STREAM_K:
+        return value > 0;
+    default:
+        return false;
+    }
+}
+
+bool tub_plan_in_order(const tub_plan_build *asked, cudnnBackendDescriptor_t configuration)
+{
+    enum { KNOBS = 16 };
+    tub_plan_build b = {.dnn = asked->dnn, .target = asked->target};
+    cudnnBackendDescriptor_t knobs[KNOBS], engine = tub_plan_create(&b, CUDNN_BACKEND_ENGINE_DESCRIPTOR);
+    int64_t count = 0, knob_count = 0;
+    for (int i = 0; i < KNOBS; i++)
+        knobs[i] = tub_plan_create(&b, CUDNN_BACKEND_KNOB_CHOICE_DESCRIPTOR);
+    tub_plan_get(&b, configuration, CUDNN_ATTR_ENGINECFG_ENGINE, CUDNN_TYPE_BACKEND_DESCRIPTOR, 1, &count, &engine);
+    tub_plan_get(&b, configuration, CUDNN_ATTR_ENGINECFG_KNOB_CHOICES, CUDNN_TYPE_BACKEND_DESCRIPTOR, KNOBS,
+                 &knob_count, knobs);
+    bool in_order = !changes_order(&b, engine);
+    for (int64_t i = 0; i < knob_count && i < KNOBS; i++)
+        in_order = in_order && !splits(&b, knobs[i]);
+    tub_plan_end(&b);
+    return in_order && b.status == CUDNN_STATUS_SUCCESS;
+}
+
 static void take(tub_plan_build *b, cudnnBackendDescriptor_t d)
 {
     for (int i = 0; i < TUB_PLAN_ADVICE; i++)

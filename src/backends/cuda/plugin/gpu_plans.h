@@ -56,6 +56,9 @@ void tub_plan_aim(tub_plan_build *b, cudnnBackendDescriptor_t d, cudnnBackendAtt
                   cudnnBackendAttributeName_t described);
 // Fills `advised` and `engines`.
 void tub_plan_ask(tub_plan_build *b, cudnnBackendDescriptor_t graph);
+// Whether sums are added up in one order: neither in parts nor as blocks happen to end. The library's own note of that
+// isn't relied upon: cuDNN 9.27 doesn't have it for an attention that gives other bits now and then.
+bool tub_plan_in_order(const tub_plan_build *b, cudnnBackendDescriptor_t configuration);
 // NULL: this GPU can't run it. Takes the configuration if there is a plan of it.
 tub_gpu_plan *tub_plan_make(tub_plan_build *b, cudnnBackendDescriptor_t configuration);
 // A plan that tub_plan_write() has written, for the same GPU and library: nothing is compiled. NULL: it isn't one.
