@@ -82,7 +82,8 @@ __device__ void astray(broken_kernel which, const float *in, float *out)
         memory[THREADS + i] = 1;
     if (which == BROKEN_BEFORE_SHARED)
         memory[i - 1] = 1;
-    array[i + (which == BROKEN_PAST_ARRAY)] = (float)i;
+    if (which != BROKEN_PAST_ARRAY || i == THREADS - 1)
+        array[i + (which == BROKEN_PAST_ARRAY)] = (float)i;
     out[i] = which == BROKEN_PAST_TENSOR ? in[i + 1] : array[i];
 }
 

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "emulated_fibres.h"
+#include "emulated_races.h"
 #include "emulator.h"
 
 uint3 threadIdx, blockIdx;
@@ -185,6 +186,7 @@ void open_barrier()
                           threads[i].at.line);
     at_barrier = 0;
     meetings++;
+    emulated_order_block();
     for (int i = 0; i < count; i++)
         wake(i);
 }
@@ -253,6 +255,8 @@ void emulated_meet_warp(emulated_visit *visit)
     if (complete(visit, first, lanes)) {
         if (visit->exchange)
             visit->exchange(lanes);
+        if (visit->orders)
+            emulated_order_warp(first);
         wake_lanes(first, visit->mask);
     }
     fibre_pause();

@@ -60,6 +60,7 @@ struct emulated_visit {
     const void *in;
     void *out;
     void (*exchange)(emulated_visit *const *lanes); // [32], NULL: not in the mask; may be NULL
+    bool orders = false;                            // what lanes do with memory before and after
 };
 
 void emulated_meet_warp(emulated_visit *visit);
@@ -84,7 +85,7 @@ inline void __syncthreads(EMULATED_HERE)
 
 inline void __syncwarp(unsigned mask = 0xffffffffu, EMULATED_HERE)
 {
-    emulated_visit visit = {{"__syncwarp", file, line}, mask, 0, nullptr, nullptr, nullptr};
+    emulated_visit visit = {{"__syncwarp", file, line}, mask, 0, nullptr, nullptr, nullptr, true};
     emulated_meet_warp(&visit);
 }
 

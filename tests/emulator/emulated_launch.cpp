@@ -11,6 +11,7 @@
 
 #include "emulated_block.h"
 #include "emulated_fibres.h"
+#include "emulated_races.h"
 #include "emulator.h"
 
 namespace
@@ -75,6 +76,8 @@ void begin_shared()
         dynamic_area = map_area();
         dynamic_end = dynamic_area + AREA;
         fixed_begin = map_area();
+        emulated_watch_area(dynamic_area, AREA, true);
+        emulated_watch_area(fixed_begin, AREA, true);
     }
     dynamic_begin = dynamic_end - dynamic_bytes;
     dynamic_alignment = 0;
@@ -173,6 +176,7 @@ bool run_block(uint64_t number, dim3 grid, dim3 block, const std::function<void(
     blockIdx = {(unsigned)(number % grid.x), (unsigned)(number / grid.x % grid.y),
                 (unsigned)(number / grid.x / grid.y)};
     begin_shared();
+    emulated_watch_block((unsigned)number);
     return emulated_block_run(block, thread) && shared_is_kept() && fits_a_card();
 }
 
@@ -284,6 +288,9 @@ const char *emulated_where(const void *at)
     const unsigned char *byte = (const unsigned char *)at;
     if (byte >= dynamic_area - PAGE && byte < dynamic_end + PAGE)
         snprintf(text, sizeof text, "byte %td of %zu bytes of shared memory", byte - dynamic_begin, dynamic_bytes);
+    else if (byte >= fixed_begin && byte < fixed_begin + fixed_bytes)
+        snprintf(text, sizeof text, "byte %td of %zu bytes of arrays of shared memory", byte - fixed_begin,
+                 fixed_bytes);
     else
         emulated_describe(at, text, sizeof text);
     return text;
@@ -297,6 +304,7 @@ unsigned char *emulated_window()
 void emulated_use_groups()
 {
     uses_groups = true;
+    emulated_watch_nothing();
 }
 
 cudaError_t emulated_set_shared(const void *kernel, int bytes)
@@ -318,6 +326,7 @@ cudaError_t emulated_launch(const char *call, const void *kernel, dim3 grid, dim
     gridDim = grid;
     blockDim = block;
     dynamic_bytes = bytes;
+    emulated_watch_launch();
     catch_faults();
     const unsigned deep = deepest && deepest < grid.z ? deepest : grid.z;
     for (const uint64_t number : blocks_in_order((uint64_t)grid.x * grid.y * deep))

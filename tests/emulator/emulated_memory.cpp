@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "emulated_block.h"
+#include "emulated_races.h"
 #include "emulator.h"
 
 namespace
@@ -44,13 +45,16 @@ void *emulator_memory(size_t bytes)
     p.data = p.mapped + p.mapped_bytes - PAGE - p.room;
     memset(p.mapped + PAGE, NAN_BYTE, p.mapped_bytes - 2 * PAGE);
     pieces.push_back(p);
+    emulated_watch_area(p.data, p.room, false);
     return p.data;
 }
 
 void emulator_forget(void)
 {
-    for (const piece &p : pieces)
+    for (const piece &p : pieces) {
+        emulated_unwatch_area(p.data);
         munmap(p.mapped, p.mapped_bytes);
+    }
     pieces.clear();
 }
 

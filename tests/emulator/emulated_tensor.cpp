@@ -4,6 +4,7 @@
 
 #include "emulated_block.h"
 #include "emulated_fibres.h"
+#include "emulated_races.h"
 #include "emulator.h"
 
 namespace
@@ -13,6 +14,7 @@ struct copy {
     void *to;
     const void *from; // nullptr: zeros
     int group;
+    bool done;
 };
 
 struct thread_copies {
@@ -31,15 +33,19 @@ void do_copy(const copy &c)
         memset(c.to, 0, 16);
 }
 
-// Those of the first groups.
+// Those of the first groups, for which the thread has waited.
 void finish(thread_copies &copies, int groups)
 {
     size_t kept = 0;
-    for (const copy &c : copies.waiting)
-        if (c.group < groups)
-            do_copy(c);
-        else
+    for (const copy &c : copies.waiting) {
+        if (c.group >= groups) {
             copies.waiting[kept++] = c;
+            continue;
+        }
+        if (!c.done)
+            do_copy(c);
+        emulated_access_copy(c.to, 16, false);
+    }
     copies.waiting.resize(kept);
 }
 
@@ -104,7 +110,9 @@ void emulated_copies_begin(int thread)
 
 void emulated_copies_end(int thread)
 {
-    finish(all[thread], INT32_MAX);
+    for (const copy &c : all[thread].waiting)
+        if (!c.done)
+            do_copy(c);
 }
 
 void tub_gpu_copy_16(void *shared, const void *from, bool there)
@@ -116,11 +124,13 @@ void tub_gpu_copy_16(void *shared, const void *from, bool there)
     if (there && emulated_is_shared(from, 16))
         emulated_fail("a copy of 16 bytes from %p, which is shared memory", from);
     thread_copies &copies = all[fibre_number()];
-    const copy c = {shared, there ? from : nullptr, copies.groups};
-    if (emulated_early())
+    const copy c = {shared, there ? from : nullptr, copies.groups, emulated_early()};
+    emulated_access_copy(shared, 16, true);
+    if (there)
+        emulated_access(from, 16, false);
+    if (c.done)
         do_copy(c);
-    else
-        copies.waiting.push_back(c);
+    copies.waiting.push_back(c);
 }
 
 void tub_gpu_copies_commit()
@@ -143,6 +153,7 @@ void tub_gpu_load_matrices(uint32_t out[4], const void *row, const char *file, i
     matrix_row own = {(const unsigned char *)row, emulated_early(), {}};
     matrix_pair pairs[4];
     memcpy(own.early_pairs, row, sizeof own.early_pairs);
+    emulated_access(row, sizeof own.early_pairs, false);
     emulated_visit visit = {{"ldmatrix", file, line}, 0xffffffffu, 0, &own, pairs, give_pairs};
     emulated_meet_warp(&visit);
     for (int j = 0; j < 4; j++)

@@ -12,7 +12,9 @@
 //   - launches that a card refuses: too many threads or blocks, more shared memory than was asked for, or than 7.5 has
 //     (9.0, where warpgroups multiply)
 //   - tiles, rows and copies that aren't aligned as tensor cores and copies want them
-// Shared memory is NaN in the beginning of a block, and locals aren't zero. Missing barriers show as results that
+//   - threads that touch the same memory, one of them writing, where no barrier puts that in order, and memory that a
+//     copy is under way to (emulated_races.h; not of warpgroups' kernels)
+// Shared memory is NaN in the beginning of a block, and locals aren't zero. Missing barriers also show as results that
 // differ from order to order.
 //
 // Not emulated: time, caches, banks, registers; what a product of a tensor core does to its last bits (a step's 16
@@ -35,6 +37,9 @@ enum { EMULATOR_FORWARD, EMULATOR_BACKWARD, EMULATOR_ANY, EMULATOR_ANY_OTHER, EM
 // Of all launches from here on. Forgets what was said.
 void emulator_order(int order);
 const char *emulator_order_name(int order);
+// Whether it is an error that threads touch the same memory, one of them writing, without a barrier between: so it is
+// in the beginning, where kernels were compiled for it.
+void emulator_watch(bool races);
 // Of launches from here on only blocks whose blockIdx.z is less are run: of many that are alike. 0: all.
 void emulator_depth(unsigned depth);
 // What went wrong first: the launch has answered an error then. "": nothing.
@@ -42,7 +47,8 @@ const char *emulator_said(void);
 
 // How many kernels were run by now, each instance of a template for itself.
 int emulator_kernels(void);
-// Rows for ldmatrix, since emulator_order(), in the banks of another row of their matrix: they cost time and nothing else.
+// Rows for ldmatrix, since emulator_order(), in the banks of another row of their matrix: they cost time and nothing
+// else.
 int emulator_bank_conflicts(void);
 
 // What stands for a device's memory: `bytes` that end where nobody may read, at a multiple of 16, filled with NaN.

@@ -160,10 +160,8 @@ static void every_instance_was_run(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(on_tensor_cores),
-        cmocka_unit_test(without_them),
-        cmocka_unit_test(more_runs_than_blocks),
-        cmocka_unit_test(too_large_heads_are_refused),
+        cmocka_unit_test(on_tensor_cores),        cmocka_unit_test(without_them),
+        cmocka_unit_test(more_runs_than_blocks),  cmocka_unit_test(too_large_heads_are_refused),
         cmocka_unit_test(every_instance_was_run),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

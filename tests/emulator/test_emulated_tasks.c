@@ -269,8 +269,7 @@ int main(void)
         cmocka_unit_test(sums),           cmocka_unit_test(gates_and_activations),
         cmocka_unit_test(copies_of_rows), cmocka_unit_test(means),
         cmocka_unit_test(rows_as_e4m3),   cmocka_unit_test(patches_of_frames),
-        cmocka_unit_test(nothing_to_do),
-        cmocka_unit_test(every_instance_was_run),
+        cmocka_unit_test(nothing_to_do),  cmocka_unit_test(every_instance_was_run),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

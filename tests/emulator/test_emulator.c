@@ -44,6 +44,7 @@ static void sound_kernels_run(void **state)
 static void missing_barriers_show(void **state)
 {
     (void)state;
+    emulator_watch(false);
     for (broken_kernel which = BROKEN_NO_BARRIER; which <= BROKEN_EARLY_COPY; which++) {
         int right = 0;
         for (int order = 0; order < EMULATOR_ORDERS; order++) {
@@ -59,6 +60,25 @@ static void missing_barriers_show(void **state)
         if (right == EMULATOR_ORDERS)
             fail_msg("kernel %d is right in every order", (int)which);
     }
+    emulator_watch(true);
+}
+
+// And is told, whatever it computes.
+static void missing_barriers_are_said(void **state)
+{
+    (void)state;
+#ifndef EMULATOR_SEES_ACCESSES
+    skip();
+#endif
+    for (broken_kernel which = BROKEN_NO_BARRIER; which <= BROKEN_EARLY_COPY; which++)
+        for (int order = 0; order < EMULATOR_ORDERS; order++) {
+            const tensors t = make();
+            emulator_order(order);
+            assert_int_not_equal(broken_launch(which, t.in, t.out), 0);
+            if (!strstr(emulator_said(), "no barrier is between") && !strstr(emulator_said(), "is under way"))
+                fail_msg("kernel %d: %s", (int)which, emulator_said());
+            emulator_forget();
+        }
 }
 
 static void faults_are_said(void **state)
@@ -126,11 +146,9 @@ static void shared_memory_can_be_asked_for(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(sound_kernels_run),
-        cmocka_unit_test(missing_barriers_show),
-        cmocka_unit_test(faults_are_said),
-        cmocka_unit_test(tensor_cores_multiply),
-        cmocka_unit_test(shared_memory_can_be_asked_for),
+        cmocka_unit_test(sound_kernels_run),         cmocka_unit_test(missing_barriers_show),
+        cmocka_unit_test(missing_barriers_are_said), cmocka_unit_test(faults_are_said),
+        cmocka_unit_test(tensor_cores_multiply),     cmocka_unit_test(shared_memory_can_be_asked_for),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
