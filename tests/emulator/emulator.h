@@ -8,7 +8,7 @@
 // What is found, and said with kernel, block and thread:
 //   - threads that never come where others wait, or meet at different places
 //   - addresses outside of shared memory and of emulator_memory(), which end at pages that nobody may touch
-//   - what C++ leaves undefined: unaligned vectors, indices outside of arrays (compiled with -fsanitize=undefined)
+//   - what C++ leaves undefined: unaligned vectors, indices outside of arrays, numbers that an integer has no room for
 //   - launches that a card refuses: too many threads or blocks, more shared memory than was asked for, or than 7.5 has
 //     (9.0, where warpgroups multiply)
 //   - tiles, rows and copies that aren't aligned as tensor cores and copies want them

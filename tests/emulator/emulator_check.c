@@ -69,6 +69,7 @@ static void check_orders(int first, int last, const tub_gpu_task *task, const ch
         if (!emulator_is(want, where, sizeof where))
             fail_msg("%s, order %s: %s", what, emulator_order_name(order), where);
     }
+    emulator_watch(true);
     if (memcmp(before, want, bytes) == 0)
         fail_msg("%s: nothing is computed", what);
     free(before);
