@@ -22,6 +22,7 @@ typedef struct tub_open_params {
     size_t memory;          // most bytes of the device's memory (0 = what is free)
     unsigned without;       // TUB_GPU_WITHOUT_..., of GPUs
     tub_log log;            // what is given up and what is done instead, said once
+    uint64_t group;         // a number that devices which are opened together have alone, or 0
 } tub_open_params;
 
 // A place for what a backend makes of a program's weights, from one process to the next. `key`: a word that differs

@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "clock.h"
 #include "fail.h"
 #include "memory.h"
 #include "native_weights.h"
@@ -307,7 +308,8 @@ static tub_status open_lane(const opening *o, native *n, int i, tub_error *err)
                                     .device = o->devices.index[i],
                                     .memory = o->params->device_memory,
                                     .without = o->params->gpu_without,
-                                    .log = o->params->log};
+                                    .log = o->params->log,
+                                    .group = o->number};
     TUB_TRY(n->ops->open(&opened, &n->lanes[i].backend, err));
     return n->ops->compile(n->lanes[i].backend, o->program, &compiled, &n->lanes[i].executable, err);
 }
@@ -486,7 +488,7 @@ static tub_status open_with(const tub_encoder_params *params, unsigned *failed, 
     if (!n)
         return tub_fail_memory(err, "an encoder");
     n->base.ops = &encoder_ops;
-    opening o = {.params = params, .failed = *failed};
+    opening o = {.params = params, .failed = *failed, .number = (uint64_t)(tub_now() * 1e9)};
     tub_status status = tub_native_prepare(&o, &n->base.info, err);
     n->ops = o.backend;
     n->waits = params->gpu_without & TUB_GPU_WITHOUT_OVERLAP;

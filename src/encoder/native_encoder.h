@@ -15,6 +15,7 @@ typedef struct tub_native_opening {
     const tub_encoder_params *params;
     bool describe;   // nothing is to be compiled from it: the tensors' values aren't read
     unsigned failed; // backends that have been tried in vain, bits by tub_backend_at()'s numbers
+    uint64_t number; // no other opening's
     const tub_backend_ops *backend;
     tub_device_list devices; // of the backend's kind
     tub_checkpoint *checkpoint;
@@ -24,7 +25,7 @@ typedef struct tub_native_opening {
     tub_hash_job hash; // of the checkpoint, under way, unless a cache may know it
 } tub_native_opening;
 
-// Everything but compiling and the model's hash. `o`: zeroed but for the first three, the params are checked; to be
+// Everything but compiling and the model's hash. `o`: zeroed but for the first four, the params are checked; to be
 // finished in every case.
 tub_status tub_native_prepare(tub_native_opening *o, tub_encoder_info *info, tub_error *err);
 // Begins to make the model's hash, if it isn't known or under way.
@@ -40,9 +41,9 @@ tub_status tub_native_encoder_open(const tub_encoder_params *params, tub_encoder
 size_t tub_native_narrow_bytes(const tub_backend_ops *backend, tub_dtype dtype);
 int tub_native_threads(const tub_encoder_params *params);
 
-// The backend and the precision that `params` ask for; `opening`: something will be compiled, so which of the processor's
-// is faster may be measured where it isn't remembered, and a GPU that is passed over is told of. `failed`: backends not to take, bits by tub_backend_at()'s numbers. Errors:
-// TUB_ERROR_DEVICE naming what there is instead.
+// The backend and the precision that `params` ask for; `opening`: something will be compiled, so which of the
+// processor's is faster may be measured where it isn't remembered, and a GPU that is passed over is told of. `failed`:
+// backends not to take, bits by tub_backend_at()'s numbers. Errors: TUB_ERROR_DEVICE naming what there is instead.
 tub_status tub_choose_backend(const tub_encoder_params *params, unsigned failed, const tub_backend_ops **backend,
                               tub_dtype *dtype, tub_device_list *devices, bool opening, tub_error *err);
 // Whether `params` leave the backend open.

@@ -12,6 +12,7 @@
 #include "fake_gpu_backend.h"
 
 unsigned gpu_subject_without;
+uint64_t gpu_subject_group;
 bool gpu_subject_joins;
 
 static void note(void *user, int level, const char *text)
@@ -80,7 +81,8 @@ void gpu_subject_build(gpu_subject *s, float big)
 
 tub_status gpu_subject_open(gpu_subject *s, tub_dtype dtype, int items, size_t memory, tub_error *err)
 {
-    const tub_open_params opened = {.memory = memory, .without = gpu_subject_without, .log = {note, s}};
+    const tub_open_params opened = {
+        .memory = memory, .without = gpu_subject_without, .log = {note, s}, .group = gpu_subject_group};
     const tub_compile_params compiled = {.dtype = dtype, .max_items = items, .tokens = true};
     assert_int_equal(fake_gpu_backend.open(&opened, &s->backend, err), TUB_OK);
     return fake_gpu_backend.compile(s->backend, s->program, &compiled, &s->executable, err);

@@ -20,6 +20,7 @@ typedef struct gpu_subject {
 } gpu_subject;
 
 extern unsigned gpu_subject_without; // TUB_GPU_WITHOUT_*, of what is opened next
+extern uint64_t gpu_subject_group;   // tub_open_params.group, likewise
 extern bool gpu_subject_joins;       // what is built next has a rotation and an erf-GELU behind products
 
 // All fail the test where something goes wrong that they don't return.

@@ -10,6 +10,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "gpu_choices.h"
 #include "gpu_subject.h"
 #include "temp_folder.h"
 
@@ -17,6 +18,7 @@ static int start(void **state)
 {
     fake_gpu_reset();
     gpu_subject_without = 0;
+    gpu_subject_group = 0;
     gpu_subject_joins = false;
     *state = test_folder_make();
     setenv("XDG_CACHE_HOME", *state, 1);
@@ -126,6 +128,49 @@ static void a_file_costs_no_bits(void **state)
     gpu_subject_run_all(s, 8);
     assert_int_equal(fake_gpu_counted[0].last_algorithm, 1);
     gpu_subject_stop(s);
+}
+
+static tub_gpu_choices *opened_choices(void)
+{
+    tub_gpu_choices *c = NULL;
+    assert_int_equal(tub_gpu_choices_open("shared", true, &c, NULL), TUB_OK);
+    return c;
+}
+
+static void save_choice(tub_gpu_choices *c, int m, uint64_t algorithm, bool measured)
+{
+    const tub_gpu_answer answer = {.question = {m, 1, 1, 0}, .algorithm = {{algorithm}}};
+    assert_int_equal(tub_gpu_choices_keep(c, &answer, measured, NULL), TUB_OK);
+    assert_int_equal(tub_gpu_choices_save(c, NULL), TUB_OK);
+}
+
+static uint64_t choice_of(const tub_gpu_choices *c, int m)
+{
+    const tub_gpu_question q = {m, 1, 1, 0};
+    const tub_gpu_answer *answer = tub_gpu_choices_find(c, &q);
+    return answer ? answer->algorithm.data[0] : 0;
+}
+
+// Several GPUs, or processes, begin at the same time: what one has measured the others leave, also where they have read
+// an earlier answer.
+static void a_shared_file_keeps_what_each_measured(void **state)
+{
+    (void)state;
+    tub_gpu_choices *first = opened_choices();
+    save_choice(first, 1, 11, true);
+    tub_gpu_choices *second = opened_choices();
+    save_choice(first, 1, 12, true);
+    save_choice(second, 2, 21, true);
+    save_choice(second, 1, 11, false);
+    save_choice(first, 3, 31, true);
+    save_choice(second, 3, 32, true);
+    tub_gpu_choices *third = opened_choices();
+    assert_int_equal(choice_of(third, 1), 12);
+    assert_int_equal(choice_of(third, 2), 21);
+    assert_int_equal(choice_of(third, 3), 32); // both measured: the last one
+    tub_gpu_choices_close(&first);
+    tub_gpu_choices_close(&second);
+    tub_gpu_choices_close(&third);
 }
 
 // ---- products with the step behind them ----
@@ -253,7 +298,8 @@ static tub_status start_and_stop(tub_error *err)
     return status;
 }
 
-// A kernel by which the GPU is lost is tried twice, as somebody may have stopped the first run; later ones do without it.
+// A kernel by which the GPU is lost is tried twice, as somebody may have stopped the first run; later ones do without
+// it.
 static void a_deadly_kernel_is_left(void **state)
 {
     (void)state;
@@ -273,6 +319,26 @@ static void a_deadly_kernel_is_left(void **state)
     joined_rows(TUB_F16, rows, kinds);
     assert_true(kinds[0] == 0 && kinds[1] > 0 && kinds[2] > 0);
     assert_memory_equal(rows, wanted, sizeof wanted);
+}
+
+// GPUs that are opened together try the same at the same time: that is one attempt.
+static void a_group_makes_one_attempt(void **state)
+{
+    (void)state;
+    float rows[ITEMS * COLS];
+    int kinds[3];
+    tub_error err = {0};
+    gpu_subject_joins = true;
+    for (int opening = 0; opening < 2; opening++) {
+        fake_gpu.deadly_joined = true;
+        gpu_subject_group = 7 + (uint64_t)opening;
+        for (int gpu = 0; gpu < 4; gpu++)
+            assert_int_equal(start_and_stop(&err), TUB_ERROR_DEVICE);
+    }
+    gpu_subject_group = 9;
+    fake_gpu.deadly_joined = false;
+    joined_rows(TUB_F16, rows, kinds);
+    assert_true(kinds[1] > 0); // the first product stays as it is
 }
 
 // Memory that is short on trial says nothing of the kernel.
@@ -525,11 +591,13 @@ int main(void)
         TEST(advice_that_does_not_serve),
         TEST(what_was_measured_is_kept),
         TEST(a_file_costs_no_bits),
+        TEST(a_shared_file_keeps_what_each_measured),
         TEST(joined_where_faster_and_the_same),
         TEST(apart_where_not),
         TEST(a_known_join_is_checked),
         TEST(by_warpgroups_where_they_are),
         TEST(a_deadly_kernel_is_left),
+        TEST(a_group_makes_one_attempt),
         TEST(short_memory_is_no_attempt),
         TEST(fused_where_faster_and_the_same),
         TEST(not_fused_where_not),

@@ -11,7 +11,7 @@ enum {
     // Of questions whether to join: which kernels were measured. Answers begin with a tub_gpu_joining; all others are a
     // fused algorithm.
     JOINED_REVISION = 3,
-    TRYING = 3, // an answer as long as it is tried: so many times, with those that nobody came back from
+    TRYING = 3, // an answer as long as it is tried: so many times, with those that nobody came back from; whose group
     ATTEMPTS = 2,
 };
 
@@ -272,10 +272,11 @@ static tub_status try_joined(joining *j, const tub_gpu_answer *known, tub_error 
 }
 
 // A kernel that a card doesn't get over takes the GPU away from this process. So it is noted before that there is
-// something to be tried, and where that is all that is known after ATTEMPTS, the steps stay apart.
-static tub_status note_attempt(const joining *j, uint64_t attempt, tub_error *err)
+// something to be tried, and where that is all that is known after ATTEMPTS, the steps stay apart. GPUs of a group,
+// which try the same at the same time, make one attempt.
+static tub_status note_attempt(const joining *j, uint64_t attempt, uint64_t group, tub_error *err)
 {
-    const tub_gpu_answer trying = {.question = j->answer.question, .algorithm = {{TRYING, attempt}}};
+    const tub_gpu_answer trying = {.question = j->answer.question, .algorithm = {{TRYING, attempt, group}}};
     TUB_TRY(tub_gpu_choices_keep(j->trial.b->choices, &trying, true, err));
     return tub_gpu_choices_save(j->trial.b->choices, err);
 }
@@ -285,13 +286,13 @@ static tub_status try_and_keep(joining *j, const tub_gpu_answer *known, uint64_t
     tub_gpu_choices *c = j->trial.b->choices;
     const uint64_t before = j->answer.algorithm.data[0];
     if (!known)
-        TUB_TRY(note_attempt(j, attempt, err));
+        TUB_TRY(note_attempt(j, attempt, j->trial.b->group, err));
     const tub_status status = try_joined(j, known, err);
     tub_gpu_trial_end(&j->trial);
     if (status == TUB_OK)
         return tub_gpu_choices_keep(c, &j->answer, !known || j->answer.algorithm.data[0] != before, err);
     if (status != TUB_ERROR_DEVICE && !known) // as memory that is short: that was no attempt
-        (void)note_attempt(j, attempt - 1, NULL);
+        (void)note_attempt(j, attempt - 1, 0, NULL);
     return tub_fail_within(err, status, "on trial, of a product with the step behind it (--no-autotune: without)");
 }
 
@@ -300,7 +301,9 @@ static tub_status choose_joined(joining *j, tub_error *err)
     const tub_gpu_answer *known = tub_gpu_choices_find(j->trial.b->choices, &j->answer.question);
     uint64_t attempts = 0;
     if (known && known->algorithm.data[0] == TRYING) {
+        const bool ours = j->trial.b->group && known->algorithm.data[2] == j->trial.b->group;
         attempts = known->algorithm.data[1];
+        attempts -= attempts > 0 && ours;
         known = NULL;
     }
     if (attempts >= ATTEMPTS || (known && known->algorithm.data[0] == TUB_GPU_APART))

@@ -11,10 +11,15 @@
 
 enum { FILE_MOST = 1 << 20, LINE_MOST = 4 * 12 + 8 * 17 + 4 };
 
+typedef struct choice {
+    tub_gpu_answer answer;
+    bool measured; // by this process
+} choice;
+
 struct tub_gpu_choices {
     bool tune, changed;
     char *path; // NULL: nowhere to keep them
-    tub_gpu_answer *list;
+    choice *list;
     size_t count, capacity;
 };
 
@@ -23,30 +28,38 @@ bool tub_gpu_choices_tune(const tub_gpu_choices *c)
     return c->tune;
 }
 
-const tub_gpu_answer *tub_gpu_choices_find(const tub_gpu_choices *c, const tub_gpu_question *q)
+static choice *find(const tub_gpu_choices *c, const tub_gpu_question *q)
 {
     for (size_t i = 0; i < c->count; i++)
-        if (memcmp(&c->list[i].question, q, sizeof *q) == 0)
+        if (memcmp(&c->list[i].answer.question, q, sizeof *q) == 0)
             return &c->list[i];
     return NULL;
 }
 
-static tub_gpu_answer *place_for(tub_gpu_choices *c, const tub_gpu_question *q)
+const tub_gpu_answer *tub_gpu_choices_find(const tub_gpu_choices *c, const tub_gpu_question *q)
 {
-    const tub_gpu_answer *known = tub_gpu_choices_find(c, q);
+    const choice *known = find(c, q);
+    return known ? &known->answer : NULL;
+}
+
+static choice *place_for(tub_gpu_choices *c, const tub_gpu_question *q)
+{
+    choice *known = find(c, q);
     if (known)
-        return &c->list[known - c->list];
+        return known;
     if (!tub_grow((void **)&c->list, &c->capacity, c->count + 1, sizeof *c->list))
         return NULL;
+    c->list[c->count] = (choice){0};
     return &c->list[c->count++];
 }
 
 tub_status tub_gpu_choices_keep(tub_gpu_choices *c, const tub_gpu_answer *answer, bool measured, tub_error *err)
 {
-    tub_gpu_answer *place = place_for(c, &answer->question);
+    choice *place = place_for(c, &answer->question);
     if (!place)
         return tub_fail_memory(err, "the list of algorithms");
-    *place = *answer;
+    place->answer = *answer;
+    place->measured = place->measured || measured;
     c->changed = c->changed || measured;
     return TUB_OK;
 }
@@ -125,23 +138,42 @@ static size_t write_line(char *to, const tub_gpu_answer *answer)
     return at;
 }
 
+// What the file says now, which others may have written since, and what this process has measured instead.
+static tub_status gather(const tub_gpu_choices *c, tub_gpu_choices *all, tub_error *err)
+{
+    TUB_TRY(read_file(all, err));
+    for (size_t i = 0; i < c->count; i++)
+        if (c->list[i].measured || !find(all, &c->list[i].answer.question))
+            TUB_TRY(tub_gpu_choices_keep(all, &c->list[i].answer, false, err));
+    return TUB_OK;
+}
+
+// False: there is no memory. A file that can't be written is none of it.
+static bool write_file(tub_gpu_choices *c, const tub_gpu_choices *all)
+{
+    char *text = tub_alloc_aligned(all->count, LINE_MOST), *folder = tub_strdup(c->path);
+    const bool there = text && folder;
+    size_t bytes = 0;
+    for (size_t i = 0; there && i < all->count; i++)
+        bytes += write_line(text + bytes, &all->list[i].answer);
+    if (there) {
+        *strrchr(folder, '/') = 0;
+        if (tub_make_folder(folder, NULL) == TUB_OK && tub_atomic_save(c->path, text, bytes, NULL) == TUB_OK)
+            c->changed = false;
+    }
+    tub_free(text);
+    tub_free(folder);
+    return there;
+}
+
 tub_status tub_gpu_choices_save(tub_gpu_choices *c, tub_error *err)
 {
     if (!c->path || !c->changed)
         return TUB_OK;
-    char *text = tub_alloc_aligned(c->count, LINE_MOST), *folder = tub_strdup(c->path);
-    if (!text || !folder) {
-        tub_free(text);
-        tub_free(folder);
-        return tub_fail_memory(err, "the list of algorithms");
-    }
-    size_t bytes = 0;
-    for (size_t i = 0; i < c->count; i++)
-        bytes += write_line(text + bytes, &c->list[i]);
-    *strrchr(folder, '/') = 0;
-    if (tub_make_folder(folder, NULL) == TUB_OK && tub_atomic_save(c->path, text, bytes, NULL) == TUB_OK)
-        c->changed = false;
-    tub_free(text);
-    tub_free(folder);
-    return TUB_OK;
+    tub_gpu_choices all = {.path = c->path};
+    tub_status status = gather(c, &all, err);
+    if (status == TUB_OK && !write_file(c, &all))
+        status = tub_fail_memory(err, "the list of algorithms");
+    tub_free(all.list);
+    return status;
 }

@@ -4,7 +4,8 @@
 // $XDG_CACHE_HOME (or ~/.cache) /tubelet/gpu-<key>.txt has a line a question. Lines that can't be read are left out. An
 // answer is `checked` once this process has seen that it gives the right bits; what a file says never is.
 //
-// Thread-safety: one thread at a time per object; several processes may share a file, the last one wins.
+// Thread-safety: one thread at a time per object; several processes and
+// GPUs may share a file: each writes what it has measured, and leaves what others have.
 #ifndef TUB_GPU_CHOICES_H
 #define TUB_GPU_CHOICES_H
 
@@ -30,7 +31,7 @@ bool tub_gpu_choices_tune(const tub_gpu_choices *choices);
 const tub_gpu_answer *tub_gpu_choices_find(const tub_gpu_choices *choices, const tub_gpu_question *question);
 // `measured`: just now, so that it is worth writing.
 tub_status tub_gpu_choices_keep(tub_gpu_choices *choices, const tub_gpu_answer *answer, bool measured, tub_error *err);
-// Writes what was measured since; a file that can't be written is not an error.
+// Writes what was measured since, over what the file says by then; a file that can't be written is not an error.
 tub_status tub_gpu_choices_save(tub_gpu_choices *choices, tub_error *err);
 
 #endif

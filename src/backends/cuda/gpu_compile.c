@@ -43,6 +43,7 @@ tub_status tub_gpu_backend_open(const tub_gpu_ops *ops, const tub_open_params *p
     b->limit = params->memory;
     b->log = params->log;
     b->without = params->without;
+    b->group = params->group;
     tub_status status = ops->describe(params->device, &b->info, err);
     if (status == TUB_OK)
         status = ops->open(params->device, false, &b->gpu, err);

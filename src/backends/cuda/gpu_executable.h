@@ -36,6 +36,7 @@ struct tub_backend {
     _Atomic size_t used;
     size_t free_at_open;            // bytes of the GPU's memory
     tub_log log;
+    uint64_t group;                 // as tub_open_params
     struct tub_gpu_choices *choices;    // algorithms
     bool said_joined;               // what can't be launched on trial
     struct tub_gpu_frames *frames;      // that are held on the device (gpu_frames.h), or NULL
