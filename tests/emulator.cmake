@@ -42,7 +42,7 @@ endforeach()
 # As nvcc compiles them for 9.0. Memory is read as other types than it was written as, as on a device.
 foreach(target emulated_kernels watched_kernels broken_kernels)
   target_compile_definitions(${target} PRIVATE TUB_GPU_EMULATED __CUDACC__ __CUDA_ARCH__=900 __CUDA_ARCH_LIST__=900
-    TUB_CUDA_FORM=0 TUB_CUDA_WIDE=1)
+    TUB_CUDA_FORMS= TUB_CUDA_WIDE=1)
   target_compile_options(${target} PRIVATE -fno-strict-aliasing -Wno-unknown-pragmas -Wno-unused-function -Wno-psabi)
   if(TUBELET_CXX_TRAPS)
     target_compile_options(${target} PRIVATE -fsanitize=undefined,float-cast-overflow -fsanitize-undefined-trap-on-error)

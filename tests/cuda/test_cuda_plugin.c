@@ -45,21 +45,24 @@ static void loads_and_says_what_is_missing(void **state)
 static void knows_which_cards_it_has_code_for(void **state)
 {
     (void)state;
-    const tub_gpu_code with_form = {{75, 80, 90}, 3, 90}, real = {{80, 75}, 2, 0};
+    const tub_gpu_code with_form = {{75, 80, 90}, 3, {90}, 1}, real = {{80, 75}, 2, {0}, 0};
+    const tub_gpu_code old_forms = {{70, 75}, 2, {70, 75}, 2};
     char list[128];
-    assert_false(tub_gpu_has_code(&with_form, 70));
-    assert_true(tub_gpu_has_code(&with_form, 75));
-    assert_true(tub_gpu_has_code(&with_form, 86)); // machine code of 8.0
-    assert_true(tub_gpu_has_code(&with_form, 120));
-    assert_true(tub_gpu_has_code(&real, 89));
-    assert_false(tub_gpu_has_code(&real, 90));
+    assert_int_equal(tub_gpu_code_for(&with_form, 70), 0);
+    assert_int_equal(tub_gpu_code_for(&with_form, 75), 75);
+    assert_int_equal(tub_gpu_code_for(&with_form, 86), 80); // machine code of 8.0
+    assert_int_equal(tub_gpu_code_for(&with_form, 120), 90);
+    assert_int_equal(tub_gpu_code_for(&real, 89), 80);
+    assert_int_equal(tub_gpu_code_for(&real, 90), 0);
+    assert_int_equal(tub_gpu_code_for(&old_forms, 72), 70);
+    assert_int_equal(tub_gpu_code_for(&old_forms, 90), 75);
     tub_gpu_list_code(&with_form, list, sizeof list);
     assert_string_equal(list, "7.5, 8.0, 9.0 and newer");
     tub_gpu_list_code(&real, list, sizeof list);
     assert_string_equal(list, "8.0, 7.5");
     const tub_gpu_code own = tub_cuda_code(); // of this build
     assert_true(own.count > 0);
-    assert_true(tub_gpu_has_code(&own, own.compiled[0]));
+    assert_int_equal(tub_gpu_code_for(&own, own.compiled[0]), own.compiled[0]);
 }
 
 static void finds_the_libraries(void **state)

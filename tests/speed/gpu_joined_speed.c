@@ -208,11 +208,11 @@ static double teraflops(const bench *b, double milliseconds)
     return milliseconds > 0 ? work / milliseconds : 0;
 }
 
-static bool measure_joined(const bench *b, way w, int capability)
+static bool measure_joined(const bench *b, way w, const tub_gpu_facts *facts)
 {
     const tub_gpu_task task = task_of(b, w);
     char text[128];
-    if (!tub_gpu_joined_serves(&task.joined, capability))
+    if (!tub_gpu_joined_serves(&task.joined, w == WIDE ? 10 * facts->major + facts->minor : facts->code))
         return true;
     const bool right = compare(b, w, text, sizeof text);
     const double time = time_of(b, w);
@@ -245,14 +245,14 @@ static bool measure_fused(bench *b, int activation)
     return right;
 }
 
-static bool measure(bench *b, const layer *l, int rows, int capability)
+static bool measure(bench *b, const layer *l, int rows, const tub_gpu_facts *facts)
 {
     make(b, l, rows);
     const double product = time_of(b, PRODUCT), step = time_of(b, STEP);
     printf("%s, %d x %d x %d: %.4f + %.4f ms apart (%.0f TFLOPS)\n", l->name, rows, l->n, l->k, product, step,
            teraflops(b, product));
-    bool right = measure_joined(b, JOINED, capability);
-    right = measure_joined(b, WIDE, capability) && right;
+    bool right = measure_joined(b, JOINED, facts);
+    right = measure_joined(b, WIDE, facts) && right;
     right = (l->activation == 0 || measure_fused(b, l->activation)) && right;
     while (b->block_count > 0)
         b->ops->release(b->gpu, b->blocks[--b->block_count]);
@@ -274,7 +274,7 @@ int main(int argc, char **argv)
     check(b.ops->describe(0, &facts, &err));
     check(b.ops->open(0, false, &b.gpu, &err));
     for (size_t i = 0; i < sizeof layers / sizeof *layers; i++)
-        right = measure(&b, &layers[i], rows < 1 ? 1 : rows, 10 * facts.major + facts.minor) && right;
+        right = measure(&b, &layers[i], rows < 1 ? 1 : rows, &facts) && right;
     b.ops->close(&b.gpu);
     tub_cuda_plugin_unload(library);
     return right ? 0 : 1;

@@ -16,6 +16,7 @@
 typedef struct fake_gpu_params {
     int devices;            // (0 = 1)
     int major, minor;       // compute capability (0 = 9.0)
+    int code;               // what kernels were compiled for (0 = that)
     size_t memory;          // bytes of each (0 = 1 GiB) ...
     int small_device;       // ... but for this device ...
     size_t small;           // ... which has these (0 = as the others)

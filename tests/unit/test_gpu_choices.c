@@ -218,13 +218,13 @@ static void joined_where_faster_and_the_same(void **state)
     }
 }
 
-// Slower, of other bits, in float32, on a card that has no such tensor cores, or doesn't take the kernel.
+// Slower, of other bits, in float32, on a card that has no such tensor cores or doesn't take the kernel, by an older one's code.
 static void apart_where_not(void **state)
 {
     (void)state;
     float rows[ITEMS * COLS], wanted[ITEMS * COLS];
     gpu_subject_joins = true;
-    for (int i = 0; i < 5; i++) {
+    for (int i = 0; i < 6; i++) {
         const tub_dtype dtype = i == 2 ? TUB_F32 : TUB_F16;
         int kinds[3];
         fake_gpu_reset();
@@ -232,6 +232,8 @@ static void apart_where_not(void **state)
         fake_gpu.other_joined = i == 1;
         fake_gpu.major = i == 3 ? 7 : 9;
         fake_gpu.no_joined = i == 4;
+        fake_gpu.major = i == 5 ? 8 : fake_gpu.major;
+        fake_gpu.code = i == 5 ? 70 : 0;
         gpu_subject_without = TUB_GPU_WITHOUT_TUNING;
         joined_rows(dtype, wanted, kinds);
         gpu_subject_without = 0;

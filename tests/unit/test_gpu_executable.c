@@ -88,12 +88,15 @@ static void own_attention_is_on_tensor_cores_where_they_are(void **state)
     (void)state;
     static const struct {
         tub_dtype dtype;
-        int major, flash;
-    } ways[] = {{TUB_F16, 7, 1}, {TUB_F16, 9, 1}, {TUB_BF16, 8, 1}, {TUB_F32, 9, 1}, {TUB_TF32, 8, 1}, {TUB_F32, 7, 0}};
+        int major, code, flash;
+    } ways[] = {{TUB_F16, 7, 0, 1},  {TUB_F16, 9, 0, 1},   {TUB_BF16, 8, 0, 1},
+                {TUB_F32, 9, 0, 1},  {TUB_TF32, 8, 0, 1},  {TUB_F32, 7, 0, 0},
+                {TUB_F16, 9, 70, 1}, {TUB_BF16, 9, 75, 0}, {TUB_F32, 8, 75, 0}}; // by an older card's code
     gpu_subject_without |= TUB_GPU_WITHOUT_CUDNN;
     for (size_t i = 0; i < sizeof ways / sizeof *ways; i++) {
         fake_gpu_reset();
         fake_gpu.major = ways[i].major;
+        fake_gpu.code = ways[i].code;
         gpu_subject *s = gpu_subject_start(ways[i].dtype, ITEMS, 0);
         gpu_subject_run_all(s, ITEMS);
         const atomic_int *kinds = fake_gpu_counted[0].kinds;

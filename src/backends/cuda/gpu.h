@@ -35,7 +35,7 @@ extern "C" {
 #endif
 
 // Grows with every change of what is below: a plug-in of another build is refused.
-enum { TUB_GPU_VERSION = 11 };
+enum { TUB_GPU_VERSION = 12 };
 
 typedef struct tub_gpu tub_gpu;             // a device, opened
 typedef struct tub_gpu_plan tub_gpu_plan;   // a library's attention, or product with an activation, for one shape
@@ -46,6 +46,7 @@ typedef struct tub_gpu_facts {
     char key[64];                   // of this device and its libraries: what measured algorithms are kept under
     char libraries[160];            // "driver 13.0, cuBLASLt 13.1.0, cuDNN 9.19.0", or what is missing
     int major, minor;               // compute capability
+    int code;                       // 75: the kernels that run there were compiled for 7.5, and have nothing newer
     int processors;                 // multiprocessors
     size_t memory;                  // bytes
 } tub_gpu_facts;

@@ -125,7 +125,8 @@ static bool may_join(const tub_backend *b, const tub_gpu_gemm *g, const tub_gpu_
     if (g->out_type != g->type || g->bias_type != g->type || g->gelu_tanh || g->has_residual)
         return false;
     const tub_gpu_task task = tub_gpu_joined_task(g, next, joined);
-    return tub_gpu_joined_serves(&task.joined, 10 * b->info.major + b->info.minor);
+    // By warpgroups there is code for 9.0 alone.
+    return tub_gpu_joined_serves(&task.joined, task.joined.wide ? 10 * b->info.major + b->info.minor : b->info.code);
 }
 
 static bool may_fuse(const tub_backend *b, const tub_gpu_task *next)

@@ -416,11 +416,11 @@ static tub_status plan_of(const build *b, const tub_gpu_attention *shape, tub_gp
     return TUB_OK;
 }
 
-// Tensor cores have float16 from 7.0, bfloat16 and TF32 from 8.0 on.
+// Tensor cores have float16 from 7.0, bfloat16 and TF32 from 8.0 on; and so has code for them.
 static bool has_flash(const tub_executable *e, const tub_gpu_attention *a)
 {
-    const int least = a->type == TUB_GPU_F16 ? 7 : 8;
-    return e->backend->info.major >= least && a->dim <= TUB_GPU_FLASH_HEAD;
+    const int least = a->type == TUB_GPU_F16 ? 70 : 80;
+    return e->backend->info.code >= least && a->dim <= TUB_GPU_FLASH_HEAD;
 }
 
 static tub_status add_attention(const build *b, tub_error *err)

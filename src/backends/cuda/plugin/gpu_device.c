@@ -109,12 +109,13 @@ static void write_libraries(char *out, size_t bytes, size_t versions[2])
     }
 }
 
-static tub_status has_code(int index, const struct cudaDeviceProp *p, tub_error *err)
+static tub_status find_code(int index, const struct cudaDeviceProp *p, int *out, tub_error *err)
 {
     char list[128];
     const tub_gpu_code code = tub_cuda_code();
     const int own = 10 * p->major + p->minor;
-    if (tub_gpu_has_code(&code, own))
+    *out = tub_gpu_code_for(&code, own);
+    if (*out > 0)
         return TUB_OK;
     tub_gpu_list_code(&code, list, sizeof list);
     return tub_plugin_fail(
@@ -135,10 +136,10 @@ static tub_status cuda_describe(int index, tub_gpu_facts *out, tub_error *err)
     if (index < 0 || index >= count)
         return tub_plugin_fail(err, TUB_ERROR_DEVICE, "CUDA: device %d: there are %d, the first is 0", index, count);
     TRY(cudaGetDeviceProperties(&p, index), "the GPU's properties");
-    const tub_status code = has_code(index, &p, err);
+    memset(out, 0, sizeof *out);
+    const tub_status code = find_code(index, &p, &out->code, err);
     if (code != TUB_OK)
         return code;
-    memset(out, 0, sizeof *out);
     snprintf(out->name, sizeof out->name, "%.90s", p.name);
     size_t versions[2];
     write_libraries(out->libraries, sizeof out->libraries, versions);

@@ -307,7 +307,7 @@ extern "C" cudaError_t tub_cuda_launch_task(const tub_gpu_task *task, cudaStream
     return cudaErrorInvalidValue;
 }
 
-// TUB_CUDA_FORM is the oldest intermediate form that the build asks for; -1: the newest card's; 0: none.
+// TUB_CUDA_FORMS are the intermediate forms that the build asks for, FORM(90) and so on; -1: the newest card's.
 extern "C" tub_gpu_code tub_cuda_code(void)
 {
     const int compiled[] = {__CUDA_ARCH_LIST__}; // 750, 800, ..
@@ -318,7 +318,10 @@ extern "C" tub_gpu_code tub_cuda_code(void)
         if (code.count < (int)(sizeof code.compiled / sizeof *code.compiled))
             code.compiled[code.count++] = capability / 10;
     }
-    code.form = TUB_CUDA_FORM < 0 ? newest : TUB_CUDA_FORM;
+#define FORM(capability) capability,
+    for (const int form : {TUB_CUDA_FORMS 0})
+        if (form != 0 && code.form_count < (int)(sizeof code.forms / sizeof *code.forms))
+            code.forms[code.form_count++] = form < 0 ? newest : form;
     return code;
 }
 
