@@ -363,6 +363,30 @@ static void short_memory_is_no_attempt(void **state)
     }
 }
 
+// Half as many items, which a run goes on with, are products to be measured: that they were is kept.
+static void what_a_run_measures_is_kept(void **state)
+{
+    float rows[ITEMS * COLS];
+    char path[512];
+    int kinds[3];
+    gpu_subject_joins = true;
+    snprintf(path, sizeof path, "%s/tubelet/gpu-fits.txt", (const char *)*state);
+    for (int i = 0; i < 2; i++) {
+        fake_gpu_reset();
+        gpu_subject *s = gpu_subject_start(TUB_F16, 16, 0);
+        fake_gpu.short_call = 1;
+        gpu_subject_run_all(s, 16);
+        assert_int_equal(s->executable->wave, 8);
+        gpu_subject_stop(s);
+        assert_int_equal(remove(path), 0);
+    }
+    fake_gpu_reset();
+    const int once = 5 * 2; // of a product: timed, as one of its ways, and compared
+    joined_rows(TUB_F16, rows, kinds);
+    assert_true(kinds[0] > 0 && kinds[1] == 0 && kinds[2] == 0);
+    assert_true(fake_gpu_counted[0].kinds[TUB_GPU_JOINED] - kinds[0] < once);
+}
+
 // ---- products with an activation that a library compiles ----
 
 // The rows of a program in float16; *fused: products of its runs alone.
@@ -601,6 +625,7 @@ int main(void)
         TEST(a_deadly_kernel_is_left),
         TEST(a_group_makes_one_attempt),
         TEST(short_memory_is_no_attempt),
+        TEST(what_a_run_measures_is_kept),
         TEST(fused_where_faster_and_the_same),
         TEST(not_fused_where_not),
         TEST(a_plan_costs_no_bits),

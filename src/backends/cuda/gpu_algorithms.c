@@ -290,8 +290,10 @@ static tub_status try_and_keep(joining *j, const tub_gpu_answer *known, uint64_t
         TUB_TRY(note_attempt(j, attempt, j->trial.b->group, err));
     const tub_status status = try_joined(j, known, err);
     tub_gpu_trial_end(&j->trial);
-    if (status == TUB_OK)
-        return tub_gpu_choices_keep(c, &j->answer, !known || j->answer.algorithm.data[0] != before, err);
+    if (status == TUB_OK) {
+        TUB_TRY(tub_gpu_choices_keep(c, &j->answer, !known || j->answer.algorithm.data[0] != before, err));
+        return tub_gpu_choices_save(c, err); // now: whatever else becomes of this run, the attempt ended well
+    }
     if (status != TUB_ERROR_DEVICE && !known) // as memory that is short: that was no attempt
         (void)note_attempt(j, attempt - 1, 0, NULL);
     return tub_fail_within(err, status, "on trial, of a product with the step behind it (--no-autotune: without)");

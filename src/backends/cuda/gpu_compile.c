@@ -119,8 +119,7 @@ static tub_status make(tub_executable *e, tub_error *err)
     for (int tokens = 0; tokens <= (int)e->with_tokens; tokens++)
         TUB_TRY(tub_gpu_list_place(e, tokens, err));
     TUB_TRY(tub_gpu_constants_make(e, err));
-    TUB_TRY(tub_gpu_shape_make(e, first_wave(e), err));
-    return tub_gpu_choices_save(e->backend->choices, err);
+    return tub_gpu_shape_make(e, first_wave(e), err);
 }
 
 static tub_status compile(tub_backend *backend, const tub_program *program, const tub_compile_params *params,

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "fail.h"
+#include "gpu_choices.h"
 #include "gpu_executable.h"
 #include "gpu_fits.h"
 
@@ -209,7 +210,7 @@ tub_status tub_gpu_shape_make(tub_executable *e, int wave, tub_error *err)
         if (status == TUB_OK && wave < asked)
             tub_gpu_fits_keep(e);
         if (status == TUB_OK)
-            return TUB_OK;
+            return tub_gpu_choices_save(e->backend->choices, err);
         tub_gpu_shape_forget(e);
         if (status != TUB_ERROR_MEMORY || wave == 1)
             return status;
