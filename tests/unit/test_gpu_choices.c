@@ -454,6 +454,23 @@ static void not_fused_where_not(void **state)
     }
 }
 
+// Products that no kernel of the kind serves aren't tried out.
+static void nothing_is_tried_of_other_types(void **state)
+{
+    (void)state;
+    static const tub_dtype dtypes[] = {TUB_F32, TUB_TF32, TUB_FP8};
+    gpu_subject_joins = true;
+    fake_gpu.fused = true;
+    for (int i = 0; i < 3; i++) {
+        gpu_subject *s = gpu_subject_start(dtypes[i], 8, 0);
+        assert_int_equal(fake_gpu_counted[0].kinds[TUB_GPU_ACTIVATE], 0);
+        gpu_subject_run_all(s, 8);
+        assert_true(fake_gpu_counted[0].kinds[TUB_GPU_ACTIVATE] > 0);
+        gpu_subject_stop(s);
+        fake_gpu_counted[0].kinds[TUB_GPU_ACTIVATE] = 0;
+    }
+}
+
 // Of the folder's one plan's text.
 static void plan_path(const char *folder, char *out, size_t bytes)
 {
@@ -628,6 +645,7 @@ int main(void)
         TEST(what_a_run_measures_is_kept),
         TEST(fused_where_faster_and_the_same),
         TEST(not_fused_where_not),
+        TEST(nothing_is_tried_of_other_types),
         TEST(a_plan_costs_no_bits),
         TEST(fused_when_memory_is_short),
         TEST(what_fitted_is_remembered),

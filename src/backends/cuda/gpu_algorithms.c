@@ -120,26 +120,31 @@ tub_status tub_gpu_choose_algorithm(tub_backend *b, const tub_gpu_gemm *gemm, tu
 
 // ---- with the step behind it ----
 
-static bool may_join(const tub_backend *b, const tub_gpu_gemm *g, const tub_gpu_task *next, tub_gpu_joining joined)
+static bool is_plain(const tub_gpu_gemm *g)
 {
-    if (g->out_type != g->type || g->bias_type != g->type || g->gelu_tanh || g->has_residual)
-        return false;
-    const tub_gpu_task task = tub_gpu_joined_task(g, next, joined);
-    // By warpgroups there is code for 9.0 alone.
-    return tub_gpu_joined_serves(&task.joined, task.joined.wide ? 10 * b->info.major + b->info.minor : b->info.code);
+    return (g->type == TUB_GPU_F16 || g->type == TUB_GPU_BF16) && g->out_type == g->type && g->bias_type == g->type &&
+           !g->gelu_tanh && !g->has_residual;
 }
 
-static bool may_fuse(const tub_backend *b, const tub_gpu_task *next)
+static bool may_join(const tub_backend *b, const tub_gpu_gemm *g, const tub_gpu_task *next, tub_gpu_joining joined)
+{
+    const tub_gpu_task task = tub_gpu_joined_task(g, next, joined);
+    // By warpgroups there is code for 9.0 alone.
+    return is_plain(g) &&
+           tub_gpu_joined_serves(&task.joined, task.joined.wide ? 10 * b->info.major + b->info.minor : b->info.code);
+}
+
+static bool may_fuse(const tub_backend *b, const tub_gpu_gemm *g, const tub_gpu_task *next)
 {
     // Before 8.0 a plan takes several seconds.
-    return next->kind == TUB_GPU_ACTIVATE && b->info.major >= 8 && !(b->without & TUB_GPU_WITHOUT_CUDNN);
+    return is_plain(g) && next->kind == TUB_GPU_ACTIVATE && b->info.major >= 8 && !(b->without & TUB_GPU_WITHOUT_CUDNN);
 }
 
 static tub_gpu_question question_of_joining(const tub_backend *b, const tub_gpu_gemm *g, const tub_gpu_task *next)
 {
     tub_gpu_question q = question_of(g);
     const bool turns = next->kind == TUB_GPU_ROTATE;
-    q.flags |= 1 << 8 | JOINED_REVISION << 9 | may_fuse(b, next) << 15;
+    q.flags |= 1 << 8 | JOINED_REVISION << 9 | may_fuse(b, g, next) << 15;
     q.flags |= turns ? next->rotate.halves << 16 | next->rotate.dim << 17 : next->activate.activation << 25;
     return q;
 }
@@ -208,7 +213,7 @@ static tub_status measure_joined(joining *j, tub_error *err)
         if (may_join(t->b, t->gemm, t->next, joined))
             TUB_TRY(compare(j, &way, &(tub_gpu_algorithm){{joined}}, &better, err));
     }
-    if (may_fuse(t->b, t->next))
+    if (may_fuse(t->b, t->gemm, t->next))
         TUB_TRY(t->b->ops->fused_algorithms(t->b->gpu, t->gemm, t->next->activate.activation, fused, &count, err));
     for (int i = 0; i < count; i++)
         TUB_TRY(measure_fused(j, &fused[i], err));
@@ -321,7 +326,7 @@ tub_status tub_gpu_choose_joined(tub_backend *b, const tub_gpu_gemm *gemm, const
 {
     joining j = {.trial = {.b = b, .gemm = gemm, .next = next}, .best = {.algorithm = *algorithm}};
     *out = j.best;
-    if (!tub_gpu_choices_tune(b->choices) || !(may_join(b, gemm, next, TUB_GPU_BY_WARPS) || may_fuse(b, next)))
+    if (!tub_gpu_choices_tune(b->choices) || !(may_join(b, gemm, next, TUB_GPU_BY_WARPS) || may_fuse(b, gemm, next)))
         return TUB_OK;
     j.answer = (tub_gpu_answer){.question = question_of_joining(b, gemm, next), .checked = true};
     const tub_status status = choose_joined(&j, err);

@@ -134,9 +134,9 @@ bool tub_plan_in_order(const tub_plan_build *asked, cudnnBackendDescriptor_t con
     tub_plan_get(&b, configuration, CUDNN_ATTR_ENGINECFG_ENGINE, CUDNN_TYPE_BACKEND_DESCRIPTOR, 1, &count, &engine);
     tub_plan_get(&b, configuration, CUDNN_ATTR_ENGINECFG_KNOB_CHOICES, CUDNN_TYPE_BACKEND_DESCRIPTOR, KNOBS,
                  &knob_count, knobs);
-    bool in_order = !changes_order(&b, engine);
-    for (int64_t i = 0; i < knob_count && i < KNOBS; i++)
-        in_order = in_order && !splits(&b, knobs[i]);
+    bool in_order = !changes_order(&b, engine) && knob_count <= KNOBS; // of more some are unknown
+    for (int64_t i = 0; i < knob_count && in_order; i++)
+        in_order = !splits(&b, knobs[i]);
     tub_plan_end(&b);
     return in_order && b.status == CUDNN_STATUS_SUCCESS;
 }
