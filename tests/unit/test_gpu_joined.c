@@ -196,6 +196,11 @@ static void what_is_not_served(void **state)
     t.rotate.x = out + 1;
     assert_false(tub_gpu_joined_serves(&t, 90));
     t = right;
+    t.wide = true;
+    assert_true(tub_gpu_joined_serves(&t, 90));
+    assert_false(tub_gpu_joined_serves(&t, 80));
+    assert_false(tub_gpu_joined_serves(&t, 100));
+    t = right;
     t.type = TUB_GPU_F32;
     assert_false(tub_gpu_joined_serves(&t, 90));
 }

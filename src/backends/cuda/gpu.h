@@ -43,7 +43,7 @@ typedef struct tub_gpu_graph tub_gpu_graph; // recorded work
 
 typedef struct tub_gpu_facts {
     char name[96];                  // "NVIDIA H200"
-    char key[64];                   // of this device and its libraries: what measured algorithms are kept under
+    char key[64];                   // of this device, its code and libraries: what measured algorithms are kept under
     char libraries[160];            // "driver 13.0, cuBLASLt 13.1.0, cuDNN 9.19.0", or what is missing
     int major, minor;               // compute capability
     int code;                       // 75: the kernels that run there were compiled for 7.5, and have nothing newer

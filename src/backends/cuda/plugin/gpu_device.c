@@ -76,10 +76,10 @@ static tub_status cuda_count(int *out, tub_error *err)
 }
 
 // The names of a file: letters, digits, dots and dashes.
-static void write_key(char *out, size_t bytes, const struct cudaDeviceProp *p, const size_t libraries[2])
+static void write_key(char *out, size_t bytes, const struct cudaDeviceProp *p, int code, const size_t libraries[2])
 {
-    snprintf(out, bytes, "%.26s-sm%d%d-%d-%zu-%zu", p->name, p->major, p->minor, p->multiProcessorCount, libraries[0],
-             libraries[1]);
+    snprintf(out, bytes, "%.26s-sm%d%d-%d-%d-%zu-%zu", p->name, p->major, p->minor, code, p->multiProcessorCount,
+             libraries[0], libraries[1]);
     for (char *c = out; *c; c++)
         if (!strchr("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.-", *c))
             *c = '-';
@@ -143,7 +143,7 @@ static tub_status cuda_describe(int index, tub_gpu_facts *out, tub_error *err)
     snprintf(out->name, sizeof out->name, "%.90s", p.name);
     size_t versions[2];
     write_libraries(out->libraries, sizeof out->libraries, versions);
-    write_key(out->key, sizeof out->key, &p, versions);
+    write_key(out->key, sizeof out->key, &p, out->code, versions);
     out->major = p.major;
     out->minor = p.minor;
     out->processors = p.multiProcessorCount;
