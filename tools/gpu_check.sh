@@ -160,9 +160,9 @@ if [ -z "${SMALL:-}" ] && python3 -c 'import torch, torchvision; assert torch.cu
 else row "  the same, PyTorch" - "no torch with CUDA and torchvision here"; fi
 
 # ---- what each thing is worth ----
-if timeout 100 "$bin/gpu_joined_speed" $([ -z "${SMALL:-}" ] || echo 1) >"$work/speed.log" 2>&1; then
-    while read -r line; do row "product with the step behind it" - "$line"; done <"$work/speed.log"
-else row "product with the step behind it" FAILED "$(tail -1 "$work/speed.log" | cut -c1-150)"; fi
+timeout 100 "$bin/gpu_joined_speed" $([ -z "${SMALL:-}" ] || echo 1) >"$work/speed.log" 2>&1 && code=0 || code=$?
+while read -r line; do row "product with the step behind it" - "$line"; done <"$work/speed.log"
+[ $code = 0 ] || row "product with the step behind it" FAILED "exit code $code (124: 100 s weren't enough)"
 batch=$([ -n "${SMALL:-}" ] && echo 4 || echo 32)
 for dtype in f32 tf32 bf16 f16 fp8; do
     row "forward, $clip x $batch, $dtype" - "$(seconds_of --model "$work/clip" --clips $batch --dtype $dtype) s"

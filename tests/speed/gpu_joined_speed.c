@@ -270,6 +270,7 @@ int main(int argc, char **argv)
     tub_gpu_facts facts;
     void *library = NULL;
     bool right = true;
+    setvbuf(stdout, NULL, _IOLBF, BUFSIZ); // what is known before somebody loses patience
     check(tub_cuda_plugin_load(&b.ops, &library, &err));
     check(b.ops->describe(0, &facts, &err));
     check(b.ops->open(0, false, &b.gpu, &err));
