@@ -33,6 +33,7 @@ typedef struct fake_gpu_params {
     bool fused;             // the library has products with an activation: fast ones, faster ones of other bits, none
     bool slow_fused;        // ... which take longer than both
     bool other_fused;       // ... all of which give other bits
+    uint16_t rare_fused;    // ... or do so of this value alone (0 = of none)
     int advice_rows;        // the library's advice for many rows serves no product of fewer than these (0 = any)
     int fail_device;        // this device ...
     int fail_call;          // ... fails for good at its n-th kernel, product, attention or replay, from 1 (0 = never)

@@ -40,7 +40,8 @@ static tub_value activated(const gpu_subject *s, tub_value x, tub_tensor ones)
 {
     tub_program *p = s->program;
     tub_value y = tub_norm_rows(p, "norm 2", x, TUB_NORM_LAYER, ones, tub_no_tensor(), 1e-6, TUB_NARROW);
-    y = tub_linear(p, "up", y, tensor(s->weights, 2 * COLS, COLS), tub_no_tensor(), TUB_ACT_GELU, TUB_NARROW);
+    const tub_tensor bias = {.name = "b", .dtype = TUB_F32, .rank = 1, .dims = {2 * COLS}, .data = s->weights};
+    y = tub_linear(p, "up", y, tensor(s->weights, 2 * COLS, COLS), bias, TUB_ACT_GELU, TUB_NARROW);
     return tub_linear_residual(p, "down", y, tensor(s->weights, COLS, 2 * COLS), tub_no_tensor(), tub_no_tensor(), x);
 }
 

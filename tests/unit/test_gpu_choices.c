@@ -432,17 +432,18 @@ static void fused_where_faster_and_the_same(void **state)
     assert_int_equal(fake_gpu_counted[0].read, 1);
 }
 
-// Slower than the two steps, of other bits, without cuDNN.
+// Slower than the two steps, of other bits, of other bits for a value that no sample has, without cuDNN.
 static void not_fused_where_not(void **state)
 {
     (void)state;
     float wanted[ITEMS * COLS], rows[ITEMS * COLS];
     int fused = 0;
-    for (int i = 0; i < 3; i++) {
+    for (int i = 0; i < 4; i++) {
         unfused_rows(wanted, i == 2 ? TUB_GPU_WITHOUT_CUDNN : 0);
         fake_gpu.no_joined = true;
         fake_gpu.slow_fused = i == 0;
         fake_gpu.other_fused = i == 1;
+        fake_gpu.rare_fused = i == 3 ? 0x7030 : 0; // 8576 in float16
         fused_rows(rows, &fused);
         assert_int_equal(fused, 0);
         assert_memory_equal(rows, wanted, sizeof wanted);

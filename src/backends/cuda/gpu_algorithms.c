@@ -10,7 +10,7 @@ enum {
     CANONICAL_ROWS = 8192,
     // Of questions whether to join: which kernels were measured. Answers begin with a tub_gpu_joining; all others are a
     // fused algorithm.
-    JOINED_REVISION = 3,
+    JOINED_REVISION = 4,
     TRYING = 3, // an answer as long as it is tried: so many times, with those that nobody came back from; whose group
     ATTEMPTS = 2,
 };
@@ -152,7 +152,7 @@ static tub_gpu_question question_of_joining(const tub_backend *b, const tub_gpu_
 typedef struct joining {
     tub_gpu_trial trial;
     tub_gpu_answer answer; // of the best
-    tub_gpu_way best;
+    tub_gpu_way apart, best;
     double least;
 } joining;
 
@@ -171,6 +171,8 @@ static tub_status compare(joining *j, const tub_gpu_way *way, const tub_gpu_algo
     if (*better)
         TUB_TRY(tub_gpu_trial_time(&j->trial, way, &time, err));
     *better = *better && time < j->least;
+    if (*better && way->plan) // whose activation isn't our own function
+        TUB_TRY(tub_gpu_trial_same_values(&j->trial, &j->apart, way, better, err));
     if (!*better)
         return TUB_OK;
     release(j, j->best.plan);
@@ -324,7 +326,9 @@ static tub_status choose_joined(joining *j, tub_error *err)
 tub_status tub_gpu_choose_joined(tub_backend *b, const tub_gpu_gemm *gemm, const tub_gpu_algorithm *algorithm,
                                  const tub_gpu_task *next, tub_gpu_way *out, tub_error *err)
 {
-    joining j = {.trial = {.b = b, .gemm = gemm, .next = next}, .best = {.algorithm = *algorithm}};
+    joining j = {.trial = {.b = b, .gemm = gemm, .next = next},
+                 .apart = {.algorithm = *algorithm},
+                 .best = {.algorithm = *algorithm}};
     *out = j.best;
     if (!tub_gpu_choices_tune(b->choices) || !(may_join(b, gemm, next, TUB_GPU_BY_WARPS) || may_fuse(b, gemm, next)))
         return TUB_OK;
