@@ -1,7 +1,9 @@
 #include "cache_path.h"
 
 #include <stdlib.h>
+#include <string.h>
 
+#include "atomic_file.h"
 #include "memory.h"
 
 char *tub_cache_path(const char *name)
@@ -15,4 +17,14 @@ char *tub_cache_path(const char *name)
             return tub_format("%s%s/tubelet/%s", value, places[i].below, name);
     }
     return NULL;
+}
+
+bool tub_cache_save(const char *path, const void *data, size_t bytes)
+{
+    const char *slash = strrchr(path, '/');
+    char *folder = slash ? tub_format("%.*s", (int)(slash - path), path) : NULL;
+    const bool saved =
+        folder && tub_make_folder(folder, NULL) == TUB_OK && tub_atomic_save(path, data, bytes, NULL) == TUB_OK;
+    tub_free(folder);
+    return saved;
 }

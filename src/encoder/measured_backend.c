@@ -145,13 +145,9 @@ static json_t *entry_of(const machine *machines, int count, const tub_backend_op
 // Entries of other machines and builds stay. False: it can't be written.
 static bool remember(const char *file, json_t *all, const char *key, json_t *entry)
 {
-    char *slash = strrchr(file, '/');
-    char *folder = slash ? tub_format("%.*s", (int)(slash - file), file) : NULL;
     json_object_set(all, key, entry);
     char *text = json_dumps(all, JSON_INDENT(1) | JSON_SORT_KEYS);
-    const bool ok = folder && text && tub_make_folder(folder, NULL) == TUB_OK &&
-                    tub_atomic_save(file, text, strlen(text), NULL) == TUB_OK;
-    tub_free(folder);
+    const bool ok = text && tub_cache_save(file, text, strlen(text));
     free(text);
     return ok;
 }

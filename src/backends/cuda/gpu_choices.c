@@ -151,19 +151,16 @@ static tub_status gather(const tub_gpu_choices *c, tub_gpu_choices *all, tub_err
 // False: there is no memory. A file that can't be written is none of it.
 static bool write_file(tub_gpu_choices *c, const tub_gpu_choices *all)
 {
-    char *text = tub_alloc_aligned(all->count, LINE_MOST), *folder = tub_strdup(c->path);
-    const bool there = text && folder;
+    char *text = tub_alloc_aligned(all->count, LINE_MOST);
     size_t bytes = 0;
-    for (size_t i = 0; there && i < all->count; i++)
+    if (!text)
+        return false;
+    for (size_t i = 0; i < all->count; i++)
         bytes += write_line(text + bytes, &all->list[i].answer);
-    if (there) {
-        *strrchr(folder, '/') = 0;
-        if (tub_make_folder(folder, NULL) == TUB_OK && tub_atomic_save(c->path, text, bytes, NULL) == TUB_OK)
-            c->changed = false;
-    }
+    if (tub_cache_save(c->path, text, bytes))
+        c->changed = false;
     tub_free(text);
-    tub_free(folder);
-    return there;
+    return true;
 }
 
 tub_status tub_gpu_choices_save(tub_gpu_choices *c, tub_error *err)

@@ -91,17 +91,13 @@ int tub_gpu_fits_known(const tub_executable *e)
 
 static void write_file(const char *path, const fit *lines, int count)
 {
-    char *text = tub_calloc((size_t)count, LINE_MOST), *folder = tub_strdup(path);
+    char *text = tub_calloc((size_t)count, LINE_MOST);
     size_t at = 0;
     for (int i = 0; text && i < count; i++)
         at += (size_t)snprintf(text + at, LINE_MOST, "%s %lld %d\n", lines[i].key, lines[i].free_mib, lines[i].wave);
-    if (text && folder) {
-        *strrchr(folder, '/') = 0;
-        if (tub_make_folder(folder, NULL) == TUB_OK)
-            tub_atomic_save(path, text, at, NULL);
-    }
+    if (text)
+        (void)tub_cache_save(path, text, at);
     tub_free(text);
-    tub_free(folder);
 }
 
 void tub_gpu_fits_keep(const tub_executable *e)

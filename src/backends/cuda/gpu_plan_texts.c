@@ -50,17 +50,13 @@ void tub_gpu_plan_text_write(const char *key, const tub_gpu_answer *answer, cons
 {
     char name[NAME_MOST], line[TUB_HASH_TEXT];
     name_of(key, &answer->question, name);
-    char *path = tub_cache_path(name), *folder = path ? tub_strdup(path) : NULL,
-         *file = tub_alloc_aligned(1, LINE + bytes);
-    if (folder && file && hash(name, &answer->algorithm, text, bytes, line)) {
+    char *path = tub_cache_path(name), *file = tub_alloc_aligned(1, LINE + bytes);
+    if (path && file && hash(name, &answer->algorithm, text, bytes, line)) {
         memcpy(file, line, LINE - 1);
         file[LINE - 1] = '\n';
         memcpy(file + LINE, text, bytes);
-        *strrchr(folder, '/') = 0;
-        if (tub_make_folder(folder, NULL) == TUB_OK)
-            (void)tub_atomic_save(path, file, LINE + bytes, NULL);
+        (void)tub_cache_save(path, file, LINE + bytes);
     }
     tub_free(file);
-    tub_free(folder);
     tub_free(path);
 }
