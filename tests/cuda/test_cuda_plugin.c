@@ -289,7 +289,13 @@ static void cudnn_plans_products_with_their_activation(void **state)
                                    .out_type = TUB_GPU_F16,
                                    .bias_type = TUB_GPU_F16,
                                    .has_bias = true};
-    tub_gpu_gemm dinov3 = {.m = 32763, .n = 4096, .k = 1024, .type = TUB_GPU_BF16, .out_type = TUB_GPU_BF16};
+    tub_gpu_gemm dinov3 = {.m = 32763,
+                           .n = 4096,
+                           .k = 1024,
+                           .type = TUB_GPU_BF16,
+                           .out_type = TUB_GPU_BF16,
+                           .bias_type = TUB_GPU_BF16,
+                           .has_bias = true};
     tub_cudnn dnn = {0};
     tub_error err = {0};
     assert_int_equal(tub_cudnn_load(&dnn, &err), TUB_OK);
@@ -304,6 +310,9 @@ static void cudnn_plans_products_with_their_activation(void **state)
     tub_gpu_algorithm ways[TUB_GPU_FUSED_ALGORITHMS];
     int count = 1;
     dinov3.has_residual = true; // which it isn't asked for
+    tub_fused_algorithms(&dnn, (tub_plan_target){0}, &dinov3, 1, ways, &count);
+    assert_int_equal(count, 0);
+    dinov3.has_residual = dinov3.has_bias = false;
     tub_fused_algorithms(&dnn, (tub_plan_target){0}, &dinov3, 1, ways, &count);
     assert_int_equal(count, 0);
 }

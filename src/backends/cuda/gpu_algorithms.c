@@ -136,8 +136,8 @@ static bool may_join(const tub_backend *b, const tub_gpu_gemm *g, const tub_gpu_
 
 static bool may_fuse(const tub_backend *b, const tub_gpu_gemm *g, const tub_gpu_task *next)
 {
-    // Before 8.0 a plan takes several seconds.
-    return is_plain(g) && next->kind == TUB_GPU_ACTIVATE && b->info.major >= 8 && !(b->without & TUB_GPU_WITHOUT_CUDNN);
+    // Before 8.0 a plan takes several seconds. Without a bias its values can't all be compared.
+    return is_plain(g) && g->has_bias && next->kind == TUB_GPU_ACTIVATE && b->info.major >= 8 && !(b->without & TUB_GPU_WITHOUT_CUDNN);
 }
 
 static tub_gpu_question question_of_joining(const tub_backend *b, const tub_gpu_gemm *g, const tub_gpu_task *next)

@@ -278,8 +278,6 @@ tub_status tub_gpu_trial_same_values(const tub_gpu_trial *t, const tub_gpu_way *
 {
     const tub_gpu_gemm *g = t->gemm;
     *same = false;
-    if (!g->has_bias)
-        return TUB_OK;
     uint16_t *kept = tub_alloc_aligned(4, (size_t)g->n * sizeof *kept),
              *zeros = tub_calloc((size_t)g->k, sizeof *zeros);
     const tub_status status =

@@ -38,8 +38,8 @@ void tub_gpu_trial_end(tub_gpu_trial *t);
 tub_status tub_gpu_trial_right(const tub_gpu_trial *t, const tub_gpu_way *way, tub_error *err);
 // *same: it computes the product, and the rows that are right.
 tub_status tub_gpu_trial_same(const tub_gpu_trial *t, const tub_gpu_way *way, bool *same, tub_error *err);
-// Likewise of an activation: *same where `way` makes of every value that may come out of the product what `apart` does. Where
-// columns are few, of evenly many of them; where there is no bias, to give values by, it says no.
+// Likewise of an activation behind a product with a bias: *same where `way` makes of every value that may come out of the
+// product what `apart` does; where columns are few, of evenly many of them.
 tub_status tub_gpu_trial_same_values(const tub_gpu_trial *t, const tub_gpu_way *apart, const tub_gpu_way *way, bool *same,
                                      tub_error *err);
 tub_status tub_gpu_trial_time(const tub_gpu_trial *t, const tub_gpu_way *way, double *milliseconds, tub_error *err);

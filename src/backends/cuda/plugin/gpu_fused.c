@@ -69,20 +69,14 @@ static cudnnBackendDescriptor_t graph_of(tub_plan_build *b, const tub_gpu_gemm *
     const cudnnDataType_t type = g->type == TUB_GPU_F16 ? CUDNN_DATA_HALF : CUDNN_DATA_BFLOAT16;
     const cudnnBackendDescriptor_t x = matrix(b, X, type, g->m, g->k, false),
                                    weight = transposed(b, WEIGHT, type, g->n, g->k),
+                                   bias = matrix(b, BIAS, type, 1, g->n, false),
+                                   sum = matrix(b, SUM, CUDNN_DATA_FLOAT, g->m, g->n, true),
                                    rounded = matrix(b, ROUNDED, type, g->m, g->n, true),
                                    out = matrix(b, OUT, type, g->m, g->n, false);
-    cudnnBackendDescriptor_t operations[3];
-    int count = 0;
-    if (g->has_bias) {
-        const cudnnBackendDescriptor_t bias = matrix(b, BIAS, type, 1, g->n, false),
-                                       sum = matrix(b, SUM, CUDNN_DATA_FLOAT, g->m, g->n, true);
-        operations[count++] = multiply(b, x, weight, sum);
-        operations[count++] = each(b, CUDNN_POINTWISE_ADD, sum, bias, rounded);
-    } else {
-        operations[count++] = multiply(b, x, weight, rounded);
-    }
-    operations[count++] = each(b, CUDNN_POINTWISE_GELU_FWD, rounded, NULL, out);
-    return tub_plan_graph(b, operations, count);
+    const cudnnBackendDescriptor_t operations[] = {multiply(b, x, weight, sum),
+                                                   each(b, CUDNN_POINTWISE_ADD, sum, bias, rounded),
+                                                   each(b, CUDNN_POINTWISE_GELU_FWD, rounded, NULL, out)};
+    return tub_plan_graph(b, operations, 3);
 }
 
 // ---- algorithms ----
@@ -134,8 +128,8 @@ static bool read_configuration(const tub_plan_build *asked, cudnnBackendDescript
 static bool serves(const tub_gpu_gemm *g, int activation)
 {
     const bool narrow = g->type == TUB_GPU_F16 || g->type == TUB_GPU_BF16;
-    const bool plain = narrow && g->out_type == g->type && (!g->has_bias || g->bias_type == g->type) &&
-                       !g->has_residual && !g->gelu_tanh;
+    const bool plain =
+        narrow && g->out_type == g->type && g->has_bias && g->bias_type == g->type && !g->has_residual && !g->gelu_tanh;
     return activation == GELU && plain && g->m >= ROWS_LEAST && g->n % 8 == 0 && g->k % 8 == 0;
 }
 
@@ -246,6 +240,5 @@ tub_status tub_cuda_multiply_fused(tub_gpu *gpu, const tub_gpu_plan *plan, const
 {
     const int64_t ids[] = {X, WEIGHT, OUT, BIAS};
     const void *pointers[] = {gemm->x, gemm->weight, gemm->out, gemm->bias};
-    return tub_plan_run(gpu, plan, gemm->has_bias ? 4 : 3, ids, pointers, gemm->workspace,
-                        "product with its activation", err);
+    return tub_plan_run(gpu, plan, 4, ids, pointers, gemm->workspace, "product with its activation", err);
 }
