@@ -1,23 +1,13 @@
 // Attention of float32 values on tensor cores, on the host: see gpu_host_flash.c.
 #include "gpu_flash32_bodies.h"
 #include "gpu_host.h"
+#include "gpu_host_tile.h"
 
 enum {
     STEP = TUB_GPU_FLASH32_STEP,
     PART = TUB_GPU_FLASH32_PART * STEP, // columns, keys
-    QUERIES = TUB_GPU_FLASH_QUERIES,
-    KEYS = TUB_GPU_FLASH_KEYS,
-    LANES = 4, // of a row
-    COLS = TUB_GPU_FLASH_HEAD,
+    LANES = 4,                          // of a row
 };
-
-typedef struct tile {
-    const tub_gpu_attention *a;
-    int run, head, first, cols; // cols: filled up to whole parts
-    float q[QUERIES][COLS], keys[KEYS][COLS], values[KEYS][COLS];
-    float scores[QUERIES][KEYS], sums[QUERIES][COLS];
-    float largest[QUERIES], total[QUERIES];
-} tile;
 
 // What a tensor core adds to a sum at once.
 static float step(float sum, const float *a, const float *b)
@@ -56,40 +46,23 @@ static float part(bool tf32, const float *a, const float *b, int stride)
     return tf32 ? high : high + low;
 }
 
-static void begin(tile *t)
-{
-    const tub_gpu_attention *a = t->a;
-    memset(t->q, 0, sizeof t->q);
-    memset(t->sums, 0, sizeof t->sums);
-    for (int i = 0; i < QUERIES; i++) {
-        const int64_t at = t->run * a->q_batch + (t->first + i) * a->q_row + (int64_t)t->head * a->dim;
-        for (int j = 0; j < a->dim && t->first + i < a->queries; j++)
-            t->q[i][j] = tub_gpu_load(a->q, at + j, a->type);
-        t->largest[i] = -INFINITY;
-        t->total[i] = 0.0f;
-    }
-}
-
 // Of each step's keys the even ones come first.
 static int place_of(int key)
 {
     return key / STEP * STEP + key % STEP / 2 + key % 2 * (STEP / 2);
 }
 
-static void fill(tile *t, int first)
+static void order_values(gpu_host_tile *t)
 {
-    memset(t->keys, 0, sizeof t->keys);
-    memset(t->values, 0, sizeof t->values);
-    for (int i = 0; i < KEYS && first + i < t->a->keys; i++)
-        for (int j = 0; j < t->a->dim; j++) {
-            t->keys[i][j] = tub_gpu_attention_key(t->a, t->run, t->head, first + i, j);
-            t->values[place_of(i)][j] = tub_gpu_attention_value(t->a, t->run, t->head, first + i, j);
-        }
+    float ordered[TILE_KEYS][TILE_COLS];
+    for (int i = 0; i < TILE_KEYS; i++)
+        memcpy(ordered[place_of(i)], t->values[i], sizeof t->values[i]);
+    memcpy(t->values, ordered, sizeof ordered);
 }
 
-static void score(tile *t, int i)
+static void score(gpu_host_tile *t, int i)
 {
-    for (int n = 0; n < KEYS; n++) {
+    for (int n = 0; n < TILE_KEYS; n++) {
         t->scores[i][n] = 0.0f;
         for (int j = 0; j < t->cols; j += PART)
             t->scores[i][n] += part(t->a->tf32, t->q[i] + j, t->keys[n] + j, 1);
@@ -97,14 +70,14 @@ static void score(tile *t, int i)
 }
 
 // What a lane has of a row of scores, from it and back to it.
-static float lane_scale(tile *t, int i, int lane, int count, float *own)
+static float lane_scale(gpu_host_tile *t, int i, int lane, int count, float *own)
 {
     for (int n = 0; n < TUB_GPU_FLASH32_LANE_KEYS; n++)
         own[n] = t->scores[i][n / 2 * STEP + 2 * lane + n % 2];
     return tub_gpu_flash32_scale(tub_gpu_flash_factor(t->a), count, lane, own);
 }
 
-static float lane_weigh(tile *t, int i, int lane, float high, float *own)
+static float lane_weigh(gpu_host_tile *t, int i, int lane, float high, float *own)
 {
     const float sum = tub_gpu_flash32_weigh(t->a->tf32, high, own);
     for (int n = 0; n < TUB_GPU_FLASH32_LANE_KEYS; n++)
@@ -112,7 +85,7 @@ static float lane_weigh(tile *t, int i, int lane, float high, float *own)
     return sum;
 }
 
-static void weigh(tile *t, int i, int count)
+static void weigh(gpu_host_tile *t, int i, int count)
 {
     float own[LANES][TUB_GPU_FLASH32_LANE_KEYS], sum[LANES], high = t->largest[i];
     for (int lane = 0; lane < LANES; lane++)
@@ -126,28 +99,18 @@ static void weigh(tile *t, int i, int count)
         t->sums[i][j] *= shrink;
 }
 
-static void attend(tile *t)
+static void attend(gpu_host_tile *t, int count)
 {
-    const tub_gpu_attention *a = t->a;
-    begin(t);
-    for (int first = 0; first < a->keys; first += KEYS) {
-        fill(t, first);
-        for (int i = 0; i < QUERIES && t->first + i < a->queries; i++) {
-            score(t, i);
-            weigh(t, i, a->keys - first);
-            for (int j = 0; j < t->cols; j++)
-                t->sums[i][j] += part(a->tf32, t->scores[i], &t->values[0][j], COLS);
-        }
+    order_values(t);
+    for (int i = 0; i < t->queries; i++) {
+        score(t, i);
+        weigh(t, i, count);
+        for (int j = 0; j < t->cols; j++)
+            t->sums[i][j] += part(t->a->tf32, t->scores[i], &t->values[0][j], TILE_COLS);
     }
-    for (int i = 0; i < QUERIES && t->first + i < a->queries; i++)
-        tub_gpu_attention_write(a, t->run, t->head, t->first + i, t->sums[i], t->total[i]);
 }
 
 void tub_gpu_host_flash32(const tub_gpu_attention *a)
 {
-    tile t = {.a = a, .cols = (a->dim + PART - 1) / PART * PART};
-    for (t.run = 0; t.run < a->batch; t.run++)
-        for (t.head = 0; t.head < a->heads; t.head++)
-            for (t.first = 0; t.first < a->queries; t.first += QUERIES)
-                attend(&t);
+    gpu_host_tiles(a, PART, attend);
 }
