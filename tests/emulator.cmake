@@ -60,7 +60,7 @@ endif()
 target_link_libraries(gpu_emulator PUBLIC test_support)
 
 # The fake device, but by the plug-in's kernels, as a plug-in.
-add_library(emulated_gpu MODULE support/fake_gpu_plugin.c support/fake_gpu.c support/fake_gpu_checks.c support/gpu_host_joined.c emulator/emulated_host.c
+add_library(emulated_gpu MODULE support/fake_gpu_plugin.c support/fake_gpu.c support/fake_gpu_checks.c support/fake_library.c support/gpu_host_joined.c emulator/emulated_host.c
   $<TARGET_OBJECTS:gpu_emulator> $<TARGET_OBJECTS:emulated_kernels>)
 target_include_directories(emulated_gpu PRIVATE emulator support ${plugin} ${PROJECT_SOURCE_DIR}/src/backends/cuda)
 target_link_libraries(emulated_gpu PRIVATE tub_base)
