@@ -327,7 +327,7 @@ static void do_fused(tub_gpu *gpu, const tub_gpu_gemm *g, int activation, uint64
         .activate = {.x = g->out, .type = g->out_type, .activation = activation, .rows = g->m, .cols = g->n}};
     const size_t count = (size_t)g->m * (size_t)g->n;
     uint16_t *out = g->out, *before = malloc(count * sizeof *before);
-    fake_library_multiply(g, false);
+    fake_library_multiply(g, FAKE_USUAL);
     memcpy(before, out, count * sizeof *before);
     tub_gpu_host_launch(&activate);
     for (size_t i = 0; i < count; i++)
@@ -345,7 +345,9 @@ static void do_work(tub_gpu *gpu, const work *w)
         do_task(gpu, &w->task);
         break;
     case PRODUCT:
-        fake_library_multiply(&w->product.gemm, w->product.algorithm.data[0] == OTHER_ORDER);
+        fake_library_multiply(&w->product.gemm, w->product.algorithm.data[0] != OTHER_ORDER ? FAKE_USUAL
+                                                : fake_gpu.near_order                       ? FAKE_NEAR
+                                                                                            : FAKE_OTHER);
         gpu->clock += costs[w->product.algorithm.data[0]];
         break;
     case FUSED:

@@ -25,6 +25,7 @@ typedef struct fake_gpu_params {
     int spoiled;            // so many recordings come to nothing (0 = none)
     bool no_attention;      // the library serves no shape
     bool no_fp8;            // the library has no products of e4m3
+    bool near_order;        // the algorithm of other bits differs in the shortness of its first step alone
     bool slow_joined;       // a product with the step behind it takes longer than both
     bool no_joined;         // ... can't be launched
     bool no_wide;           // ... or not by warpgroups

@@ -4,8 +4,9 @@
 
 #include "gpu.h"
 
-// `other_order`: the sums are added up otherwise, so that the last bits differ.
-void fake_library_multiply(const tub_gpu_gemm *g, bool other_order);
+// In what order sums are added up: the last bits differ by it. FAKE_NEAR: in steps, as usual, of which the first is shorter.
+typedef enum fake_order { FAKE_USUAL, FAKE_OTHER, FAKE_NEAR } fake_order;
+void fake_library_multiply(const tub_gpu_gemm *g, fake_order order);
 void fake_library_attend(const tub_gpu_attention *a);
 
 #endif

@@ -73,6 +73,50 @@ static void fp8_is_measured_too(void **state)
     gpu_subject_stop(s);
 }
 
+// Rounded to bfloat16, sums of random values in a like order differ in a few of a million.
+static void other_bits_are_seen_in_narrow_results(void **state)
+{
+    char path[512], line[512];
+    int narrow = 0;
+    fake_gpu.near_order = true;
+    gpu_subject *s = gpu_subject_start(TUB_BF16, 8, 0);
+    gpu_subject_stop(s);
+    snprintf(path, sizeof path, "%s/tubelet/gpu-fake.txt", (const char *)*state);
+    FILE *in = fopen(path, "r");
+    assert_non_null(in);
+    while (fgets(line, sizeof line, in)) {
+        int m, n, k, flags;
+        unsigned long long algorithm;
+        assert_int_equal(sscanf(line, "%d %d %d %d : %llx", &m, &n, &k, &flags, &algorithm), 5);
+        assert_int_equal(algorithm, 1);
+        narrow += (flags >> 2 & 3) == TUB_GPU_BF16;
+    }
+    fclose(in);
+    assert_true(narrow > 0);
+}
+
+// The weights are the same after products were tried out as before.
+static void weights_are_given_back(void **state)
+{
+    (void)state;
+    for (int i = 0; i < 2; i++) {
+        const tub_dtype dtype = i ? TUB_F16 : TUB_F32;
+        float wanted[ITEMS * COLS];
+        fake_gpu_reset();
+        gpu_subject_joins = true;
+        gpu_subject_without = TUB_GPU_WITHOUT_TUNING;
+        gpu_subject *s = gpu_subject_start(dtype, 8, 0);
+        gpu_subject_run_all(s, 8);
+        memcpy(wanted, s->rows, sizeof wanted);
+        gpu_subject_stop(s);
+        gpu_subject_without = 0;
+        s = gpu_subject_start(dtype, 8, 0);
+        gpu_subject_run_all(s, 8);
+        assert_memory_equal(s->rows, wanted, sizeof wanted);
+        gpu_subject_stop(s);
+    }
+}
+
 // With or without measuring: a product that the library's advice for many rows doesn't compute gets advice of its own.
 static void advice_that_does_not_serve(void **state)
 {
@@ -543,6 +587,8 @@ int main(void)
 #define TEST(name) cmocka_unit_test_setup_teardown(name, start, end)
     const struct CMUnitTest tests[] = {
         TEST(the_fastest_of_the_same_bits_wins),
+        TEST(other_bits_are_seen_in_narrow_results),
+        TEST(weights_are_given_back),
         TEST(fp8_is_measured_too),
         TEST(advice_that_does_not_serve),
         TEST(what_was_measured_is_kept),

@@ -66,9 +66,8 @@ static tub_status choose(tub_gpu_trial *t, tub_gpu_algorithm *a, tub_error *err)
 static tub_status try_out(tub_backend *b, const tub_gpu_gemm *g, tub_gpu_algorithm *a, tub_error *err)
 {
     tub_gpu_trial t = {.b = b, .gemm = g};
-    const tub_status status = choose(&t, a, err);
-    tub_gpu_trial_end(&t);
-    return status;
+    const tub_status status = choose(&t, a, err), ended = tub_gpu_trial_end(&t, status == TUB_OK ? err : NULL);
+    return status == TUB_OK ? ended : status;
 }
 
 // The library's advice for a product of `m` rows.
@@ -137,7 +136,8 @@ static bool may_join(const tub_backend *b, const tub_gpu_gemm *g, const tub_gpu_
 static bool may_fuse(const tub_backend *b, const tub_gpu_gemm *g, const tub_gpu_task *next)
 {
     // Before 8.0 a plan takes several seconds. Without a bias its values can't all be compared.
-    return is_plain(g) && g->has_bias && next->kind == TUB_GPU_ACTIVATE && b->info.major >= 8 && !(b->without & TUB_GPU_WITHOUT_CUDNN);
+    return is_plain(g) && g->has_bias && next->kind == TUB_GPU_ACTIVATE && b->info.major >= 8 &&
+           !(b->without & TUB_GPU_WITHOUT_CUDNN);
 }
 
 static tub_gpu_question question_of_joining(const tub_backend *b, const tub_gpu_gemm *g, const tub_gpu_task *next)
@@ -295,8 +295,9 @@ static tub_status try_and_keep(joining *j, const tub_gpu_answer *known, uint64_t
     const uint64_t before = j->answer.algorithm.data[0];
     if (!known)
         TUB_TRY(note_attempt(j, attempt, j->trial.b->group, err));
-    const tub_status status = try_joined(j, known, err);
-    tub_gpu_trial_end(&j->trial);
+    tub_status status = try_joined(j, known, err);
+    const tub_status ended = tub_gpu_trial_end(&j->trial, status == TUB_OK ? err : NULL);
+    status = status == TUB_OK ? ended : status;
     if (status == TUB_OK) {
         TUB_TRY(tub_gpu_choices_keep(c, &j->answer, !known || j->answer.algorithm.data[0] != before, err));
         return tub_gpu_choices_save(c, err); // now: whatever else becomes of this run, the attempt ended well

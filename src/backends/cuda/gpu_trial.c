@@ -1,23 +1,18 @@
 #include "gpu_trial.h"
 
-#include <math.h>
 #include <string.h>
 
 #include "fail.h"
-#include "half.h"
+#include "gpu_factors.h"
 
 enum {
     SAMPLE_ROWS = 128,
-    SIZES = 5, // of rows
-    RUNS = 5,  // timed
+    SIZES = 5,    // of rows
+    OPPOSED = 64, // columns of the result, whose weights cancel out in rows that do
+    RUNS = 5,     // timed
     EVENT_FROM = 2,
     EVENT_TO = 3,
 };
-
-static size_t element_bytes(tub_gpu_type type)
-{
-    return type == TUB_GPU_F32 ? sizeof(float) : type == TUB_GPU_E4M3 ? 1 : sizeof(uint16_t);
-}
 
 tub_gpu_task tub_gpu_joined_task(const tub_gpu_gemm *g, const tub_gpu_task *next, tub_gpu_joining joined)
 {
@@ -38,31 +33,7 @@ tub_gpu_task tub_gpu_joined_task(const tub_gpu_gemm *g, const tub_gpu_task *next
     return task;
 }
 
-// ---- random values ----
-
-static float random_value(uint64_t *state)
-{
-    *state ^= *state << 13;
-    *state ^= *state >> 7;
-    *state ^= *state << 17;
-    return (float)((double)(*state >> 40) / (1 << 23) - 1.0);
-}
-
-// Rows of `sizes` sizes in turn, each twice the one before.
-static void fill(void *out, tub_gpu_type type, size_t rows, size_t cols, size_t sizes)
-{
-    uint64_t state = 0x9e3779b97f4a7c15u;
-    for (size_t i = 0; i < rows * cols; i++) {
-        const float size = (float)(1 << i / cols % sizes), x = size * random_value(&state);
-        if (type == TUB_GPU_F32)
-            ((float *)out)[i] = x;
-        else if (type == TUB_GPU_E4M3)
-            // Of any size: products of numbers near to each other can be added up in any order.
-            ((uint8_t *)out)[i] = (uint8_t)((x < 0 ? 0x80 : 0) | (int)(fabsf(x / size) * 126.0f));
-        else
-            ((uint16_t *)out)[i] = type == TUB_GPU_F16 ? tub_to_f16(x) : tub_to_bf16(x);
-    }
-}
+// ---- factors ----
 
 static tub_status settle(const tub_gpu_trial *t, tub_error *err)
 {
@@ -87,16 +58,54 @@ static tub_status bring_scales(const tub_gpu_trial *t, tub_error *err)
 static tub_status bring_factors(const tub_gpu_trial *t, tub_error *err)
 {
     const tub_gpu_gemm *g = t->gemm;
-    const size_t row = (size_t)g->k * element_bytes(g->type);
+    const size_t row = (size_t)g->k * tub_gpu_factor_bytes(g->type);
     // What an activation makes of large values is looked at, too.
     const size_t sizes = t->next && t->next->kind == TUB_GPU_ACTIVATE ? SIZES : 1;
-    fill(t->block, g->type, (size_t)t->sample, (size_t)g->k, sizes);
+    if (g->type == TUB_GPU_E4M3)
+        tub_gpu_fill_codes(t->block, (size_t)t->sample, (size_t)g->k);
+    else
+        tub_gpu_fill_rows(t->block, g->type, (size_t)t->sample, (size_t)g->k, sizes);
     for (int i = 0; i < g->m; i += t->sample) {
         const int rows = g->m - i < t->sample ? g->m - i : t->sample;
         TUB_TRY(t->b->ops->upload(t->b->gpu, TUB_GPU_COMPUTE, (char *)g->x + (size_t)i * row, t->block,
                                   (size_t)rows * row, err));
     }
     return g->type == TUB_GPU_E4M3 ? bring_scales(t, err) : settle(t, err);
+}
+
+static size_t opposed_bytes(const tub_gpu_gemm *g)
+{
+    return (size_t)(g->n < OPPOSED ? g->n : OPPOSED) * (size_t)g->k * tub_gpu_factor_bytes(g->type);
+}
+
+static tub_status bring_weight(const tub_gpu_trial *t, const void *rows, tub_error *err)
+{
+    TUB_TRY(t->b->ops->upload(t->b->gpu, TUB_GPU_COMPUTE, (void *)(uintptr_t)t->gemm->weight, rows,
+                              opposed_bytes(t->gemm), err));
+    return settle(t, err);
+}
+
+// The first columns' own weights are kept for the time being. Those of e4m3 stay: its sums differ plainly by their
+// order.
+static tub_status bring_opposed(tub_gpu_trial *t, tub_error *err)
+{
+    const tub_gpu_gemm *g = t->gemm;
+    const size_t bytes = opposed_bytes(g);
+    if (g->type == TUB_GPU_E4M3)
+        return TUB_OK;
+    char *rows = tub_alloc_aligned(2, bytes), *opposed = rows + bytes;
+    if (!rows)
+        return tub_fail_memory(err, "a measurement");
+    tub_status status = t->b->ops->download(t->b->gpu, TUB_GPU_COMPUTE, rows, g->weight, bytes, err);
+    if (status == TUB_OK)
+        status = settle(t, err);
+    if (status != TUB_OK) {
+        tub_free(rows);
+        return status;
+    }
+    t->weight = rows;
+    tub_gpu_fill_opposed(opposed, g->type, bytes / tub_gpu_factor_bytes(g->type) / (size_t)g->k, (size_t)g->k);
+    return bring_weight(t, opposed, err);
 }
 
 // Frames of a rotation are at positions that a run brings: here at the first.
@@ -122,7 +131,7 @@ static tub_status bring_residual(const tub_gpu_trial *t, tub_error *err)
     const tub_gpu_gemm *g = t->gemm;
     if (!g->has_residual)
         return TUB_OK;
-    fill(t->block, TUB_GPU_F32, (size_t)t->sample, (size_t)g->n, 1);
+    tub_gpu_fill_random(t->block, (size_t)t->sample * (size_t)g->n);
     char *top = (char *)g->residual, *bottom = top + (size_t)(g->m - t->sample) * (size_t)g->n * sizeof(float);
     TUB_TRY(t->b->ops->upload(t->b->gpu, TUB_GPU_COMPUTE, top, t->block, t->residual_bytes, err));
     TUB_TRY(t->b->ops->upload(t->b->gpu, TUB_GPU_COMPUTE, bottom, t->block, t->residual_bytes, err));
@@ -136,7 +145,7 @@ tub_status tub_gpu_trial_begin(tub_gpu_trial *t, tub_error *err)
     const tub_gpu_gemm *g = t->gemm;
     const size_t wide = (size_t)(g->k > g->n ? g->k : g->n);
     t->sample = g->m < SAMPLE_ROWS ? g->m : SAMPLE_ROWS;
-    t->sample_bytes = (size_t)t->sample * (size_t)g->n * element_bytes(g->out_type);
+    t->sample_bytes = (size_t)t->sample * (size_t)g->n * tub_gpu_factor_bytes(g->out_type);
     t->residual_bytes = (size_t)t->sample * (size_t)g->n * sizeof(float);
     t->right = tub_alloc_aligned(2, t->sample_bytes);
     t->got = tub_alloc_aligned(2, t->sample_bytes);
@@ -144,14 +153,18 @@ tub_status tub_gpu_trial_begin(tub_gpu_trial *t, tub_error *err)
     if (!t->right || !t->got || !t->block)
         return tub_fail_memory(err, "a measurement");
     TUB_TRY(bring_factors(t, err));
+    TUB_TRY(bring_opposed(t, err));
     return bring_positions(t, err);
 }
 
-void tub_gpu_trial_end(tub_gpu_trial *t)
+tub_status tub_gpu_trial_end(tub_gpu_trial *t, tub_error *err)
 {
+    const tub_status status = t->weight ? bring_weight(t, t->weight, err) : TUB_OK;
+    tub_free(t->weight);
     tub_free(t->right);
     tub_free(t->got);
     tub_free(t->block);
+    return status;
 }
 
 // Both in one. A card that doesn't take it goes without.
@@ -187,7 +200,7 @@ static tub_status run(const tub_gpu_trial *t, const tub_gpu_way *way, tub_error 
 static tub_status compute(const tub_gpu_trial *t, const tub_gpu_way *way, char *out, tub_error *err)
 {
     const tub_gpu_gemm *g = t->gemm;
-    const size_t row = (size_t)g->n * element_bytes(g->out_type);
+    const size_t row = (size_t)g->n * tub_gpu_factor_bytes(g->out_type);
     TUB_TRY(bring_residual(t, err));
     TUB_TRY(run(t, way, err));
     TUB_TRY(t->b->ops->download(t->b->gpu, TUB_GPU_COMPUTE, out, g->out, t->sample_bytes, err));

@@ -1,6 +1,8 @@
 // A product tried out: random factors, the rows that are right, and other ways to compute it that are compared and timed.
 //
-// Sample rows at the top and at the bottom are compared. A way is an algorithm of the library's; where a step follows the
+// Sample rows at the top and at the bottom are compared. Every second one is such that in the first columns, whose weights are
+// exchanged meanwhile, all products cancel each other out: what is left is what the sums were rounded by, so that another
+// order shows in every value, also of results whose type rounds it off in all but a few of a million (gpu_factors.h). A way is an algorithm of the library's; where a step follows the
 // product, that step behind it, or both in one kernel, of ours or of a library's.
 //
 // Thread-safety: one thread at a time per backend.
@@ -17,6 +19,7 @@ typedef struct tub_gpu_trial {
     int sample;                     // rows
     char *right, *got;              // [2][sample_bytes], top and bottom
     void *block;                    // random rows, [sample] of x or of the residual
+    void *weight;                   // the first columns' own, to be given back
 } tub_gpu_trial;
 
 // In one kernel of ours, TUB_GPU_JOINED: which.
@@ -31,9 +34,9 @@ typedef struct tub_gpu_way {
 // `next` behind `gemm` as one task, `joined` not APART.
 tub_gpu_task tub_gpu_joined_task(const tub_gpu_gemm *gemm, const tub_gpu_task *next, tub_gpu_joining joined);
 
-// *t zeroed, but for what is tried out. Ownership: end it in every case.
+// *t zeroed, but for what is tried out. Ownership: end it in every case, which gives the product its weights back.
 tub_status tub_gpu_trial_begin(tub_gpu_trial *t, tub_error *err);
-void tub_gpu_trial_end(tub_gpu_trial *t);
+tub_status tub_gpu_trial_end(tub_gpu_trial *t, tub_error *err);
 // Its rows are those that are right. TUB_END: this way doesn't compute this product.
 tub_status tub_gpu_trial_right(const tub_gpu_trial *t, const tub_gpu_way *way, tub_error *err);
 // *same: it computes the product, and the rows that are right.
