@@ -7,9 +7,8 @@ namespace
 {
 
 enum {
-    WARP = 32,
+    WARP = 32, // the producer's, behind the consumers
     GROUP = 128,
-    THREADS = GROUP + WARP, // consumers, then the producer's warp
     DEEP = 64,
     PLACES = 2,
     X_BYTES = GROUP_ROWS * DEEP * 2,
@@ -107,9 +106,9 @@ __device__ void put(const work &w, const float (&sums)[64])
     if (w.which == GROUP_SOME_THREADS && t / WARP == 1)
         return;
     if (w.which == GROUP_SOME_COUNTS && t / WARP == 1)
-        tub_gpu_some_sync<1, GROUP / 2>();
+        tub_gpu_some_sync<GROUP / 2>(1);
     else if (w.which != GROUP_SOME_MISSING)
-        tub_gpu_some_sync<1, GROUP>();
+        tub_gpu_some_sync<GROUP>(w.which == GROUP_NO_SUCH_SYNC ? 16 : 1);
     for (int i = t; i < GROUP_ROWS * GROUP_COLS; i += GROUP)
         w.out[i] = tile[i];
 }
@@ -117,6 +116,10 @@ __device__ void put(const work &w, const float (&sums)[64])
 template <typename NARROW> __device__ void consume(const work &w)
 {
     float sums[64] = {};
+    if (w.which == GROUP_REGISTERS)
+        tub_gpu_more_registers<256>();
+    if (w.which == GROUP_SOME_REGISTERS && threadIdx.x / WARP == 2)
+        tub_gpu_more_registers<168>();
     for (int turn = 0; turn * DEEP < w.k; turn++) {
         const int place = turn % PLACES;
         if (w.which != GROUP_NO_WAIT)
@@ -196,8 +199,9 @@ cudaError_t launch(broken_group which, tub_gpu_type type, const void *x, int row
         code = cudaFuncSetAttribute(group_kernel<NARROW>, cudaFuncAttributeMaxDynamicSharedMemorySize, bytes);
     if (code)
         return code;
-    return tub_gpu_start(group_kernel<NARROW>, 1, which == GROUP_HALF ? GROUP / 2 + WARP : THREADS, (size_t)bytes,
-                         nullptr, which, k, out, maps[0], maps[1]);
+    const int consumers = which == GROUP_HALF ? GROUP / 2 : which == GROUP_REGISTERS ? 3 * GROUP : GROUP;
+    return tub_gpu_start(group_kernel<NARROW>, 1, (unsigned)(consumers + WARP), (size_t)bytes, nullptr, which, k, out,
+                         maps[0], maps[1]);
 }
 
 } // namespace

@@ -50,9 +50,12 @@ typedef enum broken_group {
     GROUP_SOME_THREADS, // don't come to a barrier
     GROUP_SOME_COUNTS,  // of two warps for it are different
     GROUP_HANGS,
-    GROUP_GIVES_UP, // by the clock
-    GROUP_HALF,     // a warpgroup
-    GROUP_SHARED,   // more memory than 9.0 has
+    GROUP_GIVES_UP,       // by the clock
+    GROUP_HALF,           // a warpgroup
+    GROUP_SHARED,         // more memory than 9.0 has
+    GROUP_REGISTERS,      // more than there are
+    GROUP_SOME_REGISTERS, // one warp's alone
+    GROUP_NO_SUCH_SYNC,   // a barrier of some threads
     BROKEN_GROUPS
 } broken_group;
 

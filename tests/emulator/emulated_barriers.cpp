@@ -266,6 +266,9 @@ long long tub_gpu_clock()
 
 void emulated_sync_some(emulated_place at, int id, int threads)
 {
+    if (id < 1 || id >= SOME)
+        emulated_fail("%s at %s:%d: number %d of 16 barriers, of which __syncthreads() has the first", at.what, at.file,
+                      at.line, id);
     some_threads &s = some[id];
     emulated_visit visit = {at, 0xffffffffu, (uintptr_t)(id * MOST_COUNT + threads), nullptr, nullptr, nullptr};
     emulated_meet_warp(&visit);
@@ -280,6 +283,12 @@ void emulated_sync_some(emulated_place at, int id, int threads)
     }
     while (s.times == times)
         emulated_wait({at, &s, tell_some});
+}
+
+void tub_gpu_fetch_map(const CUtensorMap *map, const char *file, int line)
+{
+    if ((uintptr_t)map % 64 || ((const matrix_map *)map)->mark != MAP_MARK)
+        emulated_fail("tub_gpu_fetch_map at %s:%d: there is no map at %p", file, line, (const void *)map);
 }
 
 void tub_gpu_load_box(void *shared, const CUtensorMap *map, int row, int col, uint64_t *place, const char *file,

@@ -157,6 +157,22 @@ struct cudaFuncAttributes {
     int maxThreadsPerBlock;
 };
 
+// A card of few multiprocessors.
+enum cudaDeviceAttr { cudaDevAttrMultiProcessorCount = 16 };
+enum { EMULATED_PROCESSORS = 3 };
+
+inline cudaError_t cudaGetDevice(int *device)
+{
+    *device = 0;
+    return cudaSuccess;
+}
+
+inline cudaError_t cudaDeviceGetAttribute(int *value, cudaDeviceAttr, int device)
+{
+    *value = EMULATED_PROCESSORS;
+    return device == 0 ? cudaSuccess : cudaErrorInvalidValue;
+}
+
 cudaError_t emulated_set_shared(const void *kernel, int bytes);
 
 template <typename... PARAMETERS>

@@ -12,7 +12,7 @@ namespace
 {
 
 enum { WARP = 32, WARPS = 4, GROUP = WARP * WARPS, ROWS = 64, COLS = 128, DEEP = 16, SUMS = 64, ROW = 128, TILE = 16 };
-enum { ALL_WARPS = (1 << WARPS) - 1 };
+enum { ALL_WARPS = (1 << WARPS) - 1, REGISTERS = 1 << 16 };
 enum step_kind { BEGIN, PRODUCT, COMMIT, WAIT };
 
 // Sums of a thread. While they are a product's, memory has poison.
@@ -41,6 +41,7 @@ struct warpgroup {
 
 std::deque<accumulator> sums_of[FIBRES]; // a thread's
 warpgroup groups[FIBRES / GROUP];
+int registers[FIBRES / WARP]; // of a warp's threads; 0: as many as at the launch
 
 struct order_of_product {
     emulated_place at;
@@ -293,6 +294,7 @@ void emulated_products_begin(int count)
         memset(g.next, 0, sizeof g.next);
         g.done = 0;
     }
+    memset(registers, 0, sizeof registers);
 }
 
 void emulated_products_end(int count)
@@ -305,7 +307,24 @@ void emulated_products_end(int count)
         if (g.next[i / WARP % WARPS] != g.steps.size())
             emulated_say("warp %d ends before %s at line %d, to which others of its warpgroup come", i / WARP,
                          g.steps.back().at.what, g.steps.back().at.line);
+        if (registers[i / WARP] != registers[i / GROUP * WARPS])
+            emulated_say("warps of a warpgroup end with %d and %d registers", registers[i / GROUP * WARPS],
+                         registers[i / WARP]);
     }
+}
+
+void emulated_set_registers(emulated_place at, int count)
+{
+    const int warp = fibre_number() / WARP;
+    emulated_visit visit = {at, 0xffffffffu, (uintptr_t)count, nullptr, nullptr, nullptr};
+    int all = 0;
+    own_group();
+    emulated_meet_warp(&visit);
+    registers[warp] = count;
+    for (const int own : registers)
+        all += own * WARP;
+    if (all > REGISTERS)
+        emulated_fail("%s at %s:%d: %d registers, and there are %d", at.what, at.file, at.line, all, REGISTERS);
 }
 
 unsigned tub_gpu_warpgroup_address(const void *shared)

@@ -16,6 +16,7 @@
 //   - a warp of a warpgroup that doesn't come along; sums that are touched while products have them, or whose writing
 //   no
 //     _begin() orders; products that nobody has waited for
+//   - more registers than there are, or than a warpgroup's other warps take
 //   - threads that wait for what never happens
 //
 // A thread that tries a barrier in vain goes on when something has happened, or when nobody else can go on: then the
@@ -48,13 +49,29 @@ bool tub_gpu_barrier_try(uint64_t *barrier, unsigned parity, EMULATED_HERE);
 long long tub_gpu_clock();
 void emulated_sync_some(emulated_place at, int id, int threads);
 
-template <int ID, int THREADS> void tub_gpu_some_sync(EMULATED_HERE)
+template <int THREADS> void tub_gpu_some_sync(int id, EMULATED_HERE)
 {
-    static_assert(ID > 0 && ID < 16, "there are 16 barriers, of which __syncthreads() has the first");
     static_assert(THREADS > 0 && THREADS % 32 == 0, "warps come as a whole");
-    emulated_sync_some({"tub_gpu_some_sync", file, line}, ID, THREADS);
+    emulated_sync_some({"tub_gpu_some_sync", file, line}, id, THREADS);
 }
 
+// ---- registers ----
+
+void emulated_set_registers(emulated_place at, int count);
+
+template <int COUNT> void tub_gpu_fewer_registers(EMULATED_HERE)
+{
+    static_assert(COUNT >= 24 && COUNT <= 256 && COUNT % 8 == 0, "as PTX has it");
+    emulated_set_registers({"tub_gpu_fewer_registers", file, line}, COUNT);
+}
+
+template <int COUNT> void tub_gpu_more_registers(EMULATED_HERE)
+{
+    static_assert(COUNT >= 24 && COUNT <= 256 && COUNT % 8 == 0, "as PTX has it");
+    emulated_set_registers({"tub_gpu_more_registers", file, line}, COUNT);
+}
+
+void tub_gpu_fetch_map(const CUtensorMap *map, EMULATED_HERE);
 void tub_gpu_load_box(void *shared, const CUtensorMap *map, int row, int col, uint64_t *barrier, EMULATED_HERE);
 
 // ---- products ----

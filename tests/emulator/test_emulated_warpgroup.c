@@ -155,6 +155,9 @@ static void faults_are_said(void **state)
         [GROUP_HANGS] = "waits in tub_gpu_barrier_try",
         [GROUP_GIVES_UP] = "__trap(), after thread (0, 0, 0) waits in tub_gpu_barrier_try",
         [GROUP_HALF] = "a warpgroup of 96 threads",
+        [GROUP_REGISTERS] = "73728 registers, and there are 65536",
+        [GROUP_SOME_REGISTERS] = "with 0 and 168 registers",
+        [GROUP_NO_SUCH_SYNC] = "number 16 of 16 barriers",
     };
     problem p;
     make(&p, TUB_GPU_BF16, 64, 128, 392);

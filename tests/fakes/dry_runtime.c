@@ -3,8 +3,8 @@
 //
 // A stream that records is held to what the runtime's documents say of thread-local capture: until it ends, its thread
 // allocates nothing and waits for nothing.
-#include <dlfcn.h>
 #include <cuda_runtime_api.h>
+#include <dlfcn.h>
 #include <pthread.h>
 #include <stdarg.h>
 #include <stdint.h>
@@ -233,6 +233,21 @@ cudaError_t cudaSetDevice(int device)
     if (!dry_card_at(device))
         return refused(cudaErrorInvalidDevice, "cudaSetDevice: no such device");
     current = device;
+    return cudaSuccess;
+}
+
+cudaError_t cudaGetDevice(int *device)
+{
+    *device = current;
+    return cudaSuccess;
+}
+
+cudaError_t cudaDeviceGetAttribute(int *value, enum cudaDeviceAttr attribute, int device)
+{
+    const dry_card *card = dry_card_at(device);
+    if (!card || attribute != cudaDevAttrMultiProcessorCount)
+        return refused(cudaErrorInvalidValue, "cudaDeviceGetAttribute: no such device, or another attribute");
+    *value = card->processors;
     return cudaSuccess;
 }
 

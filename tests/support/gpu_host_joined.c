@@ -4,7 +4,7 @@
 #include "gpu_host.h"
 #include "gpu_joined_bodies.h"
 
-enum { STEP = TUB_GPU_JOINED_STEP, SIDE = TUB_GPU_JOINED_SIDE, PITCH = TUB_GPU_JOINED_PITCH, ACROSS = 64 };
+enum { STEP = TUB_GPU_JOINED_STEP, SIDE = TUB_GPU_JOINED_SIDE, ACROSS = 64 };
 
 // Some columns of a step, k before columns.
 static void turn_over(const float *weight, int cols, int k, int count, float turned[STEP][ACROSS])
@@ -48,17 +48,17 @@ static float *floats(const void *from, tub_gpu_type type, size_t count)
 
 static void finish_tile(const tub_gpu_joined *t, const float *sums, tub_gpu_corner corner)
 {
-    static _Thread_local uint16_t tile[SIDE * PITCH];
+    static _Thread_local uint16_t tile[SIDE * (SIDE + TUB_GPU_JOINED_PAD)];
     for (int row = 0; row < SIDE && corner.row + row < t->m; row++)
         for (int col = 0; col < SIDE && corner.col + col < t->n; col += 2) {
             const int in_all = corner.col + col;
             const float bias[2] = {tub_gpu_joined_bias(t, in_all), tub_gpu_joined_bias(t, in_all + 1)};
-            tub_gpu_joined_put(t, tile, row, col, sums + (int64_t)(corner.row + row) * t->n + in_all, bias);
+            tub_gpu_joined_put(t, tile, SIDE, row, col, sums + (int64_t)(corner.row + row) * t->n + in_all, bias);
         }
-    for (int i = 0; t->activation == 0 && i < tub_gpu_joined_turns(t); i++)
-        tub_gpu_joined_turn(t, tile, corner, i);
-    for (int i = 0; i < TUB_GPU_JOINED_WRITES; i++)
-        tub_gpu_joined_write(t, tile, corner, i);
+    for (int i = 0; t->activation == 0 && i < SIDE * tub_gpu_joined_turns(t); i++)
+        tub_gpu_joined_turn(t, tile, SIDE, corner, i);
+    for (int i = 0; i < SIDE * tub_gpu_joined_writes(SIDE); i++)
+        tub_gpu_joined_write(t, tile, SIDE, corner, i);
 }
 
 void tub_gpu_host_joined(const tub_gpu_joined *t)
@@ -67,8 +67,8 @@ void tub_gpu_host_joined(const tub_gpu_joined *t)
     float *weight = floats(t->weight, t->type, (size_t)t->n * (size_t)t->k);
     float *sums = malloc((size_t)t->m * (size_t)t->n * sizeof *sums);
     tub_gpu_host_sums(x, weight, t->m, t->n, t->k, sums);
-    for (int block = 0; block < tub_gpu_joined_tiles(t->m) * tub_gpu_joined_tiles(t->n); block++)
-        finish_tile(t, sums, tub_gpu_joined_corner(t, (uint32_t)block));
+    for (int i = 0; i < tub_gpu_joined_tiles(t->m, SIDE) * tub_gpu_joined_tiles(t->n, SIDE); i++)
+        finish_tile(t, sums, tub_gpu_joined_corner(t, (uint32_t)i, SIDE, SIDE));
     free(x);
     free(weight);
     free(sums);

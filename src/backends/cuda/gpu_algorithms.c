@@ -10,7 +10,7 @@ enum {
     CANONICAL_ROWS = 8192,
     // Of questions whether to join: which kernels were measured. Answers begin with a tub_gpu_joining; all others are a
     // fused algorithm.
-    JOINED_REVISION = 4,
+    JOINED_REVISION = 5,
     TRYING = 3, // an answer as long as it is tried: so many times, with those that nobody came back from; whose group
     ATTEMPTS = 2,
 };

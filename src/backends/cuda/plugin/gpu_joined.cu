@@ -133,25 +133,25 @@ __device__ void put(void *tile, const quarter &sums, const tub_gpu_joined &t, in
         const float bias[2] = {tub_gpu_joined_bias(&t, first_col + col), tub_gpu_joined_bias(&t, first_col + col + 1)};
 #pragma unroll
         for (int i = 0; i < QUARTER / 8; i++)
-            tub_gpu_joined_put(&t, tile, down + 8 * i, col, sums[i / 2][j] + 2 * (i % 2), bias);
+            tub_gpu_joined_put(&t, tile, SIDE, down + 8 * i, col, sums[i / 2][j] + 2 * (i % 2), bias);
     }
 }
 
 template <typename NARROW> __device__ void compute(tub_gpu_joined &t, NARROW *memory)
 {
-    const tub_gpu_corner corner = tub_gpu_joined_corner(&t, blockIdx.x);
+    const tub_gpu_corner corner = tub_gpu_joined_corner(&t, blockIdx.x, SIDE, SIDE);
     quarter sums = {};
     t.type = type_of<NARROW>;
     add_up(sums, t, corner, memory);
     put(memory, sums, t, corner.col);
     __syncthreads();
     if (t.activation == 0) {
-        for (int i = threadIdx.x; i < tub_gpu_joined_turns(&t); i += THREADS)
-            tub_gpu_joined_turn(&t, memory, corner, i);
+        for (int i = threadIdx.x; i < SIDE * tub_gpu_joined_turns(&t); i += THREADS)
+            tub_gpu_joined_turn(&t, memory, SIDE, corner, i);
         __syncthreads();
     }
-    for (int i = threadIdx.x; i < TUB_GPU_JOINED_WRITES; i += THREADS)
-        tub_gpu_joined_write(&t, memory, corner, i);
+    for (int i = threadIdx.x; i < SIDE * tub_gpu_joined_writes(SIDE); i += THREADS)
+        tub_gpu_joined_write(&t, memory, SIDE, corner, i);
 }
 
 template <typename NARROW> __global__ void __launch_bounds__(THREADS, 2) joined_kernel(tub_gpu_joined t)
@@ -163,8 +163,8 @@ template <typename NARROW> __global__ void __launch_bounds__(THREADS, 2) joined_
 template <typename NARROW> cudaError_t launch(const tub_gpu_joined *t, cudaStream_t stream)
 {
     const size_t bytes = STAGES * 2 * PLACE * sizeof(NARROW);
-    const int64_t tiles = (int64_t)tub_gpu_joined_tiles(t->m) * tub_gpu_joined_tiles(t->n);
-    static_assert(SIDE * TUB_GPU_JOINED_PITCH <= STAGES * 2 * PLACE, "the tile fits into the place of the factors");
+    const int64_t tiles = (int64_t)tub_gpu_joined_tiles(t->m, SIDE) * tub_gpu_joined_tiles(t->n, SIDE);
+    static_assert(SIDE * (SIDE + TUB_GPU_JOINED_PAD) <= STAGES * 2 * PLACE, "the tile fits into the place of the factors");
     if (tiles > INT32_MAX)
         return cudaErrorInvalidValue;
     return tub_gpu_start(joined_kernel<NARROW>, (unsigned)tiles, THREADS, bytes, stream, *t);

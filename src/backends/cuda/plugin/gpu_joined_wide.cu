@@ -1,18 +1,23 @@
 // A product with the step behind it in its epilogue, by warpgroups, for cards of 9.0: gpu_joined.cu's in the instructions that
 // their tensor cores are fast by. gpu_joined_bodies.h says what is computed in which order.
 //
-// A block is two warpgroups, with half of the tile's rows each and its 64 x 128 sums in registers, and a warp whose first
-// lane orders the copies. Rows of x and of the weight come in pieces of DEEP columns, a box each, through STAGES places in
-// shared memory, each with two barriers: `full`, when its boxes have come, and `empty`, when the eight warps that multiply
-// are through with it. The products of a piece are under way while the next one's are ordered. At the end the places hold
-// the tile of results.
+// A block computes tile after tile, of ROWS x COLS, so that tensor cores have work while results are finished and written:
+//   - two warpgroups multiply, each for half of the tile's rows, whose 64 x 256 sums are in its registers. With their bias
+//   and rounded they put them into the tile in shared memory, and go on with the next one;
+//   - seven warps finish what they put there: they turn it, or through an activation it goes out;
+//   - one thread orders copies. Rows of x and of the weight come in pieces of DEEP columns, a box each, through STAGES places.
+// They wait for each other at barriers: of a place, `full`, when its boxes have come, and `empty`, when the eight warps that
+// multiply are through with it; of a half of the tile, `put`, when it has its sums, and `gone`, when they are written. The
+// products of a piece are under way while the next one's are ordered.
 //
 // What waits does so for as long as it takes, as in any kernel; on trial it gives up after a while, so that a mistake here
-// ends as wrong values, which nobody takes (gpu_algorithms.h), and not as a GPU that hangs. Who has given up multiplies all
-// pieces all the same: a warpgroup's warps may not differ in what they come to.
+// ends as wrong values, which nobody takes (gpu_algorithms.h), and not as a GPU that hangs. Who has given up waits no more
+// and multiplies all pieces all the same: a warpgroup's warps may not differ in what they come to. Copies that were
+// ordered have come when a block ends, or their memory would be another block's.
 //
-// Occupancy. 97 KiB of shared memory and at most 112 registers a thread: two blocks on a multiprocessor, of which one
-// writes its results while the other multiplies.
+// Occupancy. One block on a multiprocessor, 216 KiB of its shared memory and all of its registers: 168 for each thread that
+// multiplies, 88 for the others. What a piece takes of each multiprocessor's memory: 48 KiB from the L2 cache, and 80 KiB read
+// by tensor cores, in the 1024 clocks that its products last.
 #include "gpu_joined_wide.h"
 
 #include <cuda_bf16.h>
@@ -27,162 +32,304 @@ namespace
 {
 
 enum {
-    SIDE = TUB_GPU_JOINED_SIDE,
+    ROWS = 128,
+    COLS = 256,
+    PITCH = COLS + TUB_GPU_JOINED_PAD,
     WARP = 32,
-    GROUP = 128,                // threads of a warpgroup
-    HALF = SIDE / 2,            // its rows
-    MULTIPLIERS = 2 * GROUP,    // threads that multiply; the warp behind them orders copies
-    THREADS = MULTIPLIERS + WARP,
+    GROUP = 128,                        // threads of a warpgroup
+    HALF = ROWS / 2,                    // its rows
+    MULTIPLIERS = 2 * GROUP,            // threads that multiply
+    FINISHERS = 7 * WARP,               // behind them
+    THREADS = MULTIPLIERS + FINISHERS + WARP,
+    MULTIPLIERS_REGISTERS = 168,
+    OTHERS_REGISTERS = 88,
     DEEP = TUB_GPU_BOX_COLUMNS,
     STEP = TUB_GPU_JOINED_STEP,
     STAGES = 3,
-    BOX = SIDE * DEEP,          // of one factor
-    ALIGNMENT = 1024,           // bytes, of boxes
-    STAGE_BYTES = 2 * BOX * 2,
-    BYTES = ALIGNMENT + STAGES * STAGE_BYTES + 2 * STAGES * 8,
+    X_BOX = ROWS * DEEP,
+    PLACE = X_BOX + COLS * DEEP,        // of x, then of the weight
+    ALIGNMENT = 1024,                   // bytes, of boxes
+    BIAS = 2 * COLS,                    // of a warpgroup, for two tiles in turns
+    BYTES = ALIGNMENT + (STAGES * PLACE + ROWS * PITCH) * 2 + 2 * BIAS * 4 + (2 * STAGES + 4) * 8,
 };
+// Of those of some threads. The warpgroups that multiply have one each.
+enum { FINISHERS_BARRIER = 1, GROUP_BARRIER = 2 };
 constexpr long long PATIENCE = 1ll << 29; // cycles: a third of a second
 
 template <typename NARROW> constexpr tub_gpu_type type_of = TUB_GPU_BF16;
 template <> constexpr tub_gpu_type type_of<__half> = TUB_GPU_F16;
 
+// A warpgroup's sums of the left and of the right half of the tile's columns.
+typedef float half_sums[2][64];
+
 // A block's shared memory.
 template <typename NARROW> struct memory {
-    NARROW *places;             // [STAGES][x, weight][BOX]
+    NARROW *places;             // [STAGES][PLACE]
+    NARROW *tile;               // [ROWS][PITCH]
+    float *bias;                // [2 warpgroups][BIAS]
     uint64_t *full, *empty;     // [STAGES]
+    uint64_t *put, *gone;       // [2 warpgroups]
 };
 
 template <typename NARROW> __device__ memory<NARROW> divide(unsigned char *bytes)
 {
     memory<NARROW> m;
     const unsigned past = tub_gpu_warpgroup_address(bytes) % ALIGNMENT;
-    bytes += past ? ALIGNMENT - past : 0;
-    m.places = (NARROW *)bytes;
-    m.full = (uint64_t *)(bytes + STAGES * STAGE_BYTES);
+    m.places = (NARROW *)(bytes + (past ? ALIGNMENT - past : 0));
+    m.tile = m.places + STAGES * PLACE;
+    m.bias = (float *)(m.tile + ROWS * PITCH);
+    m.full = (uint64_t *)(m.bias + 2 * BIAS);
     m.empty = m.full + STAGES;
+    m.put = m.empty + STAGES;
+    m.gone = m.put + 2;
     return m;
 }
 
-__device__ bool wait_for(uint64_t *barrier, unsigned parity, bool trial)
+__device__ void make_barriers(uint64_t *full, uint64_t *empty, uint64_t *put, uint64_t *gone)
 {
-    const long long began = trial ? tub_gpu_clock() : 0;
-    while (!tub_gpu_barrier_try(barrier, parity))
-        if (trial && tub_gpu_clock() - began > PATIENCE)
-            return false;
-    return true;
+    for (int i = 0; i < STAGES; i++) {
+        tub_gpu_barrier_init(&full[i], 1);
+        tub_gpu_barrier_init(&empty[i], MULTIPLIERS / WARP);
+    }
+    for (int i = 0; i < 2; i++) {
+        tub_gpu_barrier_init(&put[i], GROUP / WARP);
+        tub_gpu_barrier_init(&gone[i], FINISHERS / WARP);
+    }
+    tub_gpu_barriers_ready();
 }
 
-// One thread's part: a place is filled again when it is empty.
+// A thread waits.
+struct patience {
+    bool trial, over;
+
+    __device__ void wait_for(uint64_t *barrier, unsigned parity)
+    {
+        const long long began = trial ? tub_gpu_clock() : 0;
+        while (!over && !tub_gpu_barrier_try(barrier, parity))
+            over = trial && tub_gpu_clock() - began > PATIENCE;
+    }
+};
+
+// Goes through the places, again and again.
+struct place {
+    int stage;
+    unsigned turn;              // parity
+
+    __device__ void next()
+    {
+        stage = stage + 1 == STAGES ? 0 : stage + 1;
+        turn ^= stage == 0;
+    }
+};
+
+// The tiles of a block, one after the other.
+struct tiles {
+    uint32_t number, count, apart;
+    unsigned turn;              // parity
+
+    __device__ explicit tiles(const tub_gpu_joined &t)
+        : number(blockIdx.x), count((uint32_t)tub_gpu_joined_tiles(t.m, ROWS) * tub_gpu_joined_tiles(t.n, COLS)),
+          apart(gridDim.x), turn(0)
+    {
+    }
+
+    __device__ bool there() const
+    {
+        return number < count;
+    }
+
+    __device__ void next()
+    {
+        number += apart;
+        turn ^= 1;
+    }
+
+    __device__ tub_gpu_corner corner(const tub_gpu_joined &t) const
+    {
+        return tub_gpu_joined_corner(&t, number, ROWS, COLS);
+    }
+};
+
+// A warp is through with what this barrier stands for.
+__device__ void warp_arrives(uint64_t *barrier)
+{
+    __syncwarp();
+    if (threadIdx.x % WARP == 0)
+        tub_gpu_barrier_arrive(barrier);
+}
+
+// ---- copies, by one thread ----
+
 template <typename NARROW>
 __device__ void order_copies(const tub_gpu_joined &t, const CUtensorMap *x, const CUtensorMap *weight,
-                             tub_gpu_corner corner, const memory<NARROW> &m)
+                             const memory<NARROW> &m)
 {
-    for (int done = 0, step = 0; done < t.k; done += DEEP, step++) {
-        const int stage = step % STAGES, turn = step / STAGES;
-        NARROW *place = m.places + stage * 2 * BOX;
-        if (turn > 0 && !wait_for(&m.empty[stage], (turn - 1) % 2, t.trial))
-            return;
-        tub_gpu_barrier_expect(&m.full[stage], STAGE_BYTES);
-        tub_gpu_load_box(place, x, corner.row, done, &m.full[stage]);
-        tub_gpu_load_box(place + BOX, weight, corner.col, done, &m.full[stage]);
+    patience p = {t.trial, false};
+    place at = {0, 0};
+    uint32_t ordered = 0;
+    for (tiles all(t); all.there() && !p.over; all.next()) {
+        const tub_gpu_corner corner = all.corner(t);
+        for (int done = 0; done < t.k; done += DEEP, at.next(), ordered++) {
+            NARROW *const to = m.places + at.stage * PLACE;
+            if (ordered >= STAGES)
+                p.wait_for(&m.empty[at.stage], at.turn ^ 1);
+            if (p.over)
+                break;
+            tub_gpu_barrier_expect(&m.full[at.stage], PLACE * 2);
+            tub_gpu_load_box(to, x, corner.row, done, &m.full[at.stage]);
+            tub_gpu_load_box(to + X_BOX, weight, corner.col, done, &m.full[at.stage]);
+        }
     }
+    // They have come. Here the next place is the one that was ordered first.
+    patience last = {t.trial, false};
+    for (int i = 0; i < STAGES; i++, at.next())
+        if (ordered >= STAGES || at.stage < (int)ordered)
+            last.wait_for(&m.full[at.stage], ordered >= STAGES ? at.turn ^ 1 : 0);
 }
 
+// ---- sums, by two warpgroups ----
+
 // Its products of one piece, as a group that is under way.
-template <typename NARROW> __device__ void multiply(float (&sums)[64], const NARROW *x_rows, const NARROW *weight_rows)
+template <typename NARROW> __device__ void multiply(half_sums &sums, const NARROW *x_rows, const NARROW *weight_rows)
 {
-    const uint64_t x = tub_gpu_matrix_at(x_rows), weight = tub_gpu_matrix_at(weight_rows);
-    tub_gpu_products_begin(sums);
+    const uint64_t x = tub_gpu_matrix_at(x_rows), left = tub_gpu_matrix_at(weight_rows),
+                   right = tub_gpu_matrix_at(weight_rows + COLS / 2 * DEEP);
+    tub_gpu_products_begin(sums[0]);
+    tub_gpu_products_begin(sums[1]);
 #pragma unroll
-    for (int i = 0; i < DEEP / STEP; i++)
-        tub_gpu_multiply_group<NARROW>(sums, x + 2 * i, weight + 2 * i);
+    for (int i = 0; i < DEEP / STEP; i++) {
+        tub_gpu_multiply_group<NARROW>(sums[0], x + 2 * i, left + 2 * i);
+        tub_gpu_multiply_group<NARROW>(sums[1], x + 2 * i, right + 2 * i);
+    }
     tub_gpu_products_commit();
 }
 
-// All k of the warpgroup's half of the tile.
-template <typename NARROW> __device__ void add_up(float (&sums)[64], const tub_gpu_joined &t, const memory<NARROW> &m)
+// All k of the warpgroup's half of a tile.
+template <typename NARROW>
+__device__ void add_up(half_sums &sums, const tub_gpu_joined &t, const memory<NARROW> &m, place &at, patience &p)
 {
-    const int half = threadIdx.x / GROUP * HALF * DEEP;
-    bool come = wait_for(&m.full[0], 0, t.trial);
-    multiply(sums, m.places + half, m.places + BOX);
-    for (int done = DEEP, step = 1; done < t.k; done += DEEP, step++) {
-        const NARROW *place = m.places + step % STAGES * 2 * BOX;
-        come = come && wait_for(&m.full[step % STAGES], step / STAGES % 2, t.trial);
-        multiply(sums, place + half, place + BOX);
+    const NARROW *const x = m.places + threadIdx.x / GROUP * HALF * DEEP, *const weight = m.places + X_BOX;
+    p.wait_for(&m.full[at.stage], at.turn);
+    multiply(sums, x + at.stage * PLACE, weight + at.stage * PLACE);
+    for (int done = DEEP; done < t.k; done += DEEP) {
+        uint64_t *const before = &m.empty[at.stage];
+        at.next();
+        p.wait_for(&m.full[at.stage], at.turn);
+        multiply(sums, x + at.stage * PLACE, weight + at.stage * PLACE);
         tub_gpu_products_wait<1>(); // those of the piece before
-        if (threadIdx.x % WARP == 0)
-            tub_gpu_barrier_arrive(&m.empty[(step - 1) % STAGES]);
+        warp_arrives(before);
     }
-    tub_gpu_products_end(sums);
-}
-
-__device__ void put(void *tile, const float (&sums)[64], const tub_gpu_joined &t, int first_col)
-{
-    const int lane = threadIdx.x % WARP, row = threadIdx.x / WARP * 16 + lane / 4;
-#pragma unroll
-    for (int j = 0; j < SIDE / 8; j++) {
-        const int col = 8 * j + lane % 4 * 2;
-        const float bias[2] = {tub_gpu_joined_bias(&t, first_col + col), tub_gpu_joined_bias(&t, first_col + col + 1)};
-        tub_gpu_joined_put(&t, tile, row, col, sums + 4 * j, bias);
-        tub_gpu_joined_put(&t, tile, row + 8, col, sums + 4 * j + 2, bias);
-    }
-}
-
-// By the threads that multiply.
-__device__ void finish(const tub_gpu_joined &t, void *tile, tub_gpu_corner corner)
-{
-    tub_gpu_some_sync<1, MULTIPLIERS>();
-    if (t.activation == 0) {
-        for (int i = threadIdx.x; i < tub_gpu_joined_turns(&t); i += MULTIPLIERS)
-            tub_gpu_joined_turn(&t, tile, corner, i);
-        tub_gpu_some_sync<1, MULTIPLIERS>();
-    }
-    for (int i = threadIdx.x; i < TUB_GPU_JOINED_WRITES; i += MULTIPLIERS)
-        tub_gpu_joined_write(&t, tile, corner, i);
+    tub_gpu_products_end(sums[0]);
+    tub_gpu_products_end(sums[1]);
+    warp_arrives(&m.empty[at.stage]);
+    at.next();
 }
 
 template <typename NARROW>
-__global__ void __launch_bounds__(THREADS, 2)
+__device__ void put(NARROW *tile, const half_sums &sums, const tub_gpu_joined &t, const float *bias)
+{
+    const int lane = threadIdx.x % WARP, row = threadIdx.x / WARP * 16 + lane / 4;
+#pragma unroll
+    for (int j = 0; j < COLS / 8; j++) {
+        const int col = 8 * j + lane % 4 * 2;
+        const float *own = sums[j / (COLS / 16)] + j % (COLS / 16) * 4;
+        tub_gpu_joined_put(&t, tile, COLS, row, col, own, bias + col);
+        tub_gpu_joined_put(&t, tile, COLS, row + 8, col, own + 2, bias + col);
+    }
+}
+
+template <typename NARROW> __device__ void multiply_tiles(const tub_gpu_joined &t, const memory<NARROW> &m)
+{
+    const int group = threadIdx.x / GROUP, thread = threadIdx.x % GROUP;
+    patience p = {t.trial, false};
+    place at = {0, 0};
+    bool first = true;
+    for (tiles all(t); all.there(); all.next(), first = false) {
+        const int col = all.corner(t).col + thread;
+        float *const bias = m.bias + group * BIAS + all.turn * COLS;
+        const float own[2] = {tub_gpu_joined_bias(&t, col), tub_gpu_joined_bias(&t, col + GROUP)};
+        half_sums sums = {};
+        add_up(sums, t, m, at, p);
+        bias[thread] = own[0];
+        bias[thread + GROUP] = own[1];
+        tub_gpu_some_sync<GROUP>(GROUP_BARRIER + group);
+        if (!first)
+            p.wait_for(&m.gone[group], all.turn ^ 1);
+        put(m.tile, sums, t, bias);
+        warp_arrives(&m.put[group]);
+    }
+}
+
+// ---- what is behind the product, by the threads in between ----
+
+template <typename NARROW> __device__ void finish(const tub_gpu_joined &t, NARROW *half, tub_gpu_corner corner)
+{
+    const int thread = threadIdx.x - MULTIPLIERS;
+    if (t.activation == 0) {
+        for (int i = thread; i < HALF * tub_gpu_joined_turns(&t); i += FINISHERS)
+            tub_gpu_joined_turn(&t, half, COLS, corner, i);
+        tub_gpu_some_sync<FINISHERS>(FINISHERS_BARRIER);
+    }
+    for (int i = thread; i < HALF * tub_gpu_joined_writes(COLS); i += FINISHERS)
+        tub_gpu_joined_write(&t, half, COLS, corner, i);
+}
+
+template <typename NARROW> __device__ void finish_tiles(const tub_gpu_joined &t, const memory<NARROW> &m)
+{
+    patience p = {t.trial, false};
+    for (tiles all(t); all.there(); all.next()) {
+        tub_gpu_corner corner = all.corner(t);
+        for (int group = 0; group < 2; group++, corner.row += HALF) {
+            p.wait_for(&m.put[group], all.turn);
+            finish(t, m.tile + group * HALF * PITCH, corner);
+            warp_arrives(&m.gone[group]);
+        }
+    }
+}
+
+template <typename NARROW>
+__global__ void __launch_bounds__(THREADS, 1)
     wide_kernel(tub_gpu_joined t, const __grid_constant__ CUtensorMap x, const __grid_constant__ CUtensorMap weight)
 {
     TUB_GPU_DYNAMIC(1024, unsigned char, bytes);
     const memory<NARROW> m = divide<NARROW>(bytes);
-    const tub_gpu_corner corner = tub_gpu_joined_corner(&t, blockIdx.x);
     t.type = type_of<NARROW>;
-    if (threadIdx.x == 0) {
-        for (int i = 0; i < STAGES; i++) {
-            tub_gpu_barrier_init(&m.full[i], 1);
-            tub_gpu_barrier_init(&m.empty[i], MULTIPLIERS / WARP);
-        }
-        tub_gpu_barriers_ready();
+    if (threadIdx.x == MULTIPLIERS + FINISHERS) {
+        tub_gpu_fetch_map(&x);
+        tub_gpu_fetch_map(&weight);
+        make_barriers(m.full, m.empty, m.put, m.gone);
     }
     __syncthreads();
-    if (threadIdx.x >= MULTIPLIERS) {
-        if (threadIdx.x == MULTIPLIERS)
-            order_copies(t, &x, &weight, corner, m);
+    if (threadIdx.x < MULTIPLIERS) {
+        tub_gpu_more_registers<MULTIPLIERS_REGISTERS>();
+        multiply_tiles(t, m);
         return;
     }
-    float sums[64] = {};
-    add_up(sums, t, m);
-    tub_gpu_some_sync<1, MULTIPLIERS>(); // the other half reads the places no more either
-    put(m.places, sums, t, corner.col);
-    finish(t, m.places, corner);
+    tub_gpu_fewer_registers<OTHERS_REGISTERS>();
+    if (threadIdx.x < MULTIPLIERS + FINISHERS)
+        finish_tiles(t, m);
+    else if (threadIdx.x == MULTIPLIERS + FINISHERS)
+        order_copies(t, &x, &weight, m);
 }
 
 template <typename NARROW> cudaError_t launch(const tub_gpu_joined *t, cudaStream_t stream)
 {
-    const int64_t tiles = (int64_t)tub_gpu_joined_tiles(t->m) * tub_gpu_joined_tiles(t->n);
-    static_assert(SIDE * TUB_GPU_JOINED_PITCH * 2 <= STAGES * STAGE_BYTES, "the tile fits into the place of the factors");
+    const int64_t count = (int64_t)tub_gpu_joined_tiles(t->m, ROWS) * tub_gpu_joined_tiles(t->n, COLS);
     CUtensorMap x, weight;
-    if (tiles > INT32_MAX)
+    int device, processors;
+    if (count > INT32_MAX)
         return cudaErrorInvalidValue;
-    cudaError_t code = tub_cuda_box_map(&x, t->x, t->type, t->m, t->k, SIDE);
+    cudaError_t code = cudaGetDevice(&device);
     if (code == cudaSuccess)
-        code = tub_cuda_box_map(&weight, t->weight, t->type, t->n, t->k, SIDE);
+        code = cudaDeviceGetAttribute(&processors, cudaDevAttrMultiProcessorCount, device);
+    if (code == cudaSuccess)
+        code = tub_cuda_box_map(&x, t->x, t->type, t->m, t->k, ROWS);
+    if (code == cudaSuccess)
+        code = tub_cuda_box_map(&weight, t->weight, t->type, t->n, t->k, COLS);
     if (code == cudaSuccess)
         code = cudaFuncSetAttribute(wide_kernel<NARROW>, cudaFuncAttributeMaxDynamicSharedMemorySize, BYTES);
-    return code == cudaSuccess ? tub_gpu_start(wide_kernel<NARROW>, (unsigned)tiles, THREADS, BYTES, stream, *t, x, weight)
-                               : code;
+    const unsigned blocks = (unsigned)(count < processors ? count : processors);
+    return code == cudaSuccess ? tub_gpu_start(wide_kernel<NARROW>, blocks, THREADS, BYTES, stream, *t, x, weight) : code;
 }
 
 } // namespace

@@ -67,13 +67,32 @@ __device__ __forceinline__ long long tub_gpu_clock()
     return clock64();
 }
 
-// A barrier number ID of the first THREADS threads of the block, all of which come.
-template <int ID, int THREADS> __device__ __forceinline__ void tub_gpu_some_sync()
+// A barrier, number `id` (1 to 15), of THREADS threads, whole warps of the block.
+template <int THREADS> __device__ __forceinline__ void tub_gpu_some_sync(int id)
 {
-    asm volatile("bar.sync %0, %1;" ::"n"(ID), "n"(THREADS) : "memory");
+    asm volatile("bar.sync %0, %1;" ::"r"(id), "n"(THREADS) : "memory");
+}
+
+// ---- registers: a kernel has as many for all its threads as it was launched with; warpgroups as a whole give some back and
+// take them. COUNT for each thread, a multiple of 8; who takes waits until they are there. ----
+
+template <int COUNT> __device__ __forceinline__ void tub_gpu_fewer_registers()
+{
+    asm volatile("setmaxnreg.dec.sync.aligned.u32 %0;" ::"n"(COUNT));
+}
+
+template <int COUNT> __device__ __forceinline__ void tub_gpu_more_registers()
+{
+    asm volatile("setmaxnreg.inc.sync.aligned.u32 %0;" ::"n"(COUNT));
 }
 
 // ---- copies ----
+
+// It will be needed soon.
+__device__ __forceinline__ void tub_gpu_fetch_map(const CUtensorMap *map)
+{
+    asm volatile("prefetch.tensormap [%0];" ::"l"(map) : "memory");
+}
 
 // The box of a matrix that begins at [row, col], as large as the map says, zeros outside of the matrix; its bytes, all of the
 // box's, count for the barrier. By one thread. `map` is a __grid_constant__ parameter of the kernel.
