@@ -1,9 +1,10 @@
 #!/usr/bin/env python3
 """One warm forward of a checkpoint in PyTorch on a GPU: float16 autocast, eager and compiled.
 
-    gpu_peer.py FOLDER ITEMS [MODE]
+    gpu_peer.py FOLDER ITEMS[,ITEMS...] [MODE]
 
-MODE: of torch.compile: max-autotune (many items; the default), reduce-overhead (few: latency). Prints seconds of both. Attention is
+MODE: of torch.compile: max-autotune (many items; the default), reduce-overhead (few: latency). Prints seconds of both, a line for
+each number of items. Attention is
 torch's own choice among its fused kernels. Needs torch with CUDA, transformers and, for OneVision-Encoder, safetensors.
 """
 import json
@@ -41,21 +42,24 @@ def load(folder):
     return AutoModel.from_pretrained(folder, dtype=torch.float32).eval(), ((frames,) if frames else ()) + (3, 224, 224)
 
 
-def main():
-    folder, items = pathlib.Path(sys.argv[1]), int(sys.argv[2])
-    mode = sys.argv[3] if len(sys.argv) > 3 else "max-autotune"
-    torch.backends.cuda.matmul.allow_tf32 = True
-    model, shape = load(folder)
-    model = model.cuda()
-    pixels = torch.randn((items, *shape), device="cuda")
-    eager = seconds(lambda p: model(p), pixels)
-    answer = {"eager autocast f16": eager}
+def compare(model, pixels, mode):
+    answer = {"eager autocast f16": seconds(lambda p: model(p), pixels)}
     try:
+        torch._dynamo.reset()
         compiled = torch.compile(model, mode=mode)
         answer[mode] = seconds(lambda p: compiled(p), pixels)
     except Exception as error:  # what dynamo can't do is not this script's concern
         answer[mode] = f"failed: {type(error).__name__}"
-    print("; ".join(f"{name} {value:.6f} s" if isinstance(value, float) else f"{name} {value}" for name, value in answer.items()))
+    return "; ".join(f"{name} {value:.6f} s" if isinstance(value, float) else f"{name} {value}" for name, value in answer.items())
+
+
+def main():
+    mode = sys.argv[3] if len(sys.argv) > 3 else "max-autotune"
+    torch.backends.cuda.matmul.allow_tf32 = True
+    model, shape = load(pathlib.Path(sys.argv[1]))
+    model = model.cuda()
+    for items in map(int, sys.argv[2].split(",")):
+        print(f"{items}: {compare(model, torch.randn((items, *shape), device='cuda'), mode)}", flush=True)
 
 
 if __name__ == "__main__":
