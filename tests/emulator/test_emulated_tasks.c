@@ -106,8 +106,9 @@ static void gates_and_activations(void **state)
 {
     (void)state;
     for (int i = 0; i < TYPES; i++)
-        for (int activation = 0; activation <= 5; activation++) {
-            const int rows = 41, cols = 30 + activation % 3 + (activation == 1);
+        for (int variant = 0; variant < 12; variant++) {
+            const int activation = variant % 6, rows = variant < 6 ? 41 : 23;
+            const int cols = variant < 6 ? 30 + activation % 3 + (activation == 1) : 8 * (2 + activation);
             const size_t count = (size_t)(rows * cols);
             tub_gpu_task gate = {.kind = TUB_GPU_GATE,
                                  .gate = {.x = emulator_numbers(types[i], 2 * count, 4),

@@ -54,9 +54,12 @@ static void values_that_are_not_aligned(void **state)
     tub_gpu_task t = {.kind = TUB_GPU_ACTIVATE,
                       .activate = {.x = memory, .type = TUB_GPU_F16, .rows = ROWS, .cols = COLS}};
     assert_int_equal(fake_gpu_ops.launch(gpu, &t, &err), TUB_OK);
-    t.activate.x = memory + 4; // fine for one value, not for four
-    refused(fake_gpu_ops.launch(gpu, &t, &err), &err, "an activation's x isn't at a multiple of 8 bytes");
-    t.activate.cols = COLS - 2;
+    t.activate.x = memory + 8; // fine for one value and for four, not for eight
+    refused(fake_gpu_ops.launch(gpu, &t, &err), &err, "an activation's x isn't at a multiple of 16 bytes");
+    t = (tub_gpu_task){.kind = TUB_GPU_GATE,
+                       .gate = {.x = memory + 8, .out = memory, .type = TUB_GPU_F16, .rows = ROWS, .cols = COLS}};
+    refused(fake_gpu_ops.launch(gpu, &t, &err), &err, "a gate's x isn't at a multiple of 16 bytes");
+    t.gate.cols = COLS - 2;
     assert_int_equal(fake_gpu_ops.launch(gpu, &t, &err), TUB_OK);
     tub_gpu_gemm g = {.m = ROWS, .n = COLS, .k = COLS, .x = memory, .weight = memory + 4096, .out = memory + 8192};
     const tub_gpu_algorithm first = {{0}};

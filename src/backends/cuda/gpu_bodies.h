@@ -9,165 +9,15 @@
 #ifndef TUB_GPU_BODIES_H
 #define TUB_GPU_BODIES_H
 
-#include <math.h>
-#include <string.h>
-
-#include "gpu_tasks.h"
-
-#ifdef __CUDACC__
-#include <cuda_bf16.h>
-#include <cuda_fp16.h>
-#define TUB_GPU_BODY static __host__ __device__ __forceinline__
-#else
-#include "half.h"
-#define TUB_GPU_BODY static inline
-#endif
-
-#ifdef __CUDA_ARCH__ // the compiler of the host's half knows no such pragma
-#define TUB_GPU_UNROLL _Pragma("unroll")
-#else
-#define TUB_GPU_UNROLL
-#endif
+#include "gpu_activation_bodies.h"
 
 enum {
-    TUB_GPU_PACK = 4,       // neighbouring columns that a thread handles
-    TUB_GPU_TURNS = 4,      // heads that a thread rotates by the same angles
-    TUB_GPU_LANES = 32,     // threads that share a row's sum
-    TUB_GPU_KEYS = 32,      // keys of a tile of attention
-    TUB_GPU_MEAN_ROWS = 64, // rows of a sum in float32; such sums are added in double
-    TUB_GPU_HELD = 16,      // packs of a normed slice that a thread holds at most: of rows of up to 2048 columns
+    TUB_GPU_ACTIVATE_RUNS = 2, // runs that a thread has on their way at the same time
+    TUB_GPU_TURNS = 4,         // heads that a thread rotates by the same angles
+    TUB_GPU_KEYS = 32,         // keys of a tile of attention
+    TUB_GPU_MEAN_ROWS = 64,    // rows of a sum in float32; such sums are added in double
+    TUB_GPU_HELD = 16,         // packs of a normed slice that a thread holds at most: of rows of up to 2048 columns
 };
-
-// ---- elements ----
-
-TUB_GPU_BODY float tub_gpu_load(const void *p, int64_t i, tub_gpu_type type)
-{
-    if (type == TUB_GPU_F32)
-        return ((const float *)p)[i];
-#ifdef __CUDACC__
-    if (type == TUB_GPU_F16)
-        return __half2float(((const __half *)p)[i]);
-    return __bfloat162float(((const __nv_bfloat16 *)p)[i]);
-#else
-    const uint16_t bits = ((const uint16_t *)p)[i];
-    return type == TUB_GPU_F16 ? tub_from_f16(bits) : tub_from_bf16(bits);
-#endif
-}
-
-TUB_GPU_BODY void tub_gpu_store(void *p, int64_t i, tub_gpu_type type, float x)
-{
-    if (type == TUB_GPU_F32) {
-        ((float *)p)[i] = x;
-        return;
-    }
-#ifdef __CUDACC__
-    if (type == TUB_GPU_F16)
-        ((__half *)p)[i] = __float2half_rn(x);
-    else
-        ((__nv_bfloat16 *)p)[i] = __float2bfloat16_rn(x);
-#else
-    ((uint16_t *)p)[i] = type == TUB_GPU_F16 ? tub_to_f16(x) : tub_to_bf16(x);
-#endif
-}
-
-// What of x is left in a narrow type.
-TUB_GPU_BODY float tub_gpu_rounded(tub_gpu_type type, float x)
-{
-#ifdef __CUDACC__
-    return type == TUB_GPU_F16 ? __half2float(__float2half_rn(x)) : __bfloat162float(__float2bfloat16_rn(x));
-#else
-    return type == TUB_GPU_F16 ? tub_from_f16(tub_to_f16(x)) : tub_from_bf16(tub_to_bf16(x));
-#endif
-}
-
-TUB_GPU_BODY int tub_gpu_type_bytes(tub_gpu_type type)
-{
-    return type == TUB_GPU_F32 ? 4 : 2;
-}
-
-// Four elements at once where all four are there and the row is aligned to them, that is, cols is a multiple of 4.
-TUB_GPU_BODY void tub_gpu_load_pack(const void *p, int64_t i, tub_gpu_type type, int count, bool aligned, float *out)
-{
-#ifdef __CUDA_ARCH__
-    if (aligned && type == TUB_GPU_F32) {
-        const float4 v = *(const float4 *)((const float *)p + i);
-        out[0] = v.x;
-        out[1] = v.y;
-        out[2] = v.z;
-        out[3] = v.w;
-        return;
-    }
-    if (aligned) {
-        const uint2 v = *(const uint2 *)((const uint16_t *)p + i);
-        uint16_t half[4];
-        memcpy(half, &v, sizeof v);
-        for (int j = 0; j < TUB_GPU_PACK; j++)
-            out[j] = tub_gpu_load(half, j, type);
-        return;
-    }
-#endif
-    (void)aligned;
-    for (int j = 0; j < TUB_GPU_PACK; j++)
-        out[j] = j < count ? tub_gpu_load(p, i + j, type) : 0.0f;
-}
-
-TUB_GPU_BODY void tub_gpu_store_pack(void *p, int64_t i, tub_gpu_type type, int count, bool aligned, const float *x)
-{
-#ifdef __CUDA_ARCH__
-    if (aligned && type == TUB_GPU_F32) {
-        *(float4 *)((float *)p + i) = make_float4(x[0], x[1], x[2], x[3]);
-        return;
-    }
-    if (aligned) {
-        uint16_t half[4];
-        uint2 v;
-        for (int j = 0; j < TUB_GPU_PACK; j++)
-            tub_gpu_store(half, j, type, x[j]);
-        memcpy(&v, half, sizeof v);
-        *(uint2 *)((uint16_t *)p + i) = v;
-        return;
-    }
-#endif
-    (void)aligned;
-    for (int j = 0; j < TUB_GPU_PACK && j < count; j++)
-        tub_gpu_store(p, i + j, type, x[j]);
-}
-
-TUB_GPU_BODY int tub_gpu_packs(int cols)
-{
-    return (cols + TUB_GPU_PACK - 1) / TUB_GPU_PACK;
-}
-
-// Columns of a pack, the last of a row may have fewer.
-TUB_GPU_BODY int tub_gpu_pack_count(int cols, int col)
-{
-    return cols - col < TUB_GPU_PACK ? cols - col : TUB_GPU_PACK;
-}
-
-// ---- activations: the numbers are tub_activation's ----
-
-TUB_GPU_BODY float tub_gpu_sigmoid(float x)
-{
-    return 1.0f / (1.0f + expf(-x));
-}
-
-TUB_GPU_BODY float tub_gpu_act(int activation, float x)
-{
-    switch (activation) {
-    case 1:
-        return 0.5f * x * (1.0f + erff(x * 0.70710678118654752440f));
-    case 2:
-        return 0.5f * x * (1.0f + tanhf(0.79788456080286535588f * (x + 0.044715f * x * x * x)));
-    case 3:
-        return x * tub_gpu_sigmoid(1.702f * x);
-    case 4:
-        return x * tub_gpu_sigmoid(x);
-    case 5:
-        return tanhf(x);
-    default:
-        return x;
-    }
-}
 
 // ---- patches: a thread has up to four neighbouring pixels of one patch, all three channels ----
 
@@ -256,7 +106,8 @@ TUB_GPU_BODY void tub_gpu_norm_read(const tub_gpu_norm *t, const tub_gpu_norm_sl
     tub_gpu_load_pack(t->x, s->at + j, t->type, tub_gpu_pack_count(t->dim, j), s->aligned, x);
 }
 
-TUB_GPU_BODY void tub_gpu_norm_hold(const tub_gpu_norm *t, const tub_gpu_norm_slice *s, int lane, int packs, float *held)
+TUB_GPU_BODY void tub_gpu_norm_hold(const tub_gpu_norm *t, const tub_gpu_norm_slice *s, int lane, int packs,
+                                    float *held)
 {
     TUB_GPU_UNROLL
     for (int i = 0; i < packs; i++) {
@@ -394,8 +245,8 @@ TUB_GPU_BODY void tub_gpu_rotate_load(const tub_gpu_rotate *t, tub_gpu_pairs *p,
     tub_gpu_load_pack(t->sine, angle + p->b, TUB_GPU_F32, p->b_count, aligned, p->b_sine);
 }
 
-TUB_GPU_BODY void tub_gpu_rotate_heads(const tub_gpu_rotate *t, const tub_gpu_pairs *p, int64_t at, int head, bool turned,
-                                       bool aligned)
+TUB_GPU_BODY void tub_gpu_rotate_heads(const tub_gpu_rotate *t, const tub_gpu_pairs *p, int64_t at, int head,
+                                       bool turned, bool aligned)
 {
     for (int last = head + TUB_GPU_TURNS; head < last && head < t->heads; head++) {
         const int64_t i = at + (int64_t)head * t->dim;
@@ -430,7 +281,7 @@ TUB_GPU_BODY void tub_gpu_rotate_body(const tub_gpu_rotate *t, uint32_t thread)
     tub_gpu_rotate_heads(t, &p, at, unit / packs * TUB_GPU_TURNS, turned, aligned);
 }
 
-// ---- sums, gates, activations: a thread has up to four neighbouring columns ----
+// ---- sums: a thread has up to four neighbouring columns ----
 
 TUB_GPU_BODY int64_t tub_gpu_sum_threads(const tub_gpu_sum *t)
 {
@@ -450,40 +301,84 @@ TUB_GPU_BODY void tub_gpu_sum_body(const tub_gpu_sum *t, uint32_t thread)
     tub_gpu_store_pack(t->out, (int64_t)row * t->cols + col, TUB_GPU_F32, count, aligned, a);
 }
 
+// ---- gates: a thread has up to eight neighbouring columns ----
+
+TUB_GPU_BODY int tub_gpu_runs(int cols)
+{
+    return (cols + TUB_GPU_RUN - 1) / TUB_GPU_RUN;
+}
+
 TUB_GPU_BODY int64_t tub_gpu_gate_threads(const tub_gpu_gate *t)
 {
-    return (int64_t)t->rows * tub_gpu_packs(t->cols);
+    return (int64_t)t->rows * tub_gpu_runs(t->cols);
+}
+
+TUB_GPU_BODY void tub_gpu_gate_read(const tub_gpu_gate *t, int64_t at, int count, bool aligned, float *gate, float *up)
+{
+    tub_gpu_load_some(t->x, at, t->type, TUB_GPU_RUN, count, aligned, gate);
+    tub_gpu_load_some(t->x, at + t->cols, t->type, TUB_GPU_RUN, count, aligned, up);
 }
 
 TUB_GPU_BODY void tub_gpu_gate_body(const tub_gpu_gate *t, uint32_t thread)
 {
-    const uint32_t packs = (uint32_t)tub_gpu_packs(t->cols), row = thread / packs;
-    const int col = (int)(thread % packs) * TUB_GPU_PACK, count = tub_gpu_pack_count(t->cols, col);
-    const bool aligned = t->cols % TUB_GPU_PACK == 0;
-    float gate[TUB_GPU_PACK], up[TUB_GPU_PACK];
-    tub_gpu_load_pack(t->x, (int64_t)row * 2 * t->cols + col, t->type, count, aligned, gate);
-    tub_gpu_load_pack(t->x, ((int64_t)row * 2 + 1) * t->cols + col, t->type, count, aligned, up);
-    for (int j = 0; j < TUB_GPU_PACK; j++)
-        gate[j] = tub_gpu_act(t->activation, gate[j]) * up[j];
-    tub_gpu_store_pack(t->out, (int64_t)row * t->cols + col, t->type, count, aligned, gate);
+    const uint32_t runs = (uint32_t)tub_gpu_runs(t->cols), row = thread / runs;
+    const int col = (int)(thread % runs) * TUB_GPU_RUN, count = t->cols - col;
+    const bool aligned = t->cols % TUB_GPU_RUN == 0;
+    const int64_t at = (int64_t)row * 2 * t->cols + col;
+    float gate[TUB_GPU_RUN], up[TUB_GPU_RUN];
+    if (aligned) // asked once: neither load waits for the other
+        tub_gpu_gate_read(t, at, count, true, gate, up);
+    else
+        tub_gpu_gate_read(t, at, count, false, gate, up);
+    tub_gpu_act_all(t->type, t->activation, gate, TUB_GPU_RUN);
+    for (int j = 0; j < TUB_GPU_RUN; j++)
+        gate[j] *= up[j];
+    tub_gpu_store_some(t->out, (int64_t)row * t->cols + col, t->type, TUB_GPU_RUN, count, aligned, gate);
 }
+
+// ---- activations: of a row after another, lanes have neighbouring runs, each TUB_GPU_ACTIVATE_RUNS of them ----
 
 TUB_GPU_BODY int64_t tub_gpu_activate_threads(const tub_gpu_activate *t)
 {
-    return (int64_t)t->rows * tub_gpu_packs(t->cols);
+    const int64_t each = TUB_GPU_ACTIVATE_RUNS * TUB_GPU_RUN * TUB_GPU_LANES;
+    return ((int64_t)t->rows * t->cols + each - 1) / each * TUB_GPU_LANES;
+}
+
+// Elements from one run of a thread to the next.
+enum { TUB_GPU_ACTIVATE_APART = TUB_GPU_LANES * TUB_GPU_RUN };
+
+TUB_GPU_BODY void tub_gpu_activate_read(const tub_gpu_activate *t, int64_t first, int count, bool aligned, float *x)
+{
+    TUB_GPU_UNROLL
+    for (int i = 0; i < TUB_GPU_ACTIVATE_RUNS; i++)
+        tub_gpu_load_some(t->x, first + i * TUB_GPU_ACTIVATE_APART, t->type, TUB_GPU_RUN,
+                          count - i * TUB_GPU_ACTIVATE_APART, aligned, x + i * TUB_GPU_RUN);
+}
+
+TUB_GPU_BODY void tub_gpu_activate_write(const tub_gpu_activate *t, int64_t first, int count, bool aligned,
+                                         const float *x)
+{
+    TUB_GPU_UNROLL
+    for (int i = 0; i < TUB_GPU_ACTIVATE_RUNS; i++)
+        tub_gpu_store_some(t->x, first + i * TUB_GPU_ACTIVATE_APART, t->type, TUB_GPU_RUN,
+                           count - i * TUB_GPU_ACTIVATE_APART, aligned, x + i * TUB_GPU_RUN);
 }
 
 TUB_GPU_BODY void tub_gpu_activate_body(const tub_gpu_activate *t, uint32_t thread)
 {
-    const uint32_t packs = (uint32_t)tub_gpu_packs(t->cols), row = thread / packs;
-    const int col = (int)(thread % packs) * TUB_GPU_PACK, count = tub_gpu_pack_count(t->cols, col);
-    const bool aligned = t->cols % TUB_GPU_PACK == 0;
-    const int64_t at = (int64_t)row * t->cols + col;
-    float x[TUB_GPU_PACK];
-    tub_gpu_load_pack(t->x, at, t->type, count, aligned, x);
-    for (int j = 0; j < TUB_GPU_PACK; j++)
-        x[j] = tub_gpu_act(t->activation, x[j]);
-    tub_gpu_store_pack(t->x, at, t->type, count, aligned, x);
+    enum { ALL = TUB_GPU_ACTIVATE_RUNS * TUB_GPU_ACTIVATE_APART };
+    const uint32_t lane = thread % TUB_GPU_LANES;
+    const int64_t first = (int64_t)(thread / TUB_GPU_LANES) * ALL + lane * TUB_GPU_RUN;
+    const int64_t left = (int64_t)t->rows * t->cols - first;
+    const int count = left < ALL ? (int)left : ALL;
+    const bool whole = count > ALL - TUB_GPU_ACTIVATE_APART + TUB_GPU_RUN - 1;
+    float x[TUB_GPU_ACTIVATE_RUNS * TUB_GPU_RUN];
+    if (whole) // asked once: no load waits for another
+        tub_gpu_activate_read(t, first, count, true, x);
+    else
+        tub_gpu_activate_read(t, first, count, false, x);
+    tub_gpu_act_all(t->type, t->activation, x, TUB_GPU_ACTIVATE_RUNS * TUB_GPU_RUN);
+    tub_gpu_activate_write(t, first, count, whole, x);
 }
 
 // ---- rows: a thread has eight bytes of a row, or two where rows aren't multiples of eight ----
@@ -504,8 +399,7 @@ TUB_GPU_BODY void tub_gpu_copy_rows_body(const tub_gpu_copy_rows *t, uint32_t th
     const int row = (int)(all % (uint32_t)t->rows), item = (int)(all / (uint32_t)t->rows);
     const int from = t->index ? t->index[row] : t->first + row;
     const bool second = from >= t->a_rows;
-    const int64_t source =
-        second ? (int64_t)item * t->b_rows + (from - t->a_rows) : (int64_t)item * t->a_stride + from;
+    const int64_t source = second ? (int64_t)item * t->b_rows + (from - t->a_rows) : (int64_t)item * t->a_stride + from;
     const void *base = second ? t->b : t->a;
     if (t->bytes % 8 == 0)
         ((uint64_t *)t->out)[(int64_t)all * width + unit] = ((const uint64_t *)base)[source * width + unit];

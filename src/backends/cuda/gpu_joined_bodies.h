@@ -19,7 +19,7 @@ enum {
     TUB_GPU_JOINED_PAD = 8,                         // rows begin four banks apart
     TUB_GPU_JOINED_STEP = 16,
     TUB_GPU_JOINED_GROUP = 8,
-    TUB_GPU_JOINED_RUN = 8,                         // neighbouring columns of a row that a thread writes
+    TUB_GPU_JOINED_RUN = TUB_GPU_RUN,               // neighbouring columns of a row that a thread writes
 };
 
 // Whether a card of this compute capability (75: 7.5) computes it.
@@ -102,58 +102,6 @@ TUB_GPU_BODY int tub_gpu_joined_writes(int cols)
     return cols / TUB_GPU_JOINED_RUN;
 }
 
-TUB_GPU_BODY void tub_gpu_joined_load_run(const uint16_t *from, tub_gpu_type type, float *x)
-{
-    uint16_t values[TUB_GPU_JOINED_RUN];
-#ifdef __CUDA_ARCH__
-    const uint4 all = *(const uint4 *)from;
-    memcpy(values, &all, sizeof all);
-#else
-    memcpy(values, from, sizeof values);
-#endif
-    for (int i = 0; i < TUB_GPU_JOINED_RUN; i++)
-        x[i] = tub_gpu_load(values, i, type);
-}
-
-TUB_GPU_BODY void tub_gpu_joined_store_run(uint16_t *to, tub_gpu_type type, const float *x)
-{
-    uint16_t values[TUB_GPU_JOINED_RUN];
-    for (int i = 0; i < TUB_GPU_JOINED_RUN; i++)
-        tub_gpu_store(values, i, type, x[i]);
-#ifdef __CUDA_ARCH__
-    uint4 all;
-    memcpy(&all, values, sizeof all);
-    *(uint4 *)to = all;
-#else
-    memcpy(to, values, sizeof values);
-#endif
-}
-
-// One activation for all, which is asked for once: values are computed side by side then.
-TUB_GPU_BODY void tub_gpu_joined_act_run(int activation, float *x)
-{
-    for (int i = 0; i < TUB_GPU_JOINED_RUN; i++)
-        x[i] = tub_gpu_act(activation, x[i]);
-}
-
-TUB_GPU_BODY void tub_gpu_joined_act(int activation, float *x)
-{
-    switch (activation) {
-    case 1:
-        return tub_gpu_joined_act_run(1, x);
-    case 2:
-        return tub_gpu_joined_act_run(2, x);
-    case 3:
-        return tub_gpu_joined_act_run(3, x);
-    case 4:
-        return tub_gpu_joined_act_run(4, x);
-    case 5:
-        return tub_gpu_joined_act_run(5, x);
-    default:
-        return;
-    }
-}
-
 // Pieces are numbered row after row. `tile` is at `corner`.
 TUB_GPU_BODY void tub_gpu_joined_write(const tub_gpu_joined *t, const void *tile, int cols, tub_gpu_corner corner,
                                        int write)
@@ -163,9 +111,10 @@ TUB_GPU_BODY void tub_gpu_joined_write(const tub_gpu_joined *t, const void *tile
     float x[TUB_GPU_JOINED_RUN];
     if (row >= t->m || col >= t->n)
         return;
-    tub_gpu_joined_load_run((const uint16_t *)tile + in_tile * (cols + TUB_GPU_JOINED_PAD) + from, t->type, x);
-    tub_gpu_joined_act(t->activation, x);
-    tub_gpu_joined_store_run((uint16_t *)t->out + (int64_t)row * t->n + col, t->type, x);
+    const void *values = (const uint16_t *)tile + in_tile * (cols + TUB_GPU_JOINED_PAD) + from;
+    tub_gpu_load_some(values, 0, t->type, TUB_GPU_RUN, TUB_GPU_RUN, true, x);
+    tub_gpu_act_all(t->type, t->activation, x, TUB_GPU_RUN);
+    tub_gpu_store_some(t->out, (int64_t)row * t->n + col, t->type, TUB_GPU_RUN, TUB_GPU_RUN, true, x);
 }
 
 #endif

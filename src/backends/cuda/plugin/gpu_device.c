@@ -78,8 +78,8 @@ static tub_status cuda_count(int *out, tub_error *err)
 // The names of a file: letters, digits, dots and dashes.
 static void write_key(char *out, size_t bytes, const struct cudaDeviceProp *p, int code, const size_t libraries[2])
 {
-    snprintf(out, bytes, "%.26s-sm%d%d-%d-%d-%zu-%zu", p->name, p->major, p->minor, code, p->multiProcessorCount,
-             libraries[0], libraries[1]);
+    snprintf(out, bytes, "%.26s-sm%d%d-%d-%d-%zu-%zu-%d", p->name, p->major, p->minor, code, p->multiProcessorCount,
+             libraries[0], libraries[1], TUB_GPU_VERSION);
     for (char *c = out; *c; c++)
         if (!strchr("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.-", *c))
             *c = '-';

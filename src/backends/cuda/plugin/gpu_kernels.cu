@@ -21,12 +21,19 @@ unsigned blocks_for(int64_t threads)
     return (unsigned)((threads + THREADS - 1) / THREADS);
 }
 
+// Blocks begin at the end: what the kernel before has written last is in the cache still, and what the next one reads first
+// will be.
+__device__ unsigned block_from_end()
+{
+    return gridDim.x - 1 - blockIdx.x;
+}
+
 // ---- one thread, one body: the task's type is overwritten by the constant, which the compiler then knows ----
 
 #define PLAIN_KERNEL(kind)                                                              \
     template <tub_gpu_type TYPE> __global__ void kind##_kernel(tub_gpu_##kind t, uint32_t threads) \
     {                                                                                   \
-        const uint32_t thread = blockIdx.x * THREADS + threadIdx.x;                     \
+        const uint32_t thread = block_from_end() * THREADS + threadIdx.x;               \
         t.type = TYPE;                                                                  \
         if (thread < threads)                                                           \
             tub_gpu_##kind##_body(&t, thread);                                          \
@@ -80,7 +87,7 @@ __device__ float sum_of_lanes(float x)
 template <tub_gpu_type TYPE, tub_gpu_type OUT, int HELD> __global__ void norm_kernel(tub_gpu_norm t, int64_t slices)
 {
     const int lane = threadIdx.x % TUB_GPU_LANES, packs = HELD ? HELD : tub_gpu_norm_packs(t.dim);
-    const int64_t slice = (int64_t)blockIdx.x * (THREADS / TUB_GPU_LANES) + threadIdx.x / TUB_GPU_LANES;
+    const int64_t slice = (int64_t)block_from_end() * (THREADS / TUB_GPU_LANES) + threadIdx.x / TUB_GPU_LANES;
     if (slice >= slices)
         return;
     t.type = TYPE;
