@@ -29,9 +29,9 @@ struct barrier {
     uint64_t mark; // what lies in its place
     unsigned arrivals, pending, phase;
     int64_t bytes; // that are expected and haven't come
-    int owner;
+    int owner, rank;
     bool ready;
-    uint64_t meetings; // of the block when it was made
+    uint64_t meetings, cluster_meetings; // of the block and of the cluster when it was made
 };
 
 struct matrix_map {
@@ -48,7 +48,8 @@ struct box {
     int row, col;
     uint64_t *barrier;
     unsigned phase; // of the barrier when it was ordered
-    uint3 thread;
+    int rank;       // of the block that it comes to
+    uint3 thread, block;
 };
 
 struct some_threads {
@@ -58,12 +59,26 @@ struct some_threads {
 
 std::map<uint64_t *, barrier> barriers;
 std::vector<box> under_way;
-some_threads some[SOME];
-unsigned char copied[EMULATED_WINDOW]; // what copies wrote
+some_threads some[EMULATED_CLUSTER][SOME];
+unsigned char copied[EMULATED_CLUSTER][EMULATED_WINDOW]; // what copies wrote
 
-size_t place_of(const void *at)
+// What copies wrote there.
+unsigned char *copied_to(const void *at)
 {
-    return (uintptr_t)at % EMULATED_WINDOW;
+    int rank = 0;
+    while ((uintptr_t)at - (uintptr_t)emulated_window(rank) >= EMULATED_WINDOW)
+        rank++;
+    return copied[rank] + (uintptr_t)at % EMULATED_WINDOW;
+}
+
+// The same place of another block of the cluster.
+template <typename T> T *place_in(emulated_place at, int rank, T *own)
+{
+    if (rank >= emulated_blocks())
+        emulated_fail("%s at %s:%d: block %d of a cluster of %d", at.what, at.file, at.line, rank, emulated_blocks());
+    if (emulated_has_ended(rank))
+        emulated_fail("%s at %s:%d: block %d of the cluster has ended", at.what, at.file, at.line, rank);
+    return (T *)(emulated_window(rank) + tub_gpu_warpgroup_address(own));
 }
 
 // ---- barriers ----
@@ -76,9 +91,11 @@ barrier &find(emulated_place at, uint64_t *place)
     barrier &b = found->second;
     if (*place != b.mark)
         emulated_fail("%s at %s:%d: the barrier's place was written", at.what, at.file, at.line);
-    if (fibre_number() != b.owner && (!b.ready || emulated_meetings() == b.meetings))
-        emulated_fail("%s at %s:%d: the barrier isn't this thread's before it was made ready and the block has met",
-                      at.what, at.file, at.line);
+    const bool is_own = b.rank == emulated_rank();
+    const bool met = is_own ? emulated_meetings(false) != b.meetings : emulated_meetings(true) != b.cluster_meetings;
+    if (fibre_number() != b.owner && (!b.ready || !met))
+        emulated_fail("%s at %s:%d: the barrier isn't this thread's before it was made ready and the %s has met",
+                      at.what, at.file, at.line, is_own ? "block" : "cluster");
     return b;
 }
 
@@ -148,15 +165,18 @@ void copy_rows(const box &b)
                 emulated_say("%s at %s:%d: threads have written to the box's place, and no fence of proxies is between",
                              b.at.what, b.at.file, b.at.line);
             memcpy((void *)to, values, CHUNK);
-            memcpy(copied + place_of((const void *)to), values, CHUNK);
+            memcpy(copied_to((const void *)to), values, CHUNK);
         }
 }
 
 void bring(const box &b)
 {
-    const uint3 before = threadIdx;
+    const uint3 before = threadIdx, block_before = blockIdx;
     barrier &counts = barriers[b.barrier];
     threadIdx = b.thread;
+    blockIdx = b.block;
+    if (emulated_has_ended(b.rank))
+        emulated_say("%s at %s:%d: the block ends, and its box is still under way", b.at.what, b.at.file, b.at.line);
     copy_rows(b);
     counts.bytes -= b.map.box_rows * ROW;
     if (counts.phase != b.phase || counts.bytes < -MOST_COUNT)
@@ -164,16 +184,23 @@ void bring(const box &b)
                      b.at.what, b.at.file, b.at.line, b.map.box_rows * ROW);
     end_phase_if_over(counts);
     threadIdx = before;
+    blockIdx = block_before;
 }
 
-void check_place(const box &b)
+void check_place(const box &b, const unsigned char *own)
 {
     const emulated_place &at = b.at;
-    if ((uintptr_t)b.to % ROW)
-        emulated_fail("%s at %s:%d: a box at %s, no multiple of 128", at.what, at.file, at.line, emulated_where(b.to));
-    if (!emulated_is_shared(b.to, (size_t)b.map.box_rows * ROW))
+    if ((uintptr_t)own % ROW)
+        emulated_fail("%s at %s:%d: a box at %s, no multiple of 128", at.what, at.file, at.line, emulated_where(own));
+    if (!emulated_is_shared(own, (size_t)b.map.box_rows * ROW))
         emulated_fail("%s at %s:%d: a box of %d bytes from %s on", at.what, at.file, at.line, b.map.box_rows * ROW,
-                      emulated_where(b.to));
+                      emulated_where(own));
+}
+
+// That none lies there.
+void check_barriers(const box &b)
+{
+    const emulated_place &at = b.at;
     for (const auto &other : barriers)
         if ((unsigned char *)(other.first + 1) > b.to && (unsigned char *)other.first < b.to + b.map.box_rows * ROW)
             emulated_fail("%s at %s:%d: a barrier lies in the box's place", at.what, at.file, at.line);
@@ -213,7 +240,7 @@ void emulated_boxes_end()
 
 bool emulated_is_copied(const void *at, size_t bytes)
 {
-    return memcmp(at, copied + place_of(at), bytes) == 0;
+    return memcmp(at, copied_to(at), bytes) == 0;
 }
 
 void tub_gpu_barrier_init(uint64_t *place, unsigned arrivals, const char *file, int line)
@@ -225,7 +252,16 @@ void tub_gpu_barrier_init(uint64_t *place, unsigned arrivals, const char *file, 
     if (barriers.count(place))
         emulated_fail("tub_gpu_barrier_init at %s:%d: there is a barrier already", file, line);
     *place = BARRIER_MARK + barriers.size();
-    barriers[place] = {*place, arrivals, arrivals, 0, 0, fibre_number(), false, emulated_meetings()};
+    barriers[place] = {*place,
+                       arrivals,
+                       arrivals,
+                       0,
+                       0,
+                       fibre_number(),
+                       emulated_rank(),
+                       false,
+                       emulated_meetings(false),
+                       emulated_meetings(true)};
     emulated_use_groups();
 }
 
@@ -239,6 +275,12 @@ void tub_gpu_barrier_arrive(uint64_t *place, const char *file, int line)
 {
     const emulated_place at = {"tub_gpu_barrier_arrive", file, line};
     arrive(at, find(at, place), 0);
+}
+
+void tub_gpu_barrier_arrive_at(uint64_t *place, unsigned rank, const char *file, int line)
+{
+    const emulated_place at = {"tub_gpu_barrier_arrive_at", file, line};
+    arrive(at, find(at, place_in(at, (int)rank, place)), 0);
 }
 
 void tub_gpu_barrier_expect(uint64_t *place, unsigned bytes, const char *file, int line)
@@ -269,7 +311,7 @@ void emulated_sync_some(emulated_place at, int id, int threads)
     if (id < 1 || id >= SOME)
         emulated_fail("%s at %s:%d: number %d of 16 barriers, of which __syncthreads() has the first", at.what, at.file,
                       at.line, id);
-    some_threads &s = some[id];
+    some_threads &s = some[emulated_rank()][id];
     emulated_visit visit = {at, 0xffffffffu, (uintptr_t)(id * MOST_COUNT + threads), nullptr, nullptr, nullptr};
     emulated_meet_warp(&visit);
     if (s.arrived && s.threads != threads)
@@ -291,18 +333,20 @@ void tub_gpu_fetch_map(const CUtensorMap *map, const char *file, int line)
         emulated_fail("tub_gpu_fetch_map at %s:%d: there is no map at %p", file, line, (const void *)map);
 }
 
-void tub_gpu_load_box(void *shared, const CUtensorMap *map, int row, int col, uint64_t *place, const char *file,
-                      int line)
+static void load_box(const box &order, unsigned char *own, uint64_t *own_barrier, const CUtensorMap *map)
 {
-    const emulated_place at = {"tub_gpu_load_box", file, line};
-    box b = {at, (unsigned char *)shared, {}, row, col, place, 0, threadIdx};
-    const barrier &counts = find(at, place);
+    const emulated_place &at = order.at;
+    box b = order;
     memcpy(&b.map, map, sizeof b.map);
     if ((uintptr_t)map % 64 || b.map.mark != MAP_MARK)
-        emulated_fail("tub_gpu_load_box at %s:%d: there is no map at %p", file, line, (const void *)map);
+        emulated_fail("%s at %s:%d: there is no map at %p", at.what, at.file, at.line, (const void *)map);
+    check_place(b, own);
+    b.to = place_in(at, b.rank, own);
+    b.barrier = place_in(at, b.rank, own_barrier);
+    const barrier &counts = find(at, b.barrier);
     if (!counts.ready)
-        emulated_fail("tub_gpu_load_box at %s:%d: the barrier wasn't made ready", file, line);
-    check_place(b);
+        emulated_fail("%s at %s:%d: the barrier wasn't made ready", at.what, at.file, at.line);
+    check_barriers(b);
     touch(b);
     b.phase = counts.phase;
     if (emulated_early())
@@ -311,6 +355,29 @@ void tub_gpu_load_box(void *shared, const CUtensorMap *map, int row, int col, ui
         under_way.push_back(b);
     if (emulated_failed())
         fibre_leave();
+}
+
+void tub_gpu_load_box(void *shared, const CUtensorMap *map, int row, int col, uint64_t *place, const char *file,
+                      int line)
+{
+    const emulated_place at = {"tub_gpu_load_box", file, line};
+    load_box({at, nullptr, {}, row, col, nullptr, 0, emulated_rank(), threadIdx, blockIdx}, (unsigned char *)shared,
+             place, map);
+}
+
+// To each block of its own, at some time.
+void tub_gpu_load_box_for_pair(void *shared, const CUtensorMap *map, int row, int col, uint64_t *place,
+                               const char *file, int line)
+{
+    const emulated_place at = {"tub_gpu_load_box_for_pair", file, line};
+    for (int rank = 0; rank < EMULATED_CLUSTER; rank++)
+        load_box({at, nullptr, {}, row, col, nullptr, 0, rank, threadIdx, blockIdx}, (unsigned char *)shared, place,
+                 map);
+}
+
+void tub_gpu_pair_sync(const char *file, int line)
+{
+    emulated_meet_cluster({"tub_gpu_pair_sync", file, line});
 }
 
 extern "C" cudaError_t tub_cuda_box_map(CUtensorMap *out, const void *matrix, tub_gpu_type type, int rows, int cols,

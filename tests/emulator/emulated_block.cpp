@@ -15,26 +15,27 @@ dim3 blockDim, gridDim;
 namespace
 {
 
-enum { WARP = 32, WORD = 64 };
+enum { WARP = 32, GROUP = 128, WORD = 64 };
 enum { LOOKS = 8 }; // in vain, of all who wait
-enum thread_state { RUNS, MEETS_WARP, MEETS_BLOCK, WAITS, ENDED };
+enum thread_state { RUNS, MEETS_WARP, MEETS_BLOCK, MEETS_CLUSTER, WAITS, ENDED };
 const long long JUMP = 1LL << 32;
 
 struct thread {
-    uint3 index;
+    uint3 index, block;
     thread_state state;
     emulated_visit *visit; // of MEETS_WARP
-    emulated_place at;     // of MEETS_BLOCK
+    emulated_place at;     // of MEETS_BLOCK and MEETS_CLUSTER
     emulated_want want;    // of WAITS
 };
 
 thread threads[FIBRES];
 uint64_t ready[FIBRES / WORD];
 unsigned meeting[FIBRES / WARP]; // of each warp the lanes that wait for others
-int count, ended, at_barrier;
+int count, own_count;            // threads of all blocks, of one
+int ended[EMULATED_CLUSTER], at_barrier[EMULATED_CLUSTER], at_cluster;
 std::vector<int> waiting;
 int looks; // since something has happened
-uint64_t meetings;
+uint64_t meetings[EMULATED_CLUSTER], cluster_meetings;
 long long passed;
 char vain[400]; // who waits when nobody can go on
 
@@ -60,6 +61,12 @@ void sleep_as(thread_state state)
     const int number = fibre_number();
     threads[number].state = state;
     ready[number / WORD] &= ~(UINT64_C(1) << number % WORD);
+}
+
+void put_in_place(int number)
+{
+    threadIdx = threads[number].index;
+    blockIdx = threads[number].block;
 }
 
 // The first that is ready from `from` on, around; -1: none.
@@ -111,9 +118,12 @@ void tell(const thread &t, char *out, size_t bytes)
 bool waits_for(const thread &a, int other)
 {
     const thread &b = threads[other];
+    const int number = (int)(&a - threads);
+    if (a.state == MEETS_CLUSTER)
+        return b.state != MEETS_CLUSTER;
     if (a.state == MEETS_BLOCK)
-        return b.state != MEETS_BLOCK;
-    const int first = (int)(&a - threads) / WARP * WARP;
+        return other / own_count == number / own_count && b.state != MEETS_BLOCK;
+    const int first = number / WARP * WARP;
     if (other < first || other >= first + WARP || !(a.visit->mask >> other % WARP & 1))
         return false;
     return b.state != MEETS_WARP || !meet(*a.visit, *b.visit);
@@ -124,7 +134,7 @@ void say_meets(int number)
 {
     char waits[300], comes[300];
     tell(threads[number], waits, sizeof waits);
-    threadIdx = threads[number].index;
+    put_in_place(number);
     for (int i = 0; i < count; i++)
         if (i != number && waits_for(threads[number], i)) {
             const uint3 other = threads[i].index;
@@ -147,7 +157,7 @@ void say_stuck()
     if (vain[0])
         emulated_say("%s", vain);
     for (int i = 0; i < count; i++)
-        if (threads[i].state == MEETS_BLOCK) {
+        if (threads[i].state == MEETS_BLOCK || threads[i].state == MEETS_CLUSTER) {
             say_meets(i);
             return;
         }
@@ -177,17 +187,16 @@ void wake_lanes(int first, unsigned mask)
             threads[first + lane].state = RUNS;
 }
 
-void open_barrier()
+// Of the threads from `first` on, before `end`.
+void open_barrier(int first, int end)
 {
-    for (int i = 1; i < count; i++)
-        if (!same_place(threads[i].at, threads[0].at))
-            emulated_fail("waits in __syncthreads at %s:%d, thread (%u, %u, %u) at line %d", threads[0].at.file,
-                          threads[0].at.line, threads[i].index.x, threads[i].index.y, threads[i].index.z,
-                          threads[i].at.line);
-    at_barrier = 0;
-    meetings++;
+    const emulated_place &at = threads[first].at;
+    for (int i = first + 1; i < end; i++)
+        if (!same_place(threads[i].at, at))
+            emulated_fail("waits in %s at %s:%d, thread (%u, %u, %u) at line %d", at.what, at.file, at.line,
+                          threads[i].index.x, threads[i].index.y, threads[i].index.z, threads[i].at.line);
     emulated_order_block();
-    for (int i = 0; i < count; i++)
+    for (int i = first; i < end; i++)
         wake(i);
 }
 
@@ -205,7 +214,7 @@ void describe_vain()
     int first = waiting[0];
     for (const int i : waiting)
         first = i < first ? i : first;
-    threadIdx = threads[first].index;
+    put_in_place(first);
     char waits[300];
     tell(threads[first], waits, sizeof waits);
     snprintf(vain, sizeof vain, "thread (%u, %u, %u) %s", threadIdx.x, threadIdx.y, threadIdx.z, waits);
@@ -264,11 +273,52 @@ void emulated_meet_warp(emulated_visit *visit)
 
 void emulated_meet_block(emulated_place at)
 {
+    const int rank = emulated_rank();
     threads[fibre_number()].at = at;
     sleep_as(MEETS_BLOCK);
-    if (++at_barrier == count)
-        open_barrier();
+    if (++at_barrier[rank] == own_count) {
+        at_barrier[rank] = 0;
+        meetings[rank]++;
+        open_barrier(rank * own_count, (rank + 1) * own_count);
+    }
     fibre_pause();
+}
+
+void emulated_meet_cluster(emulated_place at)
+{
+    threads[fibre_number()].at = at;
+    sleep_as(MEETS_CLUSTER);
+    if (++at_cluster == count) {
+        at_cluster = 0;
+        cluster_meetings++;
+        open_barrier(0, count);
+    }
+    fibre_pause();
+}
+
+int emulated_rank()
+{
+    return fibre_number() < 0 ? 0 : fibre_number() / own_count;
+}
+
+int emulated_thread()
+{
+    return fibre_number() % own_count;
+}
+
+int emulated_block_threads()
+{
+    return own_count;
+}
+
+int emulated_blocks()
+{
+    return count / own_count;
+}
+
+bool emulated_has_ended(int rank)
+{
+    return ended[rank] == own_count;
 }
 
 void emulated_wait(const emulated_want &want)
@@ -285,9 +335,9 @@ void emulated_happened()
     wake_waiting();
 }
 
-uint64_t emulated_meetings()
+uint64_t emulated_meetings(bool cluster)
 {
-    return meetings;
+    return cluster ? cluster_meetings : meetings[emulated_rank()] + cluster_meetings;
 }
 
 long long emulated_clock(long long more)
@@ -306,11 +356,15 @@ void emulated_fail(const char *format, ...)
     fibre_leave();
 }
 
-static void begin_block(dim3 block)
+static void begin_blocks(const uint3 *blocks, int block_count, dim3 block)
 {
-    count = (int)(block.x * block.y * block.z);
-    ended = at_barrier = looks = 0;
-    meetings = 0;
+    own_count = (int)(block.x * block.y * block.z);
+    count = own_count * block_count;
+    looks = at_cluster = 0;
+    cluster_meetings = 0;
+    memset(ended, 0, sizeof ended);
+    memset(at_barrier, 0, sizeof at_barrier);
+    memset(meetings, 0, sizeof meetings);
     vain[0] = 0;
     waiting.clear();
     emulated_boxes_begin();
@@ -318,17 +372,26 @@ static void begin_block(dim3 block)
     memset(ready, 0, sizeof ready);
     memset(meeting, 0, sizeof meeting);
     for (int i = 0; i < count; i++) {
-        const unsigned n = (unsigned)i;
+        const unsigned n = (unsigned)(i % own_count);
+        threads[i].block = blocks[i / own_count];
         threads[i].index = {n % block.x, n / block.x % block.y, n / block.x / block.y};
         emulated_copies_begin(i);
         wake(i);
     }
 }
 
-bool emulated_block_run(dim3 block, const std::function<void()> &body)
+static void end_thread(int number)
 {
-    begin_block(block);
-    while (ended < count) {
+    emulated_copies_end(number);
+    threads[number].state = ENDED;
+    ready[number / WORD] &= ~(UINT64_C(1) << number % WORD);
+    ended[number / own_count]++;
+}
+
+// One after the other, as the order has it, until all have ended.
+static bool run_threads(const std::function<void()> &body)
+{
+    for (int left = count; left > 0;) {
         const int next = choose();
         if (next < 0 && go_on())
             continue;
@@ -336,17 +399,29 @@ bool emulated_block_run(dim3 block, const std::function<void()> &body)
             say_stuck();
             return false;
         }
-        threadIdx = threads[next].index;
+        put_in_place(next);
         const fibre_state state = fibre_run(next, body);
         if (state == FIBRE_LEFT)
             return false;
         if (state == FIBRE_ENDED) {
-            emulated_copies_end(next);
-            threads[next].state = ENDED;
-            ready[next / WORD] &= ~(UINT64_C(1) << next % WORD);
-            ended++;
+            end_thread(next);
+            left--;
         }
     }
+    return true;
+}
+
+bool emulated_blocks_run(const uint3 *blocks, int block_count, dim3 block, const std::function<void()> &body)
+{
+    begin_blocks(blocks, block_count, block);
+    if (block_count > 1 && own_count % GROUP) {
+        emulated_say("blocks of %d threads, no multiple of %d, as a cluster", own_count, (int)GROUP);
+        return false;
+    }
+    if (block_count > 1)
+        emulated_use_groups();
+    if (!run_threads(body))
+        return false;
     if (vain[0])
         emulated_say("%s", vain);
     emulated_boxes_end();

@@ -65,6 +65,7 @@ struct emulated_visit {
 
 void emulated_meet_warp(emulated_visit *visit);
 void emulated_meet_block(emulated_place at);
+void emulated_meet_cluster(emulated_place at);
 unsigned emulated_lane();
 // Whether what goes on with memory in a collective or a copy does so early or late: before lanes meet or after, at once
 // or when it is waited for. Only barriers put memory in order.
@@ -139,18 +140,20 @@ bool emulated_is_shared(const void *at, size_t bytes);
 
 // ---- launches ----
 
-cudaError_t emulated_launch(const char *call, const void *kernel, dim3 grid, dim3 block, size_t bytes,
+cudaError_t emulated_launch(const char *call, const void *kernel, dim3 grid, dim3 block, size_t bytes, int cluster,
                             const std::function<void()> &thread);
 
 template <typename... PARAMETERS, typename... ARGUMENTS>
-cudaError_t emulated_start(const char *call, void (*kernel)(PARAMETERS...), dim3 grid, dim3 block, size_t bytes,
-                           cudaStream_t, const ARGUMENTS &...arguments)
+cudaError_t emulated_start(const char *call, int cluster, void (*kernel)(PARAMETERS...), dim3 grid, dim3 block,
+                           size_t bytes, cudaStream_t, const ARGUMENTS &...arguments)
 {
     const std::tuple<PARAMETERS...> copies(arguments...);
-    return emulated_launch(call, (const void *)kernel, grid, block, bytes, [&] { std::apply(kernel, copies); });
+    return emulated_launch(call, (const void *)kernel, grid, block, bytes, cluster,
+                           [&] { std::apply(kernel, copies); });
 }
 
-#define tub_gpu_start(...) emulated_start(#__VA_ARGS__, __VA_ARGS__)
+#define tub_gpu_start(...) emulated_start(#__VA_ARGS__, 1, __VA_ARGS__)
+#define tub_gpu_start_pairs(...) emulated_start(#__VA_ARGS__, 2, __VA_ARGS__)
 
 enum cudaFuncAttribute { cudaFuncAttributeMaxDynamicSharedMemorySize = 8 };
 struct cudaFuncAttributes {
@@ -159,7 +162,7 @@ struct cudaFuncAttributes {
 
 // A card of few multiprocessors.
 enum cudaDeviceAttr { cudaDevAttrMultiProcessorCount = 16 };
-enum { EMULATED_PROCESSORS = 3 };
+enum { EMULATED_PROCESSORS = 5 };
 
 inline cudaError_t cudaGetDevice(int *device)
 {

@@ -1,10 +1,8 @@
-// Launches: what a card refuses, shared memory, orders, and faults of threads.
+// Launches: what a card refuses, orders, and faults of threads.
 #include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
-#include <sys/mman.h>
 
-#include <map>
 #include <set>
 #include <string>
 #include <vector>
@@ -17,87 +15,14 @@
 namespace
 {
 
-// Of the cards that kernels are compiled for, 7.5 has the least shared memory; those for 9.0 alone may have more.
-enum {
-    USUAL_SHARED = 48 << 10,
-    ANYWHERE_SHARED = 64 << 10,
-    MOST_SHARED = 227 << 10,
-    AREA = 228 << 10,
-    MOST_THREADS = 1024,
-    MOST_DEEP = 64,
-    PAGE = 4096,
-    NAN_BYTE = 0xff
-};
-enum { MOST_ALIGNED = 1024 };
+enum { MOST_THREADS = 1024, MOST_DEEP = 64 };
 
 int order;
 unsigned deepest; // blocks of a lesser z are run; 0: all
 uint32_t random_state = 1;
 std::string said;
-std::string kernel_name;                // of the launch that runs
-std::map<const void *, size_t> allowed; // more shared memory than usual
-std::set<const void *> launched;        // kernels
-
-// Two areas that end at pages nobody may touch: what the launch asked for, and places of fixed sizes.
-unsigned char *dynamic_area, *dynamic_begin, *dynamic_end, *fixed_begin;
-size_t dynamic_alignment, dynamic_bytes, fixed_bytes;
-std::map<const void *, std::pair<void *, size_t>> fixed;
-bool uses_groups;
-
-// At a multiple of EMULATED_WINDOW, so that an address's low bits are those of a card.
-unsigned char *map_area()
-{
-    const size_t bytes = 2 * EMULATED_WINDOW + PAGE;
-    unsigned char *area =
-        (unsigned char *)mmap(nullptr, bytes, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-    area += EMULATED_WINDOW - (uintptr_t)area % EMULATED_WINDOW;
-    mprotect(area, AREA, PROT_READ | PROT_WRITE);
-    return area;
-}
-
-// At no more than a multiple of what was asked for, as near to the end as that allows.
-void place_dynamic(size_t alignment)
-{
-    const uintptr_t last = (uintptr_t)dynamic_end - dynamic_bytes;
-    dynamic_alignment = alignment;
-    dynamic_begin = (unsigned char *)(last - (last + alignment) % (2 * alignment));
-}
-
-// What may lie there, and a page of what lies before it.
-size_t around()
-{
-    const size_t bytes = dynamic_bytes + 2 * MOST_ALIGNED + PAGE;
-    return bytes < AREA ? bytes : (size_t)AREA;
-}
-
-void begin_shared()
-{
-    if (!dynamic_end) {
-        dynamic_area = map_area();
-        dynamic_end = dynamic_area + AREA;
-        fixed_begin = map_area();
-        emulated_watch_area(dynamic_area, AREA, true);
-        emulated_watch_area(fixed_begin, AREA, true);
-    }
-    dynamic_begin = dynamic_end - dynamic_bytes;
-    dynamic_alignment = 0;
-    uses_groups = false;
-    memset(dynamic_end - around(), NAN_BYTE, around());
-    fixed.clear();
-    fixed_bytes = 0;
-}
-
-// What lies around the memory that was asked for must be as it was.
-bool shared_is_kept()
-{
-    const unsigned char *begin = dynamic_begin;
-    for (const unsigned char *byte = dynamic_end - around(); byte < dynamic_end; byte++)
-        if ((byte < begin || byte >= begin + dynamic_bytes) && *byte != NAN_BYTE) {
-            emulated_say("byte %td of %zu bytes of shared memory was written", byte - begin, dynamic_bytes);
-            return false;
-        }
-    return true;
-}
+std::string kernel_name;         // of the launch that runs
+std::set<const void *> launched; // kernels
 
 // "kernel<..>", of a call's text.
 std::string name_of(const char *call)
@@ -109,16 +34,15 @@ std::string name_of(const char *call)
     return std::string(call, end);
 }
 
-bool is_launchable(dim3 grid, dim3 block, size_t bytes, const void *kernel)
+bool is_launchable(dim3 grid, dim3 block, size_t bytes, const void *kernel, int cluster)
 {
-    const auto found = allowed.find(kernel);
-    const size_t most = found != allowed.end() ? found->second : (size_t)USUAL_SHARED;
     const uint64_t threads = (uint64_t)block.x * block.y * block.z;
-    if (grid.x && grid.x <= INT32_MAX && grid.y && grid.y <= UINT16_MAX && grid.z && grid.z <= UINT16_MAX && threads &&
-        threads <= MOST_THREADS && block.z <= MOST_DEEP && bytes <= most)
+    const bool fits = emulated_shared_fits(kernel, bytes);
+    if (fits && grid.x && grid.x <= INT32_MAX && grid.y && grid.y <= UINT16_MAX && grid.z && grid.z <= UINT16_MAX &&
+        threads && threads <= MOST_THREADS && block.z <= MOST_DEEP && grid.x % (unsigned)cluster == 0)
         return true;
-    emulated_say("%u x %u x %u blocks of %u x %u x %u threads with %zu bytes of shared memory are no launch", grid.x,
-                 grid.y, grid.z, block.x, block.y, block.z, bytes);
+    emulated_say("%u x %u x %u blocks of %u x %u x %u threads with %zu bytes of shared memory are no launch%s", grid.x,
+                 grid.y, grid.z, block.x, block.y, block.z, bytes, cluster > 1 ? " of pairs" : "");
     return false;
 }
 
@@ -162,22 +86,21 @@ void stop_catching()
 
 // ---- blocks ----
 
-bool fits_a_card()
+uint3 block_at(uint64_t number, dim3 grid)
 {
-    if (dynamic_bytes <= ANYWHERE_SHARED || uses_groups)
-        return true;
-    emulated_say("%zu bytes of shared memory are more than 7.5 has, and nothing keeps the kernel from it",
-                 dynamic_bytes);
-    return false;
+    return {(unsigned)(number % grid.x), (unsigned)(number / grid.x % grid.y), (unsigned)(number / grid.x / grid.y)};
 }
 
-bool run_block(uint64_t number, dim3 grid, dim3 block, const std::function<void()> &thread)
+// Those of a cluster, the first of which is number `first`.
+bool run_blocks(uint64_t first, int cluster, dim3 grid, dim3 block, const std::function<void()> &thread)
 {
-    blockIdx = {(unsigned)(number % grid.x), (unsigned)(number / grid.x % grid.y),
-                (unsigned)(number / grid.x / grid.y)};
-    begin_shared();
-    emulated_watch_block((unsigned)number);
-    return emulated_block_run(block, thread) && shared_is_kept() && fits_a_card();
+    uint3 blocks[EMULATED_CLUSTER];
+    for (int i = 0; i < cluster; i++)
+        blocks[i] = block_at(first + (unsigned)i, grid);
+    blockIdx = blocks[0];
+    emulated_shared_begin(cluster);
+    emulated_watch_block((unsigned)first);
+    return emulated_blocks_run(blocks, cluster, block, thread) && emulated_shared_end(cluster);
 }
 
 std::vector<uint64_t> blocks_in_order(uint64_t count)
@@ -253,84 +176,21 @@ void emulated_say(const char *format, ...)
     said = kernel_name + place + text;
 }
 
-void *emulated_dynamic(size_t alignment)
-{
-    if (alignment > MOST_ALIGNED || (dynamic_alignment && alignment != dynamic_alignment))
-        emulated_fail("shared memory at multiples of %zu and %zu", alignment, dynamic_alignment);
-    if (!dynamic_alignment)
-        place_dynamic(alignment);
-    return dynamic_begin;
-}
-
-void *emulated_fixed(const void *key, size_t bytes)
-{
-    auto found = fixed.find(key);
-    if (found != fixed.end())
-        return found->second.first;
-    if (dynamic_bytes + fixed_bytes + bytes > (dynamic_bytes > USUAL_SHARED ? MOST_SHARED : USUAL_SHARED))
-        emulated_fail("%zu bytes of shared memory and %zu asked for", fixed_bytes + bytes, dynamic_bytes);
-    void *at = memset(fixed_begin + fixed_bytes, NAN_BYTE, bytes);
-    fixed[key] = {at, bytes};
-    fixed_bytes = (fixed_bytes + bytes + 15) / 16 * 16;
-    return at;
-}
-
-bool emulated_is_shared(const void *at, size_t bytes)
-{
-    const unsigned char *first = (const unsigned char *)at;
-    return (first >= dynamic_begin && first + bytes <= dynamic_begin + dynamic_bytes) ||
-           (first >= fixed_begin && first + bytes <= fixed_begin + fixed_bytes);
-}
-
-const char *emulated_where(const void *at)
-{
-    static char text[200];
-    const unsigned char *byte = (const unsigned char *)at;
-    if (byte >= dynamic_area - PAGE && byte < dynamic_end + PAGE)
-        snprintf(text, sizeof text, "byte %td of %zu bytes of shared memory", byte - dynamic_begin, dynamic_bytes);
-    else if (byte >= fixed_begin && byte < fixed_begin + fixed_bytes)
-        snprintf(text, sizeof text, "byte %td of %zu bytes of arrays of shared memory", byte - fixed_begin,
-                 fixed_bytes);
-    else
-        emulated_describe(at, text, sizeof text);
-    return text;
-}
-
-unsigned char *emulated_window()
-{
-    return dynamic_area;
-}
-
-void emulated_use_groups()
-{
-    uses_groups = true;
-    emulated_watch_nothing();
-}
-
-cudaError_t emulated_set_shared(const void *kernel, int bytes)
-{
-    if (bytes < 0 || bytes > MOST_SHARED)
-        return cudaErrorInvalidValue;
-    allowed[kernel] = bytes > USUAL_SHARED ? (size_t)bytes : (size_t)USUAL_SHARED;
-    return cudaSuccess;
-}
-
-cudaError_t emulated_launch(const char *call, const void *kernel, dim3 grid, dim3 block, size_t bytes,
+cudaError_t emulated_launch(const char *call, const void *kernel, dim3 grid, dim3 block, size_t bytes, int cluster,
                             const std::function<void()> &thread)
 {
     kernel_name = name_of(call);
     blockIdx = threadIdx = {};
-    if (!is_launchable(grid, block, bytes, kernel))
+    if (!is_launchable(grid, block, bytes, kernel, cluster))
         return cudaErrorInvalidConfiguration;
     launched.insert(kernel);
     gridDim = grid;
     blockDim = block;
-    dynamic_bytes = bytes;
     emulated_watch_launch();
     catch_faults();
     const unsigned deep = deepest && deepest < grid.z ? deepest : grid.z;
-    for (const uint64_t number : blocks_in_order((uint64_t)grid.x * grid.y * deep))
-        if (!run_block(number, grid, block, thread)) {
+    for (const uint64_t number : blocks_in_order((uint64_t)grid.x * grid.y * deep / (unsigned)cluster))
+        if (!run_blocks(number * (unsigned)cluster, cluster, grid, block, thread)) {
             fibres_abandon();
             break;
         }

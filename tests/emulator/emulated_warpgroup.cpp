@@ -65,10 +65,9 @@ const float *poison()
 
 warpgroup &own_group()
 {
-    const unsigned count = blockDim.x * blockDim.y * blockDim.z,
-                   last = (unsigned)fibre_number() / GROUP * GROUP + GROUP;
+    const int count = emulated_block_threads(), last = emulated_thread() / GROUP * GROUP + GROUP;
     if (last > count)
-        emulated_fail("a warpgroup of %u threads", count + GROUP - last);
+        emulated_fail("a warpgroup of %d threads", count + GROUP - last);
     emulated_use_groups();
     return groups[fibre_number() / GROUP];
 }
@@ -103,8 +102,8 @@ void read_row(const step &s, uint64_t descriptor, int row, float *out)
 {
     for (int i = 0; i < DEEP / 2; i++) {
         uint32_t pair;
-        uintptr_t at = (uintptr_t)emulated_window() + field(descriptor, 0) + row / 8 * field(descriptor, 32) +
-                       (unsigned)(row % 8 * ROW + i * 4);
+        uintptr_t at = (uintptr_t)emulated_window(emulated_rank()) + field(descriptor, 0) +
+                       row / 8 * field(descriptor, 32) + (unsigned)(row % 8 * ROW + i * 4);
         at ^= at / ROW % 8 * 16;
         if (!emulated_is_shared((const void *)at, sizeof pair))
             emulated_say("%s at %s:%d: row %d of a factor isn't in shared memory", s.at.what, s.at.file, s.at.line,
@@ -315,21 +314,22 @@ void emulated_products_end(int count)
 
 void emulated_set_registers(emulated_place at, int count)
 {
-    const int warp = fibre_number() / WARP;
+    const int warp = fibre_number() / WARP, warps = emulated_block_threads() / WARP;
     emulated_visit visit = {at, 0xffffffffu, (uintptr_t)count, nullptr, nullptr, nullptr};
     int all = 0;
     own_group();
     emulated_meet_warp(&visit);
     registers[warp] = count;
-    for (const int own : registers)
-        all += own * WARP;
+    for (int i = 0; i < warps; i++)
+        all += registers[emulated_rank() * warps + i] * WARP;
     if (all > REGISTERS)
         emulated_fail("%s at %s:%d: %d registers, and there are %d", at.what, at.file, at.line, all, REGISTERS);
 }
 
 unsigned tub_gpu_warpgroup_address(const void *shared)
 {
-    if (!emulated_is_shared(shared, 1) || (uintptr_t)shared - (uintptr_t)emulated_window() >= EMULATED_WINDOW)
+    if (!emulated_is_shared(shared, 1) ||
+        (uintptr_t)shared - (uintptr_t)emulated_window(emulated_rank()) >= EMULATED_WINDOW)
         emulated_fail("%s isn't shared memory that the launch asked for", emulated_where(shared));
     return (unsigned)((uintptr_t)shared % EMULATED_WINDOW);
 }

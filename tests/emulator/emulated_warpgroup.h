@@ -16,6 +16,7 @@
 //   - a warp of a warpgroup that doesn't come along; sums that are touched while products have them, or whose writing
 //   no
 //     _begin() orders; products that nobody has waited for
+//   - of a pair of blocks: one that reaches into the other before both have met or after it has ended
 //   - more registers than there are, or than a warpgroup's other warps take
 //   - threads that wait for what never happens
 //
@@ -44,6 +45,7 @@ extern "C" cudaError_t tub_cuda_box_map(CUtensorMap *out, const void *matrix, tu
 void tub_gpu_barrier_init(uint64_t *barrier, unsigned arrivals, EMULATED_HERE);
 void tub_gpu_barriers_ready();
 void tub_gpu_barrier_arrive(uint64_t *barrier, EMULATED_HERE);
+void tub_gpu_barrier_arrive_at(uint64_t *barrier, unsigned rank, EMULATED_HERE);
 void tub_gpu_barrier_expect(uint64_t *barrier, unsigned bytes, EMULATED_HERE);
 bool tub_gpu_barrier_try(uint64_t *barrier, unsigned parity, EMULATED_HERE);
 long long tub_gpu_clock();
@@ -73,6 +75,9 @@ template <int COUNT> void tub_gpu_more_registers(EMULATED_HERE)
 
 void tub_gpu_fetch_map(const CUtensorMap *map, EMULATED_HERE);
 void tub_gpu_load_box(void *shared, const CUtensorMap *map, int row, int col, uint64_t *barrier, EMULATED_HERE);
+void tub_gpu_load_box_for_pair(void *shared, const CUtensorMap *map, int row, int col, uint64_t *barrier,
+                               EMULATED_HERE);
+void tub_gpu_pair_sync(EMULATED_HERE);
 
 // ---- products ----
 

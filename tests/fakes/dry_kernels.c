@@ -16,7 +16,7 @@ typedef struct kernel {
 typedef struct configuration {
     dim3 grid, threads;
     size_t shared;
-    void *stream;
+    cudaStream_t stream;
 } configuration;
 
 static kernel kernels[KERNELS];
@@ -138,14 +138,31 @@ static bool launches(const kernel *k, dim3 grid, dim3 threads, size_t shared)
     return true;
 }
 
+static cudaError_t launch(const void *function, const configuration *c)
+{
+    const kernel *k = find_kernel(function);
+    if (!k)
+        return refused("a launch of no kernel");
+    if (!launches(k, c->grid, c->threads, c->shared) || !dry_work(c->stream, &dry_the_tally()->launches, k->name))
+        return dry_keep(cudaErrorInvalidConfiguration);
+    return cudaSuccess;
+}
+
 cudaError_t __cudaLaunchKernel(cudaKernel_t function, dim3 grid, dim3 threads, void **arguments, size_t shared,
                                cudaStream_t stream)
 {
-    const kernel *k = find_kernel(function);
     (void)arguments;
-    if (!k)
-        return refused("a launch of no kernel");
-    if (!launches(k, grid, threads, shared) || !dry_work(stream, &dry_the_tally()->launches, k->name))
-        return dry_keep(cudaErrorInvalidConfiguration);
-    return cudaSuccess;
+    return launch(function, &(configuration){grid, threads, shared, stream});
+}
+
+// In clusters, which the grid is a multiple of.
+cudaError_t cudaLaunchKernelExC(const cudaLaunchConfig_t *how, const void *function, void **arguments)
+{
+    const cudaLaunchAttribute *a = how->attrs;
+    (void)arguments;
+    if (dry_current()->major < 9 || how->numAttrs != 1 || a->id != cudaLaunchAttributeClusterDimension ||
+        a->val.clusterDim.x == 0 || how->gridDim.x % a->val.clusterDim.x || a->val.clusterDim.y != 1 ||
+        a->val.clusterDim.z != 1)
+        return refused("a launch that isn't of clusters on 9.0");
+    return launch(function, &(configuration){how->gridDim, how->blockDim, how->dynamicSmemBytes, how->stream});
 }

@@ -5,19 +5,21 @@
 //   - two warpgroups multiply, each for half of the tile's rows, whose 64 x 256 sums are in its registers. With their bias
 //   and rounded they put them into the tile in shared memory, and go on with the next one;
 //   - seven warps finish what they put there: they turn it, or through an activation it goes out;
-//   - one thread orders copies. Rows of x and of the weight come in pieces of DEEP columns, a box each, through STAGES places.
+//   - one thread orders copies. Rows of x and of the weight come in pieces of DEEP columns through STAGES places. Blocks are
+//   pairs, which have tiles one below the other at the same time: each brings its rows of x, and half of the weight's, to both.
 // They wait for each other at barriers: of a place, `full`, when its boxes have come, and `empty`, when the eight warps that
-// multiply are through with it; of a half of the tile, `put`, when it has its sums, and `gone`, when they are written. The
-// products of a piece are under way while the next one's are ordered.
+// multiply are through with it in either block; of a half of the tile, `put`, when it has its sums, and `gone`, when they
+// are written. The products of a piece are under way while the next one's are ordered.
 //
 // What waits does so for as long as it takes, as in any kernel; on trial it gives up after a while, so that a mistake here
 // ends as wrong values, which nobody takes (gpu_algorithms.h), and not as a GPU that hangs. Who has given up waits no more
 // and multiplies all pieces all the same: a warpgroup's warps may not differ in what they come to. Copies that were
-// ordered have come when a block ends, or their memory would be another block's.
+// ordered have come when a pair ends, or their memory would be another block's.
 //
 // Occupancy. One block on a multiprocessor, 216 KiB of its shared memory and all of its registers: 168 for each thread that
-// multiplies, 88 for the others. What a piece takes of each multiprocessor's memory: 48 KiB from the L2 cache, and 80 KiB read
-// by tensor cores, in the 1024 clocks that its products last.
+// multiplies, 88 for the others. In the 1024 clocks that its products last, a piece takes 32 KiB from the L2 cache, 48 KiB
+// that are written to shared memory, and 96 KiB that tensor cores read there: 32, 48 and 96 bytes a clock of each
+// multiprocessor.
 #include "gpu_joined_wide.h"
 
 #include <cuda_bf16.h>
@@ -32,6 +34,7 @@ namespace
 {
 
 enum {
+    PAIR = 2,                           // blocks
     ROWS = 128,
     COLS = 256,
     PITCH = COLS + TUB_GPU_JOINED_PAD,
@@ -89,7 +92,7 @@ __device__ void make_barriers(uint64_t *full, uint64_t *empty, uint64_t *put, ui
 {
     for (int i = 0; i < STAGES; i++) {
         tub_gpu_barrier_init(&full[i], 1);
-        tub_gpu_barrier_init(&empty[i], MULTIPLIERS / WARP);
+        tub_gpu_barrier_init(&empty[i], PAIR * MULTIPLIERS / WARP);
     }
     for (int i = 0; i < 2; i++) {
         tub_gpu_barrier_init(&put[i], GROUP / WARP);
@@ -122,14 +125,16 @@ struct place {
     }
 };
 
-// The tiles of a block, one after the other.
+// The tiles of a block, one after the other: one of two, one below the other, each time, the other one of which is the other
+// block's. If that's below all rows it is multiplied all the same, and nothing of it is written.
 struct tiles {
     uint32_t number, count, apart;
     unsigned turn;              // parity
 
     __device__ explicit tiles(const tub_gpu_joined &t)
-        : number(blockIdx.x), count((uint32_t)tub_gpu_joined_tiles(t.m, ROWS) * tub_gpu_joined_tiles(t.n, COLS)),
-          apart(gridDim.x), turn(0)
+        : number(blockIdx.x / PAIR),
+          count((uint32_t)tub_gpu_joined_tiles(t.m, PAIR * ROWS) * tub_gpu_joined_tiles(t.n, COLS)),
+          apart(gridDim.x / PAIR), turn(0)
     {
     }
 
@@ -146,7 +151,9 @@ struct tiles {
 
     __device__ tub_gpu_corner corner(const tub_gpu_joined &t) const
     {
-        return tub_gpu_joined_corner(&t, number, ROWS, COLS);
+        tub_gpu_corner corner = tub_gpu_joined_corner(&t, number, PAIR * ROWS, COLS);
+        corner.row += blockIdx.x % PAIR * ROWS;
+        return corner;
     }
 };
 
@@ -158,7 +165,15 @@ __device__ void warp_arrives(uint64_t *barrier)
         tub_gpu_barrier_arrive(barrier);
 }
 
-// ---- copies, by one thread ----
+// A warp is through with a place: both blocks fill it.
+__device__ void warp_leaves(uint64_t *empty)
+{
+    __syncwarp();
+    if (threadIdx.x % WARP < PAIR)
+        tub_gpu_barrier_arrive_at(empty, threadIdx.x % WARP);
+}
+
+// ---- copies, by one thread: of the block's rows of x, and, for both blocks, half of the weight's ----
 
 template <typename NARROW>
 __device__ void order_copies(const tub_gpu_joined &t, const CUtensorMap *x, const CUtensorMap *weight,
@@ -167,6 +182,7 @@ __device__ void order_copies(const tub_gpu_joined &t, const CUtensorMap *x, cons
     patience p = {t.trial, false};
     place at = {0, 0};
     uint32_t ordered = 0;
+    const int half = blockIdx.x % PAIR * (COLS / PAIR);
     for (tiles all(t); all.there() && !p.over; all.next()) {
         const tub_gpu_corner corner = all.corner(t);
         for (int done = 0; done < t.k; done += DEEP, at.next(), ordered++) {
@@ -177,7 +193,7 @@ __device__ void order_copies(const tub_gpu_joined &t, const CUtensorMap *x, cons
                 break;
             tub_gpu_barrier_expect(&m.full[at.stage], PLACE * 2);
             tub_gpu_load_box(to, x, corner.row, done, &m.full[at.stage]);
-            tub_gpu_load_box(to + X_BOX, weight, corner.col, done, &m.full[at.stage]);
+            tub_gpu_load_box_for_pair(to + X_BOX + half * DEEP, weight, corner.col + half, done, &m.full[at.stage]);
         }
     }
     // They have come. Here the next place is the one that was ordered first.
@@ -217,11 +233,11 @@ __device__ void add_up(half_sums &sums, const tub_gpu_joined &t, const memory<NA
         p.wait_for(&m.full[at.stage], at.turn);
         multiply(sums, x + at.stage * PLACE, weight + at.stage * PLACE);
         tub_gpu_products_wait<1>(); // those of the piece before
-        warp_arrives(before);
+        warp_leaves(before);
     }
     tub_gpu_products_end(sums[0]);
     tub_gpu_products_end(sums[1]);
-    warp_arrives(&m.empty[at.stage]);
+    warp_leaves(&m.empty[at.stage]);
     at.next();
 }
 
@@ -299,25 +315,26 @@ __global__ void __launch_bounds__(THREADS, 1)
         tub_gpu_fetch_map(&weight);
         make_barriers(m.full, m.empty, m.put, m.gone);
     }
-    __syncthreads();
+    tub_gpu_pair_sync();
     if (threadIdx.x < MULTIPLIERS) {
         tub_gpu_more_registers<MULTIPLIERS_REGISTERS>();
         multiply_tiles(t, m);
-        return;
+    } else {
+        tub_gpu_fewer_registers<OTHERS_REGISTERS>();
+        if (threadIdx.x < MULTIPLIERS + FINISHERS)
+            finish_tiles(t, m);
+        else if (threadIdx.x == MULTIPLIERS + FINISHERS)
+            order_copies(t, &x, &weight, m);
     }
-    tub_gpu_fewer_registers<OTHERS_REGISTERS>();
-    if (threadIdx.x < MULTIPLIERS + FINISHERS)
-        finish_tiles(t, m);
-    else if (threadIdx.x == MULTIPLIERS + FINISHERS)
-        order_copies(t, &x, &weight, m);
+    tub_gpu_pair_sync();
 }
 
 template <typename NARROW> cudaError_t launch(const tub_gpu_joined *t, cudaStream_t stream)
 {
-    const int64_t count = (int64_t)tub_gpu_joined_tiles(t->m, ROWS) * tub_gpu_joined_tiles(t->n, COLS);
+    const int64_t count = (int64_t)tub_gpu_joined_tiles(t->m, PAIR * ROWS) * tub_gpu_joined_tiles(t->n, COLS);
     CUtensorMap x, weight;
     int device, processors;
-    if (count > INT32_MAX)
+    if (count > INT32_MAX / PAIR)
         return cudaErrorInvalidValue;
     cudaError_t code = cudaGetDevice(&device);
     if (code == cudaSuccess)
@@ -325,11 +342,13 @@ template <typename NARROW> cudaError_t launch(const tub_gpu_joined *t, cudaStrea
     if (code == cudaSuccess)
         code = tub_cuda_box_map(&x, t->x, t->type, t->m, t->k, ROWS);
     if (code == cudaSuccess)
-        code = tub_cuda_box_map(&weight, t->weight, t->type, t->n, t->k, COLS);
+        code = tub_cuda_box_map(&weight, t->weight, t->type, t->n, t->k, COLS / PAIR);
     if (code == cudaSuccess)
         code = cudaFuncSetAttribute(wide_kernel<NARROW>, cudaFuncAttributeMaxDynamicSharedMemorySize, BYTES);
-    const unsigned blocks = (unsigned)(count < processors ? count : processors);
-    return code == cudaSuccess ? tub_gpu_start(wide_kernel<NARROW>, blocks, THREADS, BYTES, stream, *t, x, weight) : code;
+    if (code != cudaSuccess)
+        return code;
+    const unsigned pairs = (unsigned)(count < processors / PAIR ? count : processors / PAIR);
+    return tub_gpu_start_pairs(wide_kernel<NARROW>, PAIR * pairs, THREADS, BYTES, stream, *t, x, weight);
 }
 
 } // namespace

@@ -42,6 +42,15 @@ __device__ __forceinline__ void tub_gpu_barrier_arrive(uint64_t *barrier)
                  : "memory");
 }
 
+// At the barrier that lies in the same place of block `rank`, 0 or 1, of the pair, its own or the other one.
+__device__ __forceinline__ void tub_gpu_barrier_arrive_at(uint64_t *barrier, unsigned rank)
+{
+    asm volatile("{ .reg .b32 there; mapa.shared::cluster.u32 there, %0, %1; "
+                 "mbarrier.arrive.shared::cluster.b64 _, [there]; }" ::"r"(tub_gpu_warpgroup_address(barrier)),
+                 "r"(rank)
+                 : "memory");
+}
+
 // Arrives; the phase isn't over before so many bytes more have come.
 __device__ __forceinline__ void tub_gpu_barrier_expect(uint64_t *barrier, unsigned bytes)
 {
@@ -73,6 +82,14 @@ template <int THREADS> __device__ __forceinline__ void tub_gpu_some_sync(int id)
     asm volatile("bar.sync %0, %1;" ::"r"(id), "n"(THREADS) : "memory");
 }
 
+// All threads of both blocks of a pair come (tub_gpu_start_pairs()): before either reaches into the other's memory, and before
+// one ends that the other may still reach into.
+__device__ __forceinline__ void tub_gpu_pair_sync()
+{
+    __syncwarp();
+    asm volatile("barrier.cluster.arrive.release.aligned; barrier.cluster.wait.acquire.aligned;" ::: "memory");
+}
+
 // ---- registers: a kernel has as many for all its threads as it was launched with; warpgroups as a whole give some back and
 // take them. COUNT for each thread, a multiple of 8; who takes waits until they are there. ----
 
@@ -101,6 +118,18 @@ __device__ __forceinline__ void tub_gpu_load_box(void *shared, const CUtensorMap
     asm volatile("cp.async.bulk.tensor.2d.shared::cluster.global.tile.mbarrier::complete_tx::bytes [%0], [%1, {%2, %3}], [%4];"
                  ::"r"(tub_gpu_warpgroup_address(shared)), "l"(map), "r"(col), "r"(row),
                  "r"(tub_gpu_warpgroup_address(barrier))
+                 : "memory");
+}
+
+// The same for both blocks of the pair: to the same place of each, and its bytes count for the barrier in the same place.
+__device__ __forceinline__ void tub_gpu_load_box_for_pair(void *shared, const CUtensorMap *map, int row, int col,
+                                                          uint64_t *barrier)
+{
+    const uint16_t both = 3;
+    asm volatile("cp.async.bulk.tensor.2d.shared::cluster.global.tile.mbarrier::complete_tx::bytes.multicast::cluster "
+                 "[%0], [%1, {%2, %3}], [%4], %5;"
+                 ::"r"(tub_gpu_warpgroup_address(shared)), "l"(map), "r"(col), "r"(row),
+                 "r"(tub_gpu_warpgroup_address(barrier)), "h"(both)
                  : "memory");
 }
 
