@@ -126,6 +126,35 @@ template <typename T> T __shfl_xor_sync(unsigned mask, T value, int distance, EM
     return emulated_shuffled({"__shfl_xor_sync", file, line}, mask, value, emulated_lane() ^ (unsigned)distance);
 }
 
+// ---- bytes and halves of words ----
+
+inline unsigned __byte_perm(unsigned low, unsigned high, unsigned selector)
+{
+    const uint64_t both = (uint64_t)high << 32 | low;
+    unsigned out = 0;
+    for (int i = 0; i < 4; i++)
+        out |= (unsigned)(both >> (selector >> 4 * i & 7) * 8 & 255) << 8 * i;
+    return out;
+}
+
+inline unsigned __dp4a(unsigned a, unsigned b, unsigned sum)
+{
+    for (int i = 0; i < 32; i += 8)
+        sum += (a >> i & 255) * (b >> i & 255);
+    return sum;
+}
+
+// Of both halves max(min(a + b, most), 0).
+inline unsigned __viaddmin_s16x2_relu(unsigned a, unsigned b, unsigned most)
+{
+    unsigned out = 0;
+    for (int i = 0; i < 32; i += 16) {
+        const int sum = (int16_t)((a >> i) + (b >> i)), least = sum < (int16_t)(most >> i) ? sum : (int16_t)(most >> i);
+        out |= (unsigned)(least < 0 ? 0 : least) << i;
+    }
+    return out;
+}
+
 // ---- memory ----
 
 // The launch's own, and a place of `bytes` that is the same for all threads which name the same `key`.

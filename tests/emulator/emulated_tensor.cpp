@@ -172,6 +172,14 @@ void emulated_step(int columns, int deep, const float *a, const float *b, float 
     }
 }
 
+void emulated_step_bytes(const int32_t *a, const int32_t *b, int32_t *sums)
+{
+    for (int row = 0; row < 16; row++)
+        for (int k = 0; k < 32; k++)
+            for (int j = 0; j < 8; j++)
+                sums[row * 8 + j] = (int32_t)((uint32_t)sums[row * 8 + j] + (uint32_t)(a[row * 32 + k] * b[k * 8 + j]));
+}
+
 namespace
 {
 

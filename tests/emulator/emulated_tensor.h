@@ -69,6 +69,56 @@ inline float tub_gpu_round_tf32(float x)
 // mma.m16n8k8 of TF32: what a factor has beyond it is cut off.
 void tub_gpu_multiply_add_tf32(float sums[4], const float a[4], const float b[2], EMULATED_HERE);
 
+// d[16][8] += a[16][32] b[32][8].
+void emulated_step_bytes(const int32_t *a, const int32_t *b, int32_t *sums);
+
+struct emulated_byte_product {
+    int32_t *sums;
+    const uint32_t *a, *b;
+};
+
+template <bool SIGNED> int32_t emulated_byte_of(uint32_t word, int i)
+{
+    const uint8_t byte = (uint8_t)(word >> 8 * i);
+    return SIGNED ? (int8_t)byte : byte;
+}
+
+// mma.m16n8k32 of bytes. Of lane l a[i] holds row l / 4 + 8 (i % 2) and columns 4 (l % 4) + 16 (i / 2) and the three behind;
+// b[i] those as k of column l / 4; sums as above.
+template <bool A_SIGNED, bool B_SIGNED> void emulated_multiply_bytes(emulated_visit *const *lanes)
+{
+    int32_t a[16][32], b[32][8], sums[16][8];
+    for (int l = 0; l < 32; l++) {
+        const auto *part = (const emulated_byte_product *)lanes[l]->in;
+        for (int i = 0; i < 16; i++)
+            a[l / 4 + 8 * (i / 4 % 2)][l % 4 * 4 + i % 4 + 16 * (i / 8)] =
+                emulated_byte_of<A_SIGNED>(part->a[i / 4], i % 4);
+        for (int i = 0; i < 8; i++)
+            b[l % 4 * 4 + i % 4 + 16 * (i / 4)][l / 4] = emulated_byte_of<B_SIGNED>(part->b[i / 4], i % 4);
+        for (int i = 0; i < 4; i++)
+            sums[l / 4 + 8 * (i / 2)][l % 4 * 2 + i % 2] = part->sums[i];
+    }
+    emulated_step_bytes(a[0], b[0], sums[0]);
+    for (int l = 0; l < 32; l++)
+        for (int i = 0; i < 4; i++)
+            ((const emulated_byte_product *)lanes[l]->in)->sums[i] = sums[l / 4 + 8 * (i / 2)][l % 4 * 2 + i % 2];
+}
+
+template <bool A_SIGNED, bool B_SIGNED>
+void tub_gpu_multiply_add_bytes(int32_t sums[4], const uint32_t a[4], const uint32_t b[2], EMULATED_HERE)
+{
+    const emulated_byte_product part = {sums, a, b};
+    emulated_visit visit = {
+        {"mma.sync", file, line}, 0xffffffffu, 0, &part, nullptr, emulated_multiply_bytes<A_SIGNED, B_SIGNED>};
+    emulated_meet_warp(&visit);
+}
+
+// cvt.pack.sat.u8.s32.
+inline uint32_t tub_gpu_pack_bytes(int32_t low, int32_t high)
+{
+    return (uint32_t)(low < 0 ? 0 : low > 255 ? 255 : low) | (uint32_t)(high < 0 ? 0 : high > 255 ? 255 : high) << 8;
+}
+
 // cp.async of 16 bytes: done at some time between here and when it is waited for.
 void tub_gpu_copy_16(void *shared, const void *from, bool there);
 void tub_gpu_copies_commit();

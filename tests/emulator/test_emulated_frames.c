@@ -1,6 +1,6 @@
-// The kernels that make pixels of decoded frames, as they stand in gpu_frame_kernels.cu: both layouts, both domains, by
-// tiles and pixel by pixel, several frames at once. That the host's version is the processor's to the bit is
-// unit/test_gpu_frames's.
+// The kernels that make pixels of decoded frames, as they stand in gpu_frame_kernels.cu and gpu_frame_cores.cu: both
+// layouts, both domains, by tensor cores, by tiles and pixel by pixel, several frames at once. That the host's version
+// is the processor's to the bit is unit/test_gpu_frames's.
 // clang-format off
 #include <stdarg.h>
 #include <stddef.h>
@@ -11,7 +11,8 @@
 
 #include "emulator_check.h"
 #include "frame_rgb.h"
-#include "gpu_frames.h"
+#include "gpu_frame_bodies.h"
+#include "gpu_frame_tables.h"
 #include "picture.h"
 #include "pixel_ops.h"
 
@@ -50,7 +51,7 @@ static tub_frame_planes planes_of(int layout, int width, int height)
                               .steps = tub_steps_make(coefficients, below(2))};
 }
 
-// A surface's planes, and the pitches that all have. NV12's may be read by words.
+// A surface's planes, and the pitches that all have. NV12's may be read 16 bytes at a time.
 static void fill_planes(tub_frame_planes *f, tub_gpu_surface *surface, bool by_words)
 {
     const int columns = f->kind == TUB_PLANES_HALF ? (f->width + 1) / 2 : f->width;
@@ -58,7 +59,7 @@ static void fill_planes(tub_frame_planes *f, tub_gpu_surface *surface, bool by_w
     for (int i = 0; i < (f->kind == TUB_PLANES_RGB ? 1 : f->paired ? 2 : 3); i++) {
         const int values = i ? columns * (f->paired ? 2 : 1) : f->width * (f->kind == TUB_PLANES_RGB ? 3 : 1);
         const int bytes = values * (f->bits > 8 ? 2 : 1);
-        f->pitches[i] = by_words ? (bytes + 3) / 4 * 4 : bytes;
+        f->pitches[i] = by_words ? (bytes + 15) / 16 * 16 : bytes;
         surface->planes[i] = noise((size_t)f->pitches[i] * (size_t)(i ? rows : f->height));
         uint16_t *words = (uint16_t *)(uintptr_t)surface->planes[i];
         for (int j = 0; f->bits > 8 && j < values * (i ? rows : f->height); j++)
@@ -88,9 +89,34 @@ static tub_transform random_transform(bool floats)
     return t;
 }
 
-static int tiled, single;
+static int by_cores, tiled, single;
 
-static void check(const tub_transform *transform, int layout, int width, int height, bool tiles)
+static const char *way_of(const tub_gpu_pixels *t)
+{
+    const bool cores = tub_gpu_pixels_by_cores(t), tiles = !cores && t->tile_rows;
+    by_cores += cores;
+    tiled += tiles;
+    single += !cores && !tiles;
+    return cores ? "by tensor cores" : tiles ? "by tiles" : "one by one";
+}
+
+// The tables, where the emulator has its memory.
+static void bring_tables(const tub_frame_recipe *recipe, bool cores, bool tiles, tub_gpu_pixels *t)
+{
+    tub_gpu_frame_tables tables;
+    assert_int_equal(tub_gpu_frame_tables_make(recipe, cores, &tables, NULL), TUB_OK);
+    unsigned char *data = emulator_memory(tables.bytes);
+    memcpy(data, tables.data, tables.bytes);
+    if (tiles)
+        tub_gpu_frame_tables_use(&tables, t);
+    t->recipe.tables = data;
+    tub_gpu_frame_tables_finish(&tables);
+}
+
+// The best way that the recipe has, or one that needs less.
+typedef enum way { ONE_BY_ONE, TILES, CORES } way;
+
+static void check(const tub_transform *transform, int layout, int width, int height, way best)
 {
     tub_pixels *pixels = NULL;
     const tub_frame_recipe *recipe = NULL;
@@ -103,14 +129,9 @@ static void check(const tub_transform *transform, int layout, int width, int hei
                              .ky = 1 + below(16) % recipe->out_height,
                              .kx = 1 + below(16) % recipe->out_width,
                              .table = emulator_numbers(TUB_GPU_F32, (size_t)3 * 256, 2)};
-    t->by_words = layout == LAYOUT_NV12 && below(2);
-    if (tiles)
-        tub_gpu_frames_choose(recipe, &t->tile_rows, &t->tile_columns);
-    tiled += t->tile_rows > 0;
-    single += t->tile_rows == 0;
-    unsigned char *tables = emulator_memory(recipe->table_bytes);
-    memcpy(tables, recipe->tables, recipe->table_bytes);
-    t->recipe.tables = tables;
+    t->by_words = layout == LAYOUT_NV12 && (best == CORES || below(2));
+    bring_tables(recipe, best == CORES, best != ONE_BY_ONE, t);
+    const char *chosen = way_of(t);
     const size_t values = (size_t)(recipe->out_height / t->form.ky * t->form.ky) *
                           (size_t)(recipe->out_width / t->form.kx * t->form.kx) * 3;
     for (int i = 0; i < t->count; i++) {
@@ -118,8 +139,7 @@ static void check(const tub_transform *transform, int layout, int width, int hei
         t->surfaces[i].out = emulator_space(t->form.type, values);
     }
     emulator_check(&task, "%d frames of %dx%d, layout %d, to %dx%d %s, %s", t->count, width, height, layout,
-                   recipe->out_width, recipe->out_height, recipe->is_float ? "floats" : "bytes",
-                   t->tile_rows ? "by tiles" : "one by one");
+                   recipe->out_width, recipe->out_height, recipe->is_float ? "floats" : "bytes", chosen);
     tub_pixels_close(&pixels);
 }
 
@@ -130,14 +150,28 @@ static void all_kinds(void **state)
         const bool large = i / LAYOUTS % 2; // many inputs a pixel
         const int layout = i % LAYOUTS, width = 2 + below(large ? 300 : 90), height = 2 + below(large ? 200 : 60);
         const tub_transform t = random_transform(i / LAYOUTS / 2 % 2);
-        check(&t, layout, width, height / 2 * 2, i / LAYOUTS % 4 != 3);
+        check(&t, layout, width, height / 2 * 2, i / LAYOUTS % 4 != 3 ? TILES : ONE_BY_ONE);
     }
     assert_true(tiled > 20 && single > 20);
-    assert_int_equal(emulator_kernels(), 2 * 2 * 2);
+}
+
+// Weights of two bytes and of three, any number of steps, patches of even and odd sizes.
+static void on_tensor_cores(void **state)
+{
+    (void)state;
+    for (int i = 0; i < 120; i++) {
+        const int width = 2 + below(i % 3 ? 200 : 700), height = 2 + below(i % 3 ? 120 : 400);
+        tub_transform t = random_transform(false);
+        t.antialias = true;
+        t.interpolation = i % 2 ? TUB_BILINEAR : TUB_BICUBIC;
+        check(&t, LAYOUT_NV12, width, height / 2 * 2, CORES);
+    }
+    assert_true(by_cores > 40);
+    assert_int_equal(emulator_kernels(), 2 * 2 * 2 + 2 * 3);
 }
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(all_kinds)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(all_kinds), cmocka_unit_test(on_tensor_cores)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -7,7 +7,7 @@
 #include <string.h>
 
 #include "cuda_plugin.h"
-#include "gpu_frames.h"
+#include "gpu_frame_tables.h"
 #include "pixel_ops.h"
 
 enum { SIDE = 224, PATCH = 16, REPEATS = 5, PITCH = 256, COPIED = 128 << 20 };
@@ -17,6 +17,7 @@ typedef struct bench {
     void *library;
     tub_gpu *gpu;
     int frames;
+    bool cores;     // that multiply bytes
     double copying; // bytes a second
 } bench;
 
@@ -86,6 +87,8 @@ static void measure(const bench *b, const char *name, const tub_transform *t, in
     const tub_frame_recipe *recipe = NULL;
     check(tub_pixels_open(t, height, width, &pixels, &err));
     check(tub_pixels_recipe(pixels, &recipe, &err));
+    tub_gpu_frame_tables made_tables;
+    check(tub_gpu_frame_tables_make(recipe, b->cores, &made_tables, &err));
     const size_t pitch = ((size_t)width + PITCH - 1) / PITCH * PITCH, luma = pitch * (size_t)height,
                  frame = luma * 3 / 2;
     const size_t made = (size_t)3 * SIDE * SIDE * 2;
@@ -94,7 +97,7 @@ static void measure(const bench *b, const char *name, const tub_transform *t, in
     for (size_t i = 0; i < frame * (size_t)b->frames; i++)
         noise[i] = (unsigned char)(i * 2654435761u >> 13);
     unsigned char *planes = upload(b, noise, frame * (size_t)b->frames);
-    void *tables = upload(b, recipe->tables, recipe->table_bytes), *table = upload(b, levels, sizeof levels);
+    void *tables = upload(b, made_tables.data, made_tables.bytes), *table = upload(b, levels, sizeof levels);
     char *out = allocate(b, made * (size_t)b->frames);
     const int launches = (b->frames + TUB_GPU_SURFACES - 1) / TUB_GPU_SURFACES;
     tub_gpu_task *tasks = calloc((size_t)launches, sizeof *tasks);
@@ -120,7 +123,7 @@ static void measure(const bench *b, const char *name, const tub_transform *t, in
             p->surfaces[k] = (tub_gpu_surface){{at, at + luma}, out + made * (size_t)(first + k)};
         }
         p->recipe.tables = tables;
-        tub_gpu_frames_choose(recipe, &p->tile_rows, &p->tile_columns);
+        tub_gpu_frame_tables_use(&made_tables, p);
     }
     const double seconds = time_tasks(b, tasks, launches) / b->frames;
     const double rate = seconds > 0 ? (double)((size_t)width * (size_t)height * 3 / 2 + made) / seconds : 0;
@@ -131,6 +134,7 @@ static void measure(const bench *b, const char *name, const tub_transform *t, in
         b->ops->release(b->gpu, blocks[i]);
     free(tasks);
     free(noise);
+    tub_gpu_frame_tables_finish(&made_tables);
     tub_pixels_close(&pixels);
 }
 
@@ -158,6 +162,7 @@ int main(int argc, char **argv)
     check(tub_cuda_plugin_load(&b.ops, &b.library, &err));
     check(b.ops->describe(0, &facts, &err));
     check(b.ops->open(0, true, &b.gpu, &err));
+    b.cores = facts.code >= 80;
     measure_copying(&b, b.frames < 8 ? COPIED / 64 : COPIED);
     printf("%s: a copying kernel moves %.0f GB/s\n", facts.name, b.copying / 1e9);
     measure(&b, "antialiased, 8 bits", &soft, 854, 480);

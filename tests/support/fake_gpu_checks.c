@@ -99,7 +99,8 @@ static tub_status check_pixels(const tub_gpu_pixels *t, tub_error *err)
         TUB_TRY(packed("a made frame", t->surfaces[i].out, t->form.type, false, err));
     for (int i = 0; i < t->count && t->by_words; i++)
         for (int plane = 0; plane < 2; plane++)
-            TUB_TRY(aligned("a plane", t->surfaces[i].planes[plane], sizeof(uint32_t), err));
+            TUB_TRY(aligned("a plane", t->surfaces[i].planes[plane], 16, err));
+    TUB_TRY(aligned("a recipe's tables", t->recipe.tables, 16, err));
     return numbered("a frame", tub_gpu_pixels_threads(t), err);
 }
 

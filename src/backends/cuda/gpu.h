@@ -36,7 +36,7 @@ extern "C" {
 
 // Grows with every change of what is below, and of what kernels give or take: a plug-in of another build is refused, and what
 // was measured with one is measured anew.
-enum { TUB_GPU_VERSION = 13 };
+enum { TUB_GPU_VERSION = 14 };
 
 typedef struct tub_gpu tub_gpu;             // a device, opened
 typedef struct tub_gpu_plan tub_gpu_plan;   // a library's attention, or product with an activation, for one shape

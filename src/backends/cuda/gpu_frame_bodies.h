@@ -1,10 +1,11 @@
-// What the kernels do that make a model's patch vectors of a decoded frame: conversion to RGB, resize, normalisation and
-// patches at once, as functions of one thread like those of gpu_bodies.h. The arithmetic is that of src/media's scalar
-// kernels.
+// What the kernels do that make a model's patch vectors of a decoded frame: conversion to RGB, resize, normalisation
+// and patches at once, as functions of one thread like those of gpu_bodies.h. The arithmetic is that of src/media's
+// scalar kernels.
 //
-// Two ways, with the same bytes. Single: a thread has one pixel of the result and reads all that it is made of. Tiled,
-// where many inputs make a pixel: a block has a tile of the result; it converts the frame's pixels behind it, a few
-// rows at a time, into shared memory, makes the horizontal pass of them, and in the end the vertical one.
+// Three ways, with the same bytes. Single: a thread has one pixel of the result and reads all that it is made of.
+// Tiled, where many inputs make a pixel: a block has a tile of the result; it converts the frame's pixels behind it, a
+// few rows at a time, into shared memory, makes the horizontal pass of them, and in the end the vertical one. By tensor
+// cores, of NV12 resized in 8 bits: likewise, in plugin/gpu_frame_cores.cu.
 #ifndef TUB_GPU_FRAME_BODIES_H
 #define TUB_GPU_FRAME_BODIES_H
 
@@ -35,6 +36,12 @@ enum {
     TUB_GPU_STAGED_ROWS = 8, // of the frame, in shared memory at a time
     TUB_GPU_STAGED_PACK = 4, // neighbouring pixels that a thread converts
 };
+
+// Whether a task is for tensor cores.
+TUB_PIXEL_FUNCTION bool tub_gpu_pixels_by_cores(const tub_gpu_pixels *t)
+{
+    return t->cores.planes > 0 && t->by_words && tub_gpu_pixels_layout(t) == TUB_GPU_NV12;
+}
 
 // ---- a frame's pixel: red in the lowest byte, then green, then blue ----
 
@@ -408,6 +415,41 @@ TUB_PIXEL_FUNCTION void tub_gpu_tile_down(const tub_gpu_pixels *t, tub_gpu_way w
             tub_gpu_sums_add(sums, weights[i], in[i * TUB_GPU_TILE_COLUMNS]);
         tub_gpu_pixels_write(t, w, y, x, tub_gpu_sums_end(sums, axis->precision));
     }
+}
+
+// ---- by tensor cores ----
+
+enum {
+    TUB_GPU_STRIP = 8,       // columns of the result whose weights a warp has
+    TUB_GPU_BAND = 16,       // rows of the result
+    TUB_GPU_CHUNK_PAIRS = 8, // of the frame's rows, in shared memory at a time
+};
+
+// Where a block's shared memory has what.
+typedef struct tub_gpu_cores_places {
+    int staged; // [3][2][TUB_GPU_CHUNK_PAIRS][staged_pitch]: a chunk's pixels, the even rows of a channel first
+    int passed; // [3][warps * TUB_GPU_STRIP][passed_pitch]: the horizontal pass, a column after the other
+    int levels; // [3][256] words: what a pixel becomes
+    int staged_pitch, passed_pitch;
+    int bytes;
+} tub_gpu_cores_places;
+
+// A pitch at which eight rows of 16 bytes are in different banks.
+TUB_PIXEL_FUNCTION int tub_gpu_cores_pitch(int bytes)
+{
+    return bytes / 16 % 2 ? bytes : bytes + 16;
+}
+
+TUB_PIXEL_FUNCTION tub_gpu_cores_places tub_gpu_cores_shared(const tub_gpu_cores *c)
+{
+    tub_gpu_cores_places s;
+    s.staged_pitch = tub_gpu_cores_pitch(c->columns);
+    s.passed_pitch = tub_gpu_cores_pitch(c->rows);
+    s.staged = 0;
+    s.passed = 3 * 2 * TUB_GPU_CHUNK_PAIRS * s.staged_pitch;
+    s.levels = s.passed + 3 * c->warps * TUB_GPU_STRIP * s.passed_pitch;
+    s.bytes = s.levels + 3 * 256 * 4;
+    return s;
 }
 
 #endif

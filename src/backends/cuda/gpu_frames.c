@@ -5,23 +5,23 @@
 
 #include "fail.h"
 #include "gpu_frame_bodies.h"
+#include "gpu_frame_tables.h"
 
 enum {
     DESKS = 2,
     RECIPES = 64, // that a desk remembers
     EVENT_MADE = 0,
-    PITCH = 256,             // rows of uploaded planes begin at multiples of it
-    TABLES = 64 << 10,       // recipes' tables get multiples of it, so that others fit in their place
-    FEW_TAPS = 9,            // inputs of a pixel up to which it isn't worth to share them
-    SHARED_BYTES = 48 << 10, // that a block has on any card without asking
+    WORDS = 16,        // bytes that are read at once
+    PITCH = 256,       // rows of uploaded planes begin at multiples of it
+    TABLES = 64 << 10, // recipes' tables get multiples of it, so that others fit in their place
+    CORES = 80,        // what kernels are compiled for that have tensor cores' products of bytes
 };
 
 // A recipe's tables on the device.
 typedef struct shelf {
-    unsigned char *copy; // what they are: the host's
+    tub_frame_recipe recipe;     // whose tables they are: the host's
+    tub_gpu_frame_tables tables; // no data: none
     tub_gpu_block block;
-    size_t bytes;
-    int tile_rows, tile_columns;
     unsigned long used; // when, in turns of the desk
 } shelf;
 
@@ -81,7 +81,7 @@ size_t tub_gpu_frames_held(const tub_executable *e, tub_gpu_type *type)
 static void clear_shelf(tub_backend *b, shelf *s)
 {
     tub_gpu_give_back(b, &s->block);
-    tub_free(s->copy);
+    tub_gpu_frame_tables_finish(&s->tables);
     *s = (shelf){0};
 }
 
@@ -152,33 +152,21 @@ tub_status tub_gpu_frames_hold(tub_executable *e, size_t bytes, void **out, tub_
 
 // ---- tables ----
 
-// The most inputs behind `size` neighbours of the result.
-static int most_inputs(const tub_frame_recipe *r, const tub_recipe_axis *axis, int out, int size)
+static bool same_recipe(const tub_frame_recipe *a, const tub_frame_recipe *b)
 {
-    const int32_t *firsts = (const int32_t *)(const void *)(r->tables + axis->first);
-    int most = 0;
-    for (int at = 0; at < out; at += size) {
-        int first, begin;
-        const int count = tub_gpu_kept_of(axis, at, size, &first);
-        const int inputs = tub_gpu_inputs_of(firsts, axis->taps, first, count, &begin);
-        most = inputs > most ? inputs : most;
-    }
-    return most;
+    const bool same_form = a->in_height == b->in_height && a->in_width == b->in_width &&
+                           a->out_height == b->out_height && a->out_width == b->out_width &&
+                           a->is_float == b->is_float && a->down_first == b->down_first && a->levels == b->levels &&
+                           a->table_bytes == b->table_bytes;
+    return same_form && !memcmp(&a->across, &b->across, sizeof a->across) &&
+           !memcmp(&a->down, &b->down, sizeof a->down) && !memcmp(a->mean, b->mean, sizeof a->mean) &&
+           !memcmp(a->std, b->std, sizeof a->std) && !memcmp(a->zero, b->zero, sizeof a->zero) &&
+           !memcmp(a->tables, b->tables, a->table_bytes);
 }
 
-// Tiles where neighbours share many inputs and a block's memory holds them.
-void tub_gpu_frames_choose(const tub_frame_recipe *r, int *tile_rows, int *tile_columns)
+static bool holds(const shelf *s, const tub_frame_recipe *r)
 {
-    tub_gpu_pixels t = {.recipe = *r};
-    *tile_rows = *tile_columns = 0;
-    if (r->down_first || (int64_t)r->across.taps * r->down.taps <= FEW_TAPS)
-        return;
-    t.tile_rows = most_inputs(r, &r->down, r->out_height, TUB_GPU_TILE_ROWS);
-    t.tile_columns = most_inputs(r, &r->across, r->out_width, TUB_GPU_TILE_COLUMNS);
-    if (tub_gpu_shared_values(&t) * 4 > SHARED_BYTES)
-        return;
-    *tile_rows = t.tile_rows;
-    *tile_columns = t.tile_columns;
+    return s->tables.data && same_recipe(&s->recipe, r);
 }
 
 static shelf *find_shelf(desk *d, const tub_frame_recipe *r)
@@ -186,7 +174,7 @@ static shelf *find_shelf(desk *d, const tub_frame_recipe *r)
     shelf *oldest = &d->shelves[0];
     for (int i = 0; i < RECIPES; i++) {
         shelf *s = &d->shelves[i];
-        if (s->copy && s->bytes == r->table_bytes && !memcmp(s->copy, r->tables, s->bytes))
+        if (holds(s, r))
             return s;
         if (s->used < oldest->used)
             oldest = s;
@@ -197,21 +185,20 @@ static shelf *find_shelf(desk *d, const tub_frame_recipe *r)
 // In the place of others where they fit: releasing memory would wait for all that the device does.
 static tub_status fill_shelf(tub_backend *b, desk *d, const tub_frame_recipe *r, shelf *s, tub_error *err)
 {
-    if (s->block.bytes < r->table_bytes)
+    tub_gpu_frame_tables tables;
+    TUB_TRY(tub_gpu_frame_tables_make(r, b->info.code >= CORES, &tables, err));
+    if (s->block.bytes < tables.bytes)
         clear_shelf(b, s);
-    tub_free(s->copy);
-    s->copy = tub_calloc(r->table_bytes, 1);
-    if (!s->copy)
-        return tub_fail_memory(err, "the tables of the resize");
-    memcpy(s->copy, r->tables, r->table_bytes);
-    s->bytes = r->table_bytes;
-    tub_gpu_frames_choose(r, &s->tile_rows, &s->tile_columns);
+    tub_gpu_frame_tables_finish(&s->tables);
+    s->tables = tables;
+    s->recipe = *r;
+    s->recipe.tables = tables.data;
     tub_status status = TUB_OK;
     if (!s->block.data)
-        status =
-            tub_gpu_reserve(b, (s->bytes + TABLES - 1) / TABLES * TABLES, "the tables of the resize", &s->block, err);
+        status = tub_gpu_reserve(b, (tables.bytes + TABLES - 1) / TABLES * TABLES, "the tables of the resize",
+                                 &s->block, err);
     if (status == TUB_OK)
-        status = b->ops->upload(d->gpu, TUB_GPU_COMPUTE, s->block.data, s->copy, s->bytes, err);
+        status = b->ops->upload(d->gpu, TUB_GPU_COMPUTE, s->block.data, tables.data, tables.bytes, err);
     if (status != TUB_OK)
         clear_shelf(b, s);
     return status;
@@ -220,12 +207,11 @@ static tub_status fill_shelf(tub_backend *b, desk *d, const tub_frame_recipe *r,
 static tub_status find_tables(tub_backend *b, desk *d, const tub_frame_recipe *r, tub_gpu_pixels *task, tub_error *err)
 {
     shelf *s = find_shelf(d, r);
-    if (!s->copy || s->bytes != r->table_bytes || memcmp(s->copy, r->tables, s->bytes) != 0)
+    if (!holds(s, r))
         TUB_TRY(fill_shelf(b, d, r, s, err));
     s->used = ++d->turns;
     task->recipe.tables = s->block.data;
-    task->tile_rows = s->tile_rows;
-    task->tile_columns = s->tile_columns;
+    tub_gpu_frame_tables_use(&s->tables, task);
     return TUB_OK;
 }
 
@@ -294,8 +280,8 @@ static bool can_read_words(const tub_frame_planes *f)
 {
     bool aligned = f->kind == TUB_PLANES_HALF && f->paired && f->bits == 8;
     for (int i = 0; i < 2; i++)
-        aligned = aligned && (uintptr_t)f->planes[i] % 4 == 0 && f->pitches[i] % 4 == 0 &&
-                  f->pitches[i] >= (f->width + 3) / 4 * 4;
+        aligned = aligned && (uintptr_t)f->planes[i] % WORDS == 0 && f->pitches[i] % WORDS == 0 &&
+                  f->pitches[i] >= (f->width + WORDS - 1) / WORDS * WORDS;
     return aligned;
 }
 
@@ -335,18 +321,6 @@ static tub_status make(tub_backend *b, desk *d, wish *const *group, int count, t
 }
 
 // ---- who makes what ----
-
-static bool same_recipe(const tub_frame_recipe *a, const tub_frame_recipe *b)
-{
-    const bool same_form = a->in_height == b->in_height && a->in_width == b->in_width &&
-                           a->out_height == b->out_height && a->out_width == b->out_width &&
-                           a->is_float == b->is_float && a->down_first == b->down_first && a->levels == b->levels &&
-                           a->table_bytes == b->table_bytes;
-    return same_form && !memcmp(&a->across, &b->across, sizeof a->across) &&
-           !memcmp(&a->down, &b->down, sizeof a->down) && !memcmp(a->mean, b->mean, sizeof a->mean) &&
-           !memcmp(a->std, b->std, sizeof a->std) && !memcmp(a->zero, b->zero, sizeof a->zero) &&
-           !memcmp(a->tables, b->tables, a->table_bytes);
-}
 
 static bool same_form(const tub_frame_planes *a, const tub_frame_planes *b)
 {

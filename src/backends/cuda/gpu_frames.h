@@ -27,9 +27,6 @@ tub_status tub_gpu_frames_make(tub_backend *backend, const tub_frame_recipe *rec
 tub_status tub_gpu_frames_hold_as(tub_backend *backend, const tub_gpu_form *form, size_t bytes, void **out,
                                   tub_error *err);
 
-// How its kernel is to go about it, of a recipe whose tables are the host's: as of tub_gpu_pixels.
-void tub_gpu_frames_choose(const tub_frame_recipe *recipe, int *tile_rows, int *tile_columns);
-
 // Whether a frame of a run lies in that memory.
 bool tub_gpu_frames_has(const tub_backend *backend, const void *frame);
 // Bytes and type of the frames that this backend, or another that is like it, has made for the executable's program. 0: none

@@ -161,12 +161,22 @@ typedef struct tub_gpu_attention {
 // 7.0, BF16 and F32 from 8.0).
 enum { TUB_GPU_MOST_HEAD = 256, TUB_GPU_FLASH_HEAD = 128 };
 
-enum { TUB_GPU_SURFACES = 16 };     // frames of one launch
+enum { TUB_GPU_SURFACES = 64 };     // frames of one launch
 
 typedef struct tub_gpu_surface {
     const uint8_t *planes[3];       // on the device
     void *out;
 } tub_gpu_surface;
+
+// How tensor cores make both passes of a resize in 8 bits. A block has a tile of `warps` strips of 8 columns of the result
+// and `bands` of 16 rows; a step is of 32 inputs. What lies where: gpu_frame_tables.h.
+typedef struct tub_gpu_cores {
+    int planes;                 // bytes of a weight; 0: they don't
+    int warps, bands;
+    int steps_across, steps_down;
+    int columns, rows;          // most of the frame's behind a tile, multiples of 16
+    uint32_t lefts, tops, across, down; // where in the tables
+} tub_gpu_cores;
 
 // Decoded frames, all laid out alike, to a model's patch vectors. The recipe's tables are the device's.
 typedef struct tub_gpu_pixels {
@@ -176,7 +186,8 @@ typedef struct tub_gpu_pixels {
     tub_gpu_surface surfaces[TUB_GPU_SURFACES];
     int count;
     int tile_rows, tile_columns;    // most of the frame's rows and columns behind a tile; 0: pixel by pixel
-    bool by_words;              // NV12 whose rows may be read four bytes at a time, past their end too
+    tub_gpu_cores cores;        // which serve where `by_words` is
+    bool by_words;              // NV12 whose rows begin at multiples of 16 bytes and may be read to such, past their end too
 } tub_gpu_pixels;
 
 typedef struct tub_gpu_task {

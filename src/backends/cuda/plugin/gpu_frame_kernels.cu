@@ -2,6 +2,7 @@
 #include "gpu_frame_kernels.h"
 
 #include "gpu_frame_bodies.h"
+#include "gpu_frame_cores.h"
 #include "gpu_start.h"
 
 namespace
@@ -57,6 +58,8 @@ extern "C" cudaError_t tub_cuda_launch_pixels(const tub_gpu_pixels *t, cudaStrea
 {
     if (tub_gpu_pixels_threads(t) > INT32_MAX)
         return cudaErrorInvalidValue;
+    if (tub_gpu_pixels_by_cores(t))
+        return tub_cuda_launch_frame_cores(t, stream);
     if (tub_gpu_pixels_layout(t) == TUB_GPU_NV12)
         return launch<TUB_GPU_NV12>(t, stream);
     return launch<TUB_GPU_ANY_LAYOUT>(t, stream);

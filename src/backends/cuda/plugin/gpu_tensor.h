@@ -115,6 +115,48 @@ __device__ __forceinline__ void tub_gpu_multiply_add_tf32(float sums[4], const f
 #endif
 }
 
+#define TUB_GPU_MMA_BYTES(a_type, b_type)                                                                              \
+    asm volatile("mma.sync.aligned.m16n8k32.row.col.s32." a_type "." b_type ".s32 "                                    \
+                 "{%0, %1, %2, %3}, {%4, %5, %6, %7}, {%8, %9}, {%0, %1, %2, %3};"                                     \
+                 : "+r"(sums[0]), "+r"(sums[1]), "+r"(sums[2]), "+r"(sums[3])                                          \
+                 : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "r"(b[0]), "r"(b[1]))
+
+// sums[16][8] += a[16][32] b[32][8], of bytes, signed or not. Of lane l a[0] is row l / 4 and columns 4 (l % 4) and the three
+// behind, a[1] eight rows on, a[2] 16 columns on, a[3] both; b[0] column l / 4 and such k, b[1] 16 k on; sums as above.
+template <bool A_SIGNED, bool B_SIGNED>
+__device__ __forceinline__ void tub_gpu_multiply_add_bytes(int32_t sums[4], const uint32_t a[4], const uint32_t b[2])
+{
+#if TUB_GPU_TENSOR >= 800
+    if constexpr (A_SIGNED && B_SIGNED)
+        TUB_GPU_MMA_BYTES("s8", "s8");
+    else if constexpr (A_SIGNED)
+        TUB_GPU_MMA_BYTES("s8", "u8");
+    else if constexpr (B_SIGNED)
+        TUB_GPU_MMA_BYTES("u8", "s8");
+    else
+        TUB_GPU_MMA_BYTES("u8", "u8");
+#else
+    (void)sums;
+    (void)a;
+    (void)b;
+    __trap();
+#endif
+}
+
+// Both in bytes, cut off to what these have; `high` in the second.
+__device__ __forceinline__ uint32_t tub_gpu_pack_bytes(int32_t low, int32_t high)
+{
+    uint32_t out = 0;
+#if TUB_GPU_TENSOR >= 750
+    asm("cvt.pack.sat.u8.s32.b32 %0, %1, %2, 0;" : "=r"(out) : "r"(high), "r"(low));
+#else
+    (void)low;
+    (void)high;
+    __trap();
+#endif
+    return out;
+}
+
 // 16 bytes to shared memory, zeros where nothing is there; both addresses are multiples of 16. Done at the latest when the
 // thread has waited for the group that they are in. Before 8.0 at once.
 __device__ __forceinline__ void tub_gpu_copy_16(void *shared, const void *from, bool there)

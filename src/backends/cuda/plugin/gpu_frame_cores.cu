@@ -1,0 +1,462 @@
+// A frame in NV12, resized in 8 bits, to patches on tensor cores.
+//
+// A block has a tile of the result: strips of 8 columns, a warp each, by bands of 16 rows. The frame's rows behind it
+// go by in chunks of 16: they are copied to shared memory, two rows of luma with theirs of chroma, while the chunk
+// before them is worked on; become pixels, once, four in a word; and then the horizontal pass, of which a warp makes
+// its strip's columns. Both passes are products of bytes with sums in 32 bits: a weight's bytes, one after the other
+// from the lowest on, are factors of their own, whose sums are put together in the end, exactly. So the bytes are those
+// of the sums one by one. A result outside of the picture has no weights, and becomes what black does.
+#include "gpu_frame_cores.h"
+
+#include "gpu_frame_bodies.h"
+#include "gpu_start.h"
+#include "gpu_tensor.h"
+
+namespace
+{
+
+enum {
+    LANES = 32,
+    MOST_THREADS = 8 * LANES,
+    PAIRS = TUB_GPU_CHUNK_PAIRS,
+    CHUNK = 2 * PAIRS,
+    STEP = 32, // inputs of a product
+    WIDE = 8,  // samples that are loaded at once
+    WITHOUT_ASKING = 48 << 10,
+};
+
+// What of the result is a block's, and what of the frame is behind it.
+struct tile {
+    int frame, x, band; // first column, and band
+    int left, columns;  // multiples of WIDE
+    int top, height;
+    tub_gpu_cores_places at;
+};
+
+// Of `width` units a row, rows one after the other, those of a thread.
+struct cursor {
+    int row, at;
+    int rows_on, at_on, width;
+
+    __device__ cursor(unsigned number, unsigned threads, unsigned units)
+        : row((int)(number / units)), at((int)(number % units)), rows_on((int)(threads / units)),
+          at_on((int)(threads % units)), width((int)units)
+    {
+    }
+
+    __device__ void next()
+    {
+        row += rows_on;
+        at += at_on;
+        if (at >= width) {
+            at -= width;
+            row++;
+        }
+    }
+};
+
+__device__ __forceinline__ int least(int a, int b)
+{
+    return a < b ? a : b;
+}
+
+__device__ __forceinline__ tile tile_of(const tub_gpu_pixels &t)
+{
+    const tub_gpu_cores &c = t.cores;
+    const int32_t *lefts = tub_gpu_integers(&t, c.lefts) + blockIdx.x * c.warps;
+    const int32_t *tops = tub_gpu_integers(&t, c.tops) + 2 * blockIdx.y * c.bands;
+    tile out;
+    out.frame = (int)blockIdx.z;
+    out.x = (int)blockIdx.x * c.warps * TUB_GPU_STRIP;
+    out.band = (int)blockIdx.y * c.bands;
+    out.left = lefts[0];
+    out.columns = lefts[c.warps - 1] + c.steps_across * STEP - out.left;
+    out.top = tops[0];
+    out.height = tops[2 * c.bands - 1] - out.top;
+    out.at = tub_gpu_cores_shared(&c);
+    return out;
+}
+
+// ---- a chunk of the frame ----
+
+__device__ __forceinline__ int pairs_of(const tile &w, int chunk)
+{
+    return least((w.height + 1) / 2 - chunk * PAIRS, PAIRS);
+}
+
+// Eight samples each of two rows of luma, and theirs of chroma.
+struct samples {
+    uint2 upper, lower, chroma;
+};
+
+// Beyond the frame's edges what is at them.
+__device__ __forceinline__ samples load_samples(const tub_gpu_pixels &t, const tile &w, int chunk, const cursor &at)
+{
+    const int y = least(w.top + chunk * CHUNK + 2 * at.row, t.recipe.in_height - 1);
+    const int x = least(w.left + at.at * WIDE, (t.recipe.in_width - 1) / WIDE * WIDE);
+    const int pitch = (int)t.frame.pitches[0], upper = y * pitch + x;
+    const uint8_t *luma = t.surfaces[w.frame].planes[0], *chroma = t.surfaces[w.frame].planes[1];
+    samples out;
+    out.upper = *(const uint2 *)(luma + upper);
+    out.lower = *(const uint2 *)(luma + upper + (y + 1 < t.recipe.in_height ? pitch : 0));
+    out.chroma = *(const uint2 *)(chroma + y / 2 * (int)t.frame.pitches[1] + x);
+    return out;
+}
+
+// ---- conversion: of two neighbours in a row, each in half a word ----
+
+struct pixels {
+    uint32_t red, green, blue;
+};
+
+// Two numbers of which the upper halves count.
+__device__ __forceinline__ uint32_t uppers(uint32_t low, uint32_t high)
+{
+    return __byte_perm(low, high, 0x7632);
+}
+
+// A byte times 8, less `offset`: by a product, since the units of bits have enough to do.
+template <int I> __device__ __forceinline__ int byte_of(uint32_t word, int offset)
+{
+    return (int)__dp4a(word, 8u << 8 * I, (uint32_t)-offset);
+}
+
+// What chroma adds to both.
+__device__ __forceinline__ pixels colours(const tub_matrix &m, int blue, int red)
+{
+    const uint32_t v_red = (uint32_t)(red * m.v_red), u_blue = (uint32_t)(blue * m.u_blue);
+    const uint32_t green = (((uint32_t)(blue * m.u_green)) & 0xffff0000u) + (uint32_t)(red * m.v_green);
+    return {uppers(v_red, v_red), uppers(green, green), uppers(u_blue, u_blue)};
+}
+
+__device__ __forceinline__ pixels pair_of(const tub_matrix &m, int first, int second, const pixels &colour)
+{
+    const uint32_t most = 0x00ff00ffu, luma = uppers((uint32_t)(first * m.luma), (uint32_t)(second * m.luma));
+    return {__viaddmin_s16x2_relu(luma, colour.red, most), __viaddmin_s16x2_relu(luma, colour.green, most),
+            __viaddmin_s16x2_relu(luma, colour.blue, most)};
+}
+
+// Four pixels each of two rows, a word a channel.
+__device__ __forceinline__ void four_by_two(const tub_matrix &m, const uint32_t luma[2], uint32_t chroma,
+                                            uint32_t out[2][3])
+{
+    const int grey = 1024, black = m.luma_offset;
+    const pixels first = colours(m, byte_of<0>(chroma, grey), byte_of<1>(chroma, grey));
+    const pixels second = colours(m, byte_of<2>(chroma, grey), byte_of<3>(chroma, grey));
+    TUB_GPU_UNROLL
+    for (int row = 0; row < 2; row++) {
+        const pixels a = pair_of(m, byte_of<0>(luma[row], black), byte_of<1>(luma[row], black), first);
+        const pixels b = pair_of(m, byte_of<2>(luma[row], black), byte_of<3>(luma[row], black), second);
+        out[row][0] = __byte_perm(a.red, b.red, 0x6420);
+        out[row][1] = __byte_perm(a.green, b.green, 0x6420);
+        out[row][2] = __byte_perm(a.blue, b.blue, 0x6420);
+    }
+}
+
+__device__ __forceinline__ void stage(const tub_gpu_pixels &t, const tile &w, const samples &from, const cursor &at,
+                                      unsigned char *shared)
+{
+    const uint32_t left[2] = {from.upper.x, from.lower.x}, right[2] = {from.upper.y, from.lower.y};
+    const int channel = PAIRS * w.at.staged_pitch;
+    uint32_t a[2][3], b[2][3];
+    four_by_two(t.frame.matrix, left, from.chroma.x, a);
+    four_by_two(t.frame.matrix, right, from.chroma.y, b);
+    unsigned char *to = shared + w.at.staged + at.row * w.at.staged_pitch + at.at * WIDE;
+    TUB_GPU_UNROLL
+    for (int c = 0; c < 3; c++) {
+        *(uint2 *)(to + 2 * c * channel) = uint2{a[0][c], b[0][c]};
+        *(uint2 *)(to + (2 * c + 1) * channel) = uint2{a[1][c], b[1][c]};
+    }
+}
+
+// The thread's part of a chunk, of which the first samples are loaded: `now`. Then they are the next chunk's.
+__device__ __forceinline__ void stage_chunk(const tub_gpu_pixels &t, const tile &w, int chunk, const cursor &units,
+                                            samples &now, unsigned char *shared)
+{
+    const int pairs = pairs_of(w, chunk);
+    cursor at = units;
+    while (at.row < pairs) {
+        cursor after = at;
+        after.next();
+        const bool more = after.row < pairs;
+        const samples later = load_samples(t, w, more ? chunk : chunk + 1, more ? after : units);
+        stage(t, w, now, at, shared);
+        now = later;
+        at = after;
+    }
+}
+
+// ---- passes ----
+
+template <int PLANES> __device__ __forceinline__ void begin_sums(int32_t sums[PLANES][4], int precision)
+{
+    TUB_GPU_UNROLL
+    for (int j = 0; j < 4; j++) {
+        sums[0][j] = 1 << (precision - 1);
+        TUB_GPU_UNROLL
+        for (int p = 1; p < PLANES; p++)
+            sums[p][j] = 0;
+    }
+}
+
+template <int PLANES> __device__ __forceinline__ int32_t end_sum(const int32_t sums[PLANES][4], int j, int precision)
+{
+    uint32_t sum = (uint32_t)sums[0][j];
+    TUB_GPU_UNROLL
+    for (int p = 1; p < PLANES; p++)
+        sum += (uint32_t)sums[p][j] << 8 * p;
+    return (int32_t)sum >> precision;
+}
+
+template <int PLANES, int STEPS> struct strip {
+    uint32_t weights[STEPS][PLANES][2];
+};
+
+template <int PLANES, int STEPS>
+__device__ __forceinline__ strip<PLANES, STEPS> load_strip(const tub_gpu_pixels &t, int number, int lane)
+{
+    const uint2 *from = (const uint2 *)(const void *)(t.recipe.tables + t.cores.across);
+    strip<PLANES, STEPS> out;
+    TUB_GPU_UNROLL
+    for (int i = 0; i < STEPS * PLANES; i++) {
+        const uint2 words = from[(number * STEPS * PLANES + i) * LANES + lane];
+        out.weights[i / PLANES][i % PLANES][0] = words.x;
+        out.weights[i / PLANES][i % PLANES][1] = words.y;
+    }
+    return out;
+}
+
+// The rows of a chunk, in the order in which they are staged, by the strip's columns.
+template <int PLANES, int STEPS>
+__device__ __forceinline__ void pass_across(const tub_gpu_pixels &t, const tile &w, const strip<PLANES, STEPS> &s,
+                                            int chunk, int left, unsigned char *shared)
+{
+    const int warp = (int)threadIdx.x / LANES, lane = (int)threadIdx.x % LANES, precision = t.recipe.across.precision;
+    const int columns = t.cores.warps * TUB_GPU_STRIP, pitch = w.at.passed_pitch;
+    const unsigned char *from = shared + w.at.staged + lane % 16 * w.at.staged_pitch + left + lane / 16 * 16;
+    unsigned char *to =
+        shared + w.at.passed + (warp * TUB_GPU_STRIP + lane % 4 * 2) * pitch + chunk * CHUNK + lane / 4 * 2;
+    TUB_GPU_UNROLL
+    for (int c = 0; c < 3; c++) {
+        int32_t sums[PLANES][4];
+        begin_sums<PLANES>(sums, precision);
+        TUB_GPU_UNROLL
+        for (int i = 0; i < STEPS; i++) {
+            uint32_t rows[4];
+            tub_gpu_load_matrices(rows, from + c * CHUNK * w.at.staged_pitch + i * STEP);
+            TUB_GPU_UNROLL
+            for (int p = 0; p < PLANES - 1; p++)
+                tub_gpu_multiply_add_bytes<false, false>(sums[p], rows, s.weights[i][p]);
+            tub_gpu_multiply_add_bytes<false, true>(sums[PLANES - 1], rows, s.weights[i][PLANES - 1]);
+        }
+        TUB_GPU_UNROLL
+        for (int i = 0; i < 2; i++)
+            *(uint16_t *)(to + (c * columns + i) * pitch) = (uint16_t)tub_gpu_pack_bytes(
+                end_sum<PLANES>(sums, i, precision), end_sum<PLANES>(sums, 2 + i, precision));
+    }
+}
+
+// One band by the strip's columns.
+template <int PLANES>
+__device__ __forceinline__ void pass_down(const tub_gpu_pixels &t, const tile &w, int band, const unsigned char *shared,
+                                          int32_t sums[3][PLANES][4])
+{
+    const int warp = (int)threadIdx.x / LANES, lane = (int)threadIdx.x % LANES, steps = t.cores.steps_down;
+    const int columns = t.cores.warps * TUB_GPU_STRIP, pitch = w.at.passed_pitch;
+    const int first = tub_gpu_integers(&t, t.cores.tops)[2 * (w.band + band)] - w.top;
+    const uint4 *from =
+        (const uint4 *)(const void *)(t.recipe.tables + t.cores.down) + (w.band + band) * steps * PLANES * LANES + lane;
+    const unsigned char *passed =
+        shared + w.at.passed + (warp * TUB_GPU_STRIP + lane / 4) * pitch + first + lane % 4 * 4;
+    TUB_GPU_UNROLL
+    for (int c = 0; c < 3; c++)
+        begin_sums<PLANES>(sums[c], t.recipe.down.precision);
+#pragma unroll 1
+    for (int i = 0; i < steps; i++, from += PLANES * LANES, passed += STEP) {
+        uint32_t weights[PLANES][4];
+        TUB_GPU_UNROLL
+        for (int p = 0; p < PLANES; p++) {
+            const uint4 words = from[p * LANES];
+            weights[p][0] = words.x;
+            weights[p][1] = words.y;
+            weights[p][2] = words.z;
+            weights[p][3] = words.w;
+        }
+        TUB_GPU_UNROLL
+        for (int c = 0; c < 3; c++) {
+            const uint32_t rows[2] = {*(const uint32_t *)(passed + c * columns * pitch),
+                                      *(const uint32_t *)(passed + c * columns * pitch + 16)};
+            TUB_GPU_UNROLL
+            for (int p = 0; p < PLANES - 1; p++)
+                tub_gpu_multiply_add_bytes<false, false>(sums[c][p], weights[p], rows);
+            tub_gpu_multiply_add_bytes<true, false>(sums[c][PLANES - 1], weights[PLANES - 1], rows);
+        }
+    }
+}
+
+// ---- results ----
+
+// What a level becomes, in the patches' type, in words: as narrow ones in their lower halves.
+__device__ __forceinline__ void fill_levels(const tub_gpu_pixels &t, uint32_t *levels)
+{
+    const tub_gpu_type type = t.form.type;
+    for (int i = (int)threadIdx.x; i < 3 * 256; i += (int)blockDim.x) {
+        uint32_t word = 0;
+        tub_gpu_store(&word, 0, type, t.form.table[i]);
+        levels[i] = word;
+    }
+}
+
+// Patches, which are the same for all: how many, and what a division by their sizes multiplies by.
+struct patches {
+    int across, down;
+    float by_kx, by_ky;
+};
+
+// Both below 2^21.
+__device__ __forceinline__ int quotient(int number, float by)
+{
+    return (int)(((float)number + 0.5f) * by);
+}
+
+// Where a lane's two columns begin. `both`: patches have an even number of columns, so that the two lie together.
+struct place {
+    unsigned char *out;
+    int patch[2], column[2]; // no patch: it is in none
+    bool both;
+};
+
+__device__ __forceinline__ place place_of(const tub_gpu_pixels &t, const patches &n, const tile &w)
+{
+    const int warp = (int)threadIdx.x / LANES, lane = (int)threadIdx.x % LANES;
+    place p;
+    p.out = (unsigned char *)t.surfaces[w.frame].out;
+    TUB_GPU_UNROLL
+    for (int i = 0; i < 2; i++) {
+        const int x = w.x + warp * TUB_GPU_STRIP + lane % 4 * 2 + i, patch = quotient(x, n.by_kx);
+        p.patch[i] = patch < n.across ? patch : -1;
+        p.column[i] = x - patch * t.form.kx;
+    }
+    p.both = t.form.kx % 2 == 0 && (uintptr_t)p.out % 8 == 0;
+    return p;
+}
+
+template <typename T> __device__ __forceinline__ void write_channels(void *to, int channel, T red, T green, T blue)
+{
+    ((T *)to)[0] = red;
+    *(T *)((unsigned char *)to + channel) = green;
+    *(T *)((unsigned char *)to + 2 * channel) = blue;
+}
+
+// Two neighbours.
+__device__ __forceinline__ void write_row(const tub_gpu_pixels &t, const patches &n, const place &p, int y,
+                                          const uint32_t values[3][2])
+{
+    const tub_gpu_form &f = t.form;
+    const int row = quotient(y, n.by_ky), channel = f.ky * f.kx, line = (y - row * f.ky) * f.kx;
+    const int bytes = f.type == TUB_GPU_F32 ? 4 : 2;
+    if (row >= n.down)
+        return;
+    TUB_GPU_UNROLL
+    for (int i = 0; i < 2; i++) {
+        const int64_t at = (int64_t)(row * n.across + p.patch[i]) * (3 * channel) + (line + p.column[i]);
+        unsigned char *to = p.out + at * bytes;
+        if (p.patch[i] < 0 || (p.both && i == 1))
+            return;
+        if (p.both && bytes == 2)
+            write_channels(to, channel * 2, __byte_perm(values[0][0], values[0][1], 0x5410),
+                           __byte_perm(values[1][0], values[1][1], 0x5410),
+                           __byte_perm(values[2][0], values[2][1], 0x5410));
+        else if (p.both)
+            write_channels(to, channel * 4, uint2{values[0][0], values[0][1]}, uint2{values[1][0], values[1][1]},
+                           uint2{values[2][0], values[2][1]});
+        else if (bytes == 2)
+            write_channels(to, channel * 2, (uint16_t)values[0][i], (uint16_t)values[1][i], (uint16_t)values[2][i]);
+        else
+            write_channels(to, channel * 4, values[0][i], values[1][i], values[2][i]);
+    }
+}
+
+template <int PLANES>
+__device__ __forceinline__ void write_band(const tub_gpu_pixels &t, const patches &n, const tile &w, const place &p,
+                                           int band, const int32_t sums[3][PLANES][4], const uint32_t *levels)
+{
+    const int lane = (int)threadIdx.x % LANES, precision = t.recipe.down.precision;
+    TUB_GPU_UNROLL
+    for (int i = 0; i < 2; i++) {
+        uint32_t values[3][2];
+        TUB_GPU_UNROLL
+        for (int j = 0; j < 6; j++)
+            values[j / 2][j % 2] =
+                levels[256 * (j / 2) + tub_clip_u8(end_sum<PLANES>(sums[j / 2], 2 * i + j % 2, precision), 0)];
+        write_row(t, n, p, (w.band + band) * TUB_GPU_BAND + lane / 4 + 8 * i, values);
+    }
+}
+
+template <int PLANES, int STEPS>
+__global__ void __launch_bounds__(MOST_THREADS) cores_kernel(const __grid_constant__ tub_gpu_pixels t, const patches n)
+{
+    TUB_GPU_DYNAMIC(16, unsigned char, shared);
+    const tile w = tile_of(t);
+    const int thread = (int)threadIdx.x, number = (int)blockIdx.x * t.cores.warps + thread / LANES;
+    const int left = tub_gpu_integers(&t, t.cores.lefts)[number] - w.left;
+    const int chunks = (w.height + CHUNK - 1) / CHUNK;
+    const cursor units(threadIdx.x, blockDim.x, (unsigned)w.columns / WIDE);
+    uint32_t *levels = (uint32_t *)(void *)(shared + w.at.levels);
+    samples now = load_samples(t, w, 0, units);
+    const strip<PLANES, STEPS> s = load_strip<PLANES, STEPS>(t, number, thread % LANES);
+    fill_levels(t, levels);
+    for (int chunk = 0; chunk < chunks; chunk++) {
+        __syncthreads();
+        stage_chunk(t, w, chunk, units, now, shared);
+        __syncthreads();
+        pass_across<PLANES, STEPS>(t, w, s, chunk, left, shared);
+    }
+    __syncthreads();
+    const place p = place_of(t, n, w);
+    for (int band = 0; band < t.cores.bands; band++) {
+        int32_t sums[3][PLANES][4];
+        pass_down<PLANES>(t, w, band, shared, sums);
+        write_band<PLANES>(t, n, w, p, band, sums, levels);
+    }
+}
+
+template <int PLANES, int STEPS> cudaError_t launch_as(const tub_gpu_pixels *t, cudaStream_t stream)
+{
+    const tub_gpu_cores &c = t->cores;
+    const int strips = (t->recipe.out_width + TUB_GPU_STRIP - 1) / TUB_GPU_STRIP;
+    const int bands = (t->recipe.out_height + TUB_GPU_BAND - 1) / TUB_GPU_BAND;
+    const dim3 grid((unsigned)((strips + c.warps - 1) / c.warps), (unsigned)((bands + c.bands - 1) / c.bands),
+                    (unsigned)t->count);
+    const int bytes = tub_gpu_cores_shared(&c).bytes;
+    const tub_gpu_form &f = t->form;
+    const patches n = {t->recipe.out_width / f.kx, t->recipe.out_height / f.ky, 1.0f / (float)f.kx, 1.0f / (float)f.ky};
+    cudaError_t code = cudaSuccess;
+    if (bytes > WITHOUT_ASKING)
+        code = cudaFuncSetAttribute(cores_kernel<PLANES, STEPS>, cudaFuncAttributeMaxDynamicSharedMemorySize, bytes);
+    if (code != cudaSuccess)
+        return code;
+    return tub_gpu_start(cores_kernel<PLANES, STEPS>, grid, c.warps * LANES, (size_t)bytes, stream, *t, n);
+}
+
+template <int PLANES> cudaError_t launch(const tub_gpu_pixels *t, cudaStream_t stream)
+{
+    switch (t->cores.steps_across) {
+    case 1:
+        return launch_as<PLANES, 1>(t, stream);
+    case 2:
+        return launch_as<PLANES, 2>(t, stream);
+    case 4:
+        return launch_as<PLANES, 4>(t, stream);
+    }
+    return cudaErrorInvalidValue;
+}
+
+} // namespace
+
+cudaError_t tub_cuda_launch_frame_cores(const tub_gpu_pixels *t, cudaStream_t stream)
+{
+    return t->cores.planes == 2   ? launch<2>(t, stream)
+           : t->cores.planes == 3 ? launch<3>(t, stream)
+                                  : cudaErrorInvalidValue;
+}
