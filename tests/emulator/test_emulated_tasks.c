@@ -14,7 +14,8 @@ static const tub_gpu_type types[TYPES] = {TUB_GPU_F32, TUB_GPU_F16, TUB_GPU_BF16
 
 static void norm(tub_gpu_type type, tub_gpu_type out_type, int kind, int dim, int variant)
 {
-    const int count = 1 + variant % 2, cols = dim * count + variant % 3 * 3, rows = 13;
+    const int behind = variant % 3 * (dim % 4 || dim == 132 ? 3 : 4);
+    const int count = 1 + variant % 2, cols = dim * count + behind, rows = 13;
     const bool in_place = type == out_type && variant % 5 == 4;
     tub_gpu_task task = {.kind = TUB_GPU_NORM,
                          .norm = {.x = emulator_numbers(type, (size_t)(rows * cols), 3),
@@ -36,7 +37,7 @@ static void norm(tub_gpu_type type, tub_gpu_type out_type, int kind, int dim, in
 static void norms(void **state)
 {
     (void)state;
-    static const int dims[] = {3, 128, 129, 768, 1021, 1408, 2048, 2052, 2061};
+    static const int dims[] = {3, 64, 128, 129, 132, 384, 388, 768, 1024, 1021, 1408, 2048, 2052, 2061};
     int variant = 0;
     for (int i = 0; i < TYPES; i++)
         for (int o = 0; o < TYPES; o++)
@@ -48,7 +49,7 @@ static void rotate(tub_gpu_type type, bool halves, int dim, int variant)
 {
     enum { ITEMS = 2, FRAME = 5, FRAMES = 3, SKIP = 1, PLACES = 9 };
     const bool placed = variant & 1, in_place = variant & 2;
-    const int heads = 5, cols = dim * heads + (variant & 4 ? 2 * dim : 0) + (variant & 8 ? 3 : 0);
+    const int heads = variant % 3 ? 5 : 19, cols = dim * heads + (variant & 4 ? 2 * dim : 0) + (variant & 8 ? 3 : 0);
     const int skip = placed ? 0 : SKIP, rows = FRAME * FRAMES + skip;
     int *positions = emulator_memory(ITEMS * FRAMES * sizeof *positions);
     for (int i = 0; i < ITEMS * FRAMES; i++)
@@ -77,9 +78,9 @@ static void rotate(tub_gpu_type type, bool halves, int dim, int variant)
 static void rotations(void **state)
 {
     (void)state;
-    static const int dims[] = {6, 8, 64};
+    static const int dims[] = {6, 8, 16, 64, 72};
     for (int i = 0; i < TYPES; i++)
-        for (int d = 0; d < 3; d++)
+        for (int d = 0; d < 5; d++)
             for (int variant = 0; variant < 16; variant++)
                 rotate(types[i], (variant + d) % 2, dims[d], variant);
 }
@@ -135,8 +136,9 @@ static void copies_of_rows(void **state)
 {
     (void)state;
     static const int index[] = {4, 0, 6, 5, 3};
-    for (int variant = 0; variant < 12; variant++) {
-        const int bytes = variant % 3 == 0 ? 48 : variant % 3 == 1 ? 10 : 36;
+    for (int variant = 0; variant < 18; variant++) {
+        static const int sizes[] = {48, 10, 40, 36, 80};
+        const int bytes = sizes[variant % 5];
         const int items = 3, a_rows = 4, b_rows = 3, rows = 5, a_stride = variant & 4 ? 0 : a_rows;
         int *places = emulator_memory(sizeof index);
         memcpy(places, index, sizeof index);
@@ -256,11 +258,11 @@ static void nothing_to_do(void **state)
         assert_int_equal(emulator_launch(&empty[i]), 0);
 }
 
-// One a thread in three types, copies, norms of two types and four sizes, means, e4m3.
+// One a thread in three types, rotations of two sizes, copies, norms of two types and seven sizes, means, e4m3.
 static void every_instance_was_run(void **state)
 {
     (void)state;
-    assert_int_equal(emulator_kernels(), 5 * 3 + 1 + 9 * 4 + 3 + 2);
+    assert_int_equal(emulator_kernels(), 4 * 3 + 2 * 3 + 1 + 9 * 7 + 3 + 2);
 }
 
 int main(void)

@@ -10,7 +10,7 @@
 #include "gpu_frame_tables.h"
 #include "pixel_ops.h"
 
-enum { SIDE = 224, PATCH = 16, REPEATS = 5, PITCH = 256, COPIED = 128 << 20 };
+enum { SIDE = 224, PATCH = 16, REPEATS = 5, PITCH = 256, COPIED = 512 << 20 };
 
 typedef struct bench {
     const tub_gpu_ops *ops;

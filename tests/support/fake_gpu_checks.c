@@ -46,6 +46,10 @@ static tub_status check_norm(const tub_gpu_norm *t, tub_error *err)
 static tub_status check_rotate(const tub_gpu_rotate *t, tub_error *err)
 {
     const bool by_pack = t->dim % (2 * TUB_GPU_PACK) == 0 && t->cols % TUB_GPU_PACK == 0;
+    if (tub_gpu_rotate_most(t) == TUB_GPU_RUN) {
+        TUB_TRY(in_runs("a rotation's x", t->x, t->type, true, err));
+        TUB_TRY(in_runs("a rotation's out", t->out, t->type, true, err));
+    }
     TUB_TRY(packed("a rotation's x", t->x, t->type, by_pack, err));
     TUB_TRY(packed("a rotation's out", t->out, t->type, by_pack, err));
     TUB_TRY(packed("a rotation's cosines", t->cosine, TUB_GPU_F32, by_pack, err));
@@ -64,7 +68,7 @@ static tub_status check_sum(const tub_gpu_sum *t, tub_error *err)
 
 static tub_status check_copy_rows(const tub_gpu_copy_rows *t, tub_error *err)
 {
-    const int unit = t->bytes % 8 == 0 ? 8 : 2;
+    const int unit = tub_gpu_copy_piece(t);
     TUB_TRY(aligned("copied rows' a", t->a, unit, err));
     TUB_TRY(aligned("copied rows' b", t->b, unit, err));
     TUB_TRY(aligned("copied rows' out", t->out, unit, err));

@@ -3,6 +3,7 @@
 #include "gpu_bodies.h"
 #include "gpu_fp8_bodies.h"
 #include "gpu_host_frames.h"
+#include "gpu_norm_bodies.h"
 
 // Lanes exchange by butterfly: after log2(TUB_GPU_LANES) rounds every lane has the sum.
 static float sum_of_lanes(float *lane)
@@ -24,12 +25,12 @@ typedef struct normed {
     float held[TUB_GPU_LANES][TUB_GPU_HELD * TUB_GPU_PACK];
 } normed;
 
-static const float *held(const normed *n, int lane)
+static float *held(normed *n, int lane)
 {
     return n->holds ? n->held[lane] : NULL;
 }
 
-static float parts(const normed *n, bool squares, float mean)
+static float parts(normed *n, bool squares, float mean)
 {
     float lane[TUB_GPU_LANES];
     for (int i = 0; i < TUB_GPU_LANES; i++)
@@ -37,7 +38,7 @@ static float parts(const normed *n, bool squares, float mean)
     return sum_of_lanes(lane);
 }
 
-static void norm_slice(const tub_gpu_norm *t, int64_t slice, int most)
+static void norm_slice(const tub_gpu_norm *t, uint32_t slice, int most)
 {
     normed n = {.t = t, .slice = tub_gpu_norm_at(t, slice), .packs = most ? most : tub_gpu_norm_packs(t->dim)};
     n.holds = most > 0;
@@ -53,7 +54,7 @@ static void norm_slice(const tub_gpu_norm *t, int64_t slice, int most)
 
 void tub_gpu_host_norm(const tub_gpu_norm *t, int held)
 {
-    for (int64_t slice = 0; slice < (int64_t)t->rows * t->count; slice++)
+    for (uint32_t slice = 0; slice < (uint32_t)(t->rows * t->count); slice++)
         norm_slice(t, slice, held);
 }
 
@@ -123,7 +124,7 @@ void tub_gpu_host_launch(const tub_gpu_task *task)
         EACH(patches);
         break;
     case TUB_GPU_NORM:
-        tub_gpu_host_norm(&task->norm, tub_gpu_norm_held(task->norm.dim));
+        tub_gpu_host_norm(&task->norm, tub_gpu_norm_held(&task->norm));
         break;
     case TUB_GPU_ROTATE:
         EACH(rotate);

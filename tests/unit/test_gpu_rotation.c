@@ -96,7 +96,7 @@ static void check(tub_gpu_rotate t, bool in_place)
 static void gives_the_bits_of_pair_after_pair(void **state)
 {
     (void)state;
-    static const int dims[] = {2, 4, 6, 8, 10, 12, 14, 20, 22, 64, 88}, counts[] = {1, 2, 5, 8};
+    static const int dims[] = {2, 4, 6, 8, 10, 12, 14, 16, 20, 22, 64, 88}, counts[] = {1, 2, 5, 8, 19};
     for (size_t d = 0; d < sizeof dims / sizeof *dims; d++)
         for (size_t h = 0; h < sizeof counts / sizeof *counts; h++)
             for (int way = 0; way < 16; way++) {

@@ -11,6 +11,7 @@
 
 #include "gpu_bodies.h"
 #include "gpu_host.h"
+#include "gpu_norm_bodies.h"
 
 enum { ROWS = 3, COUNT = 2, BEHIND = 5, ITEMS = 2, COLS = 7 };
 
@@ -53,7 +54,7 @@ static void check_norm(tub_gpu_norm t)
     assert_non_null(held);
     assert_non_null(again);
     t.out = held;
-    tub_gpu_host_norm(&t, tub_gpu_norm_held(t.dim));
+    tub_gpu_host_norm(&t, tub_gpu_norm_held(&t));
     t.out = again;
     tub_gpu_host_norm(&t, 0);
     assert_memory_equal(held, again, bytes);
@@ -63,7 +64,7 @@ static void check_norm(tub_gpu_norm t)
     if (t.type == t.out_type) { // in place
         memcpy(again, t.x, bytes);
         t.x = t.out = again;
-        tub_gpu_host_norm(&t, tub_gpu_norm_held(t.dim));
+        tub_gpu_host_norm(&t, tub_gpu_norm_held(&t));
         assert_memory_equal(held, again, bytes);
     }
     free(held);
@@ -106,8 +107,11 @@ static void a_kernel_holds_whole_slices_or_none(void **state)
 {
     (void)state;
     for (int dim = 1; dim < 5000; dim++) {
-        const int held = tub_gpu_norm_held(dim), room = held * TUB_GPU_LANES * TUB_GPU_PACK;
-        assert_true(held == 0 ? dim > TUB_GPU_HELD * TUB_GPU_LANES * TUB_GPU_PACK : dim <= room);
+        const tub_gpu_norm t = {.dim = dim, .cols = 2 * dim}, behind = {.dim = dim, .cols = 2 * dim + 1};
+        const int held = tub_gpu_norm_held(&t), room = held * TUB_GPU_LANES * TUB_GPU_PACK;
+        const int most = TUB_GPU_HELD * TUB_GPU_LANES * TUB_GPU_PACK;
+        assert_true(held == 0 ? dim > most || dim % TUB_GPU_PACK : dim <= room && dim % TUB_GPU_PACK == 0);
+        assert_int_equal(tub_gpu_norm_held(&behind), 0);
     }
 }
 

@@ -13,10 +13,11 @@
 
 enum {
     TUB_GPU_ACTIVATE_RUNS = 2, // runs that a thread has on their way at the same time
-    TUB_GPU_TURNS = 4,         // heads that a thread rotates by the same angles
+    TUB_GPU_COPIED = 4,        // rows of which a thread copies a piece, all on their way at the same time
+    TUB_GPU_TURNS = 8,         // heads that a thread rotates by the same angles,
+    TUB_GPU_TURNED = 2,        // as many of them at the same time
     TUB_GPU_KEYS = 32,         // keys of a tile of attention
     TUB_GPU_MEAN_ROWS = 64,    // rows of a sum in float32; such sums are added in double
-    TUB_GPU_HELD = 16,         // packs of a normed slice that a thread holds at most: of rows of up to 2048 columns
 };
 
 // ---- patches: a thread has up to four neighbouring pixels of one patch, all three channels ----
@@ -69,149 +70,54 @@ TUB_GPU_BODY void tub_gpu_patches_body(const tub_gpu_patches *t, uint32_t thread
     }
 }
 
-// ---- norms: TUB_GPU_LANES threads have one slice of one row, which is read once where their registers have room ----
-
-typedef struct tub_gpu_norm_slice {
-    int64_t at;             // of its first element, in x and out
-    const float *weight, *bias;
-    bool aligned;
-} tub_gpu_norm_slice;
-
-TUB_GPU_BODY tub_gpu_norm_slice tub_gpu_norm_at(const tub_gpu_norm *t, int64_t slice)
-{
-    tub_gpu_norm_slice s;
-    const int k = (int)(slice % t->count);
-    s.at = slice / t->count * t->cols + (int64_t)k * t->dim;
-    s.weight = t->weight + (int64_t)k * t->dim;
-    s.bias = t->bias ? t->bias + (int64_t)k * t->dim : NULL;
-    s.aligned = t->dim % TUB_GPU_PACK == 0 && t->cols % TUB_GPU_PACK == 0;
-    return s;
-}
-
-// A lane's packs of a slice lie TUB_GPU_LANES packs apart.
-TUB_GPU_BODY int tub_gpu_norm_packs(int dim)
-{
-    return (tub_gpu_packs(dim) + TUB_GPU_LANES - 1) / TUB_GPU_LANES;
-}
-
-// How many packs a lane holds in registers: what a kernel was compiled for. 0: too many, they are read again.
-TUB_GPU_BODY int tub_gpu_norm_held(int dim)
-{
-    const int packs = tub_gpu_norm_packs(dim);
-    return packs <= 1 ? 1 : packs <= 8 ? 8 : packs <= TUB_GPU_HELD ? TUB_GPU_HELD : 0;
-}
-
-TUB_GPU_BODY void tub_gpu_norm_read(const tub_gpu_norm *t, const tub_gpu_norm_slice *s, int j, float *x)
-{
-    tub_gpu_load_pack(t->x, s->at + j, t->type, tub_gpu_pack_count(t->dim, j), s->aligned, x);
-}
-
-TUB_GPU_BODY void tub_gpu_norm_hold(const tub_gpu_norm *t, const tub_gpu_norm_slice *s, int lane, int packs,
-                                    float *held)
-{
-    TUB_GPU_UNROLL
-    for (int i = 0; i < packs; i++) {
-        const int j = (i * TUB_GPU_LANES + lane) * TUB_GPU_PACK;
-        if (j < t->dim)
-            tub_gpu_norm_read(t, s, j, held + i * TUB_GPU_PACK);
-    }
-}
-
-// The lane's part of the sum of x, or of the squares around `mean`. `held`: its packs; NULL: they are read.
-TUB_GPU_BODY float tub_gpu_norm_part(const tub_gpu_norm *t, const tub_gpu_norm_slice *s, int lane, int packs,
-                                     const float *held, bool squares, float mean)
-{
-    float sum = 0.0f;
-    TUB_GPU_UNROLL
-    for (int i = 0; i < packs; i++) {
-        const int j = (i * TUB_GPU_LANES + lane) * TUB_GPU_PACK, count = tub_gpu_pack_count(t->dim, j);
-        float read[TUB_GPU_PACK] = {0.0f, 0.0f, 0.0f, 0.0f};
-        if (!held && j < t->dim)
-            tub_gpu_norm_read(t, s, j, read);
-        const float *x = held ? held + i * TUB_GPU_PACK : read;
-        for (int l = 0; l < TUB_GPU_PACK; l++)
-            if (l < count)
-                sum = squares ? fmaf(x[l] - mean, x[l] - mean, sum) : sum + x[l];
-    }
-    return sum;
-}
-
-// By what x - mean is multiplied, or, of L2, divided: PyTorch multiplies by the reciprocal root in layer and RMS norm.
-TUB_GPU_BODY float tub_gpu_norm_factor(const tub_gpu_norm *t, float squares)
-{
-    if (t->kind == 2)
-        return 1.0f / fmaxf(sqrtf(squares), t->eps);
-    return 1.0f / sqrtf(squares / (float)t->dim + t->eps);
-}
-
-TUB_GPU_BODY void tub_gpu_norm_write(const tub_gpu_norm *t, const tub_gpu_norm_slice *s, int lane, int packs,
-                                     const float *held, float mean, float factor)
-{
-    TUB_GPU_UNROLL
-    for (int i = 0; i < packs; i++) {
-        const int j = (i * TUB_GPU_LANES + lane) * TUB_GPU_PACK, count = tub_gpu_pack_count(t->dim, j);
-        float x[TUB_GPU_PACK], weight[TUB_GPU_PACK], bias[TUB_GPU_PACK] = {0.0f, 0.0f, 0.0f, 0.0f};
-        if (j >= t->dim)
-            break;
-        if (!held)
-            tub_gpu_norm_read(t, s, j, x);
-        tub_gpu_load_pack(s->weight, j, TUB_GPU_F32, count, s->aligned, weight);
-        if (s->bias)
-            tub_gpu_load_pack(s->bias, j, TUB_GPU_F32, count, s->aligned, bias);
-        for (int l = 0; l < TUB_GPU_PACK; l++)
-            if (l < count)
-                x[l] = ((held ? held[i * TUB_GPU_PACK + l] : x[l]) - mean) * factor * weight[l] + bias[l];
-        tub_gpu_store_pack(t->out, s->at + j, t->out_type, count, s->aligned, x);
-    }
-}
-
-// The columns behind the slices stay as they are; the row's last slice takes them along.
-TUB_GPU_BODY void tub_gpu_norm_rest(const tub_gpu_norm *t, int64_t slice, int lane)
-{
-    const int normed = t->dim * t->count;
-    if (t->x == t->out || slice % t->count != t->count - 1)
-        return;
-    const int64_t row = slice / t->count * t->cols;
-    for (int j = normed + lane; j < t->cols; j += TUB_GPU_LANES)
-        tub_gpu_store(t->out, row + j, t->out_type, tub_gpu_load(t->x, row + j, t->type));
-}
-
-// ---- rotation: a thread has four neighbouring pairs of columns of several heads, or columns that aren't rotated ----
+// ---- rotation: a thread has four or eight neighbouring pairs of columns of several heads, or columns that aren't rotated ----
 //
 // It finishes the product of q, k and v in place, where that isn't done in the product's own epilogue (gpu_joined_bodies.h):
 // cuBLASLt has none that mixes columns, and cuDNN's attention takes q and k as they are. In our own attention's loads it would
 // cost more than it saves: angles of 8 bytes an element would be read again for every 64 queries, where here a token's q
 // and k are read and written once, by all heads with the same angles.
 
-TUB_GPU_BODY int tub_gpu_rotate_turns(const tub_gpu_rotate *t)
+// How many pairs: `most` below, a constant of each kernel.
+TUB_GPU_BODY int tub_gpu_rotate_most(const tub_gpu_rotate *t)
 {
-    return (t->heads + TUB_GPU_TURNS - 1) / TUB_GPU_TURNS * tub_gpu_packs(t->dim / 2);
+    return t->dim % (2 * TUB_GPU_RUN) == 0 && t->cols % TUB_GPU_RUN == 0 ? TUB_GPU_RUN : TUB_GPU_PACK;
 }
 
-TUB_GPU_BODY int tub_gpu_rotate_width(const tub_gpu_rotate *t)
+TUB_GPU_BODY int tub_gpu_rotate_groups(const tub_gpu_rotate *t)
 {
-    return tub_gpu_rotate_turns(t) + (t->x == t->out ? 0 : tub_gpu_packs(t->cols - t->dim * t->heads));
+    return (t->heads + TUB_GPU_TURNS - 1) / TUB_GPU_TURNS;
+}
+
+TUB_GPU_BODY int tub_gpu_rotate_pieces(const tub_gpu_rotate *t, int most)
+{
+    return (t->dim / 2 + most - 1) / most;
+}
+
+TUB_GPU_BODY int tub_gpu_rotate_width(const tub_gpu_rotate *t, int most)
+{
+    const int rest = t->x == t->out ? 0 : t->cols - t->dim * t->heads;
+    return tub_gpu_rotate_groups(t) * tub_gpu_rotate_pieces(t, most) + (rest + most - 1) / most;
 }
 
 TUB_GPU_BODY int64_t tub_gpu_rotate_threads(const tub_gpu_rotate *t)
 {
-    return (int64_t)t->items * t->rows * tub_gpu_rotate_width(t);
+    return (int64_t)t->items * t->rows * tub_gpu_rotate_width(t, tub_gpu_rotate_most(t));
 }
 
-// Two packs of a head: the first columns of four pairs and the second ones, or, interleaved, two pairs each.
+// Two pieces of a head: the first columns of `most` pairs and the second ones, or, interleaved, half of the pairs each.
 typedef struct tub_gpu_pairs {
     int a, b;               // their columns
     int a_count, b_count;
-    float a_cosine[TUB_GPU_PACK], b_cosine[TUB_GPU_PACK], a_sine[TUB_GPU_PACK], b_sine[TUB_GPU_PACK];
+    float a_cosine[TUB_GPU_RUN], b_cosine[TUB_GPU_RUN], a_sine[TUB_GPU_RUN], b_sine[TUB_GPU_RUN];
 } tub_gpu_pairs;
 
-TUB_GPU_BODY tub_gpu_pairs tub_gpu_pairs_at(const tub_gpu_rotate *t, int pair)
+TUB_GPU_BODY tub_gpu_pairs tub_gpu_pairs_at(const tub_gpu_rotate *t, int pair, int most)
 {
     tub_gpu_pairs p;
-    const int half = t->dim / 2, count = tub_gpu_pack_count(half, pair);
+    const int half = t->dim / 2, count = half - pair < most ? half - pair : most;
     p.a = t->halves ? pair : 2 * pair;
-    p.b = t->halves ? pair + half : 2 * pair + TUB_GPU_PACK;
-    p.a_count = t->halves || count < TUB_GPU_PACK / 2 ? (t->halves ? count : 2 * count) : TUB_GPU_PACK;
+    p.b = t->halves ? pair + half : 2 * pair + most;
+    p.a_count = t->halves ? count : 2 * count < most ? 2 * count : most;
     p.b_count = t->halves ? count : 2 * count - p.a_count;
     return p;
 }
@@ -223,62 +129,103 @@ TUB_GPU_BODY void tub_gpu_turn(float *x, float *y, float x_cosine, float x_sine,
     *x = turned;
 }
 
-TUB_GPU_BODY void tub_gpu_turn_pairs(const tub_gpu_rotate *t, const tub_gpu_pairs *p, float *a, float *b)
+TUB_GPU_BODY void tub_gpu_turn_pairs(const tub_gpu_pairs *p, bool halves, int most, float *a, float *b)
 {
-    for (int i = 0; i < TUB_GPU_PACK && t->halves; i++)
+    TUB_GPU_UNROLL
+    for (int i = 0; i < most && halves; i++)
         tub_gpu_turn(a + i, b + i, p->a_cosine[i], p->a_sine[i], p->b_cosine[i], p->b_sine[i]);
-    for (int i = 0; i < TUB_GPU_PACK && !t->halves; i += 2) {
+    TUB_GPU_UNROLL
+    for (int i = 0; i < most && !halves; i += 2) {
         tub_gpu_turn(a + i, a + i + 1, p->a_cosine[i], p->a_sine[i], p->a_cosine[i + 1], p->a_sine[i + 1]);
         tub_gpu_turn(b + i, b + i + 1, p->b_cosine[i], p->b_sine[i], p->b_cosine[i + 1], p->b_sine[i + 1]);
     }
 }
 
-TUB_GPU_BODY void tub_gpu_rotate_load(const tub_gpu_rotate *t, tub_gpu_pairs *p, int item, int row, bool aligned)
+TUB_GPU_BODY void tub_gpu_rotate_load(const tub_gpu_rotate *t, tub_gpu_pairs *p, int most, int item, int row, bool aligned)
 {
-    int64_t angle = row - t->skip;
+    const uint32_t turned = (uint32_t)(row - t->skip), frame = (uint32_t)t->frame;
+    int64_t angle = turned;
     if (t->positions)
-        angle = (int64_t)t->positions[(int64_t)item * t->frames + angle / t->frame] * t->frame + angle % t->frame;
+        angle = (int64_t)t->positions[(int64_t)item * t->frames + turned / frame] * t->frame + turned % frame;
     angle *= t->dim;
-    tub_gpu_load_pack(t->cosine, angle + p->a, TUB_GPU_F32, p->a_count, aligned, p->a_cosine);
-    tub_gpu_load_pack(t->cosine, angle + p->b, TUB_GPU_F32, p->b_count, aligned, p->b_cosine);
-    tub_gpu_load_pack(t->sine, angle + p->a, TUB_GPU_F32, p->a_count, aligned, p->a_sine);
-    tub_gpu_load_pack(t->sine, angle + p->b, TUB_GPU_F32, p->b_count, aligned, p->b_sine);
+    tub_gpu_load_some(t->cosine, angle + p->a, TUB_GPU_F32, most, p->a_count, aligned, p->a_cosine);
+    tub_gpu_load_some(t->cosine, angle + p->b, TUB_GPU_F32, most, p->b_count, aligned, p->b_cosine);
+    tub_gpu_load_some(t->sine, angle + p->a, TUB_GPU_F32, most, p->a_count, aligned, p->a_sine);
+    tub_gpu_load_some(t->sine, angle + p->b, TUB_GPU_F32, most, p->b_count, aligned, p->b_sine);
 }
 
-TUB_GPU_BODY void tub_gpu_rotate_heads(const tub_gpu_rotate *t, const tub_gpu_pairs *p, int64_t at, int head,
-                                       bool turned, bool aligned)
+typedef enum tub_gpu_turning { TUB_GPU_UNTURNED, TUB_GPU_HALVES, TUB_GPU_NEIGHBOURS } tub_gpu_turning;
+
+// Some heads of a row, `apart` from each other. Of those that aren't there the first one is read, and nothing is written.
+TUB_GPU_BODY void tub_gpu_rotate_some(const tub_gpu_rotate *t, const tub_gpu_pairs *p, tub_gpu_turning turning, int most,
+                                      bool aligned, const void *x, void *out, int head, int apart)
 {
-    for (int last = head + TUB_GPU_TURNS; head < last && head < t->heads; head++) {
-        const int64_t i = at + (int64_t)head * t->dim;
-        float a[TUB_GPU_PACK], b[TUB_GPU_PACK];
-        tub_gpu_load_pack(t->x, i + p->a, t->type, p->a_count, aligned, a);
-        tub_gpu_load_pack(t->x, i + p->b, t->type, p->b_count, aligned, b);
-        if (turned)
-            tub_gpu_turn_pairs(t, p, a, b);
-        tub_gpu_store_pack(t->out, i + p->a, t->type, p->a_count, aligned, a);
-        tub_gpu_store_pack(t->out, i + p->b, t->type, p->b_count, aligned, b);
+    float a[TUB_GPU_TURNED][TUB_GPU_RUN], b[TUB_GPU_TURNED][TUB_GPU_RUN];
+    TUB_GPU_UNROLL
+    for (int k = 0; k < TUB_GPU_TURNED; k++) {
+        const int i = (head + k * apart < t->heads ? head + k * apart : head) * t->dim;
+        tub_gpu_load_some(x, i + p->a, t->type, most, p->a_count, aligned, a[k]);
+        tub_gpu_load_some(x, i + p->b, t->type, most, p->b_count, aligned, b[k]);
+    }
+    TUB_GPU_UNROLL
+    for (int k = 0; k < TUB_GPU_TURNED && head + k * apart < t->heads; k++) {
+        const int i = (head + k * apart) * t->dim;
+        if (turning != TUB_GPU_UNTURNED)
+            tub_gpu_turn_pairs(p, turning == TUB_GPU_HALVES, most, a[k], b[k]);
+        tub_gpu_store_some(out, i + p->a, t->type, most, p->a_count, aligned, a[k]);
+        tub_gpu_store_some(out, i + p->b, t->type, most, p->b_count, aligned, b[k]);
     }
 }
 
-TUB_GPU_BODY void tub_gpu_rotate_body(const tub_gpu_rotate *t, uint32_t thread)
+TUB_GPU_BODY void tub_gpu_rotate_heads(const tub_gpu_rotate *t, const tub_gpu_pairs *p, tub_gpu_turning turning, int most,
+                                       bool aligned, const void *x, void *out, int head)
 {
-    const uint32_t width = (uint32_t)tub_gpu_rotate_width(t), all = thread / width;
-    const int unit = (int)(thread % width), turns = tub_gpu_rotate_turns(t), packs = tub_gpu_packs(t->dim / 2);
+    const int groups = tub_gpu_rotate_groups(t);
+    for (; head < t->heads; head += TUB_GPU_TURNED * groups)
+        tub_gpu_rotate_some(t, p, turning, most, aligned, x, out, head, groups);
+}
+
+TUB_GPU_BODY void tub_gpu_rotate_rest(const tub_gpu_rotate *t, int most, const void *x, void *out, int col)
+{
+    const bool aligned = most == TUB_GPU_RUN;
+    float kept[TUB_GPU_RUN];
+    tub_gpu_load_some(x, col, t->type, most, t->cols - col, aligned, kept);
+    tub_gpu_store_some(out, col, t->type, most, t->cols - col, aligned, kept);
+}
+
+TUB_GPU_BODY void tub_gpu_rotate_by(const tub_gpu_rotate *t, uint32_t thread, int most)
+{
+    const uint32_t width = (uint32_t)tub_gpu_rotate_width(t, most), all = thread / width;
+    const int groups = tub_gpu_rotate_groups(t), pieces = tub_gpu_rotate_pieces(t, most), unit = (int)(thread % width);
     const int row = (int)(all % (uint32_t)t->rows), item = (int)(all / (uint32_t)t->rows);
-    const int64_t at = (int64_t)all * t->cols;
-    const bool aligned = t->dim % (2 * TUB_GPU_PACK) == 0 && t->cols % TUB_GPU_PACK == 0, turned = row >= t->skip;
-    if (unit >= turns) {
-        const int col = t->dim * t->heads + (unit - turns) * TUB_GPU_PACK;
-        for (int j = col; j < col + TUB_GPU_PACK && j < t->cols; j++)
-            tub_gpu_store(t->out, at + j, t->type, tub_gpu_load(t->x, at + j, t->type));
+    const int64_t at = (int64_t)all * t->cols * tub_gpu_type_bytes(t->type);
+    const void *x = (const char *)t->x + at;
+    void *out = (char *)t->out + at;
+    const bool aligned = most == TUB_GPU_RUN || (t->dim % (2 * TUB_GPU_PACK) == 0 && t->cols % TUB_GPU_PACK == 0);
+    const bool turned = row >= t->skip;
+    if (unit >= groups * pieces) {
+        tub_gpu_rotate_rest(t, most, x, out, t->dim * t->heads + (unit - groups * pieces) * most);
         return;
     }
     if (!turned && t->x == t->out)
         return;
-    tub_gpu_pairs p = tub_gpu_pairs_at(t, unit % packs * TUB_GPU_PACK);
+    tub_gpu_pairs p = tub_gpu_pairs_at(t, unit % pieces * most, most);
     if (turned)
-        tub_gpu_rotate_load(t, &p, item, row, aligned);
-    tub_gpu_rotate_heads(t, &p, at, unit / packs * TUB_GPU_TURNS, turned, aligned);
+        tub_gpu_rotate_load(t, &p, most, item, row, aligned);
+    if (!turned)
+        tub_gpu_rotate_heads(t, &p, TUB_GPU_UNTURNED, most, aligned, x, out, unit / pieces);
+    else if (t->halves)
+        tub_gpu_rotate_heads(t, &p, TUB_GPU_HALVES, most, aligned, x, out, unit / pieces);
+    else
+        tub_gpu_rotate_heads(t, &p, TUB_GPU_NEIGHBOURS, most, aligned, x, out, unit / pieces);
+}
+
+TUB_GPU_BODY void tub_gpu_rotate_body(const tub_gpu_rotate *t, uint32_t thread)
+{
+    if (tub_gpu_rotate_most(t) == TUB_GPU_RUN)
+        tub_gpu_rotate_by(t, thread, TUB_GPU_RUN);
+    else
+        tub_gpu_rotate_by(t, thread, TUB_GPU_PACK);
 }
 
 // ---- sums: a thread has up to four neighbouring columns ----
@@ -381,30 +328,72 @@ TUB_GPU_BODY void tub_gpu_activate_body(const tub_gpu_activate *t, uint32_t thre
     tub_gpu_activate_write(t, first, count, whole, x);
 }
 
-// ---- rows: a thread has eight bytes of a row, or two where rows aren't multiples of eight ----
+// ---- rows: a thread has the same piece of neighbouring rows, of as many bytes as rows are multiples of ----
 
-TUB_GPU_BODY int tub_gpu_copy_width(const tub_gpu_copy_rows *t)
+typedef struct tub_gpu_sixteen {
+    uint64_t halves[2];
+} __attribute__((aligned(16))) tub_gpu_sixteen;
+
+TUB_GPU_BODY int tub_gpu_copy_piece(const tub_gpu_copy_rows *t)
 {
-    return t->bytes % 8 == 0 ? t->bytes / 8 : t->bytes / 2;
+    return t->bytes % 16 == 0 ? 16 : t->bytes % 8 == 0 ? 8 : 2;
 }
 
 TUB_GPU_BODY int64_t tub_gpu_copy_rows_threads(const tub_gpu_copy_rows *t)
 {
-    return (int64_t)t->items * t->rows * tub_gpu_copy_width(t);
+    const int64_t all = (int64_t)t->items * t->rows;
+    return (all + TUB_GPU_COPIED - 1) / TUB_GPU_COPIED * (t->bytes / tub_gpu_copy_piece(t));
 }
 
-TUB_GPU_BODY void tub_gpu_copy_rows_body(const tub_gpu_copy_rows *t, uint32_t thread)
+TUB_GPU_BODY const char *tub_gpu_copied_row(const tub_gpu_copy_rows *t, uint32_t all)
 {
-    const uint32_t width = (uint32_t)tub_gpu_copy_width(t), all = thread / width, unit = thread % width;
     const int row = (int)(all % (uint32_t)t->rows), item = (int)(all / (uint32_t)t->rows);
     const int from = t->index ? t->index[row] : t->first + row;
     const bool second = from >= t->a_rows;
     const int64_t source = second ? (int64_t)item * t->b_rows + (from - t->a_rows) : (int64_t)item * t->a_stride + from;
-    const void *base = second ? t->b : t->a;
-    if (t->bytes % 8 == 0)
-        ((uint64_t *)t->out)[(int64_t)all * width + unit] = ((const uint64_t *)base)[source * width + unit];
-    else
-        ((uint16_t *)t->out)[(int64_t)all * width + unit] = ((const uint16_t *)base)[source * width + unit];
+    return (const char *)(second ? t->b : t->a) + source * t->bytes;
+}
+
+TUB_GPU_BODY void tub_gpu_copy_by(const tub_gpu_copy_rows *t, uint32_t thread, int piece)
+{
+    const uint32_t width = (uint32_t)(t->bytes / piece), all = (uint32_t)(t->items * t->rows);
+    const uint32_t first = thread / width * TUB_GPU_COPIED;
+    const int64_t at = (int64_t)(thread % width) * piece;
+    tub_gpu_sixteen x[TUB_GPU_COPIED];
+    TUB_GPU_UNROLL
+    for (uint32_t i = 0; i < TUB_GPU_COPIED; i++) { // of a row that isn't there, the first
+        const char *from = tub_gpu_copied_row(t, first + i < all ? first + i : first) + at;
+        if (piece == 16)
+            x[i] = *(const tub_gpu_sixteen *)from;
+        else if (piece == 8)
+            x[i].halves[0] = *(const uint64_t *)from;
+        else
+            x[i].halves[0] = *(const uint16_t *)from;
+    }
+    TUB_GPU_UNROLL
+    for (uint32_t i = 0; i < TUB_GPU_COPIED && first + i < all; i++) {
+        char *to = (char *)t->out + (int64_t)(first + i) * t->bytes + at;
+        if (piece == 16)
+            *(tub_gpu_sixteen *)to = x[i];
+        else if (piece == 8)
+            *(uint64_t *)to = x[i].halves[0];
+        else
+            *(uint16_t *)to = (uint16_t)x[i].halves[0];
+    }
+}
+
+TUB_GPU_BODY void tub_gpu_copy_rows_body(const tub_gpu_copy_rows *t, uint32_t thread)
+{
+    switch (tub_gpu_copy_piece(t)) {
+    case 16:
+        tub_gpu_copy_by(t, thread, 16);
+        break;
+    case 8:
+        tub_gpu_copy_by(t, thread, 8);
+        break;
+    default:
+        tub_gpu_copy_by(t, thread, 2);
+    }
 }
 
 // ---- means: a thread sums up to TUB_GPU_MEAN_ROWS rows of one column of one item, another adds such sums in order ----

@@ -83,14 +83,14 @@ TUB_GPU_BODY void tub_gpu_joined_turn(const tub_gpu_joined *t, void *tile, int c
     const int row = all % r->rows, left = r->heads * r->dim - corner.col, end = left < cols ? left : cols;
     if (all >= t->m || row < r->skip || left <= 0)
         return;
-    tub_gpu_pairs p = tub_gpu_pairs_at(r, turn % packs * TUB_GPU_PACK);
-    tub_gpu_rotate_load(r, &p, all / r->rows, row, true);
+    tub_gpu_pairs p = tub_gpu_pairs_at(r, turn % packs * TUB_GPU_PACK, TUB_GPU_PACK);
+    tub_gpu_rotate_load(r, &p, TUB_GPU_PACK, all / r->rows, row, true);
     for (int col = 0; col < end; col += r->dim) {
         const int64_t at = (int64_t)in_tile * (cols + TUB_GPU_JOINED_PAD) + col;
         float a[TUB_GPU_PACK], b[TUB_GPU_PACK];
         tub_gpu_load_pack(tile, at + p.a, t->type, p.a_count, true, a);
         tub_gpu_load_pack(tile, at + p.b, t->type, p.b_count, true, b);
-        tub_gpu_turn_pairs(r, &p, a, b);
+        tub_gpu_turn_pairs(&p, r->halves, TUB_GPU_PACK, a, b);
         tub_gpu_store_pack(tile, at + p.a, t->type, p.a_count, true, a);
         tub_gpu_store_pack(tile, at + p.b, t->type, p.b_count, true, b);
     }

@@ -9,6 +9,7 @@
 #include "gpu_frame_kernels.h"
 #include "gpu_joined.h"
 #include "gpu_joined_wide.h"
+#include "gpu_norm_bodies.h"
 #include "gpu_start.h"
 
 namespace
@@ -52,14 +53,42 @@ __device__ unsigned block_from_end()
     }
 
 PLAIN_KERNEL(patches)
-PLAIN_KERNEL(rotate)
 PLAIN_KERNEL(sum)
 PLAIN_KERNEL(gate)
 PLAIN_KERNEL(activate)
 
+// MOST: pairs of columns that a thread has.
+template <tub_gpu_type TYPE, int MOST>
+__global__ void __launch_bounds__(THREADS, 3) rotate_kernel(tub_gpu_rotate t, uint32_t threads)
+{
+    const uint32_t thread = block_from_end() * THREADS + threadIdx.x;
+    t.type = TYPE;
+    if (thread < threads)
+        tub_gpu_rotate_by(&t, thread, MOST);
+}
+
+template <int MOST> cudaError_t launch_rotate(const tub_gpu_rotate *t, uint32_t threads, cudaStream_t stream)
+{
+    const unsigned blocks = blocks_for(threads);
+    return t->type == TUB_GPU_F32   ? tub_gpu_start(rotate_kernel<TUB_GPU_F32, MOST>, blocks, THREADS, 0, stream, *t, threads)
+           : t->type == TUB_GPU_F16 ? tub_gpu_start(rotate_kernel<TUB_GPU_F16, MOST>, blocks, THREADS, 0, stream, *t, threads)
+                                    : tub_gpu_start(rotate_kernel<TUB_GPU_BF16, MOST>, blocks, THREADS, 0, stream, *t, threads);
+}
+
+cudaError_t launch(const tub_gpu_rotate *t, cudaStream_t stream)
+{
+    const int64_t threads = tub_gpu_rotate_threads(t);
+    if (threads > MOST_THREADS)
+        return cudaErrorInvalidValue;
+    if (threads == 0)
+        return cudaSuccess;
+    return tub_gpu_rotate_most(t) == TUB_GPU_RUN ? launch_rotate<TUB_GPU_RUN>(t, (uint32_t)threads, stream)
+                                                 : launch_rotate<TUB_GPU_PACK>(t, (uint32_t)threads, stream);
+}
+
 __global__ void copy_rows_kernel(tub_gpu_copy_rows t, uint32_t threads)
 {
-    const uint32_t thread = blockIdx.x * THREADS + threadIdx.x;
+    const uint32_t thread = block_from_end() * THREADS + threadIdx.x;
     if (thread < threads)
         tub_gpu_copy_rows_body(&t, thread);
 }
@@ -84,16 +113,16 @@ __device__ float sum_of_lanes(float x)
 }
 
 // HELD: packs of a slice in a lane's registers; 0: x is read in each pass.
-template <tub_gpu_type TYPE, tub_gpu_type OUT, int HELD> __global__ void norm_kernel(tub_gpu_norm t, int64_t slices)
+template <tub_gpu_type TYPE, tub_gpu_type OUT, int HELD> __global__ void norm_kernel(tub_gpu_norm t, uint32_t slices)
 {
     const int lane = threadIdx.x % TUB_GPU_LANES, packs = HELD ? HELD : tub_gpu_norm_packs(t.dim);
-    const int64_t slice = (int64_t)block_from_end() * (THREADS / TUB_GPU_LANES) + threadIdx.x / TUB_GPU_LANES;
+    const uint32_t slice = block_from_end() * (THREADS / TUB_GPU_LANES) + threadIdx.x / TUB_GPU_LANES;
     if (slice >= slices)
         return;
     t.type = TYPE;
     t.out_type = OUT;
     float held[HELD ? HELD * TUB_GPU_PACK : 1], mean = 0.0f;
-    const float *x = HELD ? held : NULL;
+    float *x = HELD ? held : NULL;
     const tub_gpu_norm_slice s = tub_gpu_norm_at(&t, slice);
     if (HELD)
         tub_gpu_norm_hold(&t, &s, lane, packs, held);
@@ -104,21 +133,34 @@ template <tub_gpu_type TYPE, tub_gpu_type OUT, int HELD> __global__ void norm_ke
     tub_gpu_norm_rest(&t, slice, lane);
 }
 
+template <tub_gpu_type TYPE, tub_gpu_type OUT, int HELD>
+cudaError_t launch_norm(const tub_gpu_norm *t, int64_t slices, cudaStream_t stream)
+{
+    const int64_t per_block = THREADS / TUB_GPU_LANES;
+    const unsigned blocks = (unsigned)((slices + per_block - 1) / per_block);
+    return tub_gpu_start(norm_kernel<TYPE, OUT, HELD>, blocks, THREADS, 0, stream, *t, (uint32_t)slices);
+}
+
 template <tub_gpu_type TYPE, tub_gpu_type OUT> cudaError_t launch_norm(const tub_gpu_norm *t, cudaStream_t stream)
 {
-    const int64_t slices = (int64_t)t->rows * t->count, per_block = THREADS / TUB_GPU_LANES;
-    const unsigned blocks = (unsigned)((slices + per_block - 1) / per_block);
+    const int64_t slices = (int64_t)t->rows * t->count;
     if (slices > MOST_THREADS)
         return cudaErrorInvalidValue;
-    switch (tub_gpu_norm_held(t->dim)) {
+    switch (tub_gpu_norm_held(t)) {
     case 1:
-        return tub_gpu_start(norm_kernel<TYPE, OUT, 1>, blocks, THREADS, 0, stream, *t, slices);
+        return launch_norm<TYPE, OUT, 1>(t, slices, stream);
+    case 3:
+        return launch_norm<TYPE, OUT, 3>(t, slices, stream);
+    case 6:
+        return launch_norm<TYPE, OUT, 6>(t, slices, stream);
     case 8:
-        return tub_gpu_start(norm_kernel<TYPE, OUT, 8>, blocks, THREADS, 0, stream, *t, slices);
+        return launch_norm<TYPE, OUT, 8>(t, slices, stream);
+    case 12:
+        return launch_norm<TYPE, OUT, 12>(t, slices, stream);
     case TUB_GPU_HELD:
-        return tub_gpu_start(norm_kernel<TYPE, OUT, TUB_GPU_HELD>, blocks, THREADS, 0, stream, *t, slices);
+        return launch_norm<TYPE, OUT, TUB_GPU_HELD>(t, slices, stream);
     default:
-        return tub_gpu_start(norm_kernel<TYPE, OUT, 0>, blocks, THREADS, 0, stream, *t, slices);
+        return launch_norm<TYPE, OUT, 0>(t, slices, stream);
     }
 }
 
