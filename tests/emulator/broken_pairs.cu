@@ -72,7 +72,7 @@ __device__ void consume(const work &w, float *out)
         for (int i = 0; i < DEEP / 16; i++)
             tub_gpu_multiply_group<__half>(sums, x + 2 * i, weight + 2 * i);
         tub_gpu_products_commit();
-        tub_gpu_products_end(sums);
+        tub_gpu_products_end<0>(sums);
         leave(w, place);
     }
     for (int i = 0; i < 64; i++)

@@ -91,7 +91,7 @@ template <typename NARROW> __device__ void multiply(const work &w, float (&sums)
     if (w.which == GROUP_ONE_PENDING || w.which == GROUP_EARLY_RELEASE)
         tub_gpu_products_wait<1>();
     else if (w.which != GROUP_SUMS_PENDING)
-        tub_gpu_products_end(sums);
+        tub_gpu_products_end<0>(sums);
     if (w.which == GROUP_WRITTEN_SUMS)
         sums[0] += 1;
 }
@@ -129,7 +129,7 @@ template <typename NARROW> __device__ void consume(const work &w)
             tub_gpu_barrier_arrive(w.empty + place);
     }
     if (w.which == GROUP_EARLY_RELEASE)
-        tub_gpu_products_end(sums);
+        tub_gpu_products_end<0>(sums);
     put(w, sums);
 }
 

@@ -33,7 +33,7 @@ uint64_t ready[FIBRES / WORD];
 unsigned meeting[FIBRES / WARP]; // of each warp the lanes that wait for others
 int count, own_count;            // threads of all blocks, of one
 int ended[EMULATED_CLUSTER], at_barrier[EMULATED_CLUSTER], at_cluster;
-std::vector<int> waiting;
+std::vector<int> waiting, put_off;
 int looks; // since something has happened
 uint64_t meetings[EMULATED_CLUSTER], cluster_meetings;
 long long passed;
@@ -220,12 +220,28 @@ void describe_vain()
     snprintf(vain, sizeof vain, "thread (%u, %u, %u) %s", threadIdx.x, threadIdx.y, threadIdx.z, waits);
 }
 
-// Nobody can go on: a box comes, or all who wait look again, later. False: in vain.
+// Of one warp, the first of those that came to it: the others may get to where it is.
+void wake_put_off()
+{
+    const int warp = put_off.front() / WARP;
+    for (size_t i = put_off.size(); i-- > 0;)
+        if (put_off[i] / WARP == warp) {
+            wake(put_off[i]);
+            put_off.erase(put_off.begin() + (ptrdiff_t)i);
+        }
+}
+
+// Nobody can go on: a box comes, or who has put something off does it, or all who wait look again, later. False: in
+// vain.
 bool go_on()
 {
     if (emulated_boxes_bring()) {
         emulated_happened();
         return !emulated_failed();
+    }
+    if (!put_off.empty()) {
+        wake_put_off();
+        return true;
     }
     if (waiting.empty())
         return false;
@@ -329,6 +345,14 @@ void emulated_wait(const emulated_want &want)
     fibre_pause();
 }
 
+void emulated_put_off(const emulated_want &want)
+{
+    threads[fibre_number()].want = want;
+    sleep_as(WAITS);
+    put_off.push_back(fibre_number());
+    fibre_pause();
+}
+
 void emulated_happened()
 {
     looks = 0;
@@ -367,6 +391,7 @@ static void begin_blocks(const uint3 *blocks, int block_count, dim3 block)
     memset(meetings, 0, sizeof meetings);
     vain[0] = 0;
     waiting.clear();
+    put_off.clear();
     emulated_boxes_begin();
     emulated_products_begin(count);
     memset(ready, 0, sizeof ready);

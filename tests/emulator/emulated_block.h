@@ -48,6 +48,8 @@ struct emulated_want {
 // Until something has happened that threads wait for, or nobody else can go on.
 void emulated_wait(const emulated_want &want);
 void emulated_happened();
+// Until nobody else can go on: what isn't done before it must be is done late.
+void emulated_put_off(const emulated_want &want);
 uint64_t emulated_meetings(bool cluster);   // of the whole block, or of the cluster, so far
 bool emulated_has_ended(int rank);          // all threads of a block
 long long emulated_clock(long long passed); // after so many clocks more

@@ -31,7 +31,7 @@ struct step {
     float *sums[GROUP];
     unsigned warps; // that have come to it
     int group;      // commits before it
-    bool done;
+    bool late;      // of WAIT: products are done when nobody else can go on
 };
 
 struct warpgroup {
@@ -80,7 +80,7 @@ step &come(step_kind kind, emulated_place at, uint64_t x, uint64_t weight)
     const size_t i = g.next[warp]++;
     if (i == g.steps.size()) {
         const int group = i ? g.steps[i - 1].group + (g.steps[i - 1].kind == COMMIT) : 0;
-        g.steps.push_back({kind, at, x, weight, nullptr, {}, 0, group, false});
+        g.steps.push_back({kind, at, x, weight, nullptr, {}, 0, group, kind == WAIT && emulated_early()});
     }
     step &s = g.steps[i];
     if (s.kind != kind || s.at.line != at.line || strcmp(s.at.file, at.file) != 0 || s.x != x || s.weight != weight)
@@ -359,6 +359,8 @@ void emulated_products_wait(emulated_place at, int pending)
     const size_t end = end_of(g, own.group - pending);
     while (end && g.steps[end - 1].warps != ALL_WARPS)
         emulated_wait({at, &g.steps[end - 1], tell_step});
+    if (own.late && g.done < end)
+        emulated_put_off({at, &own, tell_step});
     do_until(g, end);
     give_back(at, thread, g, end);
 }

@@ -96,9 +96,10 @@ template <int PENDING> void tub_gpu_products_wait(EMULATED_HERE)
     emulated_products_wait({"tub_gpu_products_wait", file, line}, PENDING);
 }
 
-inline void tub_gpu_products_end(float (&)[64], EMULATED_HERE)
+template <int PENDING> void tub_gpu_products_end(float (&)[64], EMULATED_HERE)
 {
-    emulated_products_wait({"tub_gpu_products_end", file, line}, 0);
+    static_assert(PENDING >= 0 && PENDING < 8, "as PTX has it");
+    emulated_products_wait({"tub_gpu_products_end", file, line}, PENDING);
 }
 
 // wgmma.m64n128k16.

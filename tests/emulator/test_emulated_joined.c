@@ -90,13 +90,13 @@ static void rotations(bool wide)
 static void many_tiles(bool wide)
 {
     static const size sizes[] = {{9 * 128 + 1, 264, 16}, {260, 520, 328}};
-    for (int i = 0; i < 4; i++) {
+    for (int i = 0; i < 6; i++) {
         const size *s = &sizes[i % 2];
         tub_gpu_task task = {.kind = TUB_GPU_JOINED, .joined = product(TUB_GPU_BF16, s, true)};
         task.joined.activation = 1;
         task.joined.wide = wide;
-        task.joined.trial = i / 2;
-        emulator_check_in(i < 2 ? EMULATOR_ANY : i - 2, &task, "%d x %d x %d, by %s", s->m, s->n, s->k,
+        task.joined.trial = i < 2;
+        emulator_check_in(i < 4 ? i / 2 : EMULATOR_ANY, &task, "%d x %d x %d, by %s", s->m, s->n, s->k,
                           wide ? "warpgroups" : "warps");
     }
 }

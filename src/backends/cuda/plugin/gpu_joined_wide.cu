@@ -9,7 +9,8 @@
 //   pairs, which have tiles one below the other at the same time: each brings its rows of x, and half of the weight's, to both.
 // They wait for each other at barriers: of a place, `full`, when its boxes have come, and `empty`, when the eight warps that
 // multiply are through with it in either block; of a half of the tile, `put`, when it has its sums, and `gone`, when they
-// are written. The products of a piece are under way while the next one's are ordered.
+// are written. The products of a piece are under way while the next one's are ordered, and of a tile's last piece those of the
+// right half while the left half's sums are put.
 //
 // What waits does so for as long as it takes, as in any kernel; on trial it gives up after a while, so that a mistake here
 // ends as wrong values, which nobody takes (gpu_algorithms.h), and not as a GPU that hangs. Who has given up waits no more
@@ -52,6 +53,7 @@ enum {
     X_BOX = ROWS * DEEP,
     PLACE = X_BOX + COLS * DEEP,        // of x, then of the weight
     ALIGNMENT = 1024,                   // bytes, of boxes
+    AT_ONCE = 8,                        // pairs of columns
     BIAS = 2 * COLS,                    // of a warpgroup, for two tiles in turns
     BYTES = ALIGNMENT + (STAGES * PLACE + ROWS * PITCH) * 2 + 2 * BIAS * 4 + (2 * STAGES + 4) * 8,
 };
@@ -205,73 +207,106 @@ __device__ void order_copies(const tub_gpu_joined &t, const CUtensorMap *x, cons
 
 // ---- sums, by two warpgroups ----
 
-// Its products of one piece, as a group that is under way.
-template <typename NARROW> __device__ void multiply(half_sums &sums, const NARROW *x_rows, const NARROW *weight_rows)
+// Its products of one piece and half of its columns.
+template <typename NARROW>
+__device__ void multiply_half(float (&sums)[64], const NARROW *x_rows, const NARROW *weight_rows)
 {
-    const uint64_t x = tub_gpu_matrix_at(x_rows), left = tub_gpu_matrix_at(weight_rows),
-                   right = tub_gpu_matrix_at(weight_rows + COLS / 2 * DEEP);
-    tub_gpu_products_begin(sums[0]);
-    tub_gpu_products_begin(sums[1]);
+    const uint64_t x = tub_gpu_matrix_at(x_rows), weight = tub_gpu_matrix_at(weight_rows);
 #pragma unroll
-    for (int i = 0; i < DEEP / STEP; i++) {
-        tub_gpu_multiply_group<NARROW>(sums[0], x + 2 * i, left + 2 * i);
-        tub_gpu_multiply_group<NARROW>(sums[1], x + 2 * i, right + 2 * i);
-    }
-    tub_gpu_products_commit();
+    for (int i = 0; i < DEEP / STEP; i++)
+        tub_gpu_multiply_group<NARROW>(sums, x + 2 * i, weight + 2 * i);
 }
 
-// All k of the warpgroup's half of a tile.
-template <typename NARROW>
-__device__ void add_up(half_sums &sums, const tub_gpu_joined &t, const memory<NARROW> &m, place &at, patience &p)
+// Where a warpgroup is among pieces.
+template <typename NARROW> struct reader {
+    const NARROW *x, *left, *right;     // its rows of x, and either half of the weight's, in the first place
+    uint64_t *full, *empty;
+    place at;
+    patience waits;
+
+    __device__ reader(const memory<NARROW> &m, bool trial)
+        : x(m.places + threadIdx.x / GROUP * HALF * DEEP), left(m.places + X_BOX), right(left + COLS / 2 * DEEP),
+          full(m.full), empty(m.empty), at{0, 0}, waits{trial, false}
+    {
+    }
+
+    // Orders the products of the next piece when it has come. Of the last one those of the left half are a group of their own.
+    __device__ void multiply(half_sums &sums, bool last)
+    {
+        const int offset = at.stage * PLACE;
+        waits.wait_for(&full[at.stage], at.turn);
+        tub_gpu_products_begin(sums[0]);
+        tub_gpu_products_begin(sums[1]);
+        multiply_half(sums[0], x + offset, left + offset);
+        if (last)
+            tub_gpu_products_commit();
+        multiply_half(sums[1], x + offset, right + offset);
+        tub_gpu_products_commit();
+    }
+};
+
+// All k of the warpgroup's half of a tile. The last piece's products are under way then.
+template <typename NARROW> __device__ void add_up(half_sums &sums, int k, reader<NARROW> &r)
 {
-    const NARROW *const x = m.places + threadIdx.x / GROUP * HALF * DEEP, *const weight = m.places + X_BOX;
-    p.wait_for(&m.full[at.stage], at.turn);
-    multiply(sums, x + at.stage * PLACE, weight + at.stage * PLACE);
-    for (int done = DEEP; done < t.k; done += DEEP) {
-        uint64_t *const before = &m.empty[at.stage];
-        at.next();
-        p.wait_for(&m.full[at.stage], at.turn);
-        multiply(sums, x + at.stage * PLACE, weight + at.stage * PLACE);
+    uint64_t *before = nullptr;
+    for (int done = DEEP; done < k; done += DEEP) {
+        r.multiply(sums, false);
         tub_gpu_products_wait<1>(); // those of the piece before
-        warp_leaves(before);
+        if (before)
+            warp_leaves(before);
+        before = &r.empty[r.at.stage];
+        r.at.next();
     }
-    tub_gpu_products_end(sums[0]);
-    tub_gpu_products_end(sums[1]);
-    warp_leaves(&m.empty[at.stage]);
-    at.next();
+    r.multiply(sums, true);
+    tub_gpu_products_wait<2>();
+    if (before)
+        warp_leaves(before);
 }
 
+// Of half of the columns, from `first` on. Several biases are read at a time, or each would be waited for.
 template <typename NARROW>
-__device__ void put(NARROW *tile, const half_sums &sums, const tub_gpu_joined &t, const float *bias)
+__device__ void put(NARROW *tile, const float (&sums)[64], const tub_gpu_joined &t, const float *bias, int first)
 {
     const int lane = threadIdx.x % WARP, row = threadIdx.x / WARP * 16 + lane / 4;
 #pragma unroll
-    for (int j = 0; j < COLS / 8; j++) {
-        const int col = 8 * j + lane % 4 * 2;
-        const float *own = sums[j / (COLS / 16)] + j % (COLS / 16) * 4;
-        tub_gpu_joined_put(&t, tile, COLS, row, col, own, bias + col);
-        tub_gpu_joined_put(&t, tile, COLS, row + 8, col, own + 2, bias + col);
+    for (int i = 0; i < COLS / 16; i += AT_ONCE) {
+        const int col = first + 8 * i + lane % 4 * 2;
+        float pairs[AT_ONCE][2];
+#pragma unroll
+        for (int j = 0; j < AT_ONCE; j++) {
+            pairs[j][0] = bias[col + 8 * j];
+            pairs[j][1] = bias[col + 8 * j + 1];
+        }
+#pragma unroll
+        for (int j = 0; j < AT_ONCE; j++) {
+            tub_gpu_joined_put(&t, tile, COLS, row, col + 8 * j, sums + 4 * (i + j), pairs[j]);
+            tub_gpu_joined_put(&t, tile, COLS, row + 8, col + 8 * j, sums + 4 * (i + j) + 2, pairs[j]);
+        }
     }
 }
 
 template <typename NARROW> __device__ void multiply_tiles(const tub_gpu_joined &t, const memory<NARROW> &m)
 {
     const int group = threadIdx.x / GROUP, thread = threadIdx.x % GROUP;
-    patience p = {t.trial, false};
-    place at = {0, 0};
+    reader<NARROW> r(m, t.trial);
     bool first = true;
     for (tiles all(t); all.there(); all.next(), first = false) {
         const int col = all.corner(t).col + thread;
         float *const bias = m.bias + group * BIAS + all.turn * COLS;
-        const float own[2] = {tub_gpu_joined_bias(&t, col), tub_gpu_joined_bias(&t, col + GROUP)};
+        const float own[] = {tub_gpu_joined_bias(&t, col), tub_gpu_joined_bias(&t, col + GROUP)};
         half_sums sums = {};
-        add_up(sums, t, m, at, p);
+        add_up(sums, t.k, r);
         bias[thread] = own[0];
         bias[thread + GROUP] = own[1];
         tub_gpu_some_sync<GROUP>(GROUP_BARRIER + group);
         if (!first)
-            p.wait_for(&m.gone[group], all.turn ^ 1);
-        put(m.tile, sums, t, bias);
+            r.waits.wait_for(&m.gone[group], all.turn ^ 1);
+        tub_gpu_products_end<1>(sums[0]);
+        put(m.tile, sums[0], t, bias, 0);
+        tub_gpu_products_end<0>(sums[1]);
+        warp_leaves(&m.empty[r.at.stage]);
+        r.at.next();
+        put(m.tile, sums[1], t, bias, COLS / 2);
         warp_arrives(&m.put[group]);
     }
 }

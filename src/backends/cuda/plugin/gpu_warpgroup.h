@@ -162,10 +162,10 @@ template <int PENDING> __device__ __forceinline__ void tub_gpu_products_wait()
     asm volatile("wgmma.wait_group.sync.aligned %0;" ::"n"(PENDING) : "memory");
 }
 
-// Until all are done: the sums are the thread's again.
-__device__ __forceinline__ void tub_gpu_products_end(float (&sums)[64])
+// The same, and sums that none of those last ones adds to are the thread's again.
+template <int PENDING> __device__ __forceinline__ void tub_gpu_products_end(float (&sums)[64])
 {
-    tub_gpu_products_wait<0>();
+    tub_gpu_products_wait<PENDING>();
     tub_gpu_settle(sums);
 }
 
