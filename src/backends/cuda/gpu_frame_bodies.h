@@ -37,10 +37,10 @@ enum {
     TUB_GPU_STAGED_PACK = 4, // neighbouring pixels that a thread converts
 };
 
-// Whether a task is for tensor cores.
+// Whether a task is for tensor cores: rows of luma come in pairs.
 TUB_PIXEL_FUNCTION bool tub_gpu_pixels_by_cores(const tub_gpu_pixels *t)
 {
-    return t->cores.planes > 0 && t->by_words && tub_gpu_pixels_layout(t) == TUB_GPU_NV12;
+    return t->cores.planes > 0 && t->by_words && tub_gpu_pixels_layout(t) == TUB_GPU_NV12 && t->frame.height % 2 == 0;
 }
 
 // ---- a frame's pixel: red in the lowest byte, then green, then blue ----

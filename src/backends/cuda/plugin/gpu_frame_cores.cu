@@ -70,7 +70,8 @@ __device__ __forceinline__ tile tile_of(const tub_gpu_pixels &t)
     out.x = (int)blockIdx.x * c.warps * TUB_GPU_STRIP;
     out.band = (int)blockIdx.y * c.bands;
     out.left = lefts[0];
-    out.columns = lefts[c.warps - 1] + c.steps_across * STEP - out.left;
+    out.columns =
+        least(lefts[c.warps - 1] + c.steps_across * STEP, (t.recipe.in_width + WIDE - 1) / WIDE * WIDE) - out.left;
     out.top = tops[0];
     out.height = tops[2 * c.bands - 1] - out.top;
     out.at = tub_gpu_cores_shared(&c);
@@ -79,40 +80,31 @@ __device__ __forceinline__ tile tile_of(const tub_gpu_pixels &t)
 
 // ---- a chunk of the frame ----
 
-__device__ __forceinline__ int pairs_of(const tile &w, int chunk)
-{
-    return least((w.height + 1) / 2 - chunk * PAIRS, PAIRS);
-}
-
 // Eight samples each of two rows of luma, and theirs of chroma.
 struct samples {
     uint2 upper, lower, chroma;
 };
 
-// Beyond the frame's edges what is at them.
-__device__ __forceinline__ samples load_samples(const tub_gpu_pixels &t, const tile &w, int chunk, const cursor &at)
+// Pair of rows `pair` of those behind the tile, unit `at` of it.
+__device__ __forceinline__ samples load_samples(const tub_gpu_pixels &t, const tile &w, int pair, int at)
 {
-    const int y = least(w.top + chunk * CHUNK + 2 * at.row, t.recipe.in_height - 1);
-    const int x = least(w.left + at.at * WIDE, (t.recipe.in_width - 1) / WIDE * WIDE);
-    const int pitch = (int)t.frame.pitches[0], upper = y * pitch + x;
-    const uint8_t *luma = t.surfaces[w.frame].planes[0], *chroma = t.surfaces[w.frame].planes[1];
-    samples out;
-    out.upper = *(const uint2 *)(luma + upper);
-    out.lower = *(const uint2 *)(luma + upper + (y + 1 < t.recipe.in_height ? pitch : 0));
-    out.chroma = *(const uint2 *)(chroma + y / 2 * (int)t.frame.pitches[1] + x);
-    return out;
+    const int row = w.top / 2 + pair, x = w.left + at * WIDE;
+    const int luma_pitch = (int)t.frame.pitches[0], chroma_pitch = (int)t.frame.pitches[1];
+    const uint8_t *luma = t.surfaces[w.frame].planes[0] + (2 * row * luma_pitch + x);
+    const uint8_t *chroma = t.surfaces[w.frame].planes[1] + (row * chroma_pitch + x);
+    return {*(const uint2 *)luma, *(const uint2 *)(luma + luma_pitch), *(const uint2 *)chroma};
 }
 
-// ---- conversion: of two neighbours in a row, each in half a word ----
+// ---- conversion: of two pixels in a row, next but one, each in half a word ----
 
 struct pixels {
     uint32_t red, green, blue;
 };
 
 // Two numbers of which the upper halves count.
-__device__ __forceinline__ uint32_t uppers(uint32_t low, uint32_t high)
+__device__ __forceinline__ uint32_t uppers(int low, int high)
 {
-    return __byte_perm(low, high, 0x7632);
+    return __byte_perm((uint32_t)low, (uint32_t)high, 0x7632);
 }
 
 // A byte times 8, less `offset`: by a product, since the units of bits have enough to do.
@@ -121,65 +113,73 @@ template <int I> __device__ __forceinline__ int byte_of(uint32_t word, int offse
     return (int)__dp4a(word, 8u << 8 * I, (uint32_t)-offset);
 }
 
-// What chroma adds to both.
-__device__ __forceinline__ pixels colours(const tub_matrix &m, int blue, int red)
+__device__ __forceinline__ int green_of(const tub_matrix &m, int blue, int red)
 {
-    const uint32_t v_red = (uint32_t)(red * m.v_red), u_blue = (uint32_t)(blue * m.u_blue);
-    const uint32_t green = (((uint32_t)(blue * m.u_green)) & 0xffff0000u) + (uint32_t)(red * m.v_green);
-    return {uppers(v_red, v_red), uppers(green, green), uppers(u_blue, u_blue)};
+    return (int)((uint32_t)(blue * m.u_green) & 0xffff0000u) + red * m.v_green;
 }
 
-__device__ __forceinline__ pixels pair_of(const tub_matrix &m, int first, int second, const pixels &colour)
+// What chroma adds to the pixels of two pairs.
+__device__ __forceinline__ pixels colours(const tub_matrix &m, uint32_t chroma)
 {
-    const uint32_t most = 0x00ff00ffu, luma = uppers((uint32_t)(first * m.luma), (uint32_t)(second * m.luma));
-    return {__viaddmin_s16x2_relu(luma, colour.red, most), __viaddmin_s16x2_relu(luma, colour.green, most),
-            __viaddmin_s16x2_relu(luma, colour.blue, most)};
+    const int blue[2] = {byte_of<0>(chroma, 1024), byte_of<2>(chroma, 1024)};
+    const int red[2] = {byte_of<1>(chroma, 1024), byte_of<3>(chroma, 1024)};
+    return {uppers(red[0] * m.v_red, red[1] * m.v_red),
+            uppers(green_of(m, blue[0], red[0]), green_of(m, blue[1], red[1])),
+            uppers(blue[0] * m.u_blue, blue[1] * m.u_blue)};
 }
 
-// Four pixels each of two rows, a word a channel.
-__device__ __forceinline__ void four_by_two(const tub_matrix &m, const uint32_t luma[2], uint32_t chroma,
-                                            uint32_t out[2][3])
+template <int I> __device__ __forceinline__ pixels two_of(const tub_matrix &m, uint32_t luma, const pixels &colour)
 {
-    const int grey = 1024, black = m.luma_offset;
-    const pixels first = colours(m, byte_of<0>(chroma, grey), byte_of<1>(chroma, grey));
-    const pixels second = colours(m, byte_of<2>(chroma, grey), byte_of<3>(chroma, grey));
-    TUB_GPU_UNROLL
-    for (int row = 0; row < 2; row++) {
-        const pixels a = pair_of(m, byte_of<0>(luma[row], black), byte_of<1>(luma[row], black), first);
-        const pixels b = pair_of(m, byte_of<2>(luma[row], black), byte_of<3>(luma[row], black), second);
-        out[row][0] = __byte_perm(a.red, b.red, 0x6420);
-        out[row][1] = __byte_perm(a.green, b.green, 0x6420);
-        out[row][2] = __byte_perm(a.blue, b.blue, 0x6420);
-    }
+    const uint32_t most = 0x00ff00ffu;
+    const uint32_t both =
+        uppers(byte_of<I>(luma, m.luma_offset) * m.luma, byte_of<I + 2>(luma, m.luma_offset) * m.luma);
+    return {__viaddmin_s16x2_relu(both, colour.red, most), __viaddmin_s16x2_relu(both, colour.green, most),
+            __viaddmin_s16x2_relu(both, colour.blue, most)};
+}
+
+// Four pixels, a word a channel.
+__device__ __forceinline__ void four_of(const tub_matrix &m, uint32_t luma, const pixels &colour, uint32_t out[3])
+{
+    const pixels even = two_of<0>(m, luma, colour), odd = two_of<1>(m, luma, colour);
+    out[0] = even.red + odd.red * 256;
+    out[1] = even.green + odd.green * 256;
+    out[2] = __byte_perm(even.blue, odd.blue, 0x6240);
 }
 
 __device__ __forceinline__ void stage(const tub_gpu_pixels &t, const tile &w, const samples &from, const cursor &at,
                                       unsigned char *shared)
 {
-    const uint32_t left[2] = {from.upper.x, from.lower.x}, right[2] = {from.upper.y, from.lower.y};
+    const tub_matrix &m = t.frame.matrix;
+    const pixels left = colours(m, from.chroma.x), right = colours(m, from.chroma.y);
     const int channel = PAIRS * w.at.staged_pitch;
-    uint32_t a[2][3], b[2][3];
-    four_by_two(t.frame.matrix, left, from.chroma.x, a);
-    four_by_two(t.frame.matrix, right, from.chroma.y, b);
     unsigned char *to = shared + w.at.staged + at.row * w.at.staged_pitch + at.at * WIDE;
     TUB_GPU_UNROLL
-    for (int c = 0; c < 3; c++) {
-        *(uint2 *)(to + 2 * c * channel) = uint2{a[0][c], b[0][c]};
-        *(uint2 *)(to + (2 * c + 1) * channel) = uint2{a[1][c], b[1][c]};
+    for (int lower = 0; lower < 2; lower++) {
+        const uint2 luma = lower ? from.lower : from.upper;
+        uint32_t a[3], b[3];
+        four_of(m, luma.x, left, a);
+        four_of(m, luma.y, right, b);
+        TUB_GPU_UNROLL
+        for (int c = 0; c < 3; c++)
+            *(uint2 *)(to + (2 * c + lower) * channel) = uint2{a[c], b[c]};
     }
 }
 
-// The thread's part of a chunk, of which the first samples are loaded: `now`. Then they are the next chunk's.
+// The thread's part of a chunk, of which the first samples are loaded: `now`. Then they are the next chunk's, if there
+// is one.
 __device__ __forceinline__ void stage_chunk(const tub_gpu_pixels &t, const tile &w, int chunk, const cursor &units,
                                             samples &now, unsigned char *shared)
 {
-    const int pairs = pairs_of(w, chunk);
+    const int first = chunk * PAIRS, left = (w.height + 1) / 2 - first, pairs = least(left, PAIRS);
     cursor at = units;
     while (at.row < pairs) {
         cursor after = at;
         after.next();
         const bool more = after.row < pairs;
-        const samples later = load_samples(t, w, more ? chunk : chunk + 1, more ? after : units);
+        const int pair = more ? after.row : PAIRS + units.row;
+        samples later = {};
+        if (pair < left)
+            later = load_samples(t, w, first + pair, more ? after.at : units.at);
         stage(t, w, now, at, shared);
         now = later;
         at = after;
@@ -403,7 +403,9 @@ __global__ void __launch_bounds__(MOST_THREADS) cores_kernel(const __grid_consta
     const int chunks = (w.height + CHUNK - 1) / CHUNK;
     const cursor units(threadIdx.x, blockDim.x, (unsigned)w.columns / WIDE);
     uint32_t *levels = (uint32_t *)(void *)(shared + w.at.levels);
-    samples now = load_samples(t, w, 0, units);
+    samples now = {};
+    if (2 * units.row < w.height)
+        now = load_samples(t, w, units.row, units.at);
     const strip<PLANES, STEPS> s = load_strip<PLANES, STEPS>(t, number, thread % LANES);
     fill_levels(t, levels);
     for (int chunk = 0; chunk < chunks; chunk++) {
