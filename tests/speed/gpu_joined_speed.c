@@ -208,6 +208,14 @@ static double teraflops(const bench *b, double milliseconds)
     return milliseconds > 0 ? work / milliseconds : 0;
 }
 
+// A second, of the step, which reads and writes its values.
+static double gigabytes(const bench *b, double milliseconds)
+{
+    const tub_gpu_rotate *r = &b->next.rotate;
+    const int cols = b->next.kind == TUB_GPU_ROTATE ? r->heads * r->dim : b->gemm.n;
+    return milliseconds > 0 ? 2e-6 * sizeof(uint16_t) * b->gemm.m * cols / milliseconds : 0;
+}
+
 static bool measure_joined(const bench *b, way w, const tub_gpu_facts *facts)
 {
     const tub_gpu_task task = task_of(b, w);
@@ -248,9 +256,9 @@ static bool measure_fused(bench *b, int activation)
 static bool measure(bench *b, const layer *l, int rows, const tub_gpu_facts *facts)
 {
     make(b, l, rows);
-    const double product = time_of(b, PRODUCT), step = time_of(b, STEP);
-    printf("%s, %d x %d x %d: %.4f + %.4f ms apart (%.0f TFLOPS)\n", l->name, rows, l->n, l->k, product, step,
-           teraflops(b, product));
+    const double product = time_of(b, PRODUCT), step = time_of(b, STEP), both = time_of(b, BOTH);
+    printf("%s, %d x %d x %d: %.4f + %.4f ms apart (%.0f TFLOPS, %.0f GB/s), %.4f one after the other\n", l->name, rows,
+           l->n, l->k, product, step, teraflops(b, product), gigabytes(b, step), both);
     bool right = measure_joined(b, JOINED, facts);
     right = measure_joined(b, WIDE, facts) && right;
     right = (l->activation == 0 || measure_fused(b, l->activation)) && right;

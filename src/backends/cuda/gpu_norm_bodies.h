@@ -7,7 +7,7 @@
 
 enum {
     TUB_GPU_HELD = 16,  // packs of a slice that a thread holds at most: of rows of up to 2048 columns
-    TUB_GPU_SCALED = 4, // packs of weights and biases that it reads at the same time
+    TUB_GPU_SCALED = 2, // packs of weights and biases that it reads at the same time
 };
 
 typedef struct tub_gpu_norm_slice {
