@@ -27,13 +27,13 @@ static tub_gpu_joined product(tub_gpu_type type, const size *s, bool has_bias)
                             .k = s->k};
 }
 
-// Tiles that are full and that aren't, in either direction; no k but the last piece's, and more pieces than places,
-// which are filled so often that the barriers of either phase are waited for, and that one arrival too few each time
-// adds up.
+// Tiles that are full and that aren't, in either direction; no k but the last piece's, pieces that are full, and more
+// pieces than places, which are filled so often that the barriers of either phase are waited for, and that one arrival
+// too few each time adds up.
 static void activations(bool wide)
 {
-    static const size sizes[] = {{1, 8, 8},     {40, 128, 32},  {130, 136, 72}, {128, 64, 160},
-                                 {5, 264, 264}, {70, 136, 456}, {70, 16, 1800}};
+    static const size sizes[] = {{1, 8, 8},      {40, 128, 32},  {130, 136, 72}, {128, 64, 160}, {5, 264, 264},
+                                 {70, 136, 456}, {70, 16, 1800}, {66, 24, 64},   {20, 304, 128}};
     int activation = 0;
     for (tub_gpu_type type = TUB_GPU_F16; type <= TUB_GPU_BF16; type++)
         for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {

@@ -245,21 +245,23 @@ template <typename NARROW> struct reader {
     }
 };
 
-// All k of the warpgroup's half of a tile. The last piece's products are under way then.
+// All k of the warpgroup's half of a tile, but for its first piece, unless that is the last one too. The last piece's
+// products are under way then.
 template <typename NARROW> __device__ void add_up(half_sums &sums, int k, reader<NARROW> &r)
 {
-    uint64_t *before = nullptr;
-    for (int done = DEEP; done < k; done += DEEP) {
+    for (int done = DEEP; done < k - DEEP; done += DEEP) {
+        uint64_t *const before = &r.empty[r.at.stage];
+        r.at.next();
         r.multiply(sums, false);
         tub_gpu_products_wait<1>(); // those of the piece before
-        if (before)
-            warp_leaves(before);
-        before = &r.empty[r.at.stage];
-        r.at.next();
+        warp_leaves(before);
     }
+    uint64_t *const before = &r.empty[r.at.stage];
+    if (k > DEEP)
+        r.at.next();
     r.multiply(sums, true);
     tub_gpu_products_wait<2>();
-    if (before)
+    if (k > DEEP)
         warp_leaves(before);
 }
 
@@ -291,10 +293,13 @@ template <typename NARROW> __device__ void multiply_tiles(const tub_gpu_joined &
     reader<NARROW> r(m, t.trial);
     bool first = true;
     for (tiles all(t); all.there(); all.next(), first = false) {
+        half_sums sums = {};
+        if (t.k > DEEP)
+            r.multiply(sums, false);
+        // Tensor cores have work: there's time for all else.
         const int col = all.corner(t).col + thread;
         float *const bias = m.bias + group * BIAS + all.turn * COLS;
         const float own[] = {tub_gpu_joined_bias(&t, col), tub_gpu_joined_bias(&t, col + GROUP)};
-        half_sums sums = {};
         add_up(sums, t.k, r);
         bias[thread] = own[0];
         bias[thread + GROUP] = own[1];
