@@ -1,7 +1,7 @@
 """Runs on GPUs: several of them, one that fails, one that is small, ranks. The GPUs are fakes (tests/support/fake_gpu_plugin.c) in host memory."""
-import json, os, re, unittest
+import json, os, re, shutil, subprocess, unittest
 
-from command_case import CommandCase, digests, encode, run
+from command_case import ENVIRONMENT, TUBELET, CommandCase, digests, encode, run
 
 PLUGIN = os.environ["FAKE_GPU_PLUGIN"]
 LENGTHS = [20, 33, 61, 24, 47]
@@ -38,6 +38,15 @@ class Gpus(CommandCase):
 
     def test_auto_takes_the_gpu(self):
         self.assertEqual(self.extract(gpus("devices=1"))[0], self.whole)
+
+    def test_the_plugin_lies_beside_the_command(self):
+        folder = self.folder / "installed"
+        folder.mkdir()
+        shutil.copy(TUBELET, folder / "tubelet")
+        shutil.copy(PLUGIN, folder / "libtubelet_cuda.so")
+        for name in "tubelet", str(folder / "tubelet"), "../elsewhere/tubelet":  # a name on the PATH, as bench calls itself, ..
+            done = subprocess.run([name, "doctor"], executable=folder / "tubelet", capture_output=True, text=True, cwd="/", env={**ENVIRONMENT, "FAKE_GPU": "devices=1"})
+            self.assertIn("on cuda: f32", done.stdout, name)
 
     def test_any_number_gives_the_same_bytes(self):
         self.assertEqual(self.extract(gpus("devices=3"), "--device", "cuda")[0], self.whole)

@@ -1,6 +1,7 @@
 #include "cuda_plugin.h"
 
 #include <dlfcn.h>
+#include <link.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -11,13 +12,16 @@
 
 static const char file[] = "libtubelet_cuda.so";
 
-// The file that this code was loaded from, up to the last slash; NULL: not known.
+// The file that this code was loaded from, up to the last slash; NULL: not known. Of a command the loader knows but the name
+// that it was called by, which needn't be a path: that one tells the system.
 static char *own_folder(void)
 {
     Dl_info info;
-    if (!dladdr(file, &info) || !info.dli_fname || !strchr(info.dli_fname, '/'))
+    struct link_map *map = NULL;
+    if (!dladdr1(file, &info, (void **)&map, RTLD_DL_LINKMAP) || !map)
         return NULL;
-    char *path = realpath(info.dli_fname, NULL), *folder = path ? tub_strdup(path) : NULL;
+    char *path = realpath(map->l_name && map->l_name[0] ? map->l_name : "/proc/self/exe", NULL);
+    char *folder = path ? tub_strdup(path) : NULL;
     free(path);
     if (folder)
         *strrchr(folder, '/') = 0;
