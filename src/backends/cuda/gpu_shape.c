@@ -8,7 +8,7 @@
 #include "gpu_fits.h"
 
 enum {
-    BUSY_ROWS = 32768,        // rows of the longest value that keep any card busy
+    BUSY_ROWS = 131072,       // rows of the longest value that keep any card busy
     FRAMES_BYTES = 256 << 20, // a part's frames stay below, or are one wave's
     LEFT_FREE = 32,           // of the free memory one part in so many is left to the libraries
 };
