@@ -157,8 +157,8 @@ static const char *about_backend(const ablation *a)
 static const char *about_pixels(const ablation *a)
 {
     const tub_extractor_params *p = &a->setup.extractor;
-    const bool asked =
-        p->resizer == TUB_RESIZER_GPU || (p->resizer == TUB_RESIZER_AUTO && p->decoder == TUB_DECODER_NVDEC);
+    const bool decodes = p->decoder == TUB_DECODER_NVDEC || p->decoder == TUB_DECODER_BOTH;
+    const bool asked = p->resizer == TUB_RESIZER_GPU || (p->resizer == TUB_RESIZER_AUTO && decodes);
     if (strcmp(a->first[ON].backend, "cuda") != 0)
         return "the run doesn't use a GPU";
     return asked ? NULL : "the processor resizes as it is: --decoder nvdec, --resize gpu";

@@ -112,7 +112,8 @@ tub_resizer cli_resizer(const cli_arguments *args)
 
 int cli_decoding_gpu(const cli_arguments *args)
 {
-    return cli_decoder(args) == TUB_DECODER_NVDEC ? 1 : 0;
+    const tub_decoder decoder = cli_decoder(args);
+    return decoder == TUB_DECODER_NVDEC || decoder == TUB_DECODER_BOTH ? 1 : 0;
 }
 
 void cli_say_decoder(const char *path, const tub_video_info *info)

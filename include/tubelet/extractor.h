@@ -41,9 +41,11 @@ typedef enum tub_decoder {
     TUB_DECODER_CPU = 1,
     TUB_DECODER_NVDEC = 2,          // the decoders of the encoder's GPUs, in turn; the processor where they can't (said once a
                                     // reason). See tub_video_params.gpu
+    TUB_DECODER_BOTH = 3,           // likewise, of as many videos at once as keep these busy, 8 a GPU; of all others the
+                                    // processor
 } tub_decoder;
 
-// "auto", "cpu", "nvdec" and back.
+// "auto", "cpu", "nvdec", "both" and back.
 TUB_API tub_status tub_decoder_parse(const char *name, tub_decoder *out, tub_error *err);
 TUB_API const char *tub_decoder_name(tub_decoder decoder);
 

@@ -48,7 +48,7 @@ static const name_row positions[] = {{TUB_POSITIONS_INDEX, "index"},
                                      {0, NULL}};
 
 static const name_row decoders[] = {
-    {TUB_DECODER_AUTO, "auto"}, {TUB_DECODER_CPU, "cpu"}, {TUB_DECODER_NVDEC, "nvdec"}, {0, NULL}};
+    {TUB_DECODER_AUTO, "auto"}, {TUB_DECODER_CPU, "cpu"}, {TUB_DECODER_NVDEC, "nvdec"}, {TUB_DECODER_BOTH, "both"}, {0, NULL}};
 
 static const name_row resizers[] = {
     {TUB_RESIZER_AUTO, "auto"}, {TUB_RESIZER_CPU, "cpu"}, {TUB_RESIZER_GPU, "gpu"}, {0, NULL}};

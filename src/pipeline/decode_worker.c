@@ -204,12 +204,29 @@ static int choose_device(tub_extractor *x)
     return (int)(atomic_fetch_add(&x->videos_opened, 1) % (unsigned)x->devices);
 }
 
+// Whether the GPUs decode the next video; then until leave_gpus(). Of "both", they have no more than keep them busy.
+static bool enter_gpus(tub_extractor *x)
+{
+    if (x->decoder != TUB_DECODER_BOTH)
+        return x->decoder == TUB_DECODER_NVDEC;
+    if (atomic_fetch_add(&x->videos_on_gpus, 1) < TUB_NVDEC_BUSY * x->devices)
+        return true;
+    atomic_fetch_sub(&x->videos_on_gpus, 1);
+    return false;
+}
+
+static void leave_gpus(tub_extractor *x)
+{
+    if (x->decoder == TUB_DECODER_BOTH)
+        atomic_fetch_sub(&x->videos_on_gpus, 1);
+}
+
 // The decoding threads are shared by the videos that are left. Where savings are left out it is one, so that nothing is
 // decoded but what the worker waits for.
-static int choose_threads(tub_extractor *x)
+static int choose_threads(tub_extractor *x, bool on_gpus)
 {
     const int64_t left = x->videos - atomic_load(&x->videos_read);
-    if (left < 1 || left >= x->plan.asked_workers || x->without || x->decoder == TUB_DECODER_NVDEC)
+    if (left < 1 || left >= x->plan.asked_workers || x->without || on_gpus)
         return 1;
     const int threads = (int)(x->plan.asked_workers / left);
     return threads < MOST_THREADS ? threads : MOST_THREADS;
@@ -217,12 +234,13 @@ static int choose_threads(tub_extractor *x)
 
 static void decode(tub_extractor *x, tub_lane *lane, tub_reel *reel)
 {
+    const bool on_gpus = enter_gpus(x);
     shift s = {.x = x, .reel = reel, .lane = lane, .device = choose_device(x), .cpu = tub_thread_cpu()};
     tub_video_params params = {.size = sizeof params,
                                .stream = x->video_stream,
-                               .threads = choose_threads(x),
+                               .threads = choose_threads(x, on_gpus),
                                .transform = &x->info->transform,
-                               .gpu = x->decoder == TUB_DECODER_NVDEC ? 1 + x->info->gpus[s.device] : 0};
+                               .gpu = on_gpus ? 1 + x->info->gpus[s.device] : 0};
     if (!(x->without & TUB_WITHOUT_LEAVING_OUT))
         tub_walk_tell_wants(&x->sampling, &params);
     reel->started = tub_now();
@@ -242,6 +260,8 @@ static void decode(tub_extractor *x, tub_lane *lane, tub_reel *reel)
     } else {
         reel->init_seconds = tub_now() - reel->started;
     }
+    if (on_gpus)
+        leave_gpus(x);
 }
 
 static void run(tub_extractor *x, tub_lane *lane, tub_reel *reel)

@@ -171,7 +171,7 @@ static tub_status check_clip(const tub_encoder_info *info, const tub_sampling *s
 // Frames that NVDEC decodes are where they can be made; all others only by request.
 static bool makes_frames_on_gpus(const tub_extractor *x)
 {
-    return x->resizer == TUB_RESIZER_GPU || (x->resizer == TUB_RESIZER_AUTO && x->decoder == TUB_DECODER_NVDEC);
+    return x->resizer == TUB_RESIZER_GPU || (x->resizer == TUB_RESIZER_AUTO && tub_decodes_on_gpus(x->decoder));
 }
 
 static tub_status resolve(tub_extractor *x, const tub_extractor_params *params, tub_error *err)
@@ -268,7 +268,7 @@ static tub_status build(tub_extractor *x, const tub_extractor_params *params, tu
     TUB_TRY(share_devices(x, err));
     pin_slots(x);
     TUB_TRY(open_gpu_slots(x, err));
-    if (x->decoder == TUB_DECODER_NVDEC)
+    if (tub_decodes_on_gpus(x->decoder))
         x->decoders = tub_nvdec_hold_open(info->gpus, x->devices);
     tub_slot_pool_watch(x->pool, starving, x->batcher);
     TUB_TRY(tub_core_share_open(x->plan.workers, x->plan.adapt, &x->share, err));

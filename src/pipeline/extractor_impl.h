@@ -95,6 +95,7 @@ struct tub_extractor {
     unsigned without;
     tub_decoder decoder;
     tub_resizer resizer;
+    atomic_int videos_on_gpus;      // of TUB_DECODER_BOTH, those that are being decoded there
     atomic_uint videos_opened;      // which lane's turn it is to decode
     tub_resource_plan plan;
     int chunk_rows;                 // most rows of one result

@@ -38,6 +38,12 @@ static int most_chosen(const tub_encoder_info *info, tub_decoder decoder)
     return least_of((int64_t)each * lanes_of(info), MOST_WORKERS);
 }
 
+// That need no processor: they wait for GPUs' decoders.
+static int waiting_workers(const tub_encoder_info *info, tub_decoder decoder)
+{
+    return decoder == TUB_DECODER_BOTH ? TUB_NVDEC_BUSY * lanes_of(info) : 0;
+}
+
 // More than the usual few are no use where they hold the slots that batches need.
 static int choose_workers(const tub_resource_plan *plan, const tub_encoder_info *info, int processors, size_t fit)
 {
@@ -88,9 +94,10 @@ tub_status tub_resource_plan_make(const tub_encoder_info *info, const tub_sampli
 
     plan.adapt = params->decode_threads <= 0 && info->eager; // only an encoder on the processor gains by it
     plan.ready = least_of((int64_t)batch + prefetch, INT_MAX / 2);
-    plan.most_workers = most_chosen(info, params->decoder);
+    const int waiting = waiting_workers(info, params->decoder);
+    plan.most_workers = least_of((int64_t)most_chosen(info, params->decoder) + waiting, MOST_WORKERS);
     plan.workers = params->decode_threads > 0 ? least_of(params->decode_threads, MOST_WORKERS)
-                                              : choose_workers(&plan, info, processors, fit);
+                                              : choose_workers(&plan, info, processors + waiting, fit);
     plan.asked_workers = plan.workers;
     while (plan.workers > 0 && (size_t)tub_slots_least(plan.workers, plan.pinned) > fit)
         plan.workers--;

@@ -12,6 +12,13 @@
 #include <stddef.h>
 #include <tubelet/extractor.h>
 
+enum { TUB_NVDEC_BUSY = 8 }; // videos at once that keep a GPU's decoders busy
+
+static inline bool tub_decodes_on_gpus(tub_decoder decoder)
+{
+    return decoder == TUB_DECODER_NVDEC || decoder == TUB_DECODER_BOTH;
+}
+
 typedef struct tub_resource_plan {
     int workers;            // decode workers; each decodes with one thread, the last videos with several
     bool adapt;             // nobody asked for so many: fewer work at once where that is enough (core_share.h)

@@ -191,7 +191,7 @@ class Gpus(CommandCase):
             common = ["--transform", transform, "--device", "cuda"]
             plain, _, _ = self.extract(gpus("devices=1"), *common, videos=video)
             # A GPU that makes no frame after the tenth shows whether it was asked.
-            for decoder, resize, asked in (("nvdec", "auto", True), ("nvdec", "cpu", False), ("nvdec", "gpu", True), ("cpu", "auto", False), ("cpu", "gpu", True)):
+            for decoder, resize, asked in (("nvdec", "auto", True), ("nvdec", "cpu", False), ("nvdec", "gpu", True), ("both", "auto", True), ("cpu", "auto", False), ("cpu", "gpu", True)):
                 for text in ("", " fail_frame=10") if asked else (" fail_frame=1",):
                     features, done, _ = self.extract(gpus(f"devices={devices}{text}", **nvdec), *common, "--decoder", decoder, "--resize", resize, videos=video)
                     self.assertEqual(features, plain)

@@ -225,18 +225,25 @@ static void the_slots_are_pinned_while_it_runs(void **state)
 
 // ---- decoding on them ----
 
-static void decode_with(tub_decoder decoder, const fake_encoder_params *p, const char *const *videos, int count,
-                        notes *n)
+static void decode_by(int threads, tub_decoder decoder, const fake_encoder_params *p, const char *const *videos,
+                      int count, notes *n)
 {
     fake_outcome outcomes[VIDEOS];
     tub_error err = {0};
     tub_extractor_params params = four_frames(n);
     params.decoder = decoder;
+    params.decode_threads = threads;
     fake_encoder *encoder = fake_encoder_create(p);
     fake_counts_reset();
     assert_int_equal(fake_run_all(encoder, &params, videos, count, outcomes, NULL, &err), TUB_END);
     fake_outcomes_free(outcomes, count);
     close_encoder(encoder);
+}
+
+static void decode_with(tub_decoder decoder, const fake_encoder_params *p, const char *const *videos, int count,
+                        notes *n)
+{
+    decode_by(3, decoder, p, videos, count, n);
 }
 
 static void they_decode_in_turn(void **state)
@@ -249,11 +256,33 @@ static void they_decode_in_turn(void **state)
         assert_int_equal(fake_counts.decoders[i], i == 1 || i == 3 || i == 6 ? VIDEOS / 3 : 0);
     decode_with(TUB_DECODER_NVDEC, &none, paths, VIDEOS, &n);
     assert_int_equal(fake_counts.decoders[1], VIDEOS);
+    // Of both, with fewer threads than keep a GPU's decoders busy it has all of them.
+    decode_with(TUB_DECODER_BOTH, &none, paths, VIDEOS, &n);
+    assert_int_equal(fake_counts.decoders[1], VIDEOS);
     decode_with(TUB_DECODER_AUTO, &gpus, paths, VIDEOS, &n);
     assert_int_equal(fake_counts.decoders[0], VIDEOS);
     decode_with(TUB_DECODER_CPU, &gpus, paths, VIDEOS, &n);
     assert_int_equal(fake_counts.decoders[0], VIDEOS);
     assert_int_equal(n.warnings, 0);
+}
+
+// Videos that are open all at once: eight are a GPU's, the others the processor's.
+static void what_is_too_much_for_them_is_the_processors(void **state)
+{
+    (void)state;
+    const fake_encoder_params gpu = {.lanes = 1, .gpus = {4}};
+    char names[VIDEOS][64];
+    const char *slow[VIDEOS];
+    notes n = {0};
+    for (int i = 0; i < VIDEOS; i++) {
+        snprintf(names[i], sizeof names[i], "fake:seed=%d,frames=9,pause=500000", i + 1);
+        slow[i] = names[i];
+    }
+    decode_by(VIDEOS, TUB_DECODER_BOTH, &gpu, slow, VIDEOS, &n);
+    assert_int_equal(fake_counts.decoders[5], 8);
+    assert_int_equal(fake_counts.decoders[0], VIDEOS - 8);
+    decode_by(VIDEOS, TUB_DECODER_NVDEC, &gpu, slow, VIDEOS, &n);
+    assert_int_equal(fake_counts.decoders[5], VIDEOS);
 }
 
 static void why_they_do_not_is_said_once(void **state)
@@ -293,6 +322,7 @@ int main(void)
         cmocka_unit_test(work_that_fails_twice_is_given_up),
         cmocka_unit_test(a_single_poisonous_batch_costs_its_videos),
         cmocka_unit_test(they_decode_in_turn),
+        cmocka_unit_test(what_is_too_much_for_them_is_the_processors),
         cmocka_unit_test(why_they_do_not_is_said_once),
     };
     return cmocka_run_group_tests(tests, name_videos, NULL);

@@ -177,6 +177,9 @@ static void test_workers_by_device(void **state)
     assert_int_equal(chosen("cuda", 1, TUB_DECODER_AUTO, 16, 0), 16);
     assert_int_equal(chosen("cuda", 1, TUB_DECODER_CPU, 128, 0), 32);
     assert_int_equal(chosen("cuda", 1, TUB_DECODER_NVDEC, 128, 0), 16);
+    // Those that wait for GPUs' decoders take no processor.
+    assert_int_equal(chosen("cuda", 1, TUB_DECODER_BOTH, 16, 0), 16 + 8);
+    assert_int_equal(chosen("cuda", 2, TUB_DECODER_BOTH, 4, 0), 4 + 16);
     assert_int_equal(chosen("cuda", 4, TUB_DECODER_AUTO, 100, 0), 100);
     assert_int_equal(chosen("cuda", 16, TUB_DECODER_AUTO, 1000, 0), 256);
     // As many as leave batches their slots, or the usual eight.
