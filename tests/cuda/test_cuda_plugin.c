@@ -136,7 +136,8 @@ static void check_plan(const tub_cudnn *dnn, cudnnBackendDescriptor_t gpu, tub_g
     tub_gpu_plan *plan = NULL;
     size_t workspace = 0;
     tub_error err = {0};
-    if (tub_attention_plan(dnn, (tub_plan_target){.description = gpu}, &a, &plan, &workspace, &err) != TUB_OK)
+    if (tub_attention_plan(dnn, (tub_plan_target){.description = gpu}, &a, (tub_gpu_text){0}, &plan, &workspace,
+                           &err) != TUB_OK)
         fail_msg("%d heads of %d: %s", c->heads, c->dim, err.text);
     assert_true(workspace < 1 << 20); // nothing of [queries, keys]
     const char *name = kernel_loaded();
@@ -169,8 +170,8 @@ static void cudnn_plans_our_attention(void **state)
     }
 }
 
-// A row's bytes mustn't depend on how many are computed at once: it is one kernel, with as much memory of its own, since
-// parts of a sum would lie there.
+// A row's bytes mustn't depend on how many are computed at once: it is one kernel, with as much memory of its own,
+// since parts of a sum would lie there.
 static void check_batches(const tub_cudnn *dnn, cudnnBackendDescriptor_t gpu, int queries, int keys)
 {
     static const int batches[] = {1, 2, 128};
@@ -182,7 +183,8 @@ static void check_batches(const tub_cudnn *dnn, cudnnBackendDescriptor_t gpu, in
         size_t workspace = 0;
         tub_error err = {0};
         a.queries = queries;
-        if (tub_attention_plan(dnn, (tub_plan_target){.description = gpu}, &a, &plan, &workspace, &err) != TUB_OK)
+        if (tub_attention_plan(dnn, (tub_plan_target){.description = gpu}, &a, (tub_gpu_text){0}, &plan, &workspace,
+                               &err) != TUB_OK)
             fail_msg("%d at once: %s", batches[i], err.text);
         if (i == 0) {
             snprintf(first, sizeof first, "%s", kernel_loaded());
@@ -223,15 +225,16 @@ static void cudnn_says_that_it_has_none_for_old_cards(void **state)
     cudnnBackendDescriptor_t gpu = describe(&dnn, dry_cards[T4].described);
     if (!gpu)
         skip();
-    assert_int_equal(tub_attention_plan(&dnn, (tub_plan_target){.description = gpu}, &a, &plan, &workspace, &err),
-                     TUB_END);
+    assert_int_equal(
+        tub_attention_plan(&dnn, (tub_plan_target){.description = gpu}, &a, (tub_gpu_text){0}, &plan, &workspace, &err),
+        TUB_END);
     assert_non_null(strstr(err.text, "older than 8.0"));
     dnn.cudnnBackendDestroyDescriptor(gpu);
 }
 
 // Its text gives the same plan without a compiler.
-static void check_text(const tub_cudnn *dnn, tub_plan_target target, const tub_gpu_gemm *g, const tub_gpu_algorithm *way,
-                       const tub_gpu_plan *plan, const char *kernel)
+static void check_text(const tub_cudnn *dnn, tub_plan_target target, const tub_gpu_gemm *g,
+                       const tub_gpu_algorithm *way, const tub_gpu_plan *plan, const char *kernel)
 {
     char name[512];
     tub_gpu_plan *again = NULL;
@@ -328,13 +331,17 @@ static void cudnn_is_not_asked_for_what_it_has_not(void **state)
     tub_gpu_plan *plan = NULL;
     size_t workspace = 0;
     tub_error err = {0};
-    assert_int_equal(tub_attention_plan(&none, (tub_plan_target){0}, &odd, &plan, &workspace, &err), TUB_END);
+    assert_int_equal(tub_attention_plan(&none, (tub_plan_target){0}, &odd, (tub_gpu_text){0}, &plan, &workspace, &err),
+                     TUB_END);
     assert_non_null(strstr(err.text, "heads of 20 columns"));
-    assert_int_equal(tub_attention_plan(&none, (tub_plan_target){0}, &wide, &plan, &workspace, &err), TUB_END);
+    assert_int_equal(tub_attention_plan(&none, (tub_plan_target){0}, &wide, (tub_gpu_text){0}, &plan, &workspace, &err),
+                     TUB_END);
     assert_non_null(strstr(err.text, "float32"));
-    assert_int_equal(tub_attention_plan(&none, (tub_plan_target){0}, &single, &plan, &workspace, &err), TUB_END);
+    assert_int_equal(
+        tub_attention_plan(&none, (tub_plan_target){0}, &single, (tub_gpu_text){0}, &plan, &workspace, &err), TUB_END);
     assert_non_null(strstr(err.text, "single query"));
-    assert_int_equal(tub_attention_plan(&none, (tub_plan_target){0}, &shared, &plan, &workspace, &err), TUB_END);
+    assert_int_equal(
+        tub_attention_plan(&none, (tub_plan_target){0}, &shared, (tub_gpu_text){0}, &plan, &workspace, &err), TUB_END);
     assert_non_null(strstr(err.text, "share"));
 }
 

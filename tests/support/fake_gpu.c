@@ -231,24 +231,6 @@ static tub_status fake_serves(tub_gpu *gpu, const tub_gpu_gemm *gemm, const tub_
     return is_able(gemm, algorithm) ? TUB_OK : TUB_END;
 }
 
-// ---- attention ----
-
-static tub_status fake_plan_attention(tub_gpu *gpu, const tub_gpu_attention *shape, tub_gpu_plan **out,
-                                      size_t *workspace, tub_error *err)
-{
-    TUB_TRY(check(gpu, false, err));
-    *out = NULL;
-    *workspace = 0;
-    if (fake_gpu.no_attention || shape->dim % 8 || shape->queries == 1 || shape->q_batch == 0) {
-        tub_fail(err, TUB_ERROR_DEVICE, "%d queries of %d columns aren't served", shape->queries, shape->dim);
-        return TUB_END;
-    }
-    *out = calloc(1, sizeof **out);
-    *workspace = 4096;
-    counts(gpu)->plans++;
-    return TUB_OK;
-}
-
 // ---- products with an activation, which a library compiles ----
 
 // By algorithm: the right bits, others, none. 0 is no algorithm's number, as it is no version of a library.
@@ -271,27 +253,37 @@ static void write_fused(const tub_gpu_plan *p, char text[FUSED_TEXT])
     snprintf(text, FUSED_TEXT, "%d x %d x %d, %d by %d", p->m, p->n, p->k, p->activation, (int)p->algorithm);
 }
 
+// *read: the text is this plan's; false: there is none.
+static tub_status is_text_of(const tub_gpu_plan *made, tub_gpu_text text, bool *read, tub_error *err)
+{
+    char own[FUSED_TEXT];
+    write_fused(made, own);
+    *read = text.bytes == FUSED_TEXT && memcmp(text.data, own, FUSED_TEXT) == 0;
+    return *read || text.bytes == 0 ? TUB_OK : tub_fail(err, TUB_ERROR_INTERNAL, "another plan's text");
+}
+
+static tub_status new_plan(tub_gpu *gpu, const tub_gpu_plan *made, tub_gpu_plan **out)
+{
+    *out = malloc(sizeof **out);
+    **out = *made;
+    counts(gpu)->plans++;
+    return TUB_OK;
+}
+
 static tub_status fake_plan_fused(tub_gpu *gpu, const tub_gpu_gemm *gemm, int activation,
                                   const tub_gpu_algorithm *algorithm, tub_gpu_text text, tub_gpu_plan **out,
                                   tub_error *err)
 {
     const tub_gpu_plan made = {gemm->m, gemm->n, gemm->k, activation, algorithm->data[0]};
-    char own[FUSED_TEXT];
+    bool read;
     TUB_TRY(check(gpu, false, err));
     *out = NULL;
     if (!fake_gpu.fused || made.algorithm < FUSED_RIGHT || made.algorithm >= FUSED_UNABLE)
         return TUB_END;
-    write_fused(&made, own);
-    if (text.bytes == FUSED_TEXT && memcmp(text.data, own, FUSED_TEXT) == 0)
-        counts(gpu)->read++;
-    else if (text.bytes > 0)
-        return tub_fail(err, TUB_ERROR_INTERNAL, "another plan's text");
-    else
-        counts(gpu)->compiled++;
-    *out = malloc(sizeof **out);
-    **out = made;
-    counts(gpu)->plans++;
-    return TUB_OK;
+    TUB_TRY(is_text_of(&made, text, &read, err));
+    counts(gpu)->compiled += !read;
+    counts(gpu)->read += read;
+    return new_plan(gpu, &made, out);
 }
 
 static bool fake_write_plan(tub_gpu *gpu, const tub_gpu_plan *plan, char *text, size_t *bytes)
@@ -307,6 +299,27 @@ static void fake_release_plan(tub_gpu *gpu, tub_gpu_plan *plan)
 {
     counts(gpu)->plans -= plan != NULL;
     free(plan);
+}
+
+// ---- attention ----
+
+static tub_status fake_plan_attention(tub_gpu *gpu, const tub_gpu_attention *shape, tub_gpu_text text,
+                                      tub_gpu_plan **out, size_t *workspace, tub_error *err)
+{
+    const tub_gpu_plan made = {shape->queries, shape->keys, shape->dim, shape->heads, (uint64_t)shape->batch};
+    TUB_TRY(check(gpu, false, err));
+    *out = NULL;
+    *workspace = 0;
+    if (fake_gpu.no_attention || shape->dim % 8 || shape->queries == 1 || shape->q_batch == 0) {
+        tub_fail(err, TUB_ERROR_DEVICE, "%d queries of %d columns aren't served", shape->queries, shape->dim);
+        return TUB_END;
+    }
+    bool read;
+    TUB_TRY(is_text_of(&made, text, &read, err));
+    counts(gpu)->attentions += !read;
+    counts(gpu)->attentions_read += read;
+    *workspace = 4096;
+    return new_plan(gpu, &made, out);
 }
 
 // ---- work ----
@@ -610,8 +623,8 @@ ONE_THREAD(fused_algorithms, (gpu, gemm, activation, out, count, err), tub_gpu *
 ONE_THREAD(plan_fused, (gpu, gemm, activation, algorithm, text, out, err), tub_gpu *gpu, const tub_gpu_gemm *gemm,
            int activation, const tub_gpu_algorithm *algorithm, tub_gpu_text text, tub_gpu_plan **out)
 ONE_THREAD(multiply_fused, (gpu, plan, gemm, err), tub_gpu *gpu, const tub_gpu_plan *plan, const tub_gpu_gemm *gemm)
-ONE_THREAD(plan_attention, (gpu, shape, out, workspace, err), tub_gpu *gpu, const tub_gpu_attention *shape,
-           tub_gpu_plan **out, size_t *workspace)
+ONE_THREAD(plan_attention, (gpu, shape, text, out, workspace, err), tub_gpu *gpu, const tub_gpu_attention *shape,
+           tub_gpu_text text, tub_gpu_plan **out, size_t *workspace)
 ONE_THREAD(attend, (gpu, plan, attention, workspace, err), tub_gpu *gpu, const tub_gpu_plan *plan,
            const tub_gpu_attention *attention, void *workspace)
 ONE_THREAD(replay, (gpu, graph, err), tub_gpu *gpu, tub_gpu_graph *graph)

@@ -51,6 +51,7 @@ typedef struct fake_gpu_counts {
     atomic_int launches, multiplies, attends;   // run or recorded
     atomic_int kinds[TUB_GPU_TASK_KINDS];       // launches by kind
     atomic_int fused, compiled, read;   // products with an activation; their plans that were compiled, and made by a text
+    atomic_int attentions, attentions_read;     // plans of attention that were compiled, and made by a text
     atomic_int wide;                    // of TUB_GPU_JOINED, by warpgroups
     atomic_int frames, tiled;           // of TUB_GPU_PIXELS: frames, and launches in tiles
     atomic_int captures, replays, graphs;       // graphs: alive

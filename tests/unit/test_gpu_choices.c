@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "gpu_choices.h"
 #include "gpu_subject.h"
@@ -516,11 +517,11 @@ static void nothing_is_tried_of_other_types(void **state)
     }
 }
 
-// Of the folder's one plan's text.
-static void plan_path(const char *folder, char *out, size_t bytes)
+// The text of the folder's one plan of a product, or of attention, which have flags of seven and eight digits.
+static void plan_path(const char *folder, const char *flags, char *out, size_t bytes)
 {
     char command[512];
-    snprintf(command, sizeof command, "ls '%s'/tubelet/gpu-fake-*.plan", folder);
+    snprintf(command, sizeof command, "ls '%s'/tubelet/gpu-fake-*-%s.plan", folder, flags);
     FILE *f = popen(command, "r");
     assert_non_null(f);
     assert_non_null(fgets(out, (int)bytes, f));
@@ -537,7 +538,7 @@ static void a_plan_costs_no_bits(void **state)
     int fused = 0;
     unfused_rows(wanted, 0);
     fused_rows(rows, &fused);
-    plan_path(*state, path, sizeof path);
+    plan_path(*state, "???????", path, sizeof path);
     for (int i = 0; i < 3; i++) {
         FILE *f = i < 2 ? fopen(path, "r+b") : NULL;
         if (i == 0)
@@ -563,6 +564,28 @@ static void a_plan_costs_no_bits(void **state)
         assert_int_equal(fused, 0);
         assert_int_equal(fake_gpu_counted[0].read, i == 0 ? 1 : 0);
         assert_memory_equal(rows, wanted, sizeof wanted);
+    }
+}
+
+// Compiled once; with a damaged text once more; without keeping measurements each time.
+static void attention_is_made_of_its_text(void **state)
+{
+    static const struct {
+        bool damaged, untuned;
+        int compiled, read;
+    } runs[] = {{false, false, 1, 0}, {false, false, 0, 1}, {true, false, 1, 0}, {false, false, 0, 1}, {false, true, 1, 0}};
+    char path[512];
+    for (size_t i = 0; i < sizeof runs / sizeof *runs; i++) {
+        if (runs[i].damaged) {
+            plan_path(*state, "????????", path, sizeof path);
+            assert_int_equal(truncate(path, 50), 0);
+        }
+        fake_gpu_reset();
+        gpu_subject_without = runs[i].untuned ? TUB_GPU_WITHOUT_TUNING : 0;
+        gpu_subject *s = gpu_subject_start(TUB_F16, 8, 0);
+        assert_int_equal(fake_gpu_counted[0].attentions, runs[i].compiled);
+        assert_int_equal(fake_gpu_counted[0].attentions_read, runs[i].read);
+        gpu_subject_stop(s);
     }
 }
 
@@ -606,6 +629,7 @@ int main(void)
         TEST(not_fused_where_not),
         TEST(nothing_is_tried_of_other_types),
         TEST(a_plan_costs_no_bits),
+        TEST(attention_is_made_of_its_text),
         TEST(fused_when_memory_is_short),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -36,7 +36,7 @@ extern "C" {
 
 // Grows with every change of what is below, and of what kernels give or take: a plug-in of another build is refused, and what
 // was measured with one is measured anew.
-enum { TUB_GPU_VERSION = 14 };
+enum { TUB_GPU_VERSION = 15 };
 
 typedef struct tub_gpu tub_gpu;             // a device, opened
 typedef struct tub_gpu_plan tub_gpu_plan;   // a library's attention, or product with an activation, for one shape
@@ -134,9 +134,10 @@ typedef struct tub_gpu_ops {
     bool (*write_plan)(tub_gpu *gpu, const tub_gpu_plan *plan, char *text, size_t *bytes);
     tub_status (*multiply_fused)(tub_gpu *gpu, const tub_gpu_plan *plan, const tub_gpu_gemm *gemm, tub_error *err);
 
-    // A library's attention. TUB_END: it can't serve this shape, type or card, or isn't there: `err` says why.
-    tub_status (*plan_attention)(tub_gpu *gpu, const tub_gpu_attention *shape, tub_gpu_plan **out, size_t *workspace,
-                                 tub_error *err);
+    // A library's attention. `text`: what write_plan() wrote of the same shape's plan, or nothing. TUB_END: it can't serve
+    // this shape, type or card, or isn't there: `err` says why.
+    tub_status (*plan_attention)(tub_gpu *gpu, const tub_gpu_attention *shape, tub_gpu_text text, tub_gpu_plan **out,
+                                 size_t *workspace, tub_error *err);
     tub_status (*attend)(tub_gpu *gpu, const tub_gpu_plan *plan, const tub_gpu_attention *attention, void *workspace,
                          tub_error *err);
     void (*release_plan)(tub_gpu *gpu, tub_gpu_plan *plan);         // of either kind; accepts NULL

@@ -222,18 +222,6 @@ static tub_status measure_joined(joining *j, tub_error *err)
     return TUB_OK;
 }
 
-// What was read of a plan, NULL: nothing; it may have been made anew since.
-static void keep_text(const joining *j, const tub_gpu_plan *plan, const char *read, size_t read_bytes)
-{
-    const tub_backend *b = j->trial.b;
-    size_t bytes = 0;
-    char *text = b->ops->write_plan(b->gpu, plan, NULL, &bytes) ? tub_alloc_aligned(1, bytes) : NULL;
-    if (text && b->ops->write_plan(b->gpu, plan, text, &bytes) &&
-        (bytes != read_bytes || memcmp(text, read, bytes) != 0))
-        tub_gpu_plan_text_write(b->info.key, &j->answer, text, bytes);
-    tub_free(text);
-}
-
 // A fused algorithm that was measured by an earlier run, or by this one.
 static tub_status plan_known(const joining *j, tub_gpu_plan **out, tub_error *err)
 {
@@ -241,7 +229,7 @@ static tub_status plan_known(const joining *j, tub_gpu_plan **out, tub_error *er
     const size_t bytes = tub_gpu_plan_text_read(j->trial.b->info.key, &j->answer, &text);
     const tub_status status = plan_fused(j, &j->answer.algorithm, (tub_gpu_text){text, bytes}, out, err);
     if (*out)
-        keep_text(j, *out, text, bytes);
+        tub_gpu_plan_text_keep(j->trial.b, &j->answer, *out, (tub_gpu_text){text, bytes});
     tub_free(text);
     return status;
 }
@@ -275,7 +263,7 @@ static tub_status try_joined(joining *j, const tub_gpu_answer *known, tub_error 
         return recall(j, false, err);
     TUB_TRY(measure_joined(j, err));
     if (j->best.plan)
-        keep_text(j, j->best.plan, NULL, 0);
+        tub_gpu_plan_text_keep(j->trial.b, &j->answer, j->best.plan, (tub_gpu_text){0});
     return TUB_OK;
 }
 

@@ -60,3 +60,14 @@ void tub_gpu_plan_text_write(const char *key, const tub_gpu_answer *answer, cons
     tub_free(file);
     tub_free(path);
 }
+
+void tub_gpu_plan_text_keep(const tub_backend *b, const tub_gpu_answer *answer, const tub_gpu_plan *plan,
+                            tub_gpu_text read)
+{
+    size_t bytes = 0;
+    char *text = b->ops->write_plan(b->gpu, plan, NULL, &bytes) ? tub_alloc_aligned(1, bytes) : NULL;
+    if (text && b->ops->write_plan(b->gpu, plan, text, &bytes) &&
+        (bytes != read.bytes || memcmp(text, read.data, bytes) != 0))
+        tub_gpu_plan_text_write(b->info.key, answer, text, bytes);
+    tub_free(text);
+}

@@ -6,10 +6,14 @@
 #define TUB_GPU_PLAN_TEXTS_H
 
 #include "gpu_choices.h"
+#include "gpu_executable.h"
 
 // *out: to be freed with tub_free(); NULL: none is kept. Returns its bytes.
 size_t tub_gpu_plan_text_read(const char *key, const tub_gpu_answer *answer, char **out);
 // A file that can't be written is not an error.
 void tub_gpu_plan_text_write(const char *key, const tub_gpu_answer *answer, const char *text, size_t bytes);
+// Writes what there is to write of a plan that was made with `read`, which may be nothing, if that is something else.
+void tub_gpu_plan_text_keep(const tub_backend *b, const tub_gpu_answer *answer, const tub_gpu_plan *plan,
+                            tub_gpu_text read);
 
 #endif

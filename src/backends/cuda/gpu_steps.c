@@ -5,6 +5,7 @@
 #include "fail.h"
 #include "gpu_algorithms.h"
 #include "gpu_executable.h"
+#include "gpu_plan_texts.h"
 
 // ---- where values live ----
 
@@ -385,6 +386,34 @@ static bool same_shape(const tub_gpu_attention *a, const tub_gpu_attention *b)
            a->v_batch == b->v_batch && a->out_row == b->out_row && a->out_batch == b->out_batch;
 }
 
+// What a plan's text is kept under: all that a plan depends on. Of a product the flags have no such bit.
+static tub_gpu_answer answer_of(const tub_gpu_attention *a)
+{
+    enum { ATTENTION = 1 << 30 };
+    const tub_gpu_answer answer = {
+        .question = {a->queries, a->keys, a->batch, ATTENTION | (int)a->type << 24 | a->heads << 12 | a->dim},
+        .algorithm = {{(uint64_t)a->q_row, (uint64_t)a->k_row, (uint64_t)a->v_row, (uint64_t)a->out_row,
+                       (uint64_t)a->q_batch, (uint64_t)a->k_batch, (uint64_t)a->v_batch, (uint64_t)a->out_batch}}};
+    return answer;
+}
+
+// Made of a text that an earlier run kept, or compiled, which takes a third of a second.
+static tub_status make_plan(const tub_executable *e, const tub_gpu_attention *shape, tub_gpu_plan **out, size_t *bytes,
+                            tub_error *err)
+{
+    const tub_backend *b = e->backend;
+    const tub_gpu_answer answer = answer_of(shape);
+    const bool kept = tub_gpu_choices_tune(b->choices);
+    char *data = NULL;
+    tub_gpu_text text = {NULL, kept ? tub_gpu_plan_text_read(b->info.key, &answer, &data) : 0};
+    text.data = data;
+    const tub_status status = b->ops->plan_attention(b->gpu, shape, text, out, bytes, err);
+    if (status == TUB_OK && kept)
+        tub_gpu_plan_text_keep(b, &answer, *out, text);
+    tub_free(data);
+    return status;
+}
+
 // *out NULL: none of the library's.
 static tub_status plan_of(const build *b, const tub_gpu_attention *shape, tub_gpu_plan **out, tub_error *err)
 {
@@ -401,7 +430,7 @@ static tub_status plan_of(const build *b, const tub_gpu_attention *shape, tub_gp
         return tub_fail_memory(err, "a plan of attention");
     size_t bytes = 0;
     tub_error why = {0};
-    const tub_status status = e->backend->ops->plan_attention(e->backend->gpu, shape, out, &bytes, &why);
+    const tub_status status = make_plan(e, shape, out, &bytes, &why);
     if (status == TUB_END && !e->said_attention) {
         tub_inform(&e->backend->log, "%s: attention by tubelet's own kernel: %s", b->op->label, why.text);
         e->said_attention = true;

@@ -65,7 +65,7 @@ static tub_status none(const tub_plan_build *b, const tub_gpu_attention *shape, 
 }
 
 tub_status tub_attention_plan(const tub_cudnn *dnn, tub_plan_target target, const tub_gpu_attention *shape,
-                              tub_gpu_plan **out, size_t *workspace, tub_error *err)
+                              tub_gpu_text text, tub_gpu_plan **out, size_t *workspace, tub_error *err)
 {
     *out = NULL;
     *workspace = 0;
@@ -85,7 +85,10 @@ tub_status tub_attention_plan(const tub_cudnn *dnn, tub_plan_target target, cons
         return TUB_END;
     }
     tub_plan_build b = {.dnn = dnn, .target = target};
-    *out = make(&b, shape);
+    if (text.bytes > 0)
+        *out = tub_plan_read(&b, text.data, text.bytes);
+    if (!*out)
+        *out = make(&b, shape);
     tub_plan_end(&b);
     if (!*out)
         return none(&b, shape, err);
@@ -93,8 +96,8 @@ tub_status tub_attention_plan(const tub_cudnn *dnn, tub_plan_target target, cons
     return TUB_OK;
 }
 
-tub_status tub_cuda_plan_attention(tub_gpu *gpu, const tub_gpu_attention *shape, tub_gpu_plan **out, size_t *workspace,
-                                   tub_error *err)
+tub_status tub_cuda_plan_attention(tub_gpu *gpu, const tub_gpu_attention *shape, tub_gpu_text text, tub_gpu_plan **out,
+                                   size_t *workspace, tub_error *err)
 {
     *out = NULL;
     *workspace = 0;
@@ -105,7 +108,8 @@ tub_status tub_cuda_plan_attention(tub_gpu *gpu, const tub_gpu_attention *shape,
     const tub_status status = tub_cuda_failed(err, cudaSetDevice(gpu->index), "the GPU");
     if (status != TUB_OK)
         return status;
-    return tub_attention_plan(&gpu->cudnn, (tub_plan_target){.handle = gpu->attention}, shape, out, workspace, err);
+    return tub_attention_plan(&gpu->cudnn, (tub_plan_target){.handle = gpu->attention}, shape, text, out, workspace,
+                              err);
 }
 
 tub_status tub_cuda_attend(tub_gpu *gpu, const tub_gpu_plan *plan, const tub_gpu_attention *attention, void *workspace,

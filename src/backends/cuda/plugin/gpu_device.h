@@ -95,7 +95,7 @@ tub_status tub_cuda_plan_fused(tub_gpu *gpu, const tub_gpu_gemm *gemm, int activ
                                tub_error *err);
 bool tub_cuda_write_plan(tub_gpu *gpu, const tub_gpu_plan *plan, char *text, size_t *bytes);
 tub_status tub_cuda_multiply_fused(tub_gpu *gpu, const tub_gpu_plan *plan, const tub_gpu_gemm *gemm, tub_error *err);
-tub_status tub_cuda_plan_attention(tub_gpu *gpu, const tub_gpu_attention *shape, tub_gpu_plan **out, size_t *workspace,
+tub_status tub_cuda_plan_attention(tub_gpu *gpu, const tub_gpu_attention *shape, tub_gpu_text text, tub_gpu_plan **out, size_t *workspace,
                                    tub_error *err);
 tub_status tub_cuda_attend(tub_gpu *gpu, const tub_gpu_plan *plan, const tub_gpu_attention *attention, void *workspace,
                            tub_error *err);
