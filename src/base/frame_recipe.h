@@ -49,6 +49,8 @@ typedef struct tub_frame_recipe {
     bool down_first; // 8 bits: the vertical pass is the first
     tub_recipe_axis across, down;
     float mean[3], std[3];
+    float inverse[3];        // 1 / std, where (sum - mean) * inverse, corrected twice by what is left, is that quotient; else 0
+    float high, low, offset; // a level is fmaf(x, high, x * low) + offset, too
     float zero[3];   // what padding is in the float domain
     uint32_t levels; // where in the tables: float [256]
     uint32_t table_bytes;

@@ -314,7 +314,7 @@ tub_status tub_pixels_recipe(tub_pixels *p, const tub_frame_recipe **out, tub_er
                                     .down = &p->down,
                                     .pad_left = p->pad_left,
                                     .pad_top = p->pad_top,
-                                    .levels = p->scaling.table,
+                                    .scaling = &p->scaling,
                                     .finish = p->finish};
     if (!p->recipe.tables) {
         TUB_TRY(tub_recipe_make(&parts, &p->recipe, err));

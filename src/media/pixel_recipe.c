@@ -62,10 +62,14 @@ tub_status tub_recipe_make(const tub_recipe_parts *p, tub_frame_recipe *out, tub
         return tub_fail_memory(err, "the tables of the resize");
     out->across = make_axis(tables, &out->table_bytes, p->across, p->pad_left, p->is_float);
     out->down = make_axis(tables, &out->table_bytes, p->down, p->pad_top, p->is_float);
-    out->levels = append(tables, &out->table_bytes, p->levels, 256);
+    out->levels = append(tables, &out->table_bytes, p->scaling->table, 256);
+    out->high = p->scaling->high;
+    out->low = p->scaling->low;
+    out->offset = p->scaling->offset;
     for (int c = 0; c < 3; c++) {
         out->mean[c] = p->finish[c].mean;
         out->std[c] = p->finish[c].std;
+        out->inverse[c] = p->finish[c].inverse;
     }
     out->tables = tables;
     return TUB_OK;

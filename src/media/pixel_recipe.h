@@ -11,7 +11,7 @@ typedef struct tub_recipe_parts {
     bool is_float, down_first;
     const tub_axis *across, *down;
     int pad_left, pad_top;
-    const float *levels;      // [256]
+    const tub_scaling *scaling;
     const tub_finish *finish; // [3]
 } tub_recipe_parts;
 

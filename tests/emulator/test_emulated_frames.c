@@ -1,6 +1,6 @@
-// The kernels that make pixels of decoded frames, as they stand in gpu_frame_kernels.cu and gpu_frame_cores.cu: both
-// layouts, both domains, by tensor cores, by tiles and pixel by pixel, several frames at once. That the host's version
-// is the processor's to the bit is unit/test_gpu_frames's.
+// The kernels that make pixels of decoded frames, as they stand in gpu_frame_kernels.cu and what it launches: both
+// layouts, both domains, by tensor cores, of pairs, by tiles and pixel by pixel, several frames at once. That the
+// host's version is the processor's to the bit is unit/test_gpu_frames's.
 // clang-format off
 #include <stdarg.h>
 #include <stddef.h>
@@ -89,15 +89,17 @@ static tub_transform random_transform(bool floats)
     return t;
 }
 
-static int by_cores, tiled, single;
+static int by_cores, by_pairs, tiled, single;
 
 static const char *way_of(const tub_gpu_pixels *t)
 {
-    const bool cores = tub_gpu_pixels_by_cores(t), tiles = !cores && t->tile_rows;
+    const bool cores = tub_gpu_pixels_by_cores(t), pairs = !cores && tub_gpu_pixels_by_pairs(t);
+    const bool tiles = !cores && !pairs && t->tile_rows;
     by_cores += cores;
+    by_pairs += pairs;
     tiled += tiles;
-    single += !cores && !tiles;
-    return cores ? "by tensor cores" : tiles ? "by tiles" : "one by one";
+    single += !cores && !pairs && !tiles;
+    return cores ? "by tensor cores" : pairs ? "by pairs" : tiles ? "by tiles" : "one by one";
 }
 
 // The tables, where the emulator has its memory.
@@ -167,11 +169,31 @@ static void on_tensor_cores(void **state)
         check(&t, LAYOUT_NV12, width, height / 2 * 2, CORES);
     }
     assert_true(by_cores > 40);
-    assert_int_equal(emulator_kernels(), 2 * 2 * 2 + 2 * 3);
+}
+
+// Of two rows and two columns each, in the float domain.
+static void of_pairs(void **state)
+{
+    (void)state;
+    const int before = by_pairs;
+    for (int i = 0; i < 40; i++) {
+        tub_transform t = random_transform(true);
+        t.resize = TUB_RESIZE_EXACT;
+        t.antialias = false;
+        t.interpolation = TUB_BILINEAR;
+        if (i % 2) {
+            t.scale = 1.0f / 127.5f;
+            t.offset = -1;
+        }
+        check(&t, LAYOUT_NV12, 2 + below(i % 4 ? 90 : 700), 2 + below(60), CORES);
+    }
+    assert_true(by_pairs > before + 30);
+    assert_int_equal(emulator_kernels(), 2 * 2 * 2 + 2 * 3 + 3);
 }
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(all_kinds), cmocka_unit_test(on_tensor_cores)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(all_kinds), cmocka_unit_test(on_tensor_cores),
+                                       cmocka_unit_test(of_pairs)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -155,6 +155,7 @@ int main(int argc, char **argv)
                                         .rescale = true,
                                         .scale = 1.0f / 255.0f,
                                         .std = {1, 1, 1}};
+    tub_transform soft_floats = plain;
     bench b = {.frames = argc > 1 ? atoi(argv[1]) : 64};
     tub_gpu_facts facts;
     if (b.frames < 1)
@@ -169,6 +170,8 @@ int main(int argc, char **argv)
     measure(&b, "plain, float", &plain, 854, 480);
     measure(&b, "plain, float", &plain, 1920, 1080);
     measure(&b, "antialiased, 8 bits", &soft, 1920, 1080);
+    soft_floats.antialias = true;
+    measure(&b, "antialiased, float", &soft_floats, 1920, 1080);
     b.ops->close(&b.gpu);
     tub_cuda_plugin_unload(b.library);
     return 0;

@@ -8,13 +8,14 @@
 static void make_tile(const tub_gpu_pixels *t, tub_gpu_way way, int number)
 {
     uint32_t *staged = malloc((size_t)tub_gpu_shared_values(t) * 4);
-    uint32_t *passed = staged + TUB_GPU_STAGED_ROWS * tub_gpu_staged_pitch(t);
+    uint32_t *passed = staged + tub_gpu_staged_values(t);
+    const int most = tub_gpu_staged_rows(t);
     const tub_gpu_tile tile = tub_gpu_tile_at(t, number);
-    for (int first = 0; first < tile.height; first += TUB_GPU_STAGED_ROWS) {
-        const int left = tile.height - first, rows = left < TUB_GPU_STAGED_ROWS ? left : TUB_GPU_STAGED_ROWS;
+    for (int first = 0; first < tile.height; first += most) {
+        const int left = tile.height - first, rows = left < most ? left : most;
         for (int unit = 0; unit < rows * tile.packs; unit++)
             tub_gpu_tile_stage(t, way, &tile, first, unit, staged);
-        for (int unit = 0; unit < rows * TUB_GPU_TILE_COLUMNS; unit++)
+        for (int unit = 0; unit < tub_gpu_passed_units(t, rows); unit++)
             tub_gpu_tile_across(t, way, &tile, first, unit, staged, passed);
     }
     for (int unit = 0; unit < TUB_GPU_TILE_COLUMNS * TUB_GPU_TILE_ROWS; unit++)

@@ -2,10 +2,11 @@
 // and patches at once, as functions of one thread like those of gpu_bodies.h. The arithmetic is that of src/media's
 // scalar kernels.
 //
-// Three ways, with the same bytes. Single: a thread has one pixel of the result and reads all that it is made of.
+// Four ways, with the same bytes. Single: a thread has one pixel of the result and reads all that it is made of.
 // Tiled, where many inputs make a pixel: a block has a tile of the result; it converts the frame's pixels behind it, a
 // few rows at a time, into shared memory, makes the horizontal pass of them, and in the end the vertical one. By tensor
-// cores, of NV12 resized in 8 bits: likewise, in plugin/gpu_frame_cores.cu.
+// cores, of NV12 resized in 8 bits: likewise, in plugin/gpu_frame_cores.cu. Of NV12 in the float domain by two rows and
+// columns: as single, but with less to do, in plugin/gpu_frame_pairs.cu.
 #ifndef TUB_GPU_FRAME_BODIES_H
 #define TUB_GPU_FRAME_BODIES_H
 
@@ -33,7 +34,7 @@ typedef struct tub_gpu_way {
 enum {
     TUB_GPU_TILE_COLUMNS = 32, // of a tile's result
     TUB_GPU_TILE_ROWS = 8,
-    TUB_GPU_STAGED_ROWS = 8, // of the frame, in shared memory at a time
+    TUB_GPU_STAGED_ROWS = 8, // of the frame, in shared memory at a time, half as many in the float domain
     TUB_GPU_STAGED_PACK = 4, // neighbouring pixels that a thread converts
 };
 
@@ -41,6 +42,15 @@ enum {
 TUB_PIXEL_FUNCTION bool tub_gpu_pixels_by_cores(const tub_gpu_pixels *t)
 {
     return t->cores.planes > 0 && t->by_words && tub_gpu_pixels_layout(t) == TUB_GPU_NV12 && t->frame.height % 2 == 0;
+}
+
+// Whether it is for the kernel of plugin/gpu_frame_pairs.cu.
+TUB_PIXEL_FUNCTION bool tub_gpu_pixels_by_pairs(const tub_gpu_pixels *t)
+{
+    const tub_frame_recipe *r = &t->recipe;
+    const bool exact = r->inverse[0] != 0 && r->inverse[1] != 0 && r->inverse[2] != 0;
+    return t->by_words && r->is_float && exact && r->across.taps == 2 && r->down.taps == 2 &&
+           tub_gpu_pixels_layout(t) == TUB_GPU_NV12;
 }
 
 // ---- a frame's pixel: red in the lowest byte, then green, then blue ----
@@ -143,11 +153,21 @@ TUB_PIXEL_FUNCTION uint32_t tub_gpu_sums_end(const int32_t *sums, int precision)
     return tub_gpu_pixel_of(rgb);
 }
 
+// What a level is in the float domain: on the device reckoned, which is exact and faster than to look it up.
+TUB_PIXEL_FUNCTION float tub_gpu_level(const tub_gpu_pixels *t, int level)
+{
+#ifdef __CUDA_ARCH__
+    const float x = (float)level;
+    return fmaf(x, t->recipe.high, x * t->recipe.low) + t->recipe.offset;
+#else
+    return tub_gpu_floats(t, t->recipe.levels)[level];
+#endif
+}
+
 TUB_PIXEL_FUNCTION void tub_gpu_sums_add_levels(const tub_gpu_pixels *t, float *sums, float weight, uint32_t pixel)
 {
-    const float *levels = tub_gpu_floats(t, t->recipe.levels);
     for (int c = 0; c < 3; c++)
-        sums[c] += weight * levels[tub_gpu_pixel_channel(pixel, c)];
+        sums[c] += weight * tub_gpu_level(t, tub_gpu_pixel_channel(pixel, c));
 }
 
 // ---- results ----
@@ -270,17 +290,33 @@ typedef struct tub_gpu_tile {
     int left, packs; // the frame's columns, left a multiple of TUB_GPU_STAGED_PACK
 } tub_gpu_tile;
 
-// What shared memory holds: converted pixels, then those of the horizontal pass, one value a pixel or three.
+// What shared memory holds: converted pixels, then those of the horizontal pass, one value a pixel or, in the float
+// domain, three (of a row of pixels one channel after the other).
 TUB_PIXEL_FUNCTION int tub_gpu_staged_pitch(const tub_gpu_pixels *t)
 {
     const int pack = TUB_GPU_STAGED_PACK;
     return (t->tile_columns + 2 * (pack - 1)) / pack * pack;
 }
 
+TUB_PIXEL_FUNCTION int tub_gpu_staged_rows(const tub_gpu_pixels *t)
+{
+    return t->recipe.is_float ? TUB_GPU_STAGED_ROWS / 2 : TUB_GPU_STAGED_ROWS;
+}
+
+TUB_PIXEL_FUNCTION int tub_gpu_staged_values(const tub_gpu_pixels *t)
+{
+    return tub_gpu_staged_rows(t) * tub_gpu_staged_pitch(t) * (t->recipe.is_float ? 3 : 1);
+}
+
 TUB_PIXEL_FUNCTION int64_t tub_gpu_shared_values(const tub_gpu_pixels *t)
 {
-    return (int64_t)TUB_GPU_STAGED_ROWS * tub_gpu_staged_pitch(t) +
-           (int64_t)t->tile_rows * TUB_GPU_TILE_COLUMNS * (t->recipe.is_float ? 3 : 1);
+    return tub_gpu_staged_values(t) + (int64_t)t->tile_rows * TUB_GPU_TILE_COLUMNS * (t->recipe.is_float ? 3 : 1);
+}
+
+// A thread's share of the horizontal pass is a value of it.
+TUB_PIXEL_FUNCTION int tub_gpu_passed_units(const tub_gpu_pixels *t, int rows)
+{
+    return rows * TUB_GPU_TILE_COLUMNS * (t->recipe.is_float ? 3 : 1);
 }
 
 TUB_PIXEL_FUNCTION int tub_gpu_tiles_across(const tub_gpu_pixels *t)
@@ -327,13 +363,23 @@ TUB_PIXEL_FUNCTION tub_gpu_tile tub_gpu_tile_at(const tub_gpu_pixels *t, int num
     return tile;
 }
 
+TUB_PIXEL_FUNCTION void tub_gpu_tile_put(const tub_gpu_pixels *t, tub_gpu_way w, int row, int at, uint32_t pixel,
+                                         void *staged)
+{
+    const int pitch = tub_gpu_staged_pitch(t);
+    if (w.floats)
+        for (int c = 0; c < 3; c++)
+            ((float *)staged)[(3 * row + c) * pitch + at] = tub_gpu_level(t, tub_gpu_pixel_channel(pixel, c));
+    else
+        ((uint32_t *)staged)[row * pitch + at] = pixel;
+}
+
 // Four pixels of row `row` of those that are staged, from the frame's row top + first + row.
 TUB_PIXEL_FUNCTION void tub_gpu_tile_stage(const tub_gpu_pixels *t, tub_gpu_way w, const tub_gpu_tile *tile, int first,
-                                           int unit, uint32_t *staged)
+                                           int unit, void *staged)
 {
     const int row = unit / tile->packs, at = unit % tile->packs * TUB_GPU_STAGED_PACK;
     const int y = tile->top + first + row, x = tile->left + at;
-    uint32_t *out = staged + row * tub_gpu_staged_pitch(t) + at;
 #ifdef __CUDA_ARCH__
     if (w.layout == TUB_GPU_NV12 && t->by_words) {
         const tub_frame_planes *f = &t->frame;
@@ -342,37 +388,37 @@ TUB_PIXEL_FUNCTION void tub_gpu_tile_stage(const tub_gpu_pixels *t, tub_gpu_way 
         const uint32_t chroma = *(const uint32_t *)(from->planes[1] + y / 2 * f->pitches[1] + x);
         for (int i = 0; i < TUB_GPU_STAGED_PACK; i++) {
             const uint32_t pair = chroma >> (i & 2) * 8;
-            out[i] = tub_gpu_pixels_half(f, (int)(luma >> 8 * i & 255), (int)(pair & 255), (int)(pair >> 8 & 255));
+            const int level = (int)(luma >> 8 * i & 255);
+            tub_gpu_tile_put(t, w, row, at + i,
+                             tub_gpu_pixels_half(f, level, (int)(pair & 255), (int)(pair >> 8 & 255)), staged);
         }
         return;
     }
 #endif
     for (int i = 0; i < TUB_GPU_STAGED_PACK && x + i < t->recipe.in_width; i++)
-        out[i] = tub_gpu_pixels_rgb(t, w, y, x + i);
+        tub_gpu_tile_put(t, w, row, at + i, tub_gpu_pixels_rgb(t, w, y, x + i), staged);
 }
 
-// The horizontal pass of one staged row for one of the tile's columns.
+// The horizontal pass of one staged row for one of the tile's columns, in the float domain of one channel.
 TUB_PIXEL_FUNCTION void tub_gpu_tile_across(const tub_gpu_pixels *t, tub_gpu_way w, const tub_gpu_tile *tile, int first,
-                                            int unit, const uint32_t *staged, void *passed)
+                                            int unit, const void *staged, void *passed)
 {
     const tub_recipe_axis *axis = &t->recipe.across;
     const int row = unit / TUB_GPU_TILE_COLUMNS, column = unit % TUB_GPU_TILE_COLUMNS;
     if (column >= tile->columns)
         return;
-    const int output = tile->across + column;
-    const uint32_t *in =
-        staged + row * tub_gpu_staged_pitch(t) + (tub_gpu_integers(t, axis->first)[output] - tile->left);
+    const int output = tile->across + column, pitch = tub_gpu_staged_pitch(t);
+    const int at = row * pitch + (tub_gpu_integers(t, axis->first)[output] - tile->left);
     const int64_t weights_at = (int64_t)output * axis->taps;
-    if (w.floats) {
-        const float *weights = tub_gpu_floats(t, axis->weights) + weights_at;
-        float *out = (float *)passed + (first + row) * 3 * TUB_GPU_TILE_COLUMNS + column;
-        float sums[3] = {0.0f, 0.0f, 0.0f};
+    if (w.floats) { // `row` counts those of three channels
+        const float *weights = tub_gpu_floats(t, axis->weights) + weights_at, *in = (const float *)staged + at;
+        float sum = 0.0f;
         for (int j = 0; j < axis->taps; j++)
-            tub_gpu_sums_add_levels(t, sums, weights[j], in[j]);
-        for (int c = 0; c < 3; c++)
-            out[c * TUB_GPU_TILE_COLUMNS] = sums[c];
+            sum += weights[j] * in[j];
+        ((float *)passed)[(first * 3 + row) * TUB_GPU_TILE_COLUMNS + column] = sum;
     } else {
         const int32_t *weights = tub_gpu_integers(t, axis->weights) + weights_at;
+        const uint32_t *in = (const uint32_t *)staged + at;
         int32_t sums[3];
         tub_gpu_sums_begin(sums, axis->precision);
         for (int j = 0; j < axis->taps; j++)

@@ -8,7 +8,7 @@
 // of the sums one by one. A result outside of the picture has no weights, and becomes what black does.
 #include "gpu_frame_cores.h"
 
-#include "gpu_frame_bodies.h"
+#include "gpu_frame_device.h"
 #include "gpu_start.h"
 #include "gpu_tensor.h"
 
@@ -95,52 +95,12 @@ __device__ __forceinline__ samples load_samples(const tub_gpu_pixels &t, const t
     return {*(const uint2 *)luma, *(const uint2 *)(luma + luma_pitch), *(const uint2 *)chroma};
 }
 
-// ---- conversion: of two pixels in a row, next but one, each in half a word ----
-
-struct pixels {
-    uint32_t red, green, blue;
-};
-
-// Two numbers of which the upper halves count.
-__device__ __forceinline__ uint32_t uppers(int low, int high)
-{
-    return __byte_perm((uint32_t)low, (uint32_t)high, 0x7632);
-}
-
-// A byte times 8, less `offset`: by a product, since the units of bits have enough to do.
-template <int I> __device__ __forceinline__ int byte_of(uint32_t word, int offset)
-{
-    return (int)__dp4a(word, 8u << 8 * I, (uint32_t)-offset);
-}
-
-__device__ __forceinline__ int green_of(const tub_matrix &m, int blue, int red)
-{
-    return (int)((uint32_t)(blue * m.u_green) & 0xffff0000u) + red * m.v_green;
-}
-
-// What chroma adds to the pixels of two pairs.
-__device__ __forceinline__ pixels colours(const tub_matrix &m, uint32_t chroma)
-{
-    const int blue[2] = {byte_of<0>(chroma, 1024), byte_of<2>(chroma, 1024)};
-    const int red[2] = {byte_of<1>(chroma, 1024), byte_of<3>(chroma, 1024)};
-    return {uppers(red[0] * m.v_red, red[1] * m.v_red),
-            uppers(green_of(m, blue[0], red[0]), green_of(m, blue[1], red[1])),
-            uppers(blue[0] * m.u_blue, blue[1] * m.u_blue)};
-}
-
-template <int I> __device__ __forceinline__ pixels two_of(const tub_matrix &m, uint32_t luma, const pixels &colour)
-{
-    const uint32_t most = 0x00ff00ffu;
-    const uint32_t both =
-        uppers(byte_of<I>(luma, m.luma_offset) * m.luma, byte_of<I + 2>(luma, m.luma_offset) * m.luma);
-    return {__viaddmin_s16x2_relu(both, colour.red, most), __viaddmin_s16x2_relu(both, colour.green, most),
-            __viaddmin_s16x2_relu(both, colour.blue, most)};
-}
+// ---- conversion ----
 
 // Four pixels, a word a channel.
-__device__ __forceinline__ void four_of(const tub_matrix &m, uint32_t luma, const pixels &colour, uint32_t out[3])
+__device__ __forceinline__ void four_of(const tub_matrix &m, uint32_t luma, const tub_gpu_two &colour, uint32_t out[3])
 {
-    const pixels even = two_of<0>(m, luma, colour), odd = two_of<1>(m, luma, colour);
+    const tub_gpu_two even = tub_gpu_two_of<0>(m, luma, colour), odd = tub_gpu_two_of<1>(m, luma, colour);
     out[0] = even.red + odd.red * 256;
     out[1] = even.green + odd.green * 256;
     out[2] = __byte_perm(even.blue, odd.blue, 0x6240);
@@ -150,7 +110,7 @@ __device__ __forceinline__ void stage(const tub_gpu_pixels &t, const tile &w, co
                                       unsigned char *shared)
 {
     const tub_matrix &m = t.frame.matrix;
-    const pixels left = colours(m, from.chroma.x), right = colours(m, from.chroma.y);
+    const tub_gpu_two left = tub_gpu_colours(m, from.chroma.x), right = tub_gpu_colours(m, from.chroma.y);
     const int channel = PAIRS * w.at.staged_pitch;
     unsigned char *to = shared + w.at.staged + at.row * w.at.staged_pitch + at.at * WIDE;
     TUB_GPU_UNROLL
@@ -307,18 +267,6 @@ __device__ __forceinline__ void fill_levels(const tub_gpu_pixels &t, uint32_t *l
     }
 }
 
-// Patches, which are the same for all: how many, and what a division by their sizes multiplies by.
-struct patches {
-    int across, down;
-    float by_kx, by_ky;
-};
-
-// Both below 2^21.
-__device__ __forceinline__ int quotient(int number, float by)
-{
-    return (int)(((float)number + 0.5f) * by);
-}
-
 // Where a lane's two columns begin. `both`: patches have an even number of columns, so that the two lie together.
 struct place {
     unsigned char *out;
@@ -326,14 +274,14 @@ struct place {
     bool both;
 };
 
-__device__ __forceinline__ place place_of(const tub_gpu_pixels &t, const patches &n, const tile &w)
+__device__ __forceinline__ place place_of(const tub_gpu_pixels &t, const tub_gpu_patched &n, const tile &w)
 {
     const int warp = (int)threadIdx.x / LANES, lane = (int)threadIdx.x % LANES;
     place p;
     p.out = (unsigned char *)t.surfaces[w.frame].out;
     TUB_GPU_UNROLL
     for (int i = 0; i < 2; i++) {
-        const int x = w.x + warp * TUB_GPU_STRIP + lane % 4 * 2 + i, patch = quotient(x, n.by_kx);
+        const int x = w.x + warp * TUB_GPU_STRIP + lane % 4 * 2 + i, patch = tub_gpu_quotient(x, n.by_kx);
         p.patch[i] = patch < n.across ? patch : -1;
         p.column[i] = x - patch * t.form.kx;
     }
@@ -349,11 +297,11 @@ template <typename T> __device__ __forceinline__ void write_channels(void *to, i
 }
 
 // Two neighbours.
-__device__ __forceinline__ void write_row(const tub_gpu_pixels &t, const patches &n, const place &p, int y,
+__device__ __forceinline__ void write_row(const tub_gpu_pixels &t, const tub_gpu_patched &n, const place &p, int y,
                                           const uint32_t values[3][2])
 {
     const tub_gpu_form &f = t.form;
-    const int row = quotient(y, n.by_ky), channel = f.ky * f.kx, line = (y - row * f.ky) * f.kx;
+    const int row = tub_gpu_quotient(y, n.by_ky), channel = f.ky * f.kx, line = (y - row * f.ky) * f.kx;
     const int bytes = f.type == TUB_GPU_F32 ? 4 : 2;
     if (row >= n.down)
         return;
@@ -378,8 +326,9 @@ __device__ __forceinline__ void write_row(const tub_gpu_pixels &t, const patches
 }
 
 template <int PLANES>
-__device__ __forceinline__ void write_band(const tub_gpu_pixels &t, const patches &n, const tile &w, const place &p,
-                                           int band, const int32_t sums[3][PLANES][4], const uint32_t *levels)
+__device__ __forceinline__ void write_band(const tub_gpu_pixels &t, const tub_gpu_patched &n, const tile &w,
+                                           const place &p, int band, const int32_t sums[3][PLANES][4],
+                                           const uint32_t *levels)
 {
     const int lane = (int)threadIdx.x % LANES, precision = t.recipe.down.precision;
     TUB_GPU_UNROLL
@@ -394,7 +343,8 @@ __device__ __forceinline__ void write_band(const tub_gpu_pixels &t, const patche
 }
 
 template <int PLANES, int STEPS>
-__global__ void __launch_bounds__(MOST_THREADS) cores_kernel(const __grid_constant__ tub_gpu_pixels t, const patches n)
+__global__ void __launch_bounds__(MOST_THREADS)
+    cores_kernel(const __grid_constant__ tub_gpu_pixels t, const tub_gpu_patched n)
 {
     TUB_GPU_DYNAMIC(16, unsigned char, shared);
     const tile w = tile_of(t);
@@ -431,8 +381,7 @@ template <int PLANES, int STEPS> cudaError_t launch_as(const tub_gpu_pixels *t, 
     const dim3 grid((unsigned)((strips + c.warps - 1) / c.warps), (unsigned)((bands + c.bands - 1) / c.bands),
                     (unsigned)t->count);
     const int bytes = tub_gpu_cores_shared(&c).bytes;
-    const tub_gpu_form &f = t->form;
-    const patches n = {t->recipe.out_width / f.kx, t->recipe.out_height / f.ky, 1.0f / (float)f.kx, 1.0f / (float)f.ky};
+    const tub_gpu_patched n = tub_gpu_patched_of(*t);
     cudaError_t code = cudaSuccess;
     if (bytes > WITHOUT_ASKING)
         code = cudaFuncSetAttribute(cores_kernel<PLANES, STEPS>, cudaFuncAttributeMaxDynamicSharedMemorySize, bytes);

@@ -3,6 +3,7 @@
 
 #include "gpu_frame_bodies.h"
 #include "gpu_frame_cores.h"
+#include "gpu_frame_pairs.h"
 #include "gpu_start.h"
 
 namespace
@@ -23,15 +24,16 @@ __global__ void single_kernel(const __grid_constant__ tub_gpu_pixels t, uint32_t
 template <tub_gpu_layout LAYOUT, bool FLOATS> __global__ void tiled_kernel(const __grid_constant__ tub_gpu_pixels t)
 {
     TUB_GPU_DYNAMIC(4, uint32_t, staged);
-    uint32_t *passed = staged + TUB_GPU_STAGED_ROWS * tub_gpu_staged_pitch(&t);
+    uint32_t *passed = staged + tub_gpu_staged_values(&t);
+    const int most = tub_gpu_staged_rows(&t);
     const tub_gpu_tile tile = tub_gpu_tile_at(&t, (int)blockIdx.x);
     const tub_gpu_way way = {LAYOUT, FLOATS, (int)blockIdx.y};
-    for (int first = 0; first < tile.height; first += TUB_GPU_STAGED_ROWS) {
-        const int left = tile.height - first, rows = left < TUB_GPU_STAGED_ROWS ? left : TUB_GPU_STAGED_ROWS;
+    for (int first = 0; first < tile.height; first += most) {
+        const int left = tile.height - first, rows = left < most ? left : most;
         for (int unit = threadIdx.x; unit < rows * tile.packs; unit += THREADS)
             tub_gpu_tile_stage(&t, way, &tile, first, unit, staged);
         __syncthreads();
-        for (int unit = threadIdx.x; unit < rows * TUB_GPU_TILE_COLUMNS; unit += THREADS)
+        for (int unit = threadIdx.x; unit < tub_gpu_passed_units(&t, rows); unit += THREADS)
             tub_gpu_tile_across(&t, way, &tile, first, unit, staged, passed);
         __syncthreads();
     }
@@ -60,6 +62,8 @@ extern "C" cudaError_t tub_cuda_launch_pixels(const tub_gpu_pixels *t, cudaStrea
         return cudaErrorInvalidValue;
     if (tub_gpu_pixels_by_cores(t))
         return tub_cuda_launch_frame_cores(t, stream);
+    if (tub_gpu_pixels_by_pairs(t))
+        return tub_cuda_launch_frame_pairs(t, stream);
     if (tub_gpu_pixels_layout(t) == TUB_GPU_NV12)
         return launch<TUB_GPU_NV12>(t, stream);
     return launch<TUB_GPU_ANY_LAYOUT>(t, stream);

@@ -1,0 +1,12 @@
+// The kernel of gpu_frame_pairs.cu, as gpu_frame_kernels.cu launches it.
+#ifndef TUB_GPU_FRAME_PAIRS_H
+#define TUB_GPU_FRAME_PAIRS_H
+
+#include <cuda_runtime_api.h>
+
+#include "gpu_tasks.h"
+
+// Where tub_gpu_pixels_by_pairs().
+cudaError_t tub_cuda_launch_frame_pairs(const tub_gpu_pixels *t, cudaStream_t stream);
+
+#endif
