@@ -475,7 +475,7 @@ enum {
 typedef struct tub_gpu_cores_places {
     int staged; // [3][2][TUB_GPU_CHUNK_PAIRS][staged_pitch]: a chunk's pixels, the even rows of a channel first
     int passed; // [3][warps * TUB_GPU_STRIP][passed_pitch]: the horizontal pass, a column after the other
-    int levels; // [3][256] words: what a pixel becomes
+    int levels; // [3][256] words, what a pixel becomes, where pixels are no longer
     int staged_pitch, passed_pitch;
     int bytes;
 } tub_gpu_cores_places;
@@ -491,10 +491,11 @@ TUB_PIXEL_FUNCTION tub_gpu_cores_places tub_gpu_cores_shared(const tub_gpu_cores
     tub_gpu_cores_places s;
     s.staged_pitch = tub_gpu_cores_pitch(c->columns);
     s.passed_pitch = tub_gpu_cores_pitch(c->rows);
-    s.staged = 0;
+    s.staged = s.levels = 0;
     s.passed = 3 * 2 * TUB_GPU_CHUNK_PAIRS * s.staged_pitch;
-    s.levels = s.passed + 3 * c->warps * TUB_GPU_STRIP * s.passed_pitch;
-    s.bytes = s.levels + 3 * 256 * 4;
+    if (s.passed < 3 * 256 * 4)
+        s.passed = 3 * 256 * 4;
+    s.bytes = s.passed + 3 * c->warps * TUB_GPU_STRIP * s.passed_pitch;
     return s;
 }
 

@@ -9,9 +9,9 @@
 enum {
     FEW_TAPS = 9,            // inputs of a pixel up to which it isn't worth to share them
     SHARED_BYTES = 48 << 10, // that a block has on any card without asking
-    MOST_BYTES = 64 << 10,   // and that it may ask for
-    MOST_WARPS = 8,
-    FEW_WARPS = 5, // of a block, where the result is wide enough
+    GOOD_BYTES = 54 << 10,   // with which several blocks fit a multiprocessor
+    MOST_BYTES = 64 << 10,   // that a block may ask for
+    MOST_WARPS = 8,          // of a block: a multiprocessor has four parts, which are to have the same
     MOST_BANDS = 2,
     MOST_STEPS = 4, // across: their weights stay in registers
     MOST_PLANES = 3,
@@ -134,16 +134,6 @@ static int planes_of(const tub_frame_recipe *r, const tub_recipe_axis *axis)
     return planes;
 }
 
-// As few strips more than the result has as can be, then as many as can be.
-static int choose_warps(int strips)
-{
-    int best = strips < MOST_WARPS ? strips : MOST_WARPS;
-    for (int warps = best; warps >= FEW_WARPS; warps--)
-        if (up(strips, warps) < up(strips, best))
-            best = warps;
-    return best;
-}
-
 static bool fits(tub_gpu_cores *c, const cut *across, const cut *down, int most)
 {
     c->columns = most_behind(across, c->warps);
@@ -156,16 +146,16 @@ static tub_gpu_cores choose_cores(const tub_frame_recipe *r, const cut *across, 
     static const tub_gpu_cores none = {0};
     const int planes_across = planes_of(r, &r->across), planes_down = planes_of(r, &r->down);
     tub_gpu_cores c = {.planes = planes_across > planes_down ? planes_across : planes_down,
-                       .warps = choose_warps(across->parts),
+                       .warps = across->parts < MOST_WARPS ? across->parts : MOST_WARPS,
                        .bands = down->parts < MOST_BANDS ? down->parts : MOST_BANDS,
                        .steps_across = across->steps,
                        .steps_down = down->steps};
     if (across->steps > MOST_STEPS || c.planes > MOST_PLANES)
         return none;
-    while (c.bands > 1 && !fits(&c, across, down, SHARED_BYTES))
+    while (c.bands > 1 && !fits(&c, across, down, GOOD_BYTES))
         c.bands--;
     while (c.warps > 1 && !fits(&c, across, down, MOST_BYTES))
-        c.warps--;
+        c.warps /= 2;
     return fits(&c, across, down, MOST_BYTES) ? c : none;
 }
 

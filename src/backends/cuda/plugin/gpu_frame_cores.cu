@@ -260,6 +260,7 @@ __device__ __forceinline__ void pass_down(const tub_gpu_pixels &t, const tile &w
 __device__ __forceinline__ void fill_levels(const tub_gpu_pixels &t, uint32_t *levels)
 {
     const tub_gpu_type type = t.form.type;
+#pragma unroll 3
     for (int i = (int)threadIdx.x; i < 3 * 256; i += (int)blockDim.x) {
         uint32_t word = 0;
         tub_gpu_store(&word, 0, type, t.form.table[i]);
@@ -342,31 +343,42 @@ __device__ __forceinline__ void write_band(const tub_gpu_pixels &t, const tub_gp
     }
 }
 
+// Which of a chunk's units a thread begins with. Some threads have one more: other ones in each block.
+__device__ __forceinline__ unsigned first_unit()
+{
+    const unsigned warps = blockDim.x / LANES, block = blockIdx.x + 3 * blockIdx.y + blockIdx.z;
+    const unsigned unit = threadIdx.x + block % warps * LANES;
+    return unit < blockDim.x ? unit : unit - blockDim.x;
+}
+
 template <int PLANES, int STEPS>
-__global__ void __launch_bounds__(MOST_THREADS)
+__global__ void __launch_bounds__(MOST_THREADS, PLANES == 2 ? 4 : 3)
     cores_kernel(const __grid_constant__ tub_gpu_pixels t, const tub_gpu_patched n)
 {
     TUB_GPU_DYNAMIC(16, unsigned char, shared);
     const tile w = tile_of(t);
     const int thread = (int)threadIdx.x, number = (int)blockIdx.x * t.cores.warps + thread / LANES;
+    const bool idle = number * TUB_GPU_STRIP >= t.recipe.out_width;
     const int left = tub_gpu_integers(&t, t.cores.lefts)[number] - w.left;
     const int chunks = (w.height + CHUNK - 1) / CHUNK;
-    const cursor units(threadIdx.x, blockDim.x, (unsigned)w.columns / WIDE);
+    const cursor units(first_unit(), blockDim.x, (unsigned)w.columns / WIDE);
     uint32_t *levels = (uint32_t *)(void *)(shared + w.at.levels);
     samples now = {};
     if (2 * units.row < w.height)
         now = load_samples(t, w, units.row, units.at);
     const strip<PLANES, STEPS> s = load_strip<PLANES, STEPS>(t, number, thread % LANES);
-    fill_levels(t, levels);
     for (int chunk = 0; chunk < chunks; chunk++) {
         __syncthreads();
         stage_chunk(t, w, chunk, units, now, shared);
         __syncthreads();
-        pass_across<PLANES, STEPS>(t, w, s, chunk, left, shared);
+        if (!idle)
+            pass_across<PLANES, STEPS>(t, w, s, chunk, left, shared);
     }
     __syncthreads();
+    fill_levels(t, levels);
+    __syncthreads();
     const place p = place_of(t, n, w);
-    for (int band = 0; band < t.cores.bands; band++) {
+    for (int band = 0; band < t.cores.bands && !idle; band++) {
         int32_t sums[3][PLANES][4];
         pass_down<PLANES>(t, w, band, shared, sums);
         write_band<PLANES>(t, n, w, p, band, sums, levels);
