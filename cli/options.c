@@ -106,7 +106,7 @@ static const option_row rows[] = {
     {OPTION_DECODE_THREADS, E | F | B, "speed", "decode-threads", KIND_AUTO, "N|auto", 1, WORKERS,
      "decoding threads of the whole process"},
     {OPTION_DECODER, E | F | B, "speed", "decoder", KIND_CHOICE, "auto|cpu|nvdec|both", 0, 0,
-     "the processor, GPUs' video decoders, or both (the processor)"},
+     "the processor, GPUs' decoders, or both (the processor)"},
     {OPTION_RESIZE, E | B, "speed", "resize", KIND_CHOICE, "auto|cpu|gpu", 0, 0,
      "where frames become pixels (auto: what decoded them)"},
     {OPTION_PREFETCH, E | B, "speed", "prefetch", KIND_AUTO, "N|auto", 1, ITEMS,

@@ -277,13 +277,14 @@ decoding_feeds() { # size copies
     for i in $(seq "$2"); do cp "$(ls -S "$work"/videos/* | head -1)" "$many/v$i.mp4"; done
     threads=$(nproc)
     [ "$threads" -le 16 ] || threads=16
-    for decoder in cpu nvdec; do
-        peer=$([ $decoder = cpu ] && echo cpu || echo cuda)
-        [ $decoder = cpu ] || [ -z "${no_nvdec:-}" ] || { row "$name, $decoder" - "$no_nvdec"; continue; }
+    for decoder in cpu nvdec both; do
+        [ $decoder = cpu ] || [ -z "$no_nvdec" ] || { row "$name, $decoder" - "$no_nvdec"; continue; }
         in_time "$name, $decoder" || return 0
-        row "$name, $decoder" - "$(end_to_end "$model" "$many" --stride 16 --decode-threads "$threads" --decoder $decoder); goal ≥ $([ $decoder = cpu ] && echo 1.3 || echo 1.2)×"
+        row "$name, $decoder" - "$(end_to_end "$model" "$many" --stride 16 --decoder $decoder)"
+        [ $decoder != both ] || continue
         [ -n "$torch" ] && has "torchcodec.decoders, torchvision" || { row "  torchcodec" - "no torch with CUDA, transformers, torchvision and torchcodec here"; continue; }
-        row "  torchcodec, decoding on $peer" - "$(at_most 60 python3 "$here/tools/gpu_decode_peer.py" "$model" "$many" --decode-on $peer --threads "$threads" 2>"$work/peer.log" | tail -1)"
+        peer=$([ $decoder = cpu ] && echo cpu || echo cuda)
+        row "  torchcodec, decoding on $peer" - "$(at_most 60 python3 "$here/tools/gpu_decode_peer.py" "$model" "$many" --decode-on $peer --threads "$threads" 2>"$work/peer.log" | tail -1); goal ≥ $([ $decoder = cpu ] && echo 1.3 || echo 1.2)×"
     done
 }
 
