@@ -172,12 +172,13 @@ extract whole
 sections=0
 [ -n "${SMALL:-}" ] || for size in onevision:large videomae:base videomae:large dinov3:large; do model_of $size >/dev/null & done
 mapfile -t films < <(ls "$work"/videos/*.mp4 "$work"/videos/*.webm 2>/dev/null | head -4)
-export TUBELET_ISA=scalar # one level of the processor's: the GPU's answers don't depend on it
-section part "conformance of operations" 150 "$bin/test_backend_operations"
+long=$(ls -S "$work"/videos/* | head -1)
+export TUBELET_ISA=scalar TEST_BACKEND=cuda # beside one level of the processor's: the GPU's answers don't depend on it
+section part "conformance of operations" 100 "$bin/test_backend_operations"
 section part "conformance of networks" 100 "$bin/test_backend_networks"
 section part "goldens, f32 tf32 f16 bf16" 100 "$bin/test_golden"
 section part "frames, the processor's bytes" 100 "$bin/test_gpu_frames"
-unset TUBELET_ISA
+unset TUBELET_ISA TEST_BACKEND
 section same_bytes
 section halving
 section nvdec_frames
@@ -198,9 +199,7 @@ rate_of() { # decoder video: frames a second
     timeout 60 "$tubelet" bench --case decode --repeat 3 --json --decoder "$1" --video "$2" 2>>"$work/nvdec.log" | tail -1 |
         sed -n 's/.*"frames_per_second":\([0-9.e+-]*\).*/\1/p'
 }
-for video in "${films[@]}"; do
-    row "decoding, $(basename "$video")" - "$([ -n "$no_nvdec" ] || echo "NVDEC $(rate_of nvdec "$video") frames/s, ")software $(rate_of cpu "$video") frames/s"
-done
+row "decoding, $(basename "$long")" - "$([ -n "$no_nvdec" ] || echo "NVDEC $(rate_of nvdec "$long") frames/s, ")software $(rate_of cpu "$long") frames/s"
 if timeout 100 "$bin/gpu_frames_speed" $([ -z "${SMALL:-}" ] || echo 1) >"$work/speed.log" 2>&1; then
     while read -r line; do row "NV12 to patches" - "$line"; done <"$work/speed.log"
 else row "NV12 to patches" FAILED "$(tail -1 "$work/speed.log" | cut -c1-110)"; fi
@@ -220,7 +219,7 @@ for without in no-graph no-autotune no-cudnn blocking-copies; do
     row "  f16 --$without" - "$(seconds_of --model "$work/clip" --clips $batch --dtype f16 --$without) s"
 done
 row "  f16, one clip" - "$(seconds_of --model "$work/clip" --clips 1 --batch 1 --dtype f16) s"
-row "videos to features" - "$(tail -2 "$work/whole.log" | head -1 | cut -c1-110)"
+row "videos to features" - "$(summary whole)"
 
 # ---- PyTorch on this card ----
 per_item() { # seconds items
@@ -228,16 +227,15 @@ per_item() { # seconds items
 }
 ours_of() { # size items goals: a forward in float16
     local name="forward, $1 x $2"
-    in_time "$name" || return 1
+    in_time "$name" || return 0
     row "$name" - "tubelet $(per_item "$(seconds_of --model "$(model_of "$1")" --clips "$2" --batch "$2" --dtype f16)" "$2"); $3"
 }
-peer_of() { # size items,.. mode goals: the same beside PyTorch's
-    local items answer
-    for items in ${2//,/ }; do ours_of "$1" "$items" "$4" || return 0; done
-    [ -n "$torch" ] || return 0
+torch_of() { # size items,.. mode
+    local answer name="forward, $1, PyTorch"
+    [ -n "$torch" ] && in_time "$name" || return 0
     at_most 120 python3 "$here/tools/gpu_peer.py" "$(model_of "$1")" "$2" "$3" 2>"$work/peer.log" >"$work/peer.out"
-    while read -r answer; do row "  PyTorch" - "$answer"; done <"$work/peer.out"
-    [ -s "$work/peer.out" ] || row "  PyTorch" - "failed, or had no time: $(tail -1 "$work/peer.log" | cut -c1-90)"
+    while read -r answer; do row "$name" - "$answer"; done <"$work/peer.out"
+    [ -s "$work/peer.out" ] || row "$name" - "failed, or had no time: $(tail -1 "$work/peer.log" | cut -c1-90)"
 }
 declare -A had
 has() { # Python modules, on a machine with CUDA for PyTorch
@@ -247,7 +245,7 @@ has() { # Python modules, on a machine with CUDA for PyTorch
 torch=$(has transformers && echo yes)
 [ -n "$torch" ] || row "PyTorch on this card" - "no torch with CUDA and transformers here"
 
-# ---- whole videos: ours beside the original's loop, before and after its guide ----
+# ---- whole videos; the original's loop, before and after its guide ----
 end_to_end() { # model videos options...: clips and seconds, those without opening the model too
     at_most 100 "$tubelet" bench --case end-to-end --device cuda --dtype f16 --model "$1" --video "$2" --json "${@:3}" 2>"$work/bench.log" | tail -1 >"$work/bench.json"
     awk -v s="$(field seconds)" -v start="$(field start_seconds)" -v n="$(field clips)" \
@@ -255,54 +253,66 @@ end_to_end() { # model videos options...: clips and seconds, those without openi
         echo "failed: $(tail -1 "$work/bench.log" | cut -c1-90)"
 }
 field() { sed -n "s/.*\"$1\":\([0-9.e+-]*\).*/\1/p" "$work/bench.json"; }
-whole_video() { # size goals more...: all windows at stride 4 of the longest video; the original with each `more`
-    local name="whole video, $1" long="$work/long" more model
+mkdir -p "$work/one" "$work/many"
+cp "$long" "$work/one"
+for i in $(seq $([ -n "${SMALL:-}" ] && echo 2 || echo 16)); do ln -s "$long" "$work/many/v$i.mp4"; done
+whole_video() { # size goals: all windows at stride 4 of the longest video
+    in_time "whole video, $1" || return 0
+    row "whole video, $1" - "$(end_to_end "$(model_of "$1")" "$work/one" --stride 4 --transform opentad); $2"
+}
+original_of() { # size options...
+    local name="whole video, $1, the original ${*:2}"
     in_time "$name" || return 0
-    model=$(model_of "$1")
-    rm -rf "$long" && mkdir -p "$long" && cp "$(ls -S "$work"/videos/* | head -1)" "$long"
-    row "$name" - "$(end_to_end "$model" "$long" --stride 4 --transform opentad); $2"
-    [ -n "$torch" ] && has decord || { row "  the original" - "no torch with CUDA, transformers and decord here"; return 0; }
-    for more in "${@:3}"; do
-        in_time "  the original $more" || return 0
-        row "  the original $more" - "$(at_most 150 python3 "$here/bench/original.py" "$model" "$long" "$work/original" --device cuda --windows 226 $more 2>"$work/peer.log" | tail -1)"
-    done
+    [ -n "$torch" ] && has decord || { row "$name" - "no torch with CUDA, transformers and decord here"; return 0; }
+    row "$name" - "$(at_most 150 python3 "$here/bench/original.py" "$(model_of "$1")" "$work/one" "$work/original" --device cuda --windows 226 "${@:2}" 2>"$work/peer.log" | tail -1)"
 }
 
-# ---- many videos into a network, window by window: the processors decode, or NVDEC does ----
-decoding_feeds() { # size copies
-    local many="$work/many" decoder threads peer i name="videos to VideoMAE, stride 16" model
+# ---- many videos into a network, window by window: the processors decode, NVDEC does, or both do ----
+decoding_feeds() { # size
+    local decoder name
+    for decoder in cpu nvdec both; do
+        name="videos, stride 16, decoder $decoder"
+        [ $decoder = cpu ] || [ -z "$no_nvdec" ] || { row "$name" - "$no_nvdec"; continue; }
+        in_time "$name" || return 0
+        row "$name" - "$(end_to_end "$(model_of "$1")" "$work/many" --stride 16 --decoder $decoder)"
+    done
+}
+torchcodec_of() { # size device goal
+    local name="videos, stride 16, torchcodec on $2" threads
     in_time "$name" || return 0
-    model=$(model_of "$1")
-    rm -rf "$many" && mkdir -p "$many"
-    for i in $(seq "$2"); do cp "$(ls -S "$work"/videos/* | head -1)" "$many/v$i.mp4"; done
     threads=$(nproc)
     [ "$threads" -le 16 ] || threads=16
-    for decoder in cpu nvdec both; do
-        [ $decoder = cpu ] || [ -z "$no_nvdec" ] || { row "$name, $decoder" - "$no_nvdec"; continue; }
-        in_time "$name, $decoder" || return 0
-        row "$name, $decoder" - "$(end_to_end "$model" "$many" --stride 16 --decoder $decoder)"
-        [ $decoder != both ] || continue
-        [ -n "$torch" ] && has "torchcodec.decoders, torchvision" || { row "  torchcodec" - "no torch with CUDA, transformers, torchvision and torchcodec here"; continue; }
-        peer=$([ $decoder = cpu ] && echo cpu || echo cuda)
-        row "  torchcodec, decoding on $peer" - "$(at_most 60 python3 "$here/tools/gpu_decode_peer.py" "$model" "$many" --decode-on $peer --threads "$threads" 2>"$work/peer.log" | tail -1); goal ≥ $([ $decoder = cpu ] && echo 1.3 || echo 1.2)×"
-    done
+    [ -n "$torch" ] && has "torchcodec.decoders, torchvision" || { row "$name" - "no torch with CUDA, transformers, torchvision and torchcodec here"; return 0; }
+    row "$name" - "$(at_most 60 python3 "$here/tools/gpu_decode_peer.py" "$(model_of "$1")" "$work/many" --decode-on "$2" --threads "$threads" 2>"$work/peer.log" | tail -1); goal ≥ $3×"
 }
 
+# Ours first, then the others, what matters most first: time may be short.
 if [ -n "${SMALL:-}" ]; then
-    peer_of videomae:tiny 2 max-autotune "no goal"
-    peer_of videomae:tiny 1,2 reduce-overhead "no goal"
-    whole_video videomae:tiny "no goal" "" --after
-    decoding_feeds videomae:tiny 2
-else # what matters most first: time may be short
-    ours_of onevision:large 64 "goal ≤ 7.2 ms"
-    peer_of onevision:large 16 max-autotune "goals ≥ 1.6× eager, ≥ 1.15×, ≤ 7.2 ms"
-    peer_of videomae:base 32 max-autotune "goals ≥ 1.5× eager, ≥ 1.15×, ≤ 0.62 ms"
-    whole_video onevision:large "goals ≥ 22× before, ≥ 3.3× after, ≤ 1.9 s steady" "" --after
-    decoding_feeds videomae:base 16
-    peer_of dinov3:large 64 max-autotune "goals ≥ 1.7× eager, ≥ 1.15×, ≤ 0.19 ms"
-    peer_of videomae:base 1,2,4 reduce-overhead "goals ≥ 2.2× eager, ≥ 1.15×"
-    whole_video dinov3:large "goal ≥ 9× after" --after
-    peer_of videomae:large 16 max-autotune "goals ≥ 1.5× eager, ≥ 1.15×, ≤ 1.9 ms"
+    ours_of videomae:tiny 2 "no goal"
+    whole_video videomae:tiny "no goal"
+    decoding_feeds videomae:tiny
+    torch_of videomae:tiny 2 max-autotune
+    original_of videomae:tiny
+    torchcodec_of videomae:tiny cpu "no goal"
+else
+    for items in 16 64; do ours_of onevision:large $items "goals ≥ 1.6× eager, ≥ 1.15×, ≤ 7.2 ms"; done
+    ours_of videomae:base 32 "goals ≥ 1.5× eager, ≥ 1.15×, ≤ 0.62 ms"
+    for items in 1 2 4; do ours_of videomae:base $items "goals ≥ 2.2× eager, ≥ 1.15×"; done
+    ours_of videomae:large 16 "goals ≥ 1.5× eager, ≥ 1.15×, ≤ 1.9 ms"
+    ours_of dinov3:large 64 "goals ≥ 1.7× eager, ≥ 1.15×, ≤ 0.19 ms"
+    whole_video onevision:large "goals ≥ 22× before, ≥ 3.3× after, ≤ 1.9 s steady"
+    whole_video dinov3:large "goal ≥ 9× after"
+    decoding_feeds videomae:base
+    torch_of videomae:base 32 max-autotune
+    torch_of onevision:large 16 max-autotune
+    original_of onevision:large
+    torchcodec_of videomae:base cuda 1.2
+    torch_of videomae:base 1,2,4 reduce-overhead
+    original_of onevision:large --after
+    torch_of dinov3:large 64 max-autotune
+    original_of dinov3:large --after
+    torch_of videomae:large 16 max-autotune
+    torchcodec_of videomae:base cpu 1.3
 fi
 echo
 echo "$((SECONDS - began)) s"

@@ -3,8 +3,8 @@
 
     gpu_peer.py FOLDER ITEMS[,ITEMS...] [MODE]
 
-MODE: of torch.compile: max-autotune (many items; the default), reduce-overhead (few: latency). Prints seconds of both, a line for
-each number of items. Attention is
+MODE: of torch.compile: max-autotune (many items; the default), reduce-overhead (few: latency). Prints seconds of both, a line each,
+for each number of items. Attention is
 torch's own choice among its fused kernels. Needs torch with CUDA, transformers and, for OneVision-Encoder, safetensors.
 """
 import json
@@ -42,15 +42,13 @@ def load(folder):
     return AutoModel.from_pretrained(folder, dtype=torch.float32).eval(), ((frames,) if frames else ()) + (3, 224, 224)
 
 
-def compare(model, pixels, mode):
-    answer = {"eager autocast f16": seconds(lambda p: model(p), pixels)}
+def compiled_seconds(model, pixels, mode):
     try:
         torch._dynamo.reset()
         compiled = torch.compile(model, mode=mode)
-        answer[mode] = seconds(lambda p: compiled(p), pixels)
+        return f"{seconds(lambda p: compiled(p), pixels):.6f} s"
     except Exception as error:  # what dynamo can't do is not this script's concern
-        answer[mode] = f"failed: {type(error).__name__}"
-    return "; ".join(f"{name} {value:.6f} s" if isinstance(value, float) else f"{name} {value}" for name, value in answer.items())
+        return f"failed: {type(error).__name__}"
 
 
 def main():
@@ -59,7 +57,9 @@ def main():
     model, shape = load(pathlib.Path(sys.argv[1]))
     model = model.cuda()
     for items in map(int, sys.argv[2].split(",")):
-        print(f"{items}: {compare(model, torch.randn((items, *shape), device='cuda'), mode)}", flush=True)
+        pixels = torch.randn((items, *shape), device="cuda")
+        print(f"x {items}, eager autocast f16: {seconds(lambda p: model(p), pixels):.6f} s", flush=True)
+        print(f"x {items}, {mode}: {compiled_seconds(model, pixels, mode)}", flush=True)
 
 
 if __name__ == "__main__":

@@ -225,10 +225,11 @@ static void leave_gpus(tub_extractor *x)
 // decoded but what the worker waits for.
 static int choose_threads(tub_extractor *x, bool on_gpus)
 {
-    const int64_t left = x->videos - atomic_load(&x->videos_read);
-    if (left < 1 || left >= x->plan.asked_workers || x->without || on_gpus)
+    const int elsewhere = atomic_load(&x->videos_on_gpus), workers = x->plan.asked_workers - elsewhere;
+    const int64_t left = x->videos - atomic_load(&x->videos_read) - elsewhere;
+    if (left < 1 || left >= workers || x->without || on_gpus)
         return 1;
-    const int threads = (int)(x->plan.asked_workers / left);
+    const int threads = (int)(workers / left);
     return threads < MOST_THREADS ? threads : MOST_THREADS;
 }
 

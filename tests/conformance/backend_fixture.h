@@ -189,11 +189,12 @@ static inline bool offers(const tub_backend_ops *ops, tub_dtype dtype)
 // on the instructions: at one level); NULL past the last.
 static inline const tub_backend_ops *under_test(size_t i)
 {
+    const char *only = getenv("TEST_BACKEND");
     size_t runnable = 0;
     for (size_t k = 0; tub_backend_at(k); k++)
-        if (offers(tub_backend_at(k), TUB_F32) && runnable++ == i)
+        if ((!only || !strcmp(only, tub_backend_at(k)->name)) && offers(tub_backend_at(k), TUB_F32) && runnable++ == i)
             return tub_backend_at(k);
-    return i == runnable && tub_cpu_isa() == TUB_ISA_SCALAR ? &fake_gpu_backend : NULL;
+    return i == runnable && !only && tub_cpu_isa() == TUB_ISA_SCALAR ? &fake_gpu_backend : NULL;
 }
 
 // |a - b| / |b| in the 2-norm; infinite where something isn't finite.
