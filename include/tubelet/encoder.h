@@ -57,7 +57,7 @@ typedef enum tub_gpu_without {
     TUB_GPU_WITHOUT_GRAPHS = 1,     // a batch's steps are launched one by one instead of as one CUDA graph
     TUB_GPU_WITHOUT_TUNING = 2,     // products by cuBLASLt's advice; nothing is measured or remembered, no file is read or written
     TUB_GPU_WITHOUT_OVERLAP = 4,    // frames are copied before a batch is computed, not while the one before it is
-    TUB_GPU_WITHOUT_CUDNN = 8,      // attention by our own kernel, no product by cuDNN
+    TUB_GPU_WITHOUT_CUDNN = 8,      // attention by our own kernel
 } tub_gpu_without;
 
 // All zero (but `model`) = defaults. Strings are copied.

@@ -15,7 +15,6 @@
 #include "cuda_plugin.h"
 #include "dry_cards.h"
 #include "gpu_attention.h"
-#include "gpu_fused.h"
 #include "gpu_kernels.h"
 
 static void loads_and_says_what_is_missing(void **state)
@@ -232,73 +231,45 @@ static void cudnn_says_that_it_has_none_for_old_cards(void **state)
     dnn.cudnnBackendDestroyDescriptor(gpu);
 }
 
-// Its text gives the same plan without a compiler.
-static void check_text(const tub_cudnn *dnn, tub_plan_target target, const tub_gpu_gemm *g,
-                       const tub_gpu_algorithm *way, const tub_gpu_plan *plan, const char *kernel)
+static tub_gpu_plan *planned(const tub_cudnn *dnn, tub_plan_target target, tub_gpu_text text)
 {
+    const tub_gpu_attention a = stacked(TUB_GPU_F16, 4, 12, 1568, 64);
+    tub_gpu_plan *plan = NULL;
+    size_t workspace = 0;
+    tub_error err = {0};
+    if (tub_attention_plan(dnn, target, &a, text, &plan, &workspace, &err) != TUB_OK)
+        fail_msg("%s", err.text);
+    assert_int_equal(workspace, plan->workspace);
+    return plan;
+}
+
+static void check_text(const tub_cudnn *dnn, tub_plan_target target)
+{
+    tub_gpu_plan *plan = planned(dnn, target, (tub_gpu_text){0}), *again = NULL;
     char name[512];
-    tub_gpu_plan *again = NULL;
     size_t bytes = 0;
-    snprintf(name, sizeof name, "%s", kernel);
+    snprintf(name, sizeof name, "%s", kernel_loaded());
+    assert_non_null(plan->configuration);
     assert_true(tub_plan_write(dnn, plan, NULL, &bytes));
     char *text = malloc(bytes);
     assert_true(text && tub_plan_write(dnn, plan, text, &bytes));
-    assert_int_equal(tub_fused_plan(dnn, target, g, 1, way, (tub_gpu_text){text, bytes}, &again, NULL), TUB_OK);
+    again = planned(dnn, target, (tub_gpu_text){text, bytes});
     assert_null(again->configuration);
     assert_int_equal(again->workspace, plan->workspace);
     assert_string_equal(kernel_loaded(), name);
     tub_plan_release(dnn, again);
     text[bytes / 2] = 0; // then it is compiled
-    assert_int_equal(tub_fused_plan(dnn, target, g, 1, way, (tub_gpu_text){text, bytes}, &again, NULL), TUB_OK);
+    again = planned(dnn, target, (tub_gpu_text){text, bytes});
     assert_non_null(again->configuration);
     tub_plan_release(dnn, again);
+    tub_plan_release(dnn, plan);
     free(text);
 }
 
-// Products with the activation behind them: each way that cuDNN advises becomes one kernel.
-static void check_fused(const tub_cudnn *dnn, cudnnBackendDescriptor_t gpu, const tub_gpu_gemm *g, bool text)
-{
-    const tub_plan_target target = {.description = gpu};
-    tub_gpu_algorithm ways[TUB_GPU_FUSED_ALGORITHMS], foreign;
-    int count = 0;
-    tub_fused_algorithms(dnn, target, g, 1, ways, &count);
-    if (count == 0)
-        fail_msg("%d x %d x %d: none", g->m, g->n, g->k);
-    for (int i = 0; i < count && i < (text ? 1 : TUB_GPU_FUSED_ALGORITHMS); i++) {
-        tub_gpu_plan *plan = NULL;
-        tub_error err = {0};
-        if (tub_fused_plan(dnn, target, g, 1, &ways[i], (tub_gpu_text){0}, &plan, &err) != TUB_OK)
-            fail_msg("%d x %d x %d, way %d: %s", g->m, g->n, g->k, i, err.text);
-        const char *name = kernel_loaded();
-        if (!name || !strstr(name, "matMul_pointwise"))
-            fail_msg("%d x %d x %d, way %d: %s", g->m, g->n, g->k, i, name ? name : "no kernel");
-        if (text)
-            check_text(dnn, target, g, &ways[i], plan, name);
-        tub_plan_release(dnn, plan);
-    }
-    foreign = ways[0];
-    foreign.data[0]--; // of another library
-    tub_gpu_plan *plan = NULL;
-    assert_int_equal(tub_fused_plan(dnn, target, g, 1, &foreign, (tub_gpu_text){0}, &plan, NULL), TUB_END);
-}
-
-static void cudnn_plans_products_with_their_activation(void **state)
+// Without a compiler.
+static void a_text_gives_the_same_plan(void **state)
 {
     (void)state;
-    const tub_gpu_gemm videomae = {.m = 32928,
-                                   .n = 3072,
-                                   .k = 768,
-                                   .type = TUB_GPU_F16,
-                                   .out_type = TUB_GPU_F16,
-                                   .bias_type = TUB_GPU_F16,
-                                   .has_bias = true};
-    tub_gpu_gemm dinov3 = {.m = 32763,
-                           .n = 4096,
-                           .k = 1024,
-                           .type = TUB_GPU_BF16,
-                           .out_type = TUB_GPU_BF16,
-                           .bias_type = TUB_GPU_BF16,
-                           .has_bias = true};
     tub_cudnn dnn = {0};
     tub_error err = {0};
     assert_int_equal(tub_cudnn_load(&dnn, &err), TUB_OK);
@@ -306,18 +277,9 @@ static void cudnn_plans_products_with_their_activation(void **state)
         cudnnBackendDescriptor_t gpu = describe(&dnn, dry_cards[card].described);
         if (!gpu)
             skip();
-        check_fused(&dnn, gpu, &videomae, false);
-        check_fused(&dnn, gpu, &dinov3, true);
+        check_text(&dnn, (tub_plan_target){.description = gpu});
         dnn.cudnnBackendDestroyDescriptor(gpu);
     }
-    tub_gpu_algorithm ways[TUB_GPU_FUSED_ALGORITHMS];
-    int count = 1;
-    dinov3.has_residual = true; // which it isn't asked for
-    tub_fused_algorithms(&dnn, (tub_plan_target){0}, &dinov3, 1, ways, &count);
-    assert_int_equal(count, 0);
-    dinov3.has_residual = dinov3.has_bias = false;
-    tub_fused_algorithms(&dnn, (tub_plan_target){0}, &dinov3, 1, ways, &count);
-    assert_int_equal(count, 0);
 }
 
 static void cudnn_is_not_asked_for_what_it_has_not(void **state)
@@ -368,7 +330,7 @@ int main(void)
         cmocka_unit_test(cudnn_plans_our_attention),
         cmocka_unit_test(cudnn_takes_one_kernel_whatever_the_batch),
         cmocka_unit_test(cudnn_says_that_it_has_none_for_old_cards),
-        cmocka_unit_test(cudnn_plans_products_with_their_activation),
+        cmocka_unit_test(a_text_gives_the_same_plan),
         cmocka_unit_test(cudnn_is_not_asked_for_what_it_has_not),
         cmocka_unit_test(halving_is_for_memory_alone),
     };

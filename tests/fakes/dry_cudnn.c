@@ -40,8 +40,8 @@ typedef struct extents {
     cudnnBackendDescriptor_t plan;
     operand operands[OPERANDS];
     int count;
-    bool product, whole; // whole: its operations have been described, the next one is another graph's
-    bool text;           // it was made of a text, which isn't read here
+    bool whole; // its operation has been described, the next one is another graph's
+    bool text;  // it was made of a text, which isn't read here
 } extents;
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
@@ -157,20 +157,19 @@ static size_t extent_of(cudnnBackendDescriptor_t tensor)
     return 2 * (size_t)(last + 1);
 }
 
-static bool flag_of(cudnnBackendDescriptor_t tensor, cudnnBackendAttributeName_t name)
+static bool is_number(cudnnBackendDescriptor_t tensor)
 {
     bool flag = false;
     int64_t n = 0;
-    return real.get(tensor, name, CUDNN_TYPE_BOOLEAN, 1, &n, &flag) == CUDNN_STATUS_SUCCESS && flag;
+    return real.get(tensor, CUDNN_ATTR_TENSOR_IS_BY_VALUE, CUDNN_TYPE_BOOLEAN, 1, &n, &flag) == CUDNN_STATUS_SUCCESS &&
+           flag;
 }
 
 static void keep_operand(cudnnBackendDescriptor_t tensor)
 {
     operand o = {.id = -1};
     int64_t n = 0;
-    if (flag_of(tensor, CUDNN_ATTR_TENSOR_IS_VIRTUAL))
-        return;
-    const bool number = flag_of(tensor, CUDNN_ATTR_TENSOR_IS_BY_VALUE);
+    const bool number = is_number(tensor);
     if (!number)
         o.bytes = extent_of(tensor);
     if (planning.count == OPERANDS || (!number && o.bytes == 0) ||
@@ -183,11 +182,8 @@ static void keep_operand(cudnnBackendDescriptor_t tensor)
 static void look_at_operand(cudnnBackendAttributeName_t name, const void *values)
 {
     static const cudnnBackendAttributeName_t names[] = {
-        CUDNN_ATTR_OPERATION_SDPA_FWD_QDESC,     CUDNN_ATTR_OPERATION_SDPA_FWD_KDESC,
-        CUDNN_ATTR_OPERATION_SDPA_FWD_VDESC,     CUDNN_ATTR_OPERATION_SDPA_FWD_ODESC,
-        CUDNN_ATTR_OPERATION_SDPA_FWD_SCALEDESC, CUDNN_ATTR_OPERATION_MATMUL_ADESC,
-        CUDNN_ATTR_OPERATION_MATMUL_BDESC,       CUDNN_ATTR_OPERATION_POINTWISE_BDESC,
-        CUDNN_ATTR_OPERATION_POINTWISE_YDESC};
+        CUDNN_ATTR_OPERATION_SDPA_FWD_QDESC, CUDNN_ATTR_OPERATION_SDPA_FWD_KDESC, CUDNN_ATTR_OPERATION_SDPA_FWD_VDESC,
+        CUDNN_ATTR_OPERATION_SDPA_FWD_ODESC, CUDNN_ATTR_OPERATION_SDPA_FWD_SCALEDESC};
     planning.whole |= name == CUDNN_ATTR_OPERATIONGRAPH_OPS;
     for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
         if (names[i] != name)
@@ -195,7 +191,6 @@ static void look_at_operand(cudnnBackendAttributeName_t name, const void *values
         if (planning.whole)
             planning = (extents){0};
         keep_operand(*(const cudnnBackendDescriptor_t *)values);
-        planning.product |= name == CUDNN_ATTR_OPERATION_MATMUL_ADESC;
     }
 }
 
@@ -226,9 +221,7 @@ cudnnStatus_t cudnnBackendFinalize(cudnnBackendDescriptor_t d)
 cudnnStatus_t cudnnBackendGetAttribute(cudnnBackendDescriptor_t d, cudnnBackendAttributeName_t name,
                                        cudnnBackendAttributeType_t type, int64_t wanted, int64_t *count, void *values)
 {
-    // All of a product's ways would be compiled.
-    return real.get(d, name, type, name == CUDNN_ATTR_ENGINEHEUR_RESULTS && planning.product ? 1 : wanted, count,
-                    values);
+    return real.get(d, name, type, wanted, count, values);
 }
 
 static void look_at_pack(cudnnBackendDescriptor_t d, cudnnBackendAttributeName_t name, int64_t count,
@@ -253,7 +246,7 @@ cudnnStatus_t cudnnBackendSetAttribute(cudnnBackendDescriptor_t d, cudnnBackendA
     look_at_pack(d, name, count, values);
     look_at_operand(name, values);
     if (name == CUDNN_ATTR_EXECUTION_PLAN_JSON_REPRESENTATION)
-        planning = (extents){.plan = d, .product = true, .whole = true, .text = true};
+        planning = (extents){.plan = d, .whole = true, .text = true};
     if (name == CUDNN_ATTR_OPERATIONGRAPH_HANDLE || name == CUDNN_ATTR_EXECUTION_PLAN_HANDLE) {
         if (type != CUDNN_TYPE_HANDLE || count != 1)
             return told(CUDNN_STATUS_BAD_PARAM, "a handle");
@@ -265,13 +258,9 @@ cudnnStatus_t cudnnBackendSetAttribute(cudnnBackendDescriptor_t d, cudnnBackendA
                     "a plan's card");
     }
     const cudnnStatus_t status = told(real.set(d, name, type, count, values), "cudnnBackendSetAttribute");
-    if (status != CUDNN_STATUS_SUCCESS ||
-        (name != CUDNN_ATTR_ENGINEHEUR_OPERATION_GRAPH && name != CUDNN_ATTR_ENGINE_OPERATION_GRAPH))
+    if (status != CUDNN_STATUS_SUCCESS || name != CUDNN_ATTR_ENGINEHEUR_OPERATION_GRAPH)
         return status;
-    return told(real.set(d,
-                         name == CUDNN_ATTR_ENGINE_OPERATION_GRAPH ? CUDNN_ATTR_ENGINE_DEVICEPROP
-                                                                   : CUDNN_ATTR_ENGINEHEUR_DEVICEPROP,
-                         CUDNN_TYPE_BACKEND_DESCRIPTOR, 1, &planned->card),
+    return told(real.set(d, CUDNN_ATTR_ENGINEHEUR_DEVICEPROP, CUDNN_TYPE_BACKEND_DESCRIPTOR, 1, &planned->card),
                 "an engine's card");
 }
 
@@ -320,6 +309,6 @@ cudnnStatus_t cudnnBackendExecute(cudnnHandle_t h, cudnnBackendDescriptor_t plan
     pthread_mutex_unlock(&lock);
     if (!pointers_fit(&whole, pack) || !workspace_fits(plan))
         return told(CUDNN_STATUS_BAD_PARAM, "cudnnBackendExecute");
-    long *tally = whole.product ? &dry_the_tally()->fused : &dry_the_tally()->attentions;
-    return dry_work(h->stream, tally, "cudnnBackendExecute") ? CUDNN_STATUS_SUCCESS : CUDNN_STATUS_EXECUTION_FAILED;
+    return dry_work(h->stream, &dry_the_tally()->attentions, "cudnnBackendExecute") ? CUDNN_STATUS_SUCCESS
+                                                                                    : CUDNN_STATUS_EXECUTION_FAILED;
 }

@@ -3,8 +3,8 @@
 //
 // Device memory is addresses without memory behind them: who follows one ends the test. Launches, products and
 // attention are checked against what the documents of CUDA 13.0 say, counted and forgotten; what is brought from a
-// device is zeros. Every work takes 2 ms, a library's product with the activation in it 1. A call that breaks a rule is refused as there, and kept for the test in any case, because some
-// results nobody looks at.
+// device is zeros. Every work takes 2 ms. A call that breaks a rule is refused as there, and kept for the test in any
+// case, because some results nobody looks at.
 //
 // DRY_GPUS: the machine's cards, "h100" unless it says otherwise ("a100,t4").
 #ifndef DRY_GPU_H
@@ -29,7 +29,7 @@ typedef struct dry_card {
 
 // What was done so far, of all devices and threads.
 typedef struct dry_tally {
-    long launches, products, attentions, fused; // at once
+    long launches, products, attentions;    // at once
     long captured, replayed;                // work recorded; graphs launched
     long algorithms;                        // products that one was asked for
     long refused;                           // calls that break a rule

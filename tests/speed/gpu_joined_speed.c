@@ -1,14 +1,13 @@
-// gpu_joined_speed [ROWS]: a product and the step behind it on the first GPU, one after the other and in one kernel,
-// of ours or of the library that compiles some, for the layers of known networks in float16: what each takes, and
-// whether all give the same bits, without which the kernel isn't used (gpu_algorithms.h). Of the product the library's
-// first advice. A line a case, of ROWS (32768) rows, and one for each that was compiled.
+// gpu_joined_speed [ROWS]: a product and the step behind it on the first GPU, one after the other and in one kernel
+// of ours, for the layers of known networks in float16: what each takes, and whether all give the same bits, without
+// which the kernel isn't used (gpu_algorithms.h). Of the product the library's first advice. A line a case, of ROWS
+// (32768) rows, and one for each kernel.
 //
 // Exit code 1 where they differ by more than the order of a sum may make of it.
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "cuda_plugin.h"
 #include "gpu_joined_bodies.h"
@@ -29,12 +28,11 @@ typedef struct bench {
     tub_gpu_gemm gemm;
     tub_gpu_task next;
     tub_gpu_algorithm algorithm;
-    tub_gpu_plan *plan; // of the product with its activation that is looked at
     void *blocks[8];
     int block_count;
 } bench;
 
-typedef enum way { PRODUCT, STEP, BOTH, JOINED, WIDE, FUSED } way; // WIDE: by warpgroups
+typedef enum way { PRODUCT, STEP, BOTH, JOINED, WIDE } way; // WIDE: by warpgroups
 
 static tub_error err;
 
@@ -145,8 +143,6 @@ static void compute(const bench *b, way w)
         check(b->ops->launch(b->gpu, &b->next, &err));
     if (w == JOINED || w == WIDE)
         check(b->ops->launch(b->gpu, &joined, &err));
-    if (w == FUSED)
-        check(b->ops->multiply_fused(b->gpu, b->plan, &b->gemm, &err));
 }
 
 // Milliseconds, the least of several times behind a first one that loads the kernels.
@@ -195,13 +191,6 @@ static bool compare(const bench *b, way w, char *text, size_t bytes)
     return most < 4e-3; // two roundings to float16, and what they are multiplied by
 }
 
-static double seconds(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec + (double)t.tv_nsec * 1e-9;
-}
-
 static double teraflops(const bench *b, double milliseconds)
 {
     const double work = 2e-9 * b->gemm.m * b->gemm.n * b->gemm.k; // in 1e9 operations: a millisecond's worth
@@ -228,31 +217,6 @@ static bool measure_joined(const bench *b, way w, const tub_gpu_facts *facts)
     return right;
 }
 
-static bool measure_fused(bench *b, int activation)
-{
-    const tub_gpu_gemm *g = &b->gemm;
-    tub_gpu_algorithm found[TUB_GPU_FUSED_ALGORITHMS];
-    int count = 0;
-    bool right = true;
-    check(b->ops->fused_algorithms(b->gpu, g, activation, found, &count, &err));
-    for (int i = 0; i < count; i++) {
-        char text[128];
-        const double begin = seconds();
-        const tub_status status =
-            b->ops->plan_fused(b->gpu, g, activation, &found[i], (tub_gpu_text){0}, &b->plan, &err);
-        if (status == TUB_END)
-            continue;
-        check(status);
-        const double planned = seconds() - begin;
-        right = compare(b, FUSED, text, sizeof text) && right;
-        const double time = time_of(b, FUSED);
-        printf("    %.4f ms compiled, way %d (%.0f TFLOPS), which took %.1f s; %s\n", time, i + 1, teraflops(b, time),
-               planned, text);
-        b->ops->release_plan(b->gpu, b->plan);
-    }
-    return right;
-}
-
 static bool measure(bench *b, const layer *l, int rows, const tub_gpu_facts *facts)
 {
     make(b, l, rows);
@@ -261,7 +225,6 @@ static bool measure(bench *b, const layer *l, int rows, const tub_gpu_facts *fac
            l->n, l->k, product, step, teraflops(b, product), gigabytes(b, step), both);
     bool right = measure_joined(b, JOINED, facts);
     right = measure_joined(b, WIDE, facts) && right;
-    right = (l->activation == 0 || measure_fused(b, l->activation)) && right;
     while (b->block_count > 0)
         b->ops->release(b->gpu, b->blocks[--b->block_count]);
     return right;

@@ -17,18 +17,13 @@ fake_gpu_counts fake_gpu_counted[MOST_DEVICES];
 
 // One thing to do, now or when a graph is replayed.
 typedef struct work {
-    enum { TASK, PRODUCT, FUSED, ATTENTION, UPLOAD, DOWNLOAD } kind;
+    enum { TASK, PRODUCT, ATTENTION, UPLOAD, DOWNLOAD } kind;
     union {
         tub_gpu_task task;
         struct {
             tub_gpu_gemm gemm;
             tub_gpu_algorithm algorithm;
         } product;
-        struct {
-            tub_gpu_gemm gemm;
-            int activation;
-            uint64_t algorithm;
-        } fused;
         tub_gpu_attention attention;
         struct {
             void *to;
@@ -43,10 +38,8 @@ struct tub_gpu_graph {
     size_t count;
 };
 
-// Of attention, or of a product with an activation.
 struct tub_gpu_plan {
-    int m, n, k, activation;
-    uint64_t algorithm;
+    int batch, heads, dim, queries, keys;
 };
 
 struct tub_gpu {
@@ -231,82 +224,30 @@ static tub_status fake_serves(tub_gpu *gpu, const tub_gpu_gemm *gemm, const tub_
     return is_able(gemm, algorithm) ? TUB_OK : TUB_END;
 }
 
-// ---- products with an activation, which a library compiles ----
+// ---- attention ----
 
-// By algorithm: the right bits, others, none. 0 is no algorithm's number, as it is no version of a library.
-enum { FUSED_RIGHT = 100, FUSED_OTHER, FUSED_UNABLE, FUSED_TEXT = 80 };
+enum { PLAN_TEXT = 80 };
 
-static tub_status fake_fused_algorithms(tub_gpu *gpu, const tub_gpu_gemm *gemm, int activation, tub_gpu_algorithm *out,
-                                        int *count, tub_error *err)
+static void write_text(const tub_gpu_plan *p, char text[PLAN_TEXT])
 {
-    TUB_TRY(check(gpu, false, err));
-    const bool narrow = gemm->type == TUB_GPU_F16 || gemm->type == TUB_GPU_BF16;
-    *count = fake_gpu.fused && narrow && activation == 1 ? 3 : 0;
-    for (int i = 0; i < *count; i++)
-        out[i] = (tub_gpu_algorithm){.data = {(uint64_t)(FUSED_RIGHT + i)}};
-    return TUB_OK;
-}
-
-static void write_fused(const tub_gpu_plan *p, char text[FUSED_TEXT])
-{
-    memset(text, 0, FUSED_TEXT);
-    snprintf(text, FUSED_TEXT, "%d x %d x %d, %d by %d", p->m, p->n, p->k, p->activation, (int)p->algorithm);
+    memset(text, 0, PLAN_TEXT);
+    snprintf(text, PLAN_TEXT, "%d x %d heads of %d, %d by %d", p->batch, p->heads, p->dim, p->queries, p->keys);
 }
 
 // *read: the text is this plan's; false: there is none.
 static tub_status is_text_of(const tub_gpu_plan *made, tub_gpu_text text, bool *read, tub_error *err)
 {
-    char own[FUSED_TEXT];
-    write_fused(made, own);
-    *read = text.bytes == FUSED_TEXT && memcmp(text.data, own, FUSED_TEXT) == 0;
+    char own[PLAN_TEXT];
+    write_text(made, own);
+    *read = text.bytes == PLAN_TEXT && memcmp(text.data, own, PLAN_TEXT) == 0;
     return *read || text.bytes == 0 ? TUB_OK : tub_fail(err, TUB_ERROR_INTERNAL, "another plan's text");
 }
-
-static tub_status new_plan(tub_gpu *gpu, const tub_gpu_plan *made, tub_gpu_plan **out)
-{
-    *out = malloc(sizeof **out);
-    **out = *made;
-    counts(gpu)->plans++;
-    return TUB_OK;
-}
-
-static tub_status fake_plan_fused(tub_gpu *gpu, const tub_gpu_gemm *gemm, int activation,
-                                  const tub_gpu_algorithm *algorithm, tub_gpu_text text, tub_gpu_plan **out,
-                                  tub_error *err)
-{
-    const tub_gpu_plan made = {gemm->m, gemm->n, gemm->k, activation, algorithm->data[0]};
-    bool read;
-    TUB_TRY(check(gpu, false, err));
-    *out = NULL;
-    if (!fake_gpu.fused || made.algorithm < FUSED_RIGHT || made.algorithm >= FUSED_UNABLE)
-        return TUB_END;
-    TUB_TRY(is_text_of(&made, text, &read, err));
-    counts(gpu)->compiled += !read;
-    counts(gpu)->read += read;
-    return new_plan(gpu, &made, out);
-}
-
-static bool fake_write_plan(tub_gpu *gpu, const tub_gpu_plan *plan, char *text, size_t *bytes)
-{
-    (void)gpu;
-    if (*bytes >= FUSED_TEXT)
-        write_fused(plan, text);
-    *bytes = FUSED_TEXT;
-    return true;
-}
-
-static void fake_release_plan(tub_gpu *gpu, tub_gpu_plan *plan)
-{
-    counts(gpu)->plans -= plan != NULL;
-    free(plan);
-}
-
-// ---- attention ----
 
 static tub_status fake_plan_attention(tub_gpu *gpu, const tub_gpu_attention *shape, tub_gpu_text text,
                                       tub_gpu_plan **out, size_t *workspace, tub_error *err)
 {
-    const tub_gpu_plan made = {shape->queries, shape->keys, shape->dim, shape->heads, (uint64_t)shape->batch};
+    const tub_gpu_plan made = {shape->batch, shape->heads, shape->dim, shape->queries, shape->keys};
+    bool read;
     TUB_TRY(check(gpu, false, err));
     *out = NULL;
     *workspace = 0;
@@ -314,12 +255,29 @@ static tub_status fake_plan_attention(tub_gpu *gpu, const tub_gpu_attention *sha
         tub_fail(err, TUB_ERROR_DEVICE, "%d queries of %d columns aren't served", shape->queries, shape->dim);
         return TUB_END;
     }
-    bool read;
     TUB_TRY(is_text_of(&made, text, &read, err));
-    counts(gpu)->attentions += !read;
-    counts(gpu)->attentions_read += read;
+    *out = malloc(sizeof **out);
+    **out = made;
     *workspace = 4096;
-    return new_plan(gpu, &made, out);
+    counts(gpu)->plans++;
+    counts(gpu)->compiled += !read;
+    counts(gpu)->read += read;
+    return TUB_OK;
+}
+
+static bool fake_write_plan(tub_gpu *gpu, const tub_gpu_plan *plan, char *text, size_t *bytes)
+{
+    (void)gpu;
+    if (*bytes >= PLAN_TEXT)
+        write_text(plan, text);
+    *bytes = PLAN_TEXT;
+    return true;
+}
+
+static void fake_release_plan(tub_gpu *gpu, tub_gpu_plan *plan)
+{
+    counts(gpu)->plans -= plan != NULL;
+    free(plan);
 }
 
 // ---- work ----
@@ -331,23 +289,6 @@ static void do_task(tub_gpu *gpu, const tub_gpu_task *task)
     if (task->kind == TUB_GPU_JOINED)
         *(uint16_t *)task->joined.out ^= fake_gpu.other_joined;
     gpu->clock += task->kind != TUB_GPU_JOINED ? 0.5 : fake_gpu.slow_joined ? 4 : task->joined.wide ? 0.75 : 1;
-}
-
-static void do_fused(tub_gpu *gpu, const tub_gpu_gemm *g, int activation, uint64_t algorithm)
-{
-    const tub_gpu_task activate = {
-        .kind = TUB_GPU_ACTIVATE,
-        .activate = {.x = g->out, .type = g->out_type, .activation = activation, .rows = g->m, .cols = g->n}};
-    const size_t count = (size_t)g->m * (size_t)g->n;
-    uint16_t *out = g->out, *before = malloc(count * sizeof *before);
-    fake_library_multiply(g, FAKE_USUAL);
-    memcpy(before, out, count * sizeof *before);
-    tub_gpu_host_launch(&activate);
-    for (size_t i = 0; i < count; i++)
-        out[i] ^= fake_gpu.rare_fused && before[i] == fake_gpu.rare_fused;
-    free(before);
-    *out ^= fake_gpu.other_fused || algorithm == FUSED_OTHER;
-    gpu->clock += fake_gpu.slow_fused ? 5 : algorithm == FUSED_OTHER ? 0.25 : 0.5;
 }
 
 static void do_work(tub_gpu *gpu, const work *w)
@@ -362,9 +303,6 @@ static void do_work(tub_gpu *gpu, const work *w)
                                                 : fake_gpu.near_order                       ? FAKE_NEAR
                                                                                             : FAKE_OTHER);
         gpu->clock += costs[w->product.algorithm.data[0]];
-        break;
-    case FUSED:
-        do_fused(gpu, &w->fused.gemm, w->fused.activation, w->fused.algorithm);
         break;
     case ATTENTION:
         fake_library_attend(&w->attention);
@@ -466,16 +404,6 @@ static tub_status fake_multiply(tub_gpu *gpu, const tub_gpu_gemm *gemm, const tu
         return tub_fail(err, TUB_ERROR_INTERNAL, "a narrow residual");
     counts(gpu)->multiplies++;
     counts(gpu)->last_algorithm = algorithm->data[0];
-    return enqueue(gpu, &w, err);
-}
-
-static tub_status fake_multiply_fused(tub_gpu *gpu, const tub_gpu_plan *plan, const tub_gpu_gemm *g, tub_error *err)
-{
-    const work w = {.kind = FUSED, .fused = {*g, plan->activation, plan->algorithm}};
-    TUB_TRY(fake_gpu_check_gemm(g, err));
-    if (plan->m != g->m || plan->n != g->n || plan->k != g->k || g->has_residual)
-        return tub_fail(err, TUB_ERROR_INTERNAL, "a plan of another product");
-    counts(gpu)->fused++;
     return enqueue(gpu, &w, err);
 }
 
@@ -618,11 +546,6 @@ ONE_THREAD(serves, (gpu, gemm, algorithm, err), tub_gpu *gpu, const tub_gpu_gemm
            const tub_gpu_algorithm *algorithm)
 ONE_THREAD(multiply, (gpu, gemm, algorithm, err), tub_gpu *gpu, const tub_gpu_gemm *gemm,
            const tub_gpu_algorithm *algorithm)
-ONE_THREAD(fused_algorithms, (gpu, gemm, activation, out, count, err), tub_gpu *gpu, const tub_gpu_gemm *gemm,
-           int activation, tub_gpu_algorithm *out, int *count)
-ONE_THREAD(plan_fused, (gpu, gemm, activation, algorithm, text, out, err), tub_gpu *gpu, const tub_gpu_gemm *gemm,
-           int activation, const tub_gpu_algorithm *algorithm, tub_gpu_text text, tub_gpu_plan **out)
-ONE_THREAD(multiply_fused, (gpu, plan, gemm, err), tub_gpu *gpu, const tub_gpu_plan *plan, const tub_gpu_gemm *gemm)
 ONE_THREAD(plan_attention, (gpu, shape, text, out, workspace, err), tub_gpu *gpu, const tub_gpu_attention *shape,
            tub_gpu_text text, tub_gpu_plan **out, size_t *workspace)
 ONE_THREAD(attend, (gpu, plan, attention, workspace, err), tub_gpu *gpu, const tub_gpu_plan *plan,
@@ -652,11 +575,8 @@ const tub_gpu_ops fake_gpu_ops = {
     .algorithms = alone_algorithms,
     .serves = alone_serves,
     .multiply = alone_multiply,
-    .fused_algorithms = alone_fused_algorithms,
-    .plan_fused = alone_plan_fused,
-    .write_plan = fake_write_plan,
-    .multiply_fused = alone_multiply_fused,
     .plan_attention = alone_plan_attention,
+    .write_plan = fake_write_plan,
     .attend = alone_attend,
     .release_plan = fake_release_plan,
     .capture = fake_capture,

@@ -31,10 +31,6 @@ typedef struct fake_gpu_params {
     bool no_wide;           // ... or not by warpgroups
     bool deadly_joined;     // ... and the device is lost by it
     bool other_joined;      // ... gives other bits than both
-    bool fused;             // the library has products with an activation: fast ones, faster ones of other bits, none
-    bool slow_fused;        // ... which take longer than both
-    bool other_fused;       // ... all of which give other bits
-    uint16_t rare_fused;    // ... or do so of this value alone (0 = of none)
     int advice_rows;        // the library's advice for many rows serves no product of fewer than these (0 = any)
     int fail_device;        // this device ...
     int fail_call;          // ... fails for good at its n-th kernel, product, attention or replay, from 1 (0 = never)
@@ -50,8 +46,7 @@ typedef struct fake_gpu_params {
 typedef struct fake_gpu_counts {
     atomic_int launches, multiplies, attends;   // run or recorded
     atomic_int kinds[TUB_GPU_TASK_KINDS];       // launches by kind
-    atomic_int fused, compiled, read;   // products with an activation; their plans that were compiled, and made by a text
-    atomic_int attentions, attentions_read;     // plans of attention that were compiled, and made by a text
+    atomic_int compiled, read;          // plans of attention that were compiled, and made by a text
     atomic_int wide;                    // of TUB_GPU_JOINED, by warpgroups
     atomic_int frames, tiled;           // of TUB_GPU_PIXELS: frames, and launches in tiles
     atomic_int captures, replays, graphs;       // graphs: alive

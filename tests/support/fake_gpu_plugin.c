@@ -22,7 +22,6 @@ const tub_gpu_ops *tub_gpu_plugin(void)
                                  .memory = (size_t)number(text, "memory"),
                                  .small_device = (int)number(text, "small_device"),
                                  .small = (size_t)number(text, "small"),
-                                 .fused = number(text, "fused") > 0,
                                  .fail_device = (int)number(text, "fail_device"),
                                  .fail_call = (int)number(text, "fail_call"),
                                  .fail_frame = (int)number(text, "fail_frame"),

@@ -1,5 +1,6 @@
-// How the CUDA backend's executable computes products, by measuring or by an earlier run, on the fake device. Of the
-// fake's algorithms 0 is the library's advice, 1 gives its bits faster, 2 is fastest and gives others, 3 can't.
+// How the CUDA backend's executable computes products, by measuring or by an earlier run, on the fake device, and what
+// it keeps of attention. Of the fake's algorithms 0 is the library's advice, 1 gives its bits faster, 2 is fastest and
+// gives others, 3 can't.
 #include <stdarg.h>
 #include <stddef.h>
 #include <setjmp.h>
@@ -147,18 +148,17 @@ static void what_was_measured_is_kept(void **state)
     assert_int_equal(stat(path, &info), 0);
 }
 
-static void a_file_costs_no_bits(void **state)
+// Of every question the answer, as 16 digits; and a line of nonsense.
+static void answer_all(const char *folder, const char *answer)
 {
     char path[512], line[512];
-    products_of_compiling();
-    snprintf(path, sizeof path, "%s/tubelet/gpu-fake.txt", (const char *)*state);
-    // Every product by the algorithm of other bits, and a line of nonsense.
+    snprintf(path, sizeof path, "%s/tubelet/gpu-fake.txt", folder);
     FILE *in = fopen(path, "r"), *out = tmpfile();
     assert_non_null(in);
     while (fgets(line, sizeof line, in)) {
         char *last = strchr(line, ':');
         assert_non_null(last);
-        fprintf(out, "%.*s: 0000000000000002%s", (int)(last - line), line, strchr(last + 2, ' '));
+        fprintf(out, "%.*s: %s%s", (int)(last - line), line, answer, strchr(last + 2, ' '));
     }
     fclose(in);
     fputs("1 2 three\n", out);
@@ -168,6 +168,13 @@ static void a_file_costs_no_bits(void **state)
         fputs(line, in);
     fclose(in);
     fclose(out);
+}
+
+// By the algorithm of other bits.
+static void a_file_costs_no_bits(void **state)
+{
+    products_of_compiling();
+    answer_all(*state, "0000000000000002");
     fake_gpu_reset();
     gpu_subject *s = gpu_subject_start(TUB_F32, 8, 0);
     gpu_subject_run_all(s, 8);
@@ -263,7 +270,8 @@ static void joined_where_faster_and_the_same(void **state)
     }
 }
 
-// Slower, of other bits, in float32, on a card that has no such tensor cores or doesn't take the kernel, by an older one's code.
+// Slower, of other bits, in float32, on a card that has no such tensor cores or doesn't take the kernel, by an older
+// one's code.
 static void apart_where_not(void **state)
 {
     (void)state;
@@ -307,6 +315,19 @@ static void a_known_join_is_checked(void **state)
         assert_true(kinds[0] == 0 && kinds[1] > 0);
         assert_int_equal(fake_gpu_counted[0].kinds[TUB_GPU_JOINED], again ? 0 : 2); // one a product
     }
+}
+
+// An answer that none of ours is.
+static void a_foreign_join_is_measured_again(void **state)
+{
+    float rows[ITEMS * COLS], wanted[ITEMS * COLS];
+    int kinds[3];
+    gpu_subject_joins = true;
+    joined_rows(TUB_F16, wanted, kinds);
+    answer_all(*state, "0123456789abcdef");
+    joined_rows(TUB_F16, rows, kinds);
+    assert_true(kinds[0] > 0 && kinds[1] == 0 && kinds[2] == 0);
+    assert_memory_equal(rows, wanted, sizeof wanted);
 }
 
 // The faster one of both kernels; without warpgroups' the other one, which is said once.
@@ -432,81 +453,12 @@ static void what_a_run_measures_is_kept(void **state)
     assert_true(fake_gpu_counted[0].kinds[TUB_GPU_JOINED] - kinds[0] < once);
 }
 
-// ---- products with an activation that a library compiles ----
-
-// The rows of a program in float16; *fused: products of its runs alone.
-static void fused_rows(float *rows, int *fused)
-{
-    gpu_subject *s = gpu_subject_start(TUB_F16, 8, 0);
-    const int before = fake_gpu_counted[0].fused;
-    gpu_subject_run_all(s, 8);
-    *fused = fake_gpu_counted[0].fused - before;
-    memcpy(rows, s->rows, sizeof s->rows);
-    gpu_subject_stop(s);
-    assert_int_equal(fake_gpu_counted[0].plans, 0);
-}
-
-static void unfused_rows(float *rows, unsigned without)
-{
-    int fused = 0;
-    fake_gpu_reset();
-    gpu_subject_joins = true;
-    gpu_subject_without = TUB_GPU_WITHOUT_TUNING | without;
-    fake_gpu.fused = true;
-    fused_rows(rows, &fused);
-    assert_int_equal(fused + fake_gpu_counted[0].compiled, 0);
-    gpu_subject_without = without;
-}
-
-// Measured and compiled by the first run, and made of its text by others, which only look whether the bits are right.
-static void fused_where_faster_and_the_same(void **state)
-{
-    (void)state;
-    float wanted[ITEMS * COLS], rows[ITEMS * COLS];
-    int fused = 0;
-    unfused_rows(wanted, 0);
-    fused_rows(rows, &fused);
-    assert_true(fused > 0);
-    assert_memory_equal(rows, wanted, sizeof wanted);
-    assert_int_equal(fake_gpu_counted[0].compiled, 2); // one of them of other bits
-    assert_int_equal(fake_gpu_counted[0].read, 0);
-    fused_rows(rows, &fused);
-    assert_true(fused > 0);
-    assert_memory_equal(rows, wanted, sizeof wanted);
-    assert_int_equal(fake_gpu_counted[0].compiled, 2);
-    assert_int_equal(fake_gpu_counted[0].read, 1);
-}
-
-// Slower than the two steps, of other bits, of other bits for a value that no sample has, without cuDNN.
-static void not_fused_where_not(void **state)
-{
-    (void)state;
-    float wanted[ITEMS * COLS], rows[ITEMS * COLS];
-    int fused = 0;
-    for (int i = 0; i < 4; i++) {
-        unfused_rows(wanted, i == 2 ? TUB_GPU_WITHOUT_CUDNN : 0);
-        fake_gpu.no_joined = true;
-        fake_gpu.slow_fused = i == 0;
-        fake_gpu.other_fused = i == 1;
-        fake_gpu.rare_fused = i == 3 ? 0x7030 : 0; // 8576 in float16
-        fused_rows(rows, &fused);
-        assert_int_equal(fused, 0);
-        assert_memory_equal(rows, wanted, sizeof wanted);
-        assert_int_equal(fake_gpu_counted[0].compiled, i == 2 ? 0 : 2);
-        fused_rows(rows, &fused); // which is remembered
-        assert_int_equal(fused, 0);
-        assert_int_equal(fake_gpu_counted[0].compiled, i == 2 ? 0 : 2);
-        forget(*state);
-    }
-}
-
 // Products that no kernel of the kind serves aren't tried out.
 static void nothing_is_tried_of_other_types(void **state)
 {
     (void)state;
     static const tub_dtype dtypes[] = {TUB_F32, TUB_TF32, TUB_FP8};
     gpu_subject_joins = true;
-    fake_gpu.fused = true;
     for (int i = 0; i < 3; i++) {
         gpu_subject *s = gpu_subject_start(dtypes[i], 8, 0);
         assert_int_equal(fake_gpu_counted[0].kinds[TUB_GPU_ACTIVATE], 0);
@@ -517,11 +469,13 @@ static void nothing_is_tried_of_other_types(void **state)
     }
 }
 
-// The text of the folder's one plan of a product, or of attention, which have flags of seven and eight digits.
-static void plan_path(const char *folder, const char *flags, char *out, size_t bytes)
+// ---- plans of attention ----
+
+// The text of the folder's one plan.
+static void plan_path(const char *folder, char *out, size_t bytes)
 {
     char command[512];
-    snprintf(command, sizeof command, "ls '%s'/tubelet/gpu-fake-*-%s.plan", folder, flags);
+    snprintf(command, sizeof command, "ls '%s'/tubelet/gpu-fake-*.plan", folder);
     FILE *f = popen(command, "r");
     assert_non_null(f);
     assert_non_null(fgets(out, (int)bytes, f));
@@ -529,80 +483,43 @@ static void plan_path(const char *folder, const char *flags, char *out, size_t b
     out[strcspn(out, "\n")] = 0;
 }
 
-// Damaged, of another name, gone: then it is compiled and written again. One that gives other bits isn't used any more.
-static void a_plan_costs_no_bits(void **state)
+static void write_over(const char *path, long at, int whence)
 {
-    (void)state;
-    float wanted[ITEMS * COLS], rows[ITEMS * COLS];
-    char path[512];
-    int fused = 0;
-    unfused_rows(wanted, 0);
-    fused_rows(rows, &fused);
-    plan_path(*state, "???????", path, sizeof path);
-    for (int i = 0; i < 3; i++) {
-        FILE *f = i < 2 ? fopen(path, "r+b") : NULL;
-        if (i == 0)
-            fseek(f, -1, SEEK_END);
-        if (i < 2)
-            assert_true(fputc('!', f) == '!' && fclose(f) == 0);
-        else
-            assert_int_equal(remove(path), 0);
-        fake_gpu_counted[0].compiled = fake_gpu_counted[0].read = 0;
-        fused_rows(rows, &fused);
-        assert_true(fused > 0);
-        assert_int_equal(fake_gpu_counted[0].compiled, 1);
-        fused_rows(rows, &fused);
-        assert_true(fused > 0);
-        assert_int_equal(fake_gpu_counted[0].compiled, 1);
-        assert_int_equal(fake_gpu_counted[0].read, 1);
-        assert_memory_equal(rows, wanted, sizeof wanted);
-    }
-    fake_gpu.other_fused = true;
-    for (int i = 0; i < 2; i++) {
-        fake_gpu_counted[0].read = 0;
-        fused_rows(rows, &fused);
-        assert_int_equal(fused, 0);
-        assert_int_equal(fake_gpu_counted[0].read, i == 0 ? 1 : 0);
-        assert_memory_equal(rows, wanted, sizeof wanted);
-    }
+    FILE *f = fopen(path, "r+b");
+    assert_non_null(f);
+    assert_int_equal(fseek(f, at, whence), 0);
+    assert_true(fputc('!', f) == '!' && fclose(f) == 0);
 }
 
-// Compiled once; with a damaged text once more; without keeping measurements each time.
+static void check_plans(int compiled, int read)
+{
+    fake_gpu_reset();
+    gpu_subject *s = gpu_subject_start(TUB_F16, 8, 0);
+    assert_int_equal(fake_gpu_counted[0].compiled, compiled);
+    assert_int_equal(fake_gpu_counted[0].read, read);
+    gpu_subject_run_all(s, 8);
+    gpu_subject_stop(s);
+    assert_int_equal(fake_gpu_counted[0].plans, 0);
+}
+
+// Compiled once. Of a text that is damaged, of another name, cut off or gone once more, and written again. Without
+// keeping measurements each time.
 static void attention_is_made_of_its_text(void **state)
 {
-    static const struct {
-        bool damaged, untuned;
-        int compiled, read;
-    } runs[] = {{false, false, 1, 0}, {false, false, 0, 1}, {true, false, 1, 0}, {false, false, 0, 1}, {false, true, 1, 0}};
     char path[512];
-    for (size_t i = 0; i < sizeof runs / sizeof *runs; i++) {
-        if (runs[i].damaged) {
-            plan_path(*state, "????????", path, sizeof path);
-            assert_int_equal(truncate(path, 50), 0);
-        }
-        fake_gpu_reset();
-        gpu_subject_without = runs[i].untuned ? TUB_GPU_WITHOUT_TUNING : 0;
-        gpu_subject *s = gpu_subject_start(TUB_F16, 8, 0);
-        assert_int_equal(fake_gpu_counted[0].attentions, runs[i].compiled);
-        assert_int_equal(fake_gpu_counted[0].attentions_read, runs[i].read);
-        gpu_subject_stop(s);
+    check_plans(1, 0);
+    check_plans(0, 1);
+    plan_path(*state, path, sizeof path);
+    for (int i = 0; i < 4; i++) {
+        if (i < 2)
+            write_over(path, i ? 0 : -1, i ? SEEK_SET : SEEK_END);
+        else
+            assert_int_equal(i == 2 ? truncate(path, 50) : remove(path), 0);
+        check_plans(1, 0);
+        check_plans(0, 1);
     }
-}
-
-// Half as many items at once are another product; a run without it goes on.
-static void fused_when_memory_is_short(void **state)
-{
-    (void)state;
-    float wanted[ITEMS * COLS], rows[ITEMS * COLS];
-    int fused = 0;
-    unfused_rows(wanted, 0);
-    for (int call = 1; call < 80; call += 5) {
-        fake_gpu.short_call = call;
-        fused_rows(rows, &fused);
-        assert_true(fused > 0);
-        assert_memory_equal(rows, wanted, sizeof wanted);
-        forget(*state);
-    }
+    gpu_subject_without = TUB_GPU_WITHOUT_TUNING;
+    check_plans(1, 0);
 }
 
 int main(void)
@@ -620,17 +537,14 @@ int main(void)
         TEST(joined_where_faster_and_the_same),
         TEST(apart_where_not),
         TEST(a_known_join_is_checked),
+        TEST(a_foreign_join_is_measured_again),
         TEST(by_warpgroups_where_they_are),
         TEST(a_deadly_kernel_is_left),
         TEST(a_group_makes_one_attempt),
         TEST(short_memory_is_no_attempt),
         TEST(what_a_run_measures_is_kept),
-        TEST(fused_where_faster_and_the_same),
-        TEST(not_fused_where_not),
         TEST(nothing_is_tried_of_other_types),
-        TEST(a_plan_costs_no_bits),
         TEST(attention_is_made_of_its_text),
-        TEST(fused_when_memory_is_short),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

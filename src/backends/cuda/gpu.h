@@ -36,10 +36,10 @@ extern "C" {
 
 // Grows with every change of what is below, and of what kernels give or take: a plug-in of another build is refused, and what
 // was measured with one is measured anew.
-enum { TUB_GPU_VERSION = 15 };
+enum { TUB_GPU_VERSION = 16 };
 
 typedef struct tub_gpu tub_gpu;             // a device, opened
-typedef struct tub_gpu_plan tub_gpu_plan;   // a library's attention, or product with an activation, for one shape
+typedef struct tub_gpu_plan tub_gpu_plan;   // a library's attention for one shape
 typedef struct tub_gpu_graph tub_gpu_graph; // recorded work
 
 typedef struct tub_gpu_facts {
@@ -72,7 +72,7 @@ typedef struct tub_gpu_gemm {
     void *workspace;                // TUB_GPU_GEMM_WORKSPACE bytes
 } tub_gpu_gemm;
 
-enum { TUB_GPU_GEMM_WORKSPACE = 32 << 20, TUB_GPU_ALGORITHMS = 16, TUB_GPU_FUSED_ALGORITHMS = 3 };
+enum { TUB_GPU_GEMM_WORKSPACE = 32 << 20, TUB_GPU_ALGORITHMS = 16 };
 
 // How a product is computed: opaque, may be stored and used again on the same device with the same libraries.
 typedef struct tub_gpu_algorithm {
@@ -122,25 +122,16 @@ typedef struct tub_gpu_ops {
     tub_status (*serves)(tub_gpu *gpu, const tub_gpu_gemm *gemm, const tub_gpu_algorithm *algorithm, tub_error *err);
     tub_status (*multiply)(tub_gpu *gpu, const tub_gpu_gemm *gemm, const tub_gpu_algorithm *algorithm, tub_error *err);
 
-    // Products with a tub_activation behind them in one kernel, which a library has compiled for one shape: the sum with its
-    // bias is rounded to out_type in between, as where they are apart. As algorithms(), but at most
-    // TUB_GPU_FUSED_ALGORITHMS. A plan of one takes a second, or, by the text of one, no time; a text of another GPU or
-    // library is left alone, one of another shape must not be given. TUB_END: it doesn't compute this.
-    tub_status (*fused_algorithms)(tub_gpu *gpu, const tub_gpu_gemm *gemm, int activation, tub_gpu_algorithm *out,
-                                   int *count, tub_error *err);
-    tub_status (*plan_fused)(tub_gpu *gpu, const tub_gpu_gemm *gemm, int activation, const tub_gpu_algorithm *algorithm,
-                             tub_gpu_text text, tub_gpu_plan **out, tub_error *err);
-    // *bytes: room at `text`, host; then what there is to write. Nothing is written where that is more. False: never.
-    bool (*write_plan)(tub_gpu *gpu, const tub_gpu_plan *plan, char *text, size_t *bytes);
-    tub_status (*multiply_fused)(tub_gpu *gpu, const tub_gpu_plan *plan, const tub_gpu_gemm *gemm, tub_error *err);
-
-    // A library's attention. `text`: what write_plan() wrote of the same shape's plan, or nothing. TUB_END: it can't serve
-    // this shape, type or card, or isn't there: `err` says why.
+    // A library's attention. A plan takes a third of a second, or, by `text`, no time: what write_plan() wrote of the same
+    // shape's plan, or nothing; a text of another GPU or library is left alone, one of another shape must not be given.
+    // TUB_END: it can't serve this shape, type or card, or isn't there: `err` says why.
     tub_status (*plan_attention)(tub_gpu *gpu, const tub_gpu_attention *shape, tub_gpu_text text, tub_gpu_plan **out,
                                  size_t *workspace, tub_error *err);
+    // *bytes: room at `text`, host; then what there is to write. Nothing is written where that is more. False: never.
+    bool (*write_plan)(tub_gpu *gpu, const tub_gpu_plan *plan, char *text, size_t *bytes);
     tub_status (*attend)(tub_gpu *gpu, const tub_gpu_plan *plan, const tub_gpu_attention *attention, void *workspace,
                          tub_error *err);
-    void (*release_plan)(tub_gpu *gpu, tub_gpu_plan *plan);         // of either kind; accepts NULL
+    void (*release_plan)(tub_gpu *gpu, tub_gpu_plan *plan);         // accepts NULL
 
     // Graphs. TUB_END: recording isn't possible here: run step by step.
     tub_status (*capture)(tub_gpu *gpu, tub_error *err);

@@ -57,8 +57,7 @@ void tub_gpu_give_back(tub_backend *b, tub_gpu_block *block);   // accepts an em
 typedef enum tub_gpu_step_kind {
     TUB_GPU_STEP_TASK,
     TUB_GPU_STEP_PRODUCT,
-    TUB_GPU_STEP_ATTENTION,
-    TUB_GPU_STEP_FUSED
+    TUB_GPU_STEP_ATTENTION
 } tub_gpu_step_kind;
 
 typedef struct tub_gpu_step {
@@ -74,10 +73,6 @@ typedef struct tub_gpu_step {
             tub_gpu_attention shape;
             tub_gpu_plan *plan;     // borrowed from the shape's shelf
         } attention;
-        struct {
-            tub_gpu_gemm gemm;
-            tub_gpu_plan *plan;     // likewise
-        } fused;
     };
 } tub_gpu_step;
 
@@ -110,12 +105,6 @@ typedef struct tub_gpu_plan_place {
     tub_gpu_attention shape;        // pointers NULL
     tub_gpu_plan *plan;
 } tub_gpu_plan_place;
-
-typedef struct tub_gpu_fused_place {
-    tub_gpu_gemm gemm;              // its operands are nobody's
-    int activation;
-    tub_gpu_plan *plan;
-} tub_gpu_fused_place;
 
 // What a run's frames and rows go through. Of two runs that overlap each has its own.
 typedef struct tub_gpu_room {
@@ -161,8 +150,6 @@ struct tub_executable {
     size_t plan_count, plan_capacity;
     size_t plan_bytes;              // scratch of the largest, which is:
     tub_gpu_block plan_scratch;
-    tub_gpu_fused_place *fused;     // one a shape of a product with an activation in it
-    size_t fused_count, fused_capacity;
     tub_gpu_room rooms[TUB_RUNS_BEGUN]; // the second one is made when it is first wanted
     bool no_second_room;            // there is no memory for it
     float *host_tokens;             // pinned [wave * tokens], made when first asked for

@@ -44,8 +44,6 @@ static tub_status run_step(const tub_executable *e, const tub_gpu_step *step, tu
         return multiply(b, &step->product.gemm, &step->product.algorithm, err);
     case TUB_GPU_STEP_ATTENTION:
         return b->ops->attend(b->gpu, step->attention.plan, &step->attention.shape, e->plan_scratch.data, err);
-    case TUB_GPU_STEP_FUSED:
-        return b->ops->multiply_fused(b->gpu, step->fused.plan, &step->fused.gemm, err);
     }
     return tub_fail(err, TUB_ERROR_INTERNAL, "step %d", (int)step->kind);
 }

@@ -184,10 +184,7 @@ void tub_gpu_shape_forget(tub_executable *e)
     }
     for (size_t i = 0; i < e->plan_count; i++)
         b->ops->release_plan(b->gpu, e->plans[i].plan);
-    for (size_t i = 0; i < e->fused_count; i++)
-        b->ops->release_plan(b->gpu, e->fused[i].plan);
     tub_free(e->plans);
-    tub_free(e->fused);
     tub_free(e->seen);
     b->ops->release_host(b->gpu, e->host_tokens);
     for (int i = 0; i < TUB_RUNS_BEGUN; i++)
@@ -195,8 +192,6 @@ void tub_gpu_shape_forget(tub_executable *e)
     tub_gpu_give_back(b, &e->plan_scratch);
     tub_gpu_give_back(b, &e->workspace);
     e->plans = NULL;
-    e->fused = NULL;
-    e->fused_count = e->fused_capacity = 0;
     e->plan_count = e->plan_capacity = e->plan_bytes = 0;
     e->seen = NULL;
     e->host_tokens = NULL;

@@ -101,56 +101,18 @@ static tub_status add_task(const build *b, const tub_gpu_task *task, tub_error *
 
 // ---- a product and the step behind it ----
 
-static tub_gpu_plan *fused_plan(const tub_executable *e, const tub_gpu_gemm *g, int activation)
-{
-    for (size_t i = 0; i < e->fused_count; i++) {
-        const tub_gpu_gemm *f = &e->fused[i].gemm;
-        if (f->m == g->m && f->n == g->n && f->k == g->k && f->has_bias == g->has_bias &&
-            e->fused[i].activation == activation)
-            return e->fused[i].plan;
-    }
-    return NULL;
-}
-
-static tub_status keep_fused(tub_executable *e, const tub_gpu_gemm *g, int activation, tub_gpu_plan *plan,
-                             tub_error *err)
-{
-    if (!tub_grow((void **)&e->fused, &e->fused_capacity, e->fused_count + 1, sizeof *e->fused)) {
-        e->backend->ops->release_plan(e->backend->gpu, plan);
-        return tub_fail_memory(err, "a plan of a product");
-    }
-    e->fused[e->fused_count++] = (tub_gpu_fused_place){*g, activation, plan};
-    return TUB_OK;
-}
-
-static tub_status way_of(const build *b, const tub_gpu_step *product, const tub_gpu_task *next, tub_gpu_way *out,
-                         tub_error *err)
-{
-    tub_executable *e = b->e;
-    const tub_gpu_gemm *g = &product->product.gemm;
-    const int activation = next->kind == TUB_GPU_ACTIVATE ? next->activate.activation : 0;
-    *out = (tub_gpu_way){.plan = activation ? fused_plan(e, g, activation) : NULL};
-    if (out->plan)
-        return TUB_OK;
-    TUB_TRY(tub_gpu_choose_joined(e->backend, g, &product->product.algorithm, next, out, err));
-    return out->plan ? keep_fused(e, g, activation, out->plan, err) : TUB_OK;
-}
-
 // In place on the result of the step before: one step, if that is better.
 static tub_status add_behind(const build *b, const tub_gpu_task *task, tub_error *err)
 {
     tub_gpu_step *last = b->list->count > 0 ? &b->list->steps[b->list->count - 1] : NULL;
-    tub_gpu_way way = {0};
+    tub_gpu_joining joined = TUB_GPU_APART;
     if (last && last->kind == TUB_GPU_STEP_PRODUCT && last->product.gemm.out == at(b, b->op->out))
-        TUB_TRY(way_of(b, last, task, &way, err));
-    if (!way.joined && !way.plan)
+        TUB_TRY(
+            tub_gpu_choose_joined(b->e->backend, &last->product.gemm, &last->product.algorithm, task, &joined, err));
+    if (!joined)
         return add_task(b, task, err);
-    const tub_gpu_gemm gemm = last->product.gemm;
-    tub_gpu_step both = {.kind = TUB_GPU_STEP_FUSED, .label = last->label, .fused = {gemm, way.plan}};
-    if (way.joined)
-        both = (tub_gpu_step){
-            .kind = TUB_GPU_STEP_TASK, .label = last->label, .task = tub_gpu_joined_task(&gemm, task, way.joined)};
-    *last = both;
+    const tub_gpu_task both = tub_gpu_joined_task(&last->product.gemm, task, joined);
+    *last = (tub_gpu_step){.kind = TUB_GPU_STEP_TASK, .label = last->label, .task = both};
     return TUB_OK;
 }
 
@@ -386,30 +348,18 @@ static bool same_shape(const tub_gpu_attention *a, const tub_gpu_attention *b)
            a->v_batch == b->v_batch && a->out_row == b->out_row && a->out_batch == b->out_batch;
 }
 
-// What a plan's text is kept under: all that a plan depends on. Of a product the flags have no such bit.
-static tub_gpu_answer answer_of(const tub_gpu_attention *a)
-{
-    enum { ATTENTION = 1 << 30 };
-    const tub_gpu_answer answer = {
-        .question = {a->queries, a->keys, a->batch, ATTENTION | (int)a->type << 24 | a->heads << 12 | a->dim},
-        .algorithm = {{(uint64_t)a->q_row, (uint64_t)a->k_row, (uint64_t)a->v_row, (uint64_t)a->out_row,
-                       (uint64_t)a->q_batch, (uint64_t)a->k_batch, (uint64_t)a->v_batch, (uint64_t)a->out_batch}}};
-    return answer;
-}
-
 // Made of a text that an earlier run kept, or compiled, which takes a third of a second.
 static tub_status make_plan(const tub_executable *e, const tub_gpu_attention *shape, tub_gpu_plan **out, size_t *bytes,
                             tub_error *err)
 {
     const tub_backend *b = e->backend;
-    const tub_gpu_answer answer = answer_of(shape);
     const bool kept = tub_gpu_choices_tune(b->choices);
     char *data = NULL;
-    tub_gpu_text text = {NULL, kept ? tub_gpu_plan_text_read(b->info.key, &answer, &data) : 0};
-    text.data = data;
+    const size_t read = kept ? tub_gpu_plan_text_read(b, shape, &data) : 0;
+    const tub_gpu_text text = {data, read};
     const tub_status status = b->ops->plan_attention(b->gpu, shape, text, out, bytes, err);
     if (status == TUB_OK && kept)
-        tub_gpu_plan_text_keep(b, &answer, *out, text);
+        tub_gpu_plan_text_keep(b, shape, *out, text);
     tub_free(data);
     return status;
 }

@@ -168,14 +168,13 @@ tub_status tub_gpu_trial_end(tub_gpu_trial *t, tub_error *err)
 }
 
 // Both in one. A card that doesn't take it goes without.
-static tub_status run_joined(const tub_gpu_trial *t, const tub_gpu_way *way, tub_error *err)
+static tub_status run_joined(const tub_gpu_trial *t, tub_gpu_joining joined, tub_error *err)
 {
     tub_backend *b = t->b;
-    tub_gpu_task task = tub_gpu_joined_task(t->gemm, t->next, way->joined);
+    tub_gpu_task task = tub_gpu_joined_task(t->gemm, t->next, joined);
     tub_error why = {0};
     task.joined.trial = true;
-    const tub_status status =
-        way->plan ? b->ops->multiply_fused(b->gpu, way->plan, t->gemm, &why) : b->ops->launch(b->gpu, &task, &why);
+    const tub_status status = b->ops->launch(b->gpu, &task, &why);
     if (status == TUB_ERROR_DEVICE) {
         if (!b->said_joined)
             tub_inform(&b->log, "%s: a kernel for products and the step behind them isn't used: %s", b->info.name,
@@ -191,8 +190,8 @@ static tub_status run_joined(const tub_gpu_trial *t, const tub_gpu_way *way, tub
 static tub_status run(const tub_gpu_trial *t, const tub_gpu_way *way, tub_error *err)
 {
     const tub_backend *b = t->b;
-    if (way->joined || way->plan)
-        return run_joined(t, way, err);
+    if (way->joined)
+        return run_joined(t, way->joined, err);
     TUB_TRY(b->ops->multiply(b->gpu, t->gemm, &way->algorithm, err));
     return t->next ? b->ops->launch(b->gpu, t->next, err) : TUB_OK;
 }
@@ -220,84 +219,6 @@ tub_status tub_gpu_trial_same(const tub_gpu_trial *t, const tub_gpu_way *way, bo
     const tub_status status = compute(t, way, t->got, err);
     if (status == TUB_OK)
         *same = memcmp(t->got, t->right, 2 * t->sample_bytes) == 0;
-    return status == TUB_END ? TUB_OK : status;
-}
-
-// ---- every value ----
-
-enum { VALUES = 1 << 16, PASSES = 128 };
-
-// Of a row of zeros a product gives its bias. Values that aren't finite are nobody's business.
-static void fill_bias(const tub_gpu_trial *t, int first, int step, uint16_t *bias)
-{
-    const int exponent = t->gemm->type == TUB_GPU_F16 ? 0x7c00 : 0x7f80;
-    for (int i = 0; i < t->gemm->n; i++) {
-        const int64_t value = (int64_t)(first + i) * step;
-        bias[i] = value < VALUES && (value & exponent) != exponent ? (uint16_t)value : 0;
-    }
-}
-
-static tub_status first_row(const tub_gpu_trial *t, const tub_gpu_way *way, uint16_t *out, tub_error *err)
-{
-    TUB_TRY(run(t, way, err));
-    return t->b->ops->download(t->b->gpu, TUB_GPU_COMPUTE, out, t->gemm->out, (size_t)t->gemm->n * sizeof *out, err);
-}
-
-// rows: [bias, right, got][n].
-static tub_status compare_values(const tub_gpu_trial *t, const tub_gpu_way *apart, const tub_gpu_way *way,
-                                 uint16_t *rows, bool *same, tub_error *err)
-{
-    const int n = t->gemm->n, most = PASSES * n, step = most < VALUES ? (VALUES + most - 1) / most : 1;
-    const size_t bytes = (size_t)n * sizeof *rows;
-    uint16_t *right = rows + n, *got = right + n;
-    *same = true;
-    for (int first = 0; *same && (int64_t)first * step < VALUES; first += n) {
-        fill_bias(t, first, step, rows);
-        TUB_TRY(t->b->ops->upload(t->b->gpu, TUB_GPU_COMPUTE, (void *)(uintptr_t)t->gemm->bias, rows, bytes, err));
-        TUB_TRY(first_row(t, apart, right, err));
-        TUB_TRY(first_row(t, way, got, err));
-        TUB_TRY(settle(t, err));
-        *same = memcmp(right, got, bytes) == 0;
-    }
-    return TUB_OK;
-}
-
-// x: the first row's host values, uploaded with the bias.
-static tub_status bring_first_row(const tub_gpu_trial *t, const void *x, const uint16_t *bias, tub_error *err)
-{
-    const tub_gpu_gemm *g = t->gemm;
-    TUB_TRY(
-        t->b->ops->upload(t->b->gpu, TUB_GPU_COMPUTE, (void *)(uintptr_t)g->x, x, (size_t)g->k * sizeof *bias, err));
-    TUB_TRY(t->b->ops->upload(t->b->gpu, TUB_GPU_COMPUTE, (void *)(uintptr_t)g->bias, bias, (size_t)g->n * sizeof *bias,
-                              err));
-    return settle(t, err);
-}
-
-static tub_status try_values(const tub_gpu_trial *t, const tub_gpu_way *apart, const tub_gpu_way *way, uint16_t *kept,
-                             const uint16_t *zeros, bool *same, tub_error *err)
-{
-    const tub_gpu_gemm *g = t->gemm;
-    TUB_TRY(t->b->ops->download(t->b->gpu, TUB_GPU_COMPUTE, kept, g->bias, (size_t)g->n * sizeof *kept, err));
-    TUB_TRY(settle(t, err));
-    tub_status status = bring_first_row(t, zeros, kept, err);
-    if (status == TUB_OK)
-        status = compare_values(t, apart, way, kept + g->n, same, err);
-    const tub_status after = bring_first_row(t, t->block, kept, status == TUB_OK ? err : NULL);
-    return status == TUB_OK ? after : status;
-}
-
-tub_status tub_gpu_trial_same_values(const tub_gpu_trial *t, const tub_gpu_way *apart, const tub_gpu_way *way,
-                                     bool *same, tub_error *err)
-{
-    const tub_gpu_gemm *g = t->gemm;
-    *same = false;
-    uint16_t *kept = tub_alloc_aligned(4, (size_t)g->n * sizeof *kept),
-             *zeros = tub_calloc((size_t)g->k, sizeof *zeros);
-    const tub_status status =
-        kept && zeros ? try_values(t, apart, way, kept, zeros, same, err) : tub_fail_memory(err, "a measurement");
-    tub_free(kept);
-    tub_free(zeros);
-    *same = *same && status == TUB_OK;
     return status == TUB_END ? TUB_OK : status;
 }
 

@@ -1,9 +1,10 @@
 // A product tried out: random factors, the rows that are right, and other ways to compute it that are compared and timed.
 //
-// Sample rows at the top and at the bottom are compared. Every second one is such that in the first columns, whose weights are
-// exchanged meanwhile, all products cancel each other out: what is left is what the sums were rounded by, so that another
-// order shows in every value, also of results whose type rounds it off in all but a few of a million (gpu_factors.h). A way is an algorithm of the library's; where a step follows the
-// product, that step behind it, or both in one kernel, of ours or of a library's.
+// Sample rows at the top and at the bottom are compared. Every second one is such that in the first columns, whose
+// weights are exchanged meanwhile, all products cancel each other out: what is left is what the sums were rounded by, so
+// that another order shows in every value, also of results whose type rounds it off in all but a few of a million
+// (gpu_factors.h). A way is an algorithm of the library's, with the step behind it where there is one; or both in one
+// kernel of ours.
 //
 // Thread-safety: one thread at a time per backend.
 #ifndef TUB_GPU_TRIAL_H
@@ -22,13 +23,12 @@ typedef struct tub_gpu_trial {
     void *weight;                   // the first columns' own, to be given back
 } tub_gpu_trial;
 
-// In one kernel of ours, TUB_GPU_JOINED: which.
+// Which kernel of TUB_GPU_JOINED, if any.
 typedef enum tub_gpu_joining { TUB_GPU_APART = 0, TUB_GPU_BY_WARPS = 1, TUB_GPU_BY_GROUPS = 2 } tub_gpu_joining;
 
 typedef struct tub_gpu_way {
     tub_gpu_algorithm algorithm;
-    tub_gpu_joining joined;         // with `next`, instead
-    tub_gpu_plan *plan;             // with `next`, by tub_gpu_ops.multiply_fused, instead; or NULL
+    tub_gpu_joining joined;         // not APART: instead, with `next`
 } tub_gpu_way;
 
 // `next` behind `gemm` as one task, `joined` not APART.
@@ -41,10 +41,7 @@ tub_status tub_gpu_trial_end(tub_gpu_trial *t, tub_error *err);
 tub_status tub_gpu_trial_right(const tub_gpu_trial *t, const tub_gpu_way *way, tub_error *err);
 // *same: it computes the product, and the rows that are right.
 tub_status tub_gpu_trial_same(const tub_gpu_trial *t, const tub_gpu_way *way, bool *same, tub_error *err);
-// Likewise of an activation behind a product with a bias: *same where `way` makes of every value that may come out of the
-// product what `apart` does; where columns are few, of evenly many of them.
-tub_status tub_gpu_trial_same_values(const tub_gpu_trial *t, const tub_gpu_way *apart, const tub_gpu_way *way, bool *same,
-                                     tub_error *err);
+// Of a few runs in a row.
 tub_status tub_gpu_trial_time(const tub_gpu_trial *t, const tub_gpu_way *way, double *milliseconds, tub_error *err);
 
 #endif

@@ -12,7 +12,6 @@ static cudnnBackendDescriptor_t operand(tub_plan_build *b, int64_t id, const tub
 {
     const tub_plan_tensor t = {.id = id,
                                .type = a->type == TUB_GPU_F16 ? CUDNN_DATA_HALF : CUDNN_DATA_BFLOAT16,
-                               .rank = 4,
                                .dims = {a->batch, a->heads, rows, a->dim},
                                .strides = {run, a->dim, row, 1}};
     return tub_plan_describe(b, &t);
@@ -20,12 +19,8 @@ static cudnnBackendDescriptor_t operand(tub_plan_build *b, int64_t id, const tub
 
 static cudnnBackendDescriptor_t operation(tub_plan_build *b, const tub_gpu_attention *a)
 {
-    const tub_plan_tensor factor = {.id = SCALE,
-                                    .type = CUDNN_DATA_FLOAT,
-                                    .rank = 4,
-                                    .dims = {1, 1, 1, 1},
-                                    .strides = {1, 1, 1, 1},
-                                    .on_host = true};
+    const tub_plan_tensor factor = {
+        .id = SCALE, .type = CUDNN_DATA_FLOAT, .dims = {1, 1, 1, 1}, .strides = {1, 1, 1, 1}, .on_host = true};
     const cudnnBackendDescriptor_t q = operand(b, Q, a, a->queries, a->q_row, a->q_batch),
                                    k = operand(b, K, a, a->keys, a->k_row, a->k_batch),
                                    v = operand(b, V, a, a->keys, a->v_row, a->v_batch),
@@ -44,9 +39,8 @@ static cudnnBackendDescriptor_t operation(tub_plan_build *b, const tub_gpu_atten
 // The first configuration of the library's advice that adds up in order and that this GPU can run: the same every time.
 static tub_gpu_plan *make(tub_plan_build *b, const tub_gpu_attention *shape)
 {
-    const cudnnBackendDescriptor_t attention = operation(b, shape);
     tub_gpu_plan *plan = NULL;
-    tub_plan_ask(b, tub_plan_graph(b, &attention, 1));
+    tub_plan_ask(b, operation(b, shape));
     for (int i = 0; i < TUB_PLAN_ADVICE && i < b->engines && b->status == CUDNN_STATUS_SUCCESS && !plan; i++)
         plan = tub_plan_in_order(b, b->advised[i]) ? tub_plan_make(b, b->advised[i]) : NULL;
     return plan;
@@ -112,12 +106,17 @@ tub_status tub_cuda_plan_attention(tub_gpu *gpu, const tub_gpu_attention *shape,
                               err);
 }
 
+bool tub_cuda_write_plan(tub_gpu *gpu, const tub_gpu_plan *plan, char *text, size_t *bytes)
+{
+    return tub_plan_write(&gpu->cudnn, plan, text, bytes);
+}
+
 tub_status tub_cuda_attend(tub_gpu *gpu, const tub_gpu_plan *plan, const tub_gpu_attention *attention, void *workspace,
                            tub_error *err)
 {
     static const int64_t ids[] = {Q, K, V, O, SCALE};
     const void *pointers[] = {attention->q, attention->k, attention->v, attention->out, &attention->scale};
-    return tub_plan_run(gpu, plan, 5, ids, pointers, workspace, "attention", err);
+    return tub_plan_run(gpu, plan, 5, ids, pointers, workspace, err);
 }
 
 void tub_cuda_release_plan(tub_gpu *gpu, tub_gpu_plan *plan)

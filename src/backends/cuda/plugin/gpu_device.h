@@ -88,15 +88,9 @@ tub_status tub_cuda_algorithms(tub_gpu *gpu, const tub_gpu_gemm *gemm, tub_gpu_a
 tub_status tub_cuda_serves(tub_gpu *gpu, const tub_gpu_gemm *gemm, const tub_gpu_algorithm *algorithm, tub_error *err);
 tub_status tub_cuda_multiply(tub_gpu *gpu, const tub_gpu_gemm *gemm, const tub_gpu_algorithm *algorithm,
                              tub_error *err);
-tub_status tub_cuda_fused_algorithms(tub_gpu *gpu, const tub_gpu_gemm *gemm, int activation, tub_gpu_algorithm *out,
-                                     int *count, tub_error *err);
-tub_status tub_cuda_plan_fused(tub_gpu *gpu, const tub_gpu_gemm *gemm, int activation,
-                               const tub_gpu_algorithm *algorithm, tub_gpu_text text, tub_gpu_plan **out,
-                               tub_error *err);
-bool tub_cuda_write_plan(tub_gpu *gpu, const tub_gpu_plan *plan, char *text, size_t *bytes);
-tub_status tub_cuda_multiply_fused(tub_gpu *gpu, const tub_gpu_plan *plan, const tub_gpu_gemm *gemm, tub_error *err);
 tub_status tub_cuda_plan_attention(tub_gpu *gpu, const tub_gpu_attention *shape, tub_gpu_text text, tub_gpu_plan **out, size_t *workspace,
                                    tub_error *err);
+bool tub_cuda_write_plan(tub_gpu *gpu, const tub_gpu_plan *plan, char *text, size_t *bytes);
 tub_status tub_cuda_attend(tub_gpu *gpu, const tub_gpu_plan *plan, const tub_gpu_attention *attention, void *workspace,
                            tub_error *err);
 void tub_cuda_release_plan(tub_gpu *gpu, tub_gpu_plan *plan);

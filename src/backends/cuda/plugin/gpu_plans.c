@@ -20,8 +20,8 @@ cudnnBackendDescriptor_t tub_plan_create(tub_plan_build *b, cudnnBackendDescript
     return d;
 }
 
-void tub_plan_set(tub_plan_build *b, cudnnBackendDescriptor_t d, cudnnBackendAttributeName_t name,
-                  cudnnBackendAttributeType_t type, int64_t count, const void *values)
+static void set(tub_plan_build *b, cudnnBackendDescriptor_t d, cudnnBackendAttributeName_t name,
+                cudnnBackendAttributeType_t type, int64_t count, const void *values)
 {
     if (b->status == CUDNN_STATUS_SUCCESS)
         keep(b, b->dnn->cudnnBackendSetAttribute(d, name, type, count, values));
@@ -30,11 +30,11 @@ void tub_plan_set(tub_plan_build *b, cudnnBackendDescriptor_t d, cudnnBackendAtt
 void tub_plan_set_part(tub_plan_build *b, cudnnBackendDescriptor_t d, cudnnBackendAttributeName_t name,
                        cudnnBackendDescriptor_t part)
 {
-    tub_plan_set(b, d, name, CUDNN_TYPE_BACKEND_DESCRIPTOR, 1, &part);
+    set(b, d, name, CUDNN_TYPE_BACKEND_DESCRIPTOR, 1, &part);
 }
 
-void tub_plan_get(tub_plan_build *b, cudnnBackendDescriptor_t d, cudnnBackendAttributeName_t name,
-                  cudnnBackendAttributeType_t type, int64_t most, int64_t *count, void *values)
+static void get(tub_plan_build *b, cudnnBackendDescriptor_t d, cudnnBackendAttributeName_t name,
+                cudnnBackendAttributeType_t type, int64_t most, int64_t *count, void *values)
 {
     if (b->status == CUDNN_STATUS_SUCCESS)
         keep(b, b->dnn->cudnnBackendGetAttribute(d, name, type, most, count, values));
@@ -50,55 +50,55 @@ cudnnBackendDescriptor_t tub_plan_describe(tub_plan_build *b, const tub_plan_ten
 {
     const int64_t alignment = 16;
     cudnnBackendDescriptor_t d = tub_plan_create(b, CUDNN_BACKEND_TENSOR_DESCRIPTOR);
-    tub_plan_set(b, d, CUDNN_ATTR_TENSOR_DATA_TYPE, CUDNN_TYPE_DATA_TYPE, 1, &t->type);
-    tub_plan_set(b, d, CUDNN_ATTR_TENSOR_DIMENSIONS, CUDNN_TYPE_INT64, t->rank, t->dims);
-    tub_plan_set(b, d, CUDNN_ATTR_TENSOR_STRIDES, CUDNN_TYPE_INT64, t->rank, t->strides);
-    tub_plan_set(b, d, CUDNN_ATTR_TENSOR_UNIQUE_ID, CUDNN_TYPE_INT64, 1, &t->id);
-    tub_plan_set(b, d, CUDNN_ATTR_TENSOR_BYTE_ALIGNMENT, CUDNN_TYPE_INT64, 1, &alignment);
-    tub_plan_set(b, d, CUDNN_ATTR_TENSOR_IS_BY_VALUE, CUDNN_TYPE_BOOLEAN, 1, &t->on_host);
-    tub_plan_set(b, d, CUDNN_ATTR_TENSOR_IS_VIRTUAL, CUDNN_TYPE_BOOLEAN, 1, &t->passing);
+    set(b, d, CUDNN_ATTR_TENSOR_DATA_TYPE, CUDNN_TYPE_DATA_TYPE, 1, &t->type);
+    set(b, d, CUDNN_ATTR_TENSOR_DIMENSIONS, CUDNN_TYPE_INT64, 4, t->dims);
+    set(b, d, CUDNN_ATTR_TENSOR_STRIDES, CUDNN_TYPE_INT64, 4, t->strides);
+    set(b, d, CUDNN_ATTR_TENSOR_UNIQUE_ID, CUDNN_TYPE_INT64, 1, &t->id);
+    set(b, d, CUDNN_ATTR_TENSOR_BYTE_ALIGNMENT, CUDNN_TYPE_INT64, 1, &alignment);
+    set(b, d, CUDNN_ATTR_TENSOR_IS_BY_VALUE, CUDNN_TYPE_BOOLEAN, 1, &t->on_host);
     tub_plan_finalize(b, d);
     return d;
 }
 
-void tub_plan_aim(tub_plan_build *b, cudnnBackendDescriptor_t d, cudnnBackendAttributeName_t handle,
-                  cudnnBackendAttributeName_t described)
+// What the plan, or a part of it, is for. 0: such a part takes no handle, or no description.
+static void aim(tub_plan_build *b, cudnnBackendDescriptor_t d, cudnnBackendAttributeName_t handle,
+                cudnnBackendAttributeName_t described)
 {
     if (b->target.handle && (int)handle)
-        tub_plan_set(b, d, handle, CUDNN_TYPE_HANDLE, 1, &b->target.handle);
+        set(b, d, handle, CUDNN_TYPE_HANDLE, 1, &b->target.handle);
     else if (!b->target.handle && (int)described)
-        tub_plan_set(b, d, described, CUDNN_TYPE_BACKEND_DESCRIPTOR, 1, &b->target.description);
+        set(b, d, described, CUDNN_TYPE_BACKEND_DESCRIPTOR, 1, &b->target.description);
 }
 
-cudnnBackendDescriptor_t tub_plan_graph(tub_plan_build *b, const cudnnBackendDescriptor_t *operations, int count)
+static cudnnBackendDescriptor_t graph_of(tub_plan_build *b, cudnnBackendDescriptor_t operation)
 {
     cudnnBackendDescriptor_t graph = tub_plan_create(b, CUDNN_BACKEND_OPERATIONGRAPH_DESCRIPTOR);
-    tub_plan_aim(b, graph, CUDNN_ATTR_OPERATIONGRAPH_HANDLE, 0);
-    tub_plan_set(b, graph, CUDNN_ATTR_OPERATIONGRAPH_OPS, CUDNN_TYPE_BACKEND_DESCRIPTOR, count, operations);
+    aim(b, graph, CUDNN_ATTR_OPERATIONGRAPH_HANDLE, 0);
+    tub_plan_set_part(b, graph, CUDNN_ATTR_OPERATIONGRAPH_OPS, operation);
     tub_plan_finalize(b, graph);
     return graph;
 }
 
-void tub_plan_ask(tub_plan_build *b, cudnnBackendDescriptor_t graph)
+void tub_plan_ask(tub_plan_build *b, cudnnBackendDescriptor_t operation)
 {
     const cudnnBackendHeurMode_t mode = CUDNN_HEUR_MODE_A;
     cudnnBackendDescriptor_t heuristics = tub_plan_create(b, CUDNN_BACKEND_ENGINEHEUR_DESCRIPTOR);
-    tub_plan_set_part(b, heuristics, CUDNN_ATTR_ENGINEHEUR_OPERATION_GRAPH, graph);
-    tub_plan_aim(b, heuristics, 0, CUDNN_ATTR_ENGINEHEUR_DEVICEPROP);
-    tub_plan_set(b, heuristics, CUDNN_ATTR_ENGINEHEUR_MODE, CUDNN_TYPE_HEUR_MODE, 1, &mode);
+    tub_plan_set_part(b, heuristics, CUDNN_ATTR_ENGINEHEUR_OPERATION_GRAPH, graph_of(b, operation));
+    aim(b, heuristics, 0, CUDNN_ATTR_ENGINEHEUR_DEVICEPROP);
+    set(b, heuristics, CUDNN_ATTR_ENGINEHEUR_MODE, CUDNN_TYPE_HEUR_MODE, 1, &mode);
     tub_plan_finalize(b, heuristics);
     for (int i = 0; i < TUB_PLAN_ADVICE && b->status == CUDNN_STATUS_SUCCESS; i++)
         keep(b, b->dnn->cudnnBackendCreateDescriptor(CUDNN_BACKEND_ENGINECFG_DESCRIPTOR, &b->advised[i]));
-    tub_plan_get(b, heuristics, CUDNN_ATTR_ENGINEHEUR_RESULTS, CUDNN_TYPE_BACKEND_DESCRIPTOR, TUB_PLAN_ADVICE,
-                 &b->engines, b->advised);
+    get(b, heuristics, CUDNN_ATTR_ENGINEHEUR_RESULTS, CUDNN_TYPE_BACKEND_DESCRIPTOR, TUB_PLAN_ADVICE, &b->engines,
+        b->advised);
 }
 
 static bool changes_order(tub_plan_build *b, cudnnBackendDescriptor_t engine)
 {
     cudnnBackendNumericalNote_t notes[CUDNN_NUMERICAL_NOTE_TYPE_COUNT];
     int64_t count = 0;
-    tub_plan_get(b, engine, CUDNN_ATTR_ENGINE_NUMERICAL_NOTE, CUDNN_TYPE_NUMERICAL_NOTE,
-                 CUDNN_NUMERICAL_NOTE_TYPE_COUNT, &count, notes);
+    get(b, engine, CUDNN_ATTR_ENGINE_NUMERICAL_NOTE, CUDNN_TYPE_NUMERICAL_NOTE, CUDNN_NUMERICAL_NOTE_TYPE_COUNT, &count,
+        notes);
     for (int64_t i = 0; i < count && i < CUDNN_NUMERICAL_NOTE_TYPE_COUNT; i++)
         if (notes[i] == CUDNN_NUMERICAL_NOTE_NONDETERMINISTIC)
             return true;
@@ -109,8 +109,8 @@ static bool splits(tub_plan_build *b, cudnnBackendDescriptor_t knob)
 {
     cudnnBackendKnobType_t type = CUDNN_KNOB_TYPE_COUNTS;
     int64_t value = 0, count = 0;
-    tub_plan_get(b, knob, CUDNN_ATTR_KNOB_CHOICE_KNOB_TYPE, CUDNN_TYPE_KNOB_TYPE, 1, &count, &type);
-    tub_plan_get(b, knob, CUDNN_ATTR_KNOB_CHOICE_KNOB_VALUE, CUDNN_TYPE_INT64, 1, &count, &value);
+    get(b, knob, CUDNN_ATTR_KNOB_CHOICE_KNOB_TYPE, CUDNN_TYPE_KNOB_TYPE, 1, &count, &type);
+    get(b, knob, CUDNN_ATTR_KNOB_CHOICE_KNOB_VALUE, CUDNN_TYPE_INT64, 1, &count, &value);
     switch (type) {
     case CUDNN_KNOB_TYPE_SPLIT_K_SLC:
     case CUDNN_KNOB_TYPE_SPLIT_P_SLC:
@@ -131,9 +131,8 @@ bool tub_plan_in_order(const tub_plan_build *asked, cudnnBackendDescriptor_t con
     int64_t count = 0, knob_count = 0;
     for (int i = 0; i < KNOBS; i++)
         knobs[i] = tub_plan_create(&b, CUDNN_BACKEND_KNOB_CHOICE_DESCRIPTOR);
-    tub_plan_get(&b, configuration, CUDNN_ATTR_ENGINECFG_ENGINE, CUDNN_TYPE_BACKEND_DESCRIPTOR, 1, &count, &engine);
-    tub_plan_get(&b, configuration, CUDNN_ATTR_ENGINECFG_KNOB_CHOICES, CUDNN_TYPE_BACKEND_DESCRIPTOR, KNOBS,
-                 &knob_count, knobs);
+    get(&b, configuration, CUDNN_ATTR_ENGINECFG_ENGINE, CUDNN_TYPE_BACKEND_DESCRIPTOR, 1, &count, &engine);
+    get(&b, configuration, CUDNN_ATTR_ENGINECFG_KNOB_CHOICES, CUDNN_TYPE_BACKEND_DESCRIPTOR, KNOBS, &knob_count, knobs);
     bool in_order = !changes_order(&b, engine) && knob_count <= KNOBS; // of more some are unknown
     for (int64_t i = 0; i < knob_count && in_order; i++)
         in_order = !splits(&b, knobs[i]);
@@ -167,14 +166,13 @@ static tub_gpu_plan *make(const tub_plan_build *b, cudnnBackendDescriptor_t conf
         return NULL;
     tub_plan_build own = {.dnn = b->dnn, .target = b->target};
     p->plan = tub_plan_create(&own, CUDNN_BACKEND_EXECUTION_PLAN_DESCRIPTOR);
-    tub_plan_aim(&own, p->plan, CUDNN_ATTR_EXECUTION_PLAN_HANDLE, CUDNN_ATTR_EXECUTION_PLAN_DEVICEPROP);
+    aim(&own, p->plan, CUDNN_ATTR_EXECUTION_PLAN_HANDLE, CUDNN_ATTR_EXECUTION_PLAN_DEVICEPROP);
     if (configuration)
         tub_plan_set_part(&own, p->plan, CUDNN_ATTR_EXECUTION_PLAN_ENGINE_CONFIG, configuration);
     else
-        tub_plan_set(&own, p->plan, CUDNN_ATTR_EXECUTION_PLAN_JSON_REPRESENTATION, CUDNN_TYPE_CHAR, (int64_t)bytes,
-                     text);
+        set(&own, p->plan, CUDNN_ATTR_EXECUTION_PLAN_JSON_REPRESENTATION, CUDNN_TYPE_CHAR, (int64_t)bytes, text);
     tub_plan_finalize(&own, p->plan);
-    tub_plan_get(&own, p->plan, CUDNN_ATTR_EXECUTION_PLAN_WORKSPACE_SIZE, CUDNN_TYPE_INT64, 1, &count, &p->workspace);
+    get(&own, p->plan, CUDNN_ATTR_EXECUTION_PLAN_WORKSPACE_SIZE, CUDNN_TYPE_INT64, 1, &count, &p->workspace);
     if (own.status == CUDNN_STATUS_SUCCESS)
         return p;
     destroy(b->dnn, p->plan);
@@ -227,16 +225,16 @@ void tub_plan_release(const tub_cudnn *dnn, tub_gpu_plan *plan)
 }
 
 tub_status tub_plan_run(tub_gpu *gpu, const tub_gpu_plan *plan, int count, const int64_t *ids,
-                        const void *const *pointers, void *workspace, const char *what, tub_error *err)
+                        const void *const *pointers, void *workspace, tub_error *err)
 {
     tub_plan_build b = {.dnn = &gpu->cudnn};
     const tub_status status = tub_cuda_failed(err, cudaSetDevice(gpu->index), "the GPU");
     if (status != TUB_OK)
         return status;
     cudnnBackendDescriptor_t pack = tub_plan_create(&b, CUDNN_BACKEND_VARIANT_PACK_DESCRIPTOR);
-    tub_plan_set(&b, pack, CUDNN_ATTR_VARIANT_PACK_UNIQUE_IDS, CUDNN_TYPE_INT64, count, ids);
-    tub_plan_set(&b, pack, CUDNN_ATTR_VARIANT_PACK_DATA_POINTERS, CUDNN_TYPE_VOID_PTR, count, pointers);
-    tub_plan_set(&b, pack, CUDNN_ATTR_VARIANT_PACK_WORKSPACE, CUDNN_TYPE_VOID_PTR, 1, &workspace);
+    set(&b, pack, CUDNN_ATTR_VARIANT_PACK_UNIQUE_IDS, CUDNN_TYPE_INT64, count, ids);
+    set(&b, pack, CUDNN_ATTR_VARIANT_PACK_DATA_POINTERS, CUDNN_TYPE_VOID_PTR, count, pointers);
+    set(&b, pack, CUDNN_ATTR_VARIANT_PACK_WORKSPACE, CUDNN_TYPE_VOID_PTR, 1, &workspace);
     tub_plan_finalize(&b, pack);
     if (b.status == CUDNN_STATUS_SUCCESS)
         keep(&b, gpu->cudnn.cudnnBackendExecute(gpu->attention, plan->plan, pack));
@@ -244,5 +242,5 @@ tub_status tub_plan_run(tub_gpu *gpu, const tub_gpu_plan *plan, int count, const
     if (b.status == CUDNN_STATUS_SUCCESS)
         return TUB_OK;
     return tub_plugin_fail(err, b.status == CUDNN_STATUS_ALLOC_FAILED ? TUB_ERROR_MEMORY : TUB_ERROR_DEVICE,
-                           "cuDNN's %s: %s", what, gpu->cudnn.cudnnGetErrorString(b.status));
+                           "cuDNN's attention: %s", gpu->cudnn.cudnnGetErrorString(b.status));
 }

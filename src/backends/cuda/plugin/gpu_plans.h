@@ -1,4 +1,4 @@
-// Plans of cuDNN's, through its backend's C interface: operations on tensors are described, the library advises engines,
+// Plans of cuDNN's, through its backend's C interface: an operation on tensors is described, the library advises engines,
 // and one of them, configured, becomes a plan.
 //
 // A plan is made for a GPU, or, in tests, for the description of one: that needs no GPU.
@@ -35,27 +35,17 @@ typedef struct tub_plan_build {
 typedef struct tub_plan_tensor {
     int64_t id;
     cudnnDataType_t type;
-    int rank;
     int64_t dims[4], strides[4];
     bool on_host;                           // a number that a pack brings
-    bool passing;                           // between two operations, nowhere in memory
 } tub_plan_tensor;
 
 cudnnBackendDescriptor_t tub_plan_create(tub_plan_build *b, cudnnBackendDescriptorType_t type);
-void tub_plan_set(tub_plan_build *b, cudnnBackendDescriptor_t d, cudnnBackendAttributeName_t name,
-                  cudnnBackendAttributeType_t type, int64_t count, const void *values);
 void tub_plan_set_part(tub_plan_build *b, cudnnBackendDescriptor_t d, cudnnBackendAttributeName_t name,
                        cudnnBackendDescriptor_t part);
-void tub_plan_get(tub_plan_build *b, cudnnBackendDescriptor_t d, cudnnBackendAttributeName_t name,
-                  cudnnBackendAttributeType_t type, int64_t most, int64_t *count, void *values);
 void tub_plan_finalize(tub_plan_build *b, cudnnBackendDescriptor_t d);
 cudnnBackendDescriptor_t tub_plan_describe(tub_plan_build *b, const tub_plan_tensor *t);
-cudnnBackendDescriptor_t tub_plan_graph(tub_plan_build *b, const cudnnBackendDescriptor_t *operations, int count);
-// What the plan, or a part of it, is for. `described` 0: such a part takes no description.
-void tub_plan_aim(tub_plan_build *b, cudnnBackendDescriptor_t d, cudnnBackendAttributeName_t handle,
-                  cudnnBackendAttributeName_t described);
 // Fills `advised` and `engines`.
-void tub_plan_ask(tub_plan_build *b, cudnnBackendDescriptor_t graph);
+void tub_plan_ask(tub_plan_build *b, cudnnBackendDescriptor_t operation);
 // Whether sums are added up in one order: neither in parts nor as blocks happen to end. The library's own note of that
 // isn't relied upon: cuDNN 9.27 doesn't have it for an attention that gives other bits now and then.
 bool tub_plan_in_order(const tub_plan_build *b, cudnnBackendDescriptor_t configuration);
@@ -68,8 +58,8 @@ bool tub_plan_write(const tub_cudnn *dnn, const tub_gpu_plan *plan, char *text, 
 void tub_plan_end(tub_plan_build *b);
 void tub_plan_release(const tub_cudnn *dnn, tub_gpu_plan *plan);    // accepts NULL
 
-// Runs it on pointers[i] for the tensor ids[i]. `what`: as errors name it.
+// Runs it on pointers[i] for the tensor ids[i].
 tub_status tub_plan_run(tub_gpu *gpu, const tub_gpu_plan *plan, int count, const int64_t *ids,
-                        const void *const *pointers, void *workspace, const char *what, tub_error *err);
+                        const void *const *pointers, void *workspace, tub_error *err);
 
 #endif
