@@ -8,12 +8,12 @@
 # gpu_decode_peer.py; where torch, transformers, decord and torchcodec are). A part that isn't possible here says so; figures
 # that would begin after seven minutes aren't taken, and none goes on beyond eight. Exit code 1: one failed.
 #
-# LIMIT=N: N seconds instead. SMALL=1 takes tiny models: to try the script itself on the fake GPU, say (TUBELET_CUDA_PLUGIN=build/tests/libfake_gpu.so).
+# LIMIT=N: N seconds instead. KEEP=FOLDER: what the parts said is left there. SMALL=1 takes tiny models: to try the script itself on the fake GPU, say (TUBELET_CUDA_PLUGIN=build/tests/libfake_gpu.so).
 set -uo pipefail
 here=$(cd "$(dirname "$0")/.." && pwd)
 pack=${1:-$here/.gpu/pack.tar.xz}
 work=$(mktemp -d)
-trap 'rm -rf "$work"' EXIT
+trap '[ -z "${KEEP:-}" ] || cp "$work"/*.log "$KEEP"; rm -rf "$work"' EXIT
 began=$SECONDS
 limit=${LIMIT:-480}
 slack=$([ -n "${SMALL:-}" ] && echo 6 || echo 1) # the fake computes on what processors there are
@@ -165,7 +165,7 @@ frames_there() {
 # Memory errors and races: of our kernels, whose work is small there.
 sanitize() { # tool name command...
     if ! command -v compute-sanitizer >/dev/null || ! nvidia-smi >/dev/null 2>&1; then row "compute-sanitizer $1, $2" - "not here"
-    else part "compute-sanitizer $1, $2" 110 compute-sanitizer --tool "$1" --error-exitcode 9 "${@:3}"; fi
+    else part "compute-sanitizer $1, $2" $((limit / 4)) compute-sanitizer --tool "$1" --error-exitcode 9 "${@:3}"; fi
 }
 
 extract whole
@@ -174,7 +174,7 @@ sections=0
 mapfile -t films < <(ls "$work"/videos/*.mp4 "$work"/videos/*.webm 2>/dev/null | head -4)
 long=$(ls -S "$work"/videos/* | head -1)
 export TUBELET_ISA=scalar TEST_BACKEND=cuda # beside one level of the processor's: the GPU's answers don't depend on it
-section part "conformance of operations" 100 "$bin/test_backend_operations"
+section part "conformance of operations" $((limit / 4)) "$bin/test_backend_operations"
 section part "conformance of networks" 100 "$bin/test_backend_networks"
 section part "goldens, f32 tf32 f16 bf16" 100 "$bin/test_golden"
 section part "frames, the processor's bytes" 100 "$bin/test_gpu_frames"
@@ -304,8 +304,8 @@ else
     whole_video dinov3:large "goal ≥ 9× after"
     decoding_feeds videomae:base
     torch_of videomae:base 32 max-autotune
-    torch_of onevision:large 16 max-autotune
     original_of onevision:large
+    torch_of onevision:large 16 max-autotune
     torchcodec_of videomae:base cuda 1.2
     torch_of videomae:base 1,2,4 reduce-overhead
     original_of onevision:large --after

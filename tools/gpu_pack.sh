@@ -18,9 +18,9 @@ cp $build/tubelet $build/libtubelet_cuda.so "$pack/bin"
 cp $build/tests/test_backend_operations $build/tests/test_backend_networks $build/tests/test_golden $build/tests/test_gpu_frames $build/tests/gpu_{frames,joined}_speed "$pack/bin"
 strip -g "$pack"/bin/*
 
-# What they load, but the C library and the driver, which are the machine's.
+# What they load, but the C and C++ libraries and the driver, which are the machine's.
 for file in "$pack"/bin/*; do ldd "$file"; done | awk '$3 ~ /^\// { print $3 }' | sort -u |
-    grep -v -E '/(libc|libm|libdl|libpthread|librt|libresolv|ld-linux[^/]*|libcuda)\.so' |
+    grep -v -E '/(libc|libm|libdl|libpthread|librt|libresolv|libgcc_s|libstdc\+\+|ld-linux[^/]*|libcuda)\.so' |
     while read -r library; do cp -L "$library" "$pack/lib/"; done
 
 # One video of 226 windows at stride 4 and several short ones, as people have them: a moving picture with some noise.
@@ -35,7 +35,7 @@ film 4 640x360 short3.webm -c:v libvpx-vp9 -deadline realtime -cpu-used 8 -b:v 5
 # Where the tests look for their data is compiled into them.
 echo "$PWD" >"$pack/source"
 git rev-parse HEAD >"$pack/commit"
-tar -C "$pack" -I 'xz -6 -T0' -cf "$out/pack.tar.xz" .
+tar -C "$pack" -I 'xz --x86 --lzma2=preset=6,dict=64MiB -T0' -cf "$out/pack.tar.xz" .
 bytes=$(stat -c %s "$out/pack.tar.xz")
 echo "$out/pack.tar.xz: $((bytes >> 20)) MiB, $(find "$pack/lib" -type f | wc -l) shared objects"
 [ "$bytes" -lt $((60 << 20)) ] || { echo "gpu_pack: more than 60 MiB" >&2; exit 1; }
