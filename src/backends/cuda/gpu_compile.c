@@ -1,4 +1,6 @@
 // Opening a backend on a device, compiling a program for it, and freeing both.
+#include <math.h>
+
 #include "fail.h"
 #include "gpu_choices.h"
 #include "gpu_executable.h"
@@ -12,8 +14,9 @@ tub_status tub_gpu_reserve(tub_backend *b, size_t bytes, const char *what, tub_g
     const size_t used = atomic_fetch_add(&b->used, bytes);
     tub_status status = TUB_OK;
     if (b->limit && (bytes > b->limit || used > b->limit - bytes))
-        status = tub_fail(err, TUB_ERROR_MEMORY, "%s: %.0f MiB more than the %.0f MiB of GPU memory that are allowed",
-                          what, (double)(used + bytes - b->limit) / (1 << 20), (double)b->limit / (1 << 20));
+        status = tub_fail(err, TUB_ERROR_MEMORY,
+                          "%s: %.0f MiB of GPU memory are allowed, at least %.0f are needed: allow more", what,
+                          (double)b->limit / (1 << 20), ceil((double)(used + bytes) / (1 << 20)));
     else if ((status = b->ops->allocate(b->gpu, bytes, &data, err)) != TUB_OK)
         tub_fail_within(err, status, "%s", what);
     if (status == TUB_OK)
