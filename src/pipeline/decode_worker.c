@@ -199,9 +199,9 @@ static tub_status count_frames(tub_extractor *x, tub_reel *reel, const tub_video
 }
 
 // The encoder's GPUs take turns; where it computes elsewhere it is the first GPU that decodes.
-static int choose_device(tub_extractor *x)
+static int choose_device(tub_extractor *x, bool on_gpus)
 {
-    return (int)(atomic_fetch_add(&x->videos_opened, 1) % (unsigned)x->devices);
+    return (int)(atomic_fetch_add(&x->videos_opened[on_gpus], 1) % (unsigned)x->devices);
 }
 
 // Whether the GPUs decode the next video; then until leave_gpus(). Of "both", they have no more than keep them busy.
@@ -236,7 +236,7 @@ static int choose_threads(tub_extractor *x, bool on_gpus)
 static void decode(tub_extractor *x, tub_lane *lane, tub_reel *reel)
 {
     const bool on_gpus = enter_gpus(x);
-    shift s = {.x = x, .reel = reel, .lane = lane, .device = choose_device(x), .cpu = tub_thread_cpu()};
+    shift s = {.x = x, .reel = reel, .lane = lane, .device = choose_device(x, on_gpus), .cpu = tub_thread_cpu()};
     tub_video_params params = {.size = sizeof params,
                                .stream = x->video_stream,
                                .threads = choose_threads(x, on_gpus),

@@ -96,7 +96,7 @@ struct tub_extractor {
     tub_decoder decoder;
     tub_resizer resizer;
     atomic_int videos_on_gpus;      // of TUB_DECODER_BOTH, those that are being decoded there
-    atomic_uint videos_opened;      // which lane's turn it is to decode
+    atomic_uint videos_opened[2];   // which lane's turn it is: of the processor's videos, and of those that GPUs decode
     tub_resource_plan plan;
     int chunk_rows;                 // most rows of one result
     tub_counters counters;

@@ -12,7 +12,7 @@
 
 #include "fake_run.h"
 
-enum { VIDEOS = 12, CLIPS = 37 };
+enum { VIDEOS = 12, MANY = 20, CLIPS = 37 };
 
 static char texts[VIDEOS][64];
 static const char *paths[VIDEOS];
@@ -228,7 +228,7 @@ static void the_slots_are_pinned_while_it_runs(void **state)
 static void decode_by(int threads, tub_decoder decoder, const fake_encoder_params *p, const char *const *videos,
                       int count, notes *n)
 {
-    fake_outcome outcomes[VIDEOS];
+    fake_outcome outcomes[MANY];
     tub_error err = {0};
     tub_extractor_params params = four_frames(n);
     params.decoder = decoder;
@@ -266,21 +266,25 @@ static void they_decode_in_turn(void **state)
     assert_int_equal(n.warnings, 0);
 }
 
-// Videos that are open all at once: eight are a GPU's, the others the processor's.
+// Videos that are open all at once: eight are each GPU's, the others the processor's.
 static void what_is_too_much_for_them_is_the_processors(void **state)
 {
     (void)state;
-    const fake_encoder_params gpu = {.lanes = 1, .gpus = {4}};
-    char names[VIDEOS][64];
-    const char *slow[VIDEOS];
+    const fake_encoder_params gpu = {.lanes = 1, .gpus = {4}}, gpus = {.lanes = 2, .gpus = {0, 4}};
+    char names[MANY][64];
+    const char *slow[MANY];
     notes n = {0};
-    for (int i = 0; i < VIDEOS; i++) {
+    for (int i = 0; i < MANY; i++) {
         snprintf(names[i], sizeof names[i], "fake:seed=%d,frames=9,pause=500000", i + 1);
         slow[i] = names[i];
     }
     decode_by(VIDEOS, TUB_DECODER_BOTH, &gpu, slow, VIDEOS, &n);
     assert_int_equal(fake_counts.decoders[5], 8);
     assert_int_equal(fake_counts.decoders[0], VIDEOS - 8);
+    decode_by(MANY, TUB_DECODER_BOTH, &gpus, slow, MANY, &n);
+    assert_int_equal(fake_counts.decoders[1], 8);
+    assert_int_equal(fake_counts.decoders[5], 8);
+    assert_int_equal(fake_counts.decoders[0], MANY - 16);
     decode_by(VIDEOS, TUB_DECODER_NVDEC, &gpu, slow, VIDEOS, &n);
     assert_int_equal(fake_counts.decoders[5], VIDEOS);
 }
