@@ -72,8 +72,10 @@ static tub_status choose(tub_gpu_trial *t, tub_gpu_algorithm *a, tub_error *err)
 static tub_status try_out(tub_backend *b, const tub_gpu_gemm *g, tub_gpu_algorithm *a, tub_error *err)
 {
     tub_gpu_trial t = {.b = b, .gemm = g};
-    const tub_status status = choose(&t, a, err), ended = tub_gpu_trial_end(&t, status == TUB_OK ? err : NULL);
-    return status == TUB_OK ? ended : status;
+    const tub_status status = choose(&t, a, err);
+    const bool goes_on = status == TUB_OK || status == TUB_END;
+    const tub_status ended = tub_gpu_trial_end(&t, goes_on ? err : NULL);
+    return goes_on && ended != TUB_OK ? ended : status;
 }
 
 // The library's advice for a product of `m` rows.
