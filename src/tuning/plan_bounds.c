@@ -40,6 +40,9 @@ static void bound_workers(tub_plan *p, const tub_plan_params *params, const tub_
         because(b, "of %d, as the slot memory holds no more open videos", r->asked_workers);
     else if (params->extractor.decode_threads)
         because(b, "as asked for");
+    else if (params->extractor.decoder == TUB_DECODER_BOTH)
+        because(b, "one a processor of %d and %d for each GPU's decoders, at most %d", processors, TUB_NVDEC_BUSY,
+                r->most_workers);
     else
         because(b, "one a processor of %d, at most %d; how many work at once follows what the device waits for",
                 processors, r->most_workers);

@@ -60,6 +60,8 @@ class Plan(CommandCase):
         for name in ("processors", "precision", "prefetch", "frame slots", "memory"):
             self.assertTrue(bounds[name]["reason"])
         self.assertGreater(end["memory"], 0)
+        both = [e["reason"] for e in self.events("plan", "bounds", "--budget", "0", "--decoder", "both") if e.get("name") == "decode threads"]
+        self.assertIn("and 8 for each GPU's decoders", both[0])
 
     def test_a_run_that_would_be_refused_is_refused(self):
         self.events("extract", "pinned")
