@@ -14,8 +14,7 @@
 //   - descriptors of another layout, factors outside of shared memory, and those that threads wrote (nothing orders
 //   that)
 //   - a warp of a warpgroup that doesn't come along; sums that are touched while products have them, or whose writing
-//   no
-//     _begin() orders; products that nobody has waited for
+//   no _begin() orders; products that nobody has waited for
 //   - of a pair of blocks: one that reaches into the other before both have met or after it has ended
 //   - more registers than there are, or than a warpgroup's other warps take
 //   - threads that wait for what never happens
