@@ -12,7 +12,7 @@
 
 #include "fake_run.h"
 
-enum { VIDEOS = 12, MANY = 20, CLIPS = 37 };
+enum { VIDEOS = 12, MANY = 18, CLIPS = 37 };
 
 static char texts[VIDEOS][64];
 static const char *paths[VIDEOS];
@@ -266,27 +266,41 @@ static void they_decode_in_turn(void **state)
     assert_int_equal(n.warnings, 0);
 }
 
-// Videos that are open all at once: eight are each GPU's, the others the processor's.
+// Videos that are open all at once: eight are a GPU's, the others the processor's.
 static void what_is_too_much_for_them_is_the_processors(void **state)
 {
     (void)state;
-    const fake_encoder_params gpu = {.lanes = 1, .gpus = {4}}, gpus = {.lanes = 2, .gpus = {0, 4}};
-    char names[MANY][64];
-    const char *slow[MANY];
+    const fake_encoder_params gpu = {.lanes = 1, .gpus = {4}};
+    char names[VIDEOS][64];
+    const char *slow[VIDEOS];
     notes n = {0};
-    for (int i = 0; i < MANY; i++) {
+    for (int i = 0; i < VIDEOS; i++) {
         snprintf(names[i], sizeof names[i], "fake:seed=%d,frames=9,pause=500000", i + 1);
         slow[i] = names[i];
     }
     decode_by(VIDEOS, TUB_DECODER_BOTH, &gpu, slow, VIDEOS, &n);
     assert_int_equal(fake_counts.decoders[5], 8);
     assert_int_equal(fake_counts.decoders[0], VIDEOS - 8);
-    decode_by(MANY, TUB_DECODER_BOTH, &gpus, slow, MANY, &n);
-    assert_int_equal(fake_counts.decoders[1], 8);
-    assert_int_equal(fake_counts.decoders[5], 8);
-    assert_int_equal(fake_counts.decoders[0], MANY - 16);
     decode_by(VIDEOS, TUB_DECODER_NVDEC, &gpu, slow, VIDEOS, &n);
     assert_int_equal(fake_counts.decoders[5], VIDEOS);
+}
+
+// Sixteen are two GPUs', then one the processor's, which is nobody's turn; the first one makes room for one more.
+static void the_processors_videos_are_no_turns(void **state)
+{
+    (void)state;
+    const fake_encoder_params gpus = {.lanes = 2, .gpus = {0, 4}};
+    char names[MANY][64];
+    const char *slow[MANY];
+    notes n = {0};
+    for (int i = 0; i < MANY; i++) {
+        snprintf(names[i], sizeof names[i], "fake:seed=%d,frames=9,pause=%d", i + 1, i == 0 ? 500000 : 900000);
+        slow[i] = names[i];
+    }
+    decode_by(MANY - 1, TUB_DECODER_BOTH, &gpus, slow, MANY, &n);
+    assert_int_equal(fake_counts.decoders[1], 9);
+    assert_int_equal(fake_counts.decoders[5], 8);
+    assert_int_equal(fake_counts.decoders[0], 1);
 }
 
 static void why_they_do_not_is_said_once(void **state)
@@ -327,6 +341,7 @@ int main(void)
         cmocka_unit_test(a_single_poisonous_batch_costs_its_videos),
         cmocka_unit_test(they_decode_in_turn),
         cmocka_unit_test(what_is_too_much_for_them_is_the_processors),
+        cmocka_unit_test(the_processors_videos_are_no_turns),
         cmocka_unit_test(why_they_do_not_is_said_once),
     };
     return cmocka_run_group_tests(tests, name_videos, NULL);
