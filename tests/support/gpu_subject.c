@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "fake_gpu_backend.h"
+#include "temp_folder.h"
 
 unsigned gpu_subject_without;
 uint64_t gpu_subject_group;
@@ -134,4 +135,22 @@ void gpu_subject_wanted_rows(float *out)
     memcpy(out, s->rows, sizeof s->rows);
     gpu_subject_stop(s);
     fake_gpu_reset();
+}
+
+int gpu_subject_enter(void **state)
+{
+    fake_gpu_reset();
+    gpu_subject_without = 0;
+    gpu_subject_group = 0;
+    gpu_subject_joins = false;
+    *state = test_folder_make();
+    setenv("XDG_CACHE_HOME", *state, 1);
+    return 0;
+}
+
+int gpu_subject_leave(void **state)
+{
+    test_folder_remove(*state);
+    unsetenv("XDG_CACHE_HOME");
+    return 0;
 }

@@ -34,6 +34,9 @@ tub_status gpu_subject_run(gpu_subject *s, int first, int items, tub_error *err)
 void gpu_subject_run_all(gpu_subject *s, int batch);
 // Whatever happened, nothing may stay on the device.
 void gpu_subject_stop(gpu_subject *s);
+// Around a test (cmocka's setup and teardown): the device and what is above as at first, and a cache folder of its own, *state.
+int gpu_subject_enter(void **state);
+int gpu_subject_leave(void **state);
 // The rows of all items in float32, by a device that is reset after.
 void gpu_subject_wanted_rows(float *out);
 

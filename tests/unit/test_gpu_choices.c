@@ -14,25 +14,6 @@
 
 #include "gpu_choices.h"
 #include "gpu_subject.h"
-#include "temp_folder.h"
-
-static int start(void **state)
-{
-    fake_gpu_reset();
-    gpu_subject_without = 0;
-    gpu_subject_group = 0;
-    gpu_subject_joins = false;
-    *state = test_folder_make();
-    setenv("XDG_CACHE_HOME", *state, 1);
-    return 0;
-}
-
-static int end(void **state)
-{
-    test_folder_remove(*state);
-    unsetenv("XDG_CACHE_HOME");
-    return 0;
-}
 
 static int products_of_compiling(void)
 {
@@ -524,7 +505,7 @@ static void attention_is_made_of_its_text(void **state)
 
 int main(void)
 {
-#define TEST(name) cmocka_unit_test_setup_teardown(name, start, end)
+#define TEST(name) cmocka_unit_test_setup_teardown(name, gpu_subject_enter, gpu_subject_leave)
     const struct CMUnitTest tests[] = {
         TEST(the_fastest_of_the_same_bits_wins),
         TEST(other_bits_are_seen_in_narrow_results),

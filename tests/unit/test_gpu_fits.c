@@ -13,22 +13,6 @@
 #include "gpu_subject.h"
 #include "temp_folder.h"
 
-static int start(void **state)
-{
-    fake_gpu_reset();
-    gpu_subject_without = 0;
-    *state = test_folder_make();
-    setenv("XDG_CACHE_HOME", *state, 1);
-    return 0;
-}
-
-static int end(void **state)
-{
-    test_folder_remove(*state);
-    unsetenv("XDG_CACHE_HOME");
-    return 0;
-}
-
 // `is_short`: in the run memory is short once.
 static int wave_of_a_run(size_t memory, bool is_short)
 {
@@ -117,7 +101,7 @@ static void a_torn_file_of_fits_costs_nothing(void **state)
 
 int main(void)
 {
-#define TEST(name) cmocka_unit_test_setup_teardown(name, start, end)
+#define TEST(name) cmocka_unit_test_setup_teardown(name, gpu_subject_enter, gpu_subject_leave)
     const struct CMUnitTest tests[] = {
         TEST(what_fitted_is_remembered),
         TEST(more_memory_is_tried_anew),
