@@ -1,27 +1,60 @@
 #!/usr/bin/env bash
 # gpu_pack.sh [FOLDER]: gathers what a bare GPU machine lacks into one ignored folder (.gpu), below 60 MiB: the command, the
 # plug-in, the tests that need a GPU, a few videos, and the shared objects that they load. tools/gpu_check.sh runs there.
+# gpu_pack.sh --peers [FOLDER]: a second file beside it, of PyPI's decord and torchcodec and what those load besides. Both together
+# are more than 60 MiB; gpu_check.sh (STATE) takes the one in a first call and the other in a second.
 #
 # ARCHITECTURES (90-real): which cards the plug-in has code for. oneDNN is left out: it is large and not what is tested.
+# PYTHON (3.12): the GPU machine's.
 set -euo pipefail
 cd "$(dirname "$0")/.."
+peers=
+[ "${1:-}" != --peers ] || { peers=1; shift; }
 out=${1:-.gpu}
 build=build-gpu
 pack=$(mktemp -d)
 trap 'rm -rf "$pack"' EXIT
+mkdir -p "$pack/lib" "$out"
+
+libraries_of() { # files...: the shared objects they load, but C's and C++'s, the driver and the terminal's, which are the machine's
+    for file in "$@"; do ldd "$file"; done | awk '$3 ~ /^\// { print $3 }' | sort -u |
+        grep -v -E '/(libc|libm|libdl|libpthread|librt|libresolv|libgcc_s|libstdc\+\+|ld-linux[^/]*|libtinfo|libcuda)\.so'
+}
+
+packed() { # file: .
+    local bytes
+    tar -C "$pack" -I 'xz --x86 --lzma2=preset=6,dict=64MiB -T0' -cf "$out/$1" .
+    bytes=$(stat -c %s "$out/$1")
+    echo "$out/$1: $((bytes >> 20)) MiB, $(find "$pack/lib" -type f | wc -l) shared objects"
+    [ "$bytes" -lt $((60 << 20)) ] || { echo "gpu_pack: more than 60 MiB" >&2; exit 1; }
+}
+
+if [ -n "$peers" ]; then
+    platforms=$(printf -- "--platform manylinux%s_x86_64 " _2_28 _2_27 _2_17 2014 1)
+    # shellcheck disable=SC2086
+    python3 -m pip download -q --no-deps --only-binary=:all: --python-version "${PYTHON:-3.12}" --implementation cp $platforms -d "$pack/wheels" decord torchcodec
+    for wheel in "$pack"/wheels/*.whl; do unzip -q "$wheel" -d "$pack/site"; done
+    # torchcodec loads FFmpeg's libraries by their names, and two of them that the command doesn't need.
+    folder=$(dirname "$(ldconfig -p | awk '/libavcodec\.so\.[0-9]+ / { print $NF; exit }')")
+    for name in avfilter avdevice; do cp -L "$folder/lib$name.so".[0-9] "$folder/lib$name.so".[0-9][0-9] "$pack/lib" 2>/dev/null || true; done
+    there=$(tar -tf "$out/pack.tar.xz")
+    libraries_of "$pack"/lib/* | while read -r library; do
+        grep -qxF "./lib/$(basename "$library")" <<<"$there" || cp -L "$library" "$pack/lib"
+    done
+    rm -r "$pack/wheels"
+    packed peers.tar.xz
+    exit
+fi
 
 cmake -S . -B $build -G Ninja -DCMAKE_BUILD_TYPE=Release -DTUBELET_ONEDNN=OFF \
     -DTUBELET_CUDA_ARCHITECTURES="${ARCHITECTURES:-90-real}" >/dev/null
 cmake --build $build --target tubelet_command tubelet_cuda test_backend_operations test_backend_networks test_golden test_gpu_frames gpu_frames_speed gpu_joined_speed
-mkdir -p "$pack/bin" "$pack/lib" "$pack/videos" "$out"
+mkdir -p "$pack/bin" "$pack/videos"
 cp $build/tubelet $build/libtubelet_cuda.so "$pack/bin"
 cp $build/tests/test_backend_operations $build/tests/test_backend_networks $build/tests/test_golden $build/tests/test_gpu_frames $build/tests/gpu_{frames,joined}_speed "$pack/bin"
 strip -g "$pack"/bin/*
 
-# What they load, but the C and C++ libraries and the driver, which are the machine's.
-for file in "$pack"/bin/*; do ldd "$file"; done | awk '$3 ~ /^\// { print $3 }' | sort -u |
-    grep -v -E '/(libc|libm|libdl|libpthread|librt|libresolv|libgcc_s|libstdc\+\+|ld-linux[^/]*|libcuda)\.so' |
-    while read -r library; do cp -L "$library" "$pack/lib/"; done
+libraries_of "$pack"/bin/* | while read -r library; do cp -L "$library" "$pack/lib/"; done
 
 # One video of 226 windows at stride 4 and several short ones, as people have them: a moving picture with some noise.
 film() { # seconds size file options...
@@ -35,7 +68,4 @@ film 4 640x360 short3.webm -c:v libvpx-vp9 -deadline realtime -cpu-used 8 -b:v 5
 # Where the tests look for their data is compiled into them.
 echo "$PWD" >"$pack/source"
 git rev-parse HEAD >"$pack/commit"
-tar -C "$pack" -I 'xz --x86 --lzma2=preset=6,dict=64MiB -T0' -cf "$out/pack.tar.xz" .
-bytes=$(stat -c %s "$out/pack.tar.xz")
-echo "$out/pack.tar.xz: $((bytes >> 20)) MiB, $(find "$pack/lib" -type f | wc -l) shared objects"
-[ "$bytes" -lt $((60 << 20)) ] || { echo "gpu_pack: more than 60 MiB" >&2; exit 1; }
+packed pack.tar.xz
