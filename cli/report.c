@@ -8,6 +8,7 @@
 #include "cli.h"
 #include "console.h"
 #include "json_events.h"
+#include "run_settings.h"
 #include "sample.h"
 #include "translate.h"
 
@@ -142,6 +143,7 @@ void cli_report_start(cli_report *r, const tub_encoder_info *info, const tub_sam
         cli_say(r->text, _("[R%d] settings: %s"), r->rank, settings);
     free(settings);
     r->stated_bytes_per_row *= sampling->stride;
+    r->decoding = cli_decoding_of(r->args, info);
     r->cpu_before = cli_cpu_seconds();
     r->began = r->last_line = cli_now();
 }

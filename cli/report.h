@@ -10,6 +10,7 @@
 #include <tubelet/tubelet.h>
 
 #include "arguments.h"
+#include "sample.h"
 
 enum { REPORT_FAILURES = 5 };
 
@@ -20,6 +21,7 @@ typedef struct cli_report {
     const char *out;
     const char *extension; // of the files of features
     bool json;
+    cli_decoding decoding;
     FILE *text;                                                      // where lines for people go
     size_t videos, todo, done_before, partial_before, failed_before; // of this shard, at the start
     double bytes_todo, bytes_done;                                   // of the videos to do

@@ -79,7 +79,7 @@ static void say_totals(const cli_report *r, const tub_run_totals *t, tub_status 
             p->decode_wait_seconds, p->device_wait_seconds);
     say_processors(r, t);
     char advice[256];
-    if (cli_idle_advice(&t->pipeline, cli_processors(), advice, sizeof advice))
+    if (cli_idle_advice(&t->pipeline, &r->decoding, advice, sizeof advice))
         cli_say(r->text, "[R%d] %s", r->rank, advice);
 }
 

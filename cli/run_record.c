@@ -8,6 +8,7 @@
 
 #include "json_events.h"
 #include "report.h"
+#include "run_settings.h"
 
 enum { MOST_SAMPLES = 1200 };
 
@@ -63,6 +64,7 @@ void cli_record_start(cli_run_record *r, const tub_encoder_info *info, const tub
 {
     time_t now = time(NULL);
     struct tm utc;
+    r->decoding = cli_decoding_of(r->args, info);
     if (gmtime_r(&now, &utc))
         strftime(r->started, sizeof r->started, "%Y-%m-%dT%H:%M:%SZ", &utc);
     r->model = json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:i, s:i, s:i, s:i}", "family", info->family, "dtype",
@@ -312,7 +314,7 @@ json_t *cli_record_json(cli_run_record *r, const tub_run_totals *t, tub_status s
 {
     const tub_progress *p = &t->pipeline;
     char advice[256], threads[24];
-    bool idle = cli_idle_advice(p, cli_processors(), advice, sizeof advice);
+    bool idle = cli_idle_advice(p, &r->decoding, advice, sizeof advice);
     char *command = cli_command_line(r->args, "");
     snprintf(threads, sizeof threads, "%d", p->decode_threads);
     json_array_append_new(r->settings, json_pack("[s, s]", "decoding threads", threads));

@@ -36,6 +36,7 @@ typedef struct cli_run_record {
     size_t failure_count;
     char started[32];
     json_t *model, *settings;
+    cli_decoding decoding;
     int rank, world;
 } cli_run_record;
 

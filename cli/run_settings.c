@@ -110,6 +110,12 @@ tub_resizer cli_resizer(const cli_arguments *args)
     return resizer;
 }
 
+cli_decoding cli_decoding_of(const cli_arguments *args, const tub_encoder_info *info)
+{
+    return (cli_decoding){
+        .processors = cli_processors(), .on_gpu = strcmp(info->device, "cuda") == 0, .decoder = cli_decoder(args)};
+}
+
 int cli_decoding_gpu(const cli_arguments *args)
 {
     const tub_decoder decoder = cli_decoder(args);

@@ -5,6 +5,7 @@
 #include <tubelet/tubelet.h>
 
 #include "arguments.h"
+#include "sample.h"
 
 // What a model run is made of. Strings are borrowed from the command line.
 typedef struct cli_settings {
@@ -26,6 +27,8 @@ const tub_device_preset *cli_device_preset(const cli_arguments *args);
 // What --decoder says.
 tub_decoder cli_decoder(const cli_arguments *args);
 tub_resizer cli_resizer(const cli_arguments *args);
+// What a run of this encoder has to decode with.
+cli_decoding cli_decoding_of(const cli_arguments *args, const tub_encoder_info *info);
 // The same for one video: as tub_video_params.gpu has it.
 int cli_decoding_gpu(const cli_arguments *args);
 // Says where a GPU was asked for and the video wasn't decoded on it.

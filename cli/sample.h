@@ -26,8 +26,15 @@ double cli_resident_bytes(void);
 double cli_peak_bytes(void);
 int cli_processors(void);
 
+// What a run has to decode with.
+typedef struct cli_decoding {
+    int processors;
+    bool on_gpu; // the encoder is, so that its decoders are there as well
+    tub_decoder decoder;
+} cli_decoding;
+
 // What the device waited for most, and what to do about it: "device idle 12 %: waiting for decode; raise
-// --decode-threads or use NVDEC". Returns false, with a text that says so, where the device was busy.
-bool cli_idle_advice(const tub_progress *p, int processors, char *out, size_t size);
+// --decode-threads". Returns false, with a text that says so, where the device was busy.
+bool cli_idle_advice(const tub_progress *p, const cli_decoding *decoding, char *out, size_t size);
 
 #endif
