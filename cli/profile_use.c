@@ -29,10 +29,16 @@ static int find(const cli_arguments *args, const cli_settings *settings, tub_pro
     return CLI_OK;
 }
 
+// Whether the run is asked to compute on a device of another kind than the profile was measured on.
+static bool elsewhere(const tub_encoder_params *encoder, const tub_profile *p)
+{
+    return !is_open(encoder->device) && (strncmp(encoder->device, "cuda", 4) == 0) != (strcmp(p->backend, "cuda") == 0);
+}
+
 // Whether the run is left to compute in what the profile was measured with.
 static bool fits(const tub_encoder_params *encoder, const tub_profile *p)
 {
-    return (encoder->dtype == TUB_DTYPE_AUTO || encoder->dtype == p->dtype) &&
+    return !elsewhere(encoder, p) && (encoder->dtype == TUB_DTYPE_AUTO || encoder->dtype == p->dtype) &&
            (is_open(encoder->backend) || !strcmp(encoder->backend, p->backend));
 }
 
@@ -40,7 +46,10 @@ static bool fits(const tub_encoder_params *encoder, const tub_profile *p)
 static bool leave_aside(const tub_encoder_params *encoder, const tub_profile *p, bool named, char *line, size_t size)
 {
     const bool any_dtype = encoder->dtype == TUB_DTYPE_AUTO, any_backend = is_open(encoder->backend);
-    if (!fits(encoder, p))
+    if (elsewhere(encoder, p))
+        snprintf(line, size, "profile of %s on %s left aside, as this run is on device %s: %s",
+                 tub_dtype_name(p->dtype), p->backend, encoder->device, p->path);
+    else if (!fits(encoder, p))
         snprintf(line, size, "profile of %s on %s left aside, as this run is%s%s%s%s: %s", tub_dtype_name(p->dtype),
                  p->backend, any_dtype ? "" : " in ", any_dtype ? "" : tub_dtype_name(encoder->dtype),
                  any_backend ? "" : " on ", any_backend ? "" : encoder->backend, p->path);

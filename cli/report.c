@@ -8,7 +8,6 @@
 #include "cli.h"
 #include "console.h"
 #include "json_events.h"
-#include "run_settings.h"
 #include "sample.h"
 #include "translate.h"
 
@@ -124,7 +123,8 @@ static void say_enabled(const cli_report *r, const tub_encoder_info *info)
         cli_say(r->text, _("[R%d] Model compiled with %s for faster inference"), r->rank, info->backend);
 }
 
-void cli_report_start(cli_report *r, const tub_encoder_info *info, const tub_sampling *sampling)
+void cli_report_start(cli_report *r, const tub_encoder_info *info, const tub_sampling *sampling,
+                      const cli_decoding *decoding)
 {
     if (r->json)
         cli_print_json(start_event(r, info, sampling));
@@ -143,7 +143,7 @@ void cli_report_start(cli_report *r, const tub_encoder_info *info, const tub_sam
         cli_say(r->text, _("[R%d] settings: %s"), r->rank, settings);
     free(settings);
     r->stated_bytes_per_row *= sampling->stride;
-    r->decoding = cli_decoding_of(r->args, info);
+    r->decoding = *decoding;
     r->cpu_before = cli_cpu_seconds();
     r->began = r->last_line = cli_now();
 }

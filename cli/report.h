@@ -42,7 +42,8 @@ void cli_report_finish(cli_report *r);
 void cli_duration(double seconds, char *out, size_t size);
 
 // Before the first video.
-void cli_report_start(cli_report *r, const tub_encoder_info *info, const tub_sampling *sampling);
+void cli_report_start(cli_report *r, const tub_encoder_info *info, const tub_sampling *sampling,
+                      const cli_decoding *decoding);
 // As tub_run_params.on_event, with the report as `user`.
 void cli_report_event(void *user, const tub_event *event);
 // Of its events, the one that comes about four times a second.

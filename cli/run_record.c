@@ -8,7 +8,6 @@
 
 #include "json_events.h"
 #include "report.h"
-#include "run_settings.h"
 
 enum { MOST_SAMPLES = 1200 };
 
@@ -60,11 +59,12 @@ static void put_setting(json_t *list, const char *name, const char *format, ...)
     json_array_append_new(list, json_pack("[s, o]", name, cli_json_text(text)));
 }
 
-void cli_record_start(cli_run_record *r, const tub_encoder_info *info, const tub_sampling *s)
+void cli_record_start(cli_run_record *r, const tub_encoder_info *info, const tub_sampling *s,
+                      const cli_decoding *decoding)
 {
     time_t now = time(NULL);
     struct tm utc;
-    r->decoding = cli_decoding_of(r->args, info);
+    r->decoding = *decoding;
     if (gmtime_r(&now, &utc))
         strftime(r->started, sizeof r->started, "%Y-%m-%dT%H:%M:%SZ", &utc);
     r->model = json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:i, s:i, s:i, s:i}", "family", info->family, "dtype",
@@ -85,6 +85,7 @@ void cli_record_start(cli_run_record *r, const tub_encoder_info *info, const tub
     put_setting(list, "backend", "%s on %s %s", info->backend, info->device, info->isa);
     put_setting(list, "batch", "%d", info->batch);
     put_setting(list, "compute threads", "%s", cli_text(r->args, OPTION_THREADS, "auto"));
+    put_setting(list, "decoder", "%s", tub_decoder_name(decoding->decoder));
     put_setting(list, "prefetch", "%s", cli_text(r->args, OPTION_PREFETCH, "auto"));
     put_setting(list, "output folder", "%s", cli_text(r->args, OPTION_OUT, ""));
     if (r->world > 1)

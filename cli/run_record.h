@@ -44,7 +44,8 @@ typedef struct cli_run_record {
 cli_run_record *cli_record_open(const cli_arguments *args, int rank, int world);
 void cli_record_close(cli_run_record **record); // accepts NULL
 
-void cli_record_start(cli_run_record *r, const tub_encoder_info *info, const tub_sampling *sampling);
+void cli_record_start(cli_run_record *r, const tub_encoder_info *info, const tub_sampling *sampling,
+                      const cli_decoding *decoding);
 void cli_record_sample(cli_run_record *r, const cli_sample *sample);
 void cli_record_video(cli_run_record *r, const tub_event *event);
 // The whole of it as JSON, the caller's; NULL: out of memory.

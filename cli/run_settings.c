@@ -110,10 +110,10 @@ tub_resizer cli_resizer(const cli_arguments *args)
     return resizer;
 }
 
-cli_decoding cli_decoding_of(const cli_arguments *args, const tub_encoder_info *info)
+cli_decoding cli_decoding_of(const tub_encoder_info *info, tub_decoder decoder)
 {
     return (cli_decoding){
-        .processors = cli_processors(), .on_gpu = strcmp(info->device, "cuda") == 0, .decoder = cli_decoder(args)};
+        .processors = cli_processors(), .on_gpu = strcmp(info->device, "cuda") == 0, .decoder = decoder};
 }
 
 int cli_decoding_gpu(const cli_arguments *args)

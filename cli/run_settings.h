@@ -28,7 +28,7 @@ const tub_device_preset *cli_device_preset(const cli_arguments *args);
 tub_decoder cli_decoder(const cli_arguments *args);
 tub_resizer cli_resizer(const cli_arguments *args);
 // What a run of this encoder has to decode with.
-cli_decoding cli_decoding_of(const cli_arguments *args, const tub_encoder_info *info);
+cli_decoding cli_decoding_of(const tub_encoder_info *info, tub_decoder decoder);
 // The same for one video: as tub_video_params.gpu has it.
 int cli_decoding_gpu(const cli_arguments *args);
 // Says where a GPU was asked for and the video wasn't decoded on it.

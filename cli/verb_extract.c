@@ -98,8 +98,9 @@ static int open_encoder(extraction *x)
     const tub_encoder_info *info = x->info;
     if (tub_sampling_resolve(&x->settings.sampling, info->clip_length, &resolved, &err) != TUB_OK)
         return cli_fail(&err);
-    cli_report_start(&x->report, info, &resolved);
-    cli_watch_start(&x->watch, info, &resolved);
+    const cli_decoding decoding = cli_decoding_of(info, cli_decoder(x->args));
+    cli_report_start(&x->report, info, &resolved, &decoding);
+    cli_watch_start(&x->watch, info, &resolved, &decoding);
     if (*x->profile.line)
         cli_say(x->report.text, "[R%d] %s", x->rank, x->profile.line);
     return CLI_OK;

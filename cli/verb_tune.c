@@ -19,24 +19,28 @@ typedef struct tuning {
 static void say_row(const tuning *x, const tub_tune_row *r)
 {
     char decode[24] = "-", prefetch[24] = "-";
+    const char *decoder = "-";
     if (x->video_count) {
+        decoder = r->decoder == TUB_DECODER_AUTO ? "cpu" : tub_decoder_name(r->decoder);
         snprintf(decode, sizeof decode, "%d", r->decode_threads);
         snprintf(prefetch, sizeof prefetch, "%d", r->prefetch);
     }
     if (r->rate > 0)
-        cli_say(x->text, "%-9s  %-5s  %5d  %6s  %8s  %9.3f  %4d%s%s", r->backend, tub_dtype_name(r->dtype), r->batch,
-                decode, prefetch, r->rate, r->runs, r->is_default ? "  default" : "", r->is_winner ? "  winner" : "");
+        cli_say(x->text, "%-9s  %-5s  %5d  %-7s  %6s  %8s  %9.3f  %4d%s%s", r->backend, tub_dtype_name(r->dtype),
+                r->batch, decoder, decode, prefetch, r->rate, r->runs, r->is_default ? "  default" : "",
+                r->is_winner ? "  winner" : "");
     else
-        cli_say(x->text, "%-9s  %-5s  %5d  %6s  %8s  %9s  %4d  %s", r->backend, tub_dtype_name(r->dtype), r->batch,
-                decode, prefetch, "-", r->runs, r->reason);
+        cli_say(x->text, "%-9s  %-5s  %5d  %-7s  %6s  %8s  %9s  %4d  %s", r->backend, tub_dtype_name(r->dtype),
+                r->batch, decoder, decode, prefetch, "-", r->runs, r->reason);
 }
 
 static json_t *row_json(const char *event, const tub_tune_row *r)
 {
-    return json_pack("{s:s, s:s, s:s, s:i, s:i, s:i, s:f, s:i, s:b, s:b, s:o}", "event", event, "backend", r->backend,
-                     "dtype", tub_dtype_name(r->dtype), "batch", r->batch, "decode_threads", r->decode_threads,
-                     "prefetch", r->prefetch, "rate", r->rate, "runs", r->runs, "default", (int)r->is_default, "winner",
-                     (int)r->is_winner, "reason", cli_json_text(*r->reason ? r->reason : NULL));
+    return json_pack("{s:s, s:s, s:s, s:i, s:i, s:i, s:s, s:f, s:i, s:b, s:b, s:o}", "event", event, "backend",
+                     r->backend, "dtype", tub_dtype_name(r->dtype), "batch", r->batch, "decode_threads",
+                     r->decode_threads, "prefetch", r->prefetch, "decoder", tub_decoder_name(r->decoder), "rate",
+                     r->rate, "runs", r->runs, "default", (int)r->is_default, "winner", (int)r->is_winner, "reason",
+                     cli_json_text(*r->reason ? r->reason : NULL));
 }
 
 static void on_row(void *user, const tub_tune_row *r)
@@ -45,8 +49,9 @@ static void on_row(void *user, const tub_tune_row *r)
     char line[160];
     if (x->json)
         cli_print_json(row_json("measured", r));
-    snprintf(line, sizeof line, "%s %s, batch %d, decode threads %d, prefetch %d: %.3f a second", r->backend,
-             tub_dtype_name(r->dtype), r->batch, r->decode_threads, r->prefetch, r->rate);
+    snprintf(line, sizeof line, "%s %s, batch %d, decoder %s, decode threads %d, prefetch %d: %.3f a second",
+             r->backend, tub_dtype_name(r->dtype), r->batch, tub_decoder_name(r->decoder), r->decode_threads,
+             r->prefetch, r->rate);
     if (cli_has_status_line())
         cli_status_line(line);
 }
@@ -60,8 +65,8 @@ static void on_note(void *user, const char *text)
 static void say_table(const tuning *x, const tub_tuning *t)
 {
     tub_tune_row row;
-    cli_say(x->text, "%-9s  %-5s  %5s  %6s  %8s  %9s  %4s", "backend", "dtype", "batch", "decode", "prefetch",
-            x->video_count ? "clips/s" : "items/s", "runs");
+    cli_say(x->text, "%-9s  %-5s  %5s  %-7s  %6s  %8s  %9s  %4s", "backend", "dtype", "batch", "decoder", "decode",
+            "prefetch", x->video_count ? "clips/s" : "items/s", "runs");
     for (size_t i = 0; tub_tuning_row_at(t, i, &row); i++)
         say_row(x, &row);
     for (size_t i = 0; x->json && tub_tuning_row_at(t, i, &row); i++)

@@ -75,14 +75,15 @@ static void open_gpus(cli_watch *w, const tub_encoder_info *info)
             w->gpu_count++;
 }
 
-void cli_watch_start(cli_watch *w, const tub_encoder_info *info, const tub_sampling *sampling)
+void cli_watch_start(cli_watch *w, const tub_encoder_info *info, const tub_sampling *sampling,
+                     const cli_decoding *decoding)
 {
     if (w->metrics || w->record)
         open_gpus(w, info);
     if (w->metrics)
         cli_metrics_start(w->metrics, info, w->gpus, w->gpu_count);
     if (w->record)
-        cli_record_start(w->record, info, sampling);
+        cli_record_start(w->record, info, sampling, decoding);
     w->began = cli_now();
     w->cpu_before = cli_cpu_seconds();
 }

@@ -20,7 +20,8 @@ typedef struct cli_watch {
 // Before anything is computed. Refuses files that can't be written; returns 0 or an exit code after a message.
 int cli_watch_open(cli_watch *w, const cli_arguments *args, int rank, int world);
 // Before the first video.
-void cli_watch_start(cli_watch *w, const tub_encoder_info *info, const tub_sampling *sampling);
+void cli_watch_start(cli_watch *w, const tub_encoder_info *info, const tub_sampling *sampling,
+                     const cli_decoding *decoding);
 // Of the run, as they come.
 void cli_watch_event(cli_watch *w, const tub_event *event);
 // At the end: writes the files. Returns 0 or an exit code after a message.

@@ -3,7 +3,8 @@
 //
 // What can be changed without changing features (batch, threads, prefetch) is only a matter of speed. Precision and
 // backend change their last bits: a profile that sets them is named by `extract`, is written into features.json, and
-// never overrides what an output folder already holds (tub_dataset_pinned()).
+// never overrides what an output folder already holds (tub_dataset_pinned()). What GPUs' decoders would gain is measured
+// and told, and no profile sets it: of damaged videos they don't tell.
 #ifndef TUBELET_TUNE_H
 #define TUBELET_TUNE_H
 
@@ -23,6 +24,8 @@ typedef struct tub_tune_row {
     char backend[24];
     int batch;                      // of one forward
     int decode_threads, prefetch;   // 0 where nothing was decoded
+    tub_decoder decoder;            // AUTO: the processor, or nothing was decoded; with another than was asked for, a row
+                                    // never wins
     bool is_default;                // what a run takes by itself
     bool is_winner;
     double rate;                    // rows a second (without videos: items a second); median of `runs`; 0: it failed
@@ -34,7 +37,7 @@ typedef struct tub_tune_row {
 typedef struct tub_tune_params {
     size_t size;                    // sizeof(tub_tune_params)
     tub_encoder_params encoder;     // what isn't left open here (dtype, backend, batch) is kept and not varied
-    tub_extractor_params extractor; // sampling; likewise decode_threads and prefetch
+    tub_extractor_params extractor; // sampling; likewise decoder, decode_threads and prefetch
     const char *const *videos;      // what is extracted for measuring, again and again
     size_t video_count;             // 0: only forwards on pixels of no meaning are timed, and decoding isn't tuned
     double budget;                  // seconds, 0 = 60. Opening the model and the last turn may exceed it

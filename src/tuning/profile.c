@@ -150,10 +150,11 @@ static json_t *table(const tub_tuning *t)
     json_t *rows = json_array();
     for (size_t i = 0; i < t->count; i++) {
         const tub_tune_row *r = &t->entries[i].row;
-        json_array_append_new(rows, json_pack("{s:s, s:s, s:i, s:i, s:i, s:f, s:i, s:b, s:b}", "backend", r->backend,
-                                              "dtype", tub_dtype_name(r->dtype), "batch", r->batch, "decode_threads",
-                                              r->decode_threads, "prefetch", r->prefetch, "rate", r->rate, "runs",
-                                              r->runs, "default", (int)r->is_default, "winner", (int)r->is_winner));
+        json_array_append_new(rows, json_pack("{s:s, s:s, s:i, s:i, s:i, s:s, s:f, s:i, s:b, s:b}", "backend",
+                                              r->backend, "dtype", tub_dtype_name(r->dtype), "batch", r->batch,
+                                              "decode_threads", r->decode_threads, "prefetch", r->prefetch, "decoder",
+                                              tub_decoder_name(r->decoder), "rate", r->rate, "runs", r->runs, "default",
+                                              (int)r->is_default, "winner", (int)r->is_winner));
     }
     return rows;
 }

@@ -77,7 +77,11 @@ static tub_status measure_once(tub_tuning *t, size_t i, tub_measurement *out, tu
     x.size = sizeof x;
     x.decode_threads = t->entries[i].decode_threads;
     x.prefetch = t->entries[i].prefetch;
-    return tub_measure_extraction(t->encoder, &x, p->videos, p->video_count, t->slice, p->stop, out, err);
+    x.decoder = t->entries[i].decoder;
+    TUB_TRY(tub_measure_extraction(t->encoder, &x, p->videos, p->video_count, t->slice, p->stop, out, err));
+    if (x.decoder != p->extractor.decoder && out->none_by_gpu)
+        return tub_fail(err, TUB_ERROR_DEVICE, "the GPU decoded none of the videos");
+    return TUB_OK;
 }
 
 // A setting that fails is a row with its reason; only cancelling and the defaults' failure end the search.
@@ -104,10 +108,12 @@ static tub_status measure(tub_tuning *t, size_t i, tub_error *err)
         row->decode_threads = t->params->video_count ? m.decode_threads : 0;
         row->prefetch = !t->params->video_count ? 0 : e->prefetch ? e->prefetch : info->batch;
     }
-    if (status == TUB_OK)
+    if (status == TUB_OK) {
         tub_tune_note(e, m.rate);
-    else
+    } else {
+        row->rate = 0;
         snprintf(row->reason, sizeof row->reason, "%.*s", (int)sizeof row->reason - 1, failed.text);
+    }
     if (t->params->on_row)
         t->params->on_row(t->params->user, row);
     return TUB_OK;
@@ -115,7 +121,8 @@ static tub_status measure(tub_tuning *t, size_t i, tub_error *err)
 
 static bool same_settings(const tub_tune_entry *a, const tub_tune_entry *b)
 {
-    return same_encoder(a, b) && a->decode_threads == b->decode_threads && a->prefetch == b->prefetch;
+    return same_encoder(a, b) && a->decoder == b->decoder && a->decode_threads == b->decode_threads &&
+           a->prefetch == b->prefetch;
 }
 
 // Whether an entry comes down to one that was measured: a default spelled out.
@@ -153,7 +160,8 @@ static tub_status try_entry(tub_tuning *t, const tub_tune_entry *asked, tub_erro
     t->entries[i].row = (tub_tune_row){.dtype = asked->dtype,
                                        .batch = asked->batch,
                                        .decode_threads = asked->decode_threads,
-                                       .prefetch = asked->prefetch};
+                                       .prefetch = asked->prefetch,
+                                       .decoder = asked->decoder};
     if (asked->backend)
         snprintf(t->entries[i].row.backend, sizeof t->entries[i].row.backend, "%s", asked->backend);
     TUB_TRY(measure(t, i, err));
@@ -204,23 +212,35 @@ static tub_status try_backend(tub_tuning *t, const char *backend, tub_dtype dtyp
     return TUB_OK;
 }
 
-// Precisions of the backend that runs by default, and other backends than the plain loops, which are never the fastest.
+static bool is_open(const char *name)
+{
+    return !name || !strcmp(name, "auto");
+}
+
+// Of the backends those that the caller and the device leave open, but the plain loops, which are never the fastest.
+static bool is_wanted(const tub_tuning *t, const tub_backend_ops *ops)
+{
+    const tub_encoder_params *asked = &t->params->encoder;
+    if (t->on_cpu || !is_open(asked->device))
+        if (t->on_cpu != !strcmp(ops->device, "cpu"))
+            return false;
+    return is_open(asked->backend) ? strcmp(ops->name, "reference") != 0 : strcmp(ops->name, asked->backend) == 0;
+}
+
+// Precisions of the backend that runs by default, and other backends.
 static tub_status try_precisions(tub_tuning *t, tub_error *err)
 {
     static const tub_dtype dtypes[] = {TUB_BF16, TUB_F16, TUB_F32};
-    const char *asked = t->params->encoder.backend;
-    bool any_backend = !asked || !strcmp(asked, "auto"), custom = !strcmp(t->entries[0].row.backend, "openvino");
+    bool custom = !strcmp(t->entries[0].row.backend, "openvino");
     const tub_backend_ops *ops;
     if (t->params->encoder.dtype != TUB_DTYPE_AUTO)
         return TUB_OK;
     for (size_t d = 0; custom && d < 3; d++)
         TUB_TRY(try_backend(t, t->entries[0].backend, dtypes[d], err));
     for (size_t i = 0; !custom && (ops = tub_backend_at(i)); i++)
-        for (size_t d = 0; d < 3; d++) {
-            bool wanted = any_backend ? strcmp(ops->name, "reference") != 0 : strcmp(ops->name, asked) == 0;
-            if (wanted && ops->supports(dtypes[d], NULL) == TUB_OK)
+        for (size_t d = 0; d < 3; d++)
+            if (is_wanted(t, ops) && ops->supports(dtypes[d], NULL) == TUB_OK)
                 TUB_TRY(try_backend(t, ops->name, dtypes[d], err));
-        }
     return TUB_OK;
 }
 
@@ -291,6 +311,40 @@ static tub_status confirm(tub_tuning *t, tub_error *err)
     }
 }
 
+// The GPU's decoder beside the winner, with as many threads as it takes by itself. A row that is told, and no more: of
+// damaged videos it gives other frames, and doesn't say so.
+static tub_status compare_decoder(tub_tuning *t, tub_decoder decoder, tub_error *err)
+{
+    const size_t best = t->best, i = t->count;
+    tub_tune_entry asked = t->entries[best];
+    asked.decoder = decoder;
+    asked.decode_threads = t->params->extractor.decode_threads;
+    TUB_TRY(try_entry(t, &asked, err));
+    t->best = best;
+    while (t->count > i && t->entries[i].row.rate > 0 && t->entries[i].row.runs < CONFIRMATIONS && has_time(t, 2)) {
+        TUB_TRY(measure(t, best, err));
+        TUB_TRY(measure(t, i, err));
+    }
+    if (t->count > i && t->entries[i].row.rate > noise * t->entries[best].row.rate) {
+        char text[200];
+        snprintf(
+            text, sizeof text,
+            "--decoder %s is %.2f times as fast as the winner; no profile sets it, as GPUs conceal what is damaged in "
+            "a video and don't tell",
+            tub_decoder_name(decoder), t->entries[i].row.rate / t->entries[best].row.rate);
+        note(t, text);
+    }
+    return TUB_OK;
+}
+
+static tub_status compare_decoders(tub_tuning *t, tub_error *err)
+{
+    if (!t->on_gpu || !t->params->video_count || t->params->extractor.decoder != TUB_DECODER_AUTO)
+        return TUB_OK;
+    TUB_TRY(compare_decoder(t, TUB_DECODER_NVDEC, err));
+    return compare_decoder(t, TUB_DECODER_BOTH, err);
+}
+
 static void fill_profile(tub_tuning *t, const tub_encoder_info *info)
 {
     const tub_tune_entry *e = &t->entries[t->best];
@@ -316,7 +370,9 @@ static tub_status search(tub_tuning *t, tub_error *err)
                                      .backend = p->encoder.backend,
                                      .batch = p->encoder.batch,
                                      .decode_threads = p->extractor.decode_threads,
-                                     .prefetch = p->extractor.prefetch};
+                                     .prefetch = p->extractor.prefetch,
+                                     .decoder = p->extractor.decoder};
+    t->entries[0].row.decoder = p->extractor.decoder;
     t->began = tub_now();
     int rows = p->video_count ? 12 : 8;
     t->slice = budget_of(t) / (1.5 * (rows + 2 * CONFIRMATIONS));
@@ -324,12 +380,14 @@ static tub_status search(tub_tuning *t, tub_error *err)
     TUB_TRY(measure(t, 0, err));
     t->per_frame = tub_encoder_get_info(t->encoder)->per_frame;
     t->on_cpu = !strcmp(tub_encoder_get_info(t->encoder)->device, "cpu");
+    t->on_gpu = !strcmp(tub_encoder_get_info(t->encoder)->device, "cuda");
     TUB_TRY(try_precisions(t, err));
     TUB_TRY(try_batches(t, err));
     TUB_TRY(try_decoding(t, err));
+    TUB_TRY(confirm(t, err));
+    TUB_TRY(compare_decoders(t, err));
     if (t->untried)
         note(t, "the budget ended before every setting was tried: --budget SECONDS gives more");
-    TUB_TRY(confirm(t, err));
     TUB_TRY(open_encoder(t, t->best, err));
     fill_profile(t, tub_encoder_get_info(t->encoder));
     return TUB_OK;

@@ -12,6 +12,7 @@ typedef struct tub_tune_entry {
     tub_dtype dtype;
     const char *backend; // static, or the caller's; NULL: left to the run
     int batch, decode_threads, prefetch;
+    tub_decoder decoder;
     double rates[TUB_TUNE_RUNS_MOST];
 } tub_tune_entry;
 
@@ -23,7 +24,7 @@ struct tub_tuning {
     size_t encoder_of;
     double began, slice, spent; // `spent`: on `measured` measurements
     int measured;
-    bool per_frame, on_cpu;
+    bool per_frame, on_cpu, on_gpu;
     double forward_rate; // of the defaults' precision, 0 = not measured yet
     int untried;         // settings that the budget had no time for
     tub_profile profile;
