@@ -429,7 +429,8 @@ static tub_status fake_upload(tub_gpu *gpu, tub_gpu_stream stream, void *to, con
 {
     const work w = {.kind = UPLOAD, .copy = {to, host, bytes}};
     if (++counts(gpu)->uploads == fake_gpu.fail_upload)
-        return tub_fail(err, TUB_ERROR_DEVICE, "fake GPU %d: a copy failed", gpu->index);
+        return tub_fail(err, fake_gpu.short_upload ? TUB_ERROR_MEMORY : TUB_ERROR_DEVICE, "fake GPU %d: a copy failed",
+                        gpu->index);
     counts(gpu)->copies += stream == TUB_GPU_COPY;
     return copy(gpu, stream, &w, err);
 }

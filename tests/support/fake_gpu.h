@@ -39,6 +39,7 @@ typedef struct fake_gpu_params {
     int short_times;        // ... and so many from it on (0 = 1)
     bool late;              // what goes to COMPUTE is done only when an event behind it is settled, copies at once
     int fail_upload;        // each device: its n-th upload fails, while those before it are under way (0 = never)
+    bool short_upload;      // ... as there is no memory for it
     int slow_device;        // this device ...
     int slow;               // ... sleeps so many microseconds at each settle
 } fake_gpu_params;

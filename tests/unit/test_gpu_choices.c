@@ -15,6 +15,13 @@
 #include "gpu_choices.h"
 #include "gpu_subject.h"
 
+static void forget(const char *folder)
+{
+    char command[512];
+    snprintf(command, sizeof command, "rm -rf '%s'/tubelet", folder);
+    assert_int_equal(system(command), 0);
+}
+
 static int products_of_compiling(void)
 {
     fake_gpu_reset();
@@ -98,6 +105,36 @@ static void weights_are_given_back(void **state)
         assert_memory_equal(s->rows, wanted, sizeof wanted);
         gpu_subject_stop(s);
     }
+}
+
+// Whichever copy fails, that of weights that come back too, and however memory is short then: there are the right rows
+// or none.
+static void no_run_goes_on_without_its_weights(void **state)
+{
+    enum { UPLOADS = 24 };
+    float wanted[ITEMS * COLS];
+    int failed[2] = {0, 0};
+    gpu_subject_wanted_rows(wanted);
+    for (int i = 0; i < 2 * UPLOADS; i++) {
+        const bool by_copy = i >= UPLOADS; // it is the copy that has no memory, else the kernel before it
+        tub_error err = {0};
+        fake_gpu_reset();
+        fake_gpu.short_call = by_copy ? 0 : 1;
+        fake_gpu.short_upload = by_copy;
+        fake_gpu.fail_upload = 1 + i % UPLOADS;
+        gpu_subject *s = calloc(1, sizeof *s);
+        assert_non_null(s);
+        gpu_subject_build(s, 1);
+        tub_status status = gpu_subject_open(s, TUB_F32, 8, 0, &err);
+        if (status == TUB_OK)
+            status = gpu_subject_run(s, 0, 8, &err);
+        if (status == TUB_OK)
+            assert_memory_equal(s->rows, wanted, 8 * COLS * sizeof *wanted);
+        failed[by_copy] += strstr(err.text, "weights didn't come back") != NULL;
+        gpu_subject_stop(s);
+        forget(*state);
+    }
+    assert_true(failed[0] > 0 && failed[1] > 0);
 }
 
 // With or without measuring: a product that the library's advice for many rows doesn't compute gets advice of its own.
@@ -207,13 +244,6 @@ static void a_shared_file_keeps_what_each_measured(void **state)
 }
 
 // ---- products with the step behind them ----
-
-static void forget(const char *folder)
-{
-    char command[512];
-    snprintf(command, sizeof command, "rm -r '%s'/tubelet", folder);
-    assert_int_equal(system(command), 0);
-}
 
 // What a program in `dtype` gives and launches: kinds[JOINED], kinds[ROTATE] and kinds[ACTIVATE] of its runs alone.
 static void joined_rows(tub_dtype dtype, float *rows, int kinds[3])
@@ -510,6 +540,7 @@ int main(void)
         TEST(the_fastest_of_the_same_bits_wins),
         TEST(other_bits_are_seen_in_narrow_results),
         TEST(weights_are_given_back),
+        TEST(no_run_goes_on_without_its_weights),
         TEST(fp8_is_measured_too),
         TEST(advice_that_does_not_serve),
         TEST(what_was_measured_is_kept),

@@ -73,9 +73,7 @@ static tub_status try_out(tub_backend *b, const tub_gpu_gemm *g, tub_gpu_algorit
 {
     tub_gpu_trial t = {.b = b, .gemm = g};
     const tub_status status = choose(&t, a, err);
-    const bool goes_on = status == TUB_OK || status == TUB_END;
-    const tub_status ended = tub_gpu_trial_end(&t, goes_on ? err : NULL);
-    return goes_on && ended != TUB_OK ? ended : status;
+    return tub_gpu_trial_end(&t, status, err);
 }
 
 // The library's advice for a product of `m` rows.
@@ -182,8 +180,7 @@ static tub_status try_and_keep(joining *j, tub_gpu_joining known, tub_error *err
 {
     tub_gpu_choices *c = j->trial.b->choices;
     tub_status status = try_joined(j, known, err);
-    const tub_status ended = tub_gpu_trial_end(&j->trial, status == TUB_OK ? err : NULL);
-    status = status == TUB_OK ? ended : status;
+    status = tub_gpu_trial_end(&j->trial, status, err);
     if (status != TUB_OK)
         return tub_fail_within(err, status, "on trial, of a product with the step behind it (--no-autotune: without)");
     const tub_gpu_answer answer = {.question = j->question, .algorithm = {{j->best.joined}}, .checked = true};

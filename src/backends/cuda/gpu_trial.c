@@ -157,14 +157,18 @@ tub_status tub_gpu_trial_begin(tub_gpu_trial *t, tub_error *err)
     return bring_positions(t, err);
 }
 
-tub_status tub_gpu_trial_end(tub_gpu_trial *t, tub_error *err)
+tub_status tub_gpu_trial_end(tub_gpu_trial *t, tub_status status, tub_error *err)
 {
-    const tub_status status = t->weight ? bring_weight(t, t->weight, err) : TUB_OK;
+    tub_error why = {0};
+    const tub_status given = t->weight ? bring_weight(t, t->weight, &why) : TUB_OK;
     tub_free(t->weight);
     tub_free(t->right);
     tub_free(t->got);
     tub_free(t->block);
-    return status;
+    if (given == TUB_OK || status == TUB_ERROR_DEVICE)
+        return status;
+    // Never as memory that is short: with fewer items a run would go on, by the weights of the trial.
+    return tub_fail(err, TUB_ERROR_DEVICE, "weights didn't come back after a trial: %s", why.text);
 }
 
 // Both in one. A card that doesn't take it goes without.

@@ -36,7 +36,8 @@ tub_gpu_task tub_gpu_joined_task(const tub_gpu_gemm *gemm, const tub_gpu_task *n
 
 // *t zeroed, but for what is tried out. Ownership: end it in every case, which gives the product its weights back.
 tub_status tub_gpu_trial_begin(tub_gpu_trial *t, tub_error *err);
-tub_status tub_gpu_trial_end(tub_gpu_trial *t, tub_error *err);
+// `status`: what the trial has come to, which is returned. TUB_ERROR_DEVICE where the weights don't come back.
+tub_status tub_gpu_trial_end(tub_gpu_trial *t, tub_status status, tub_error *err);
 // Its rows are those that are right. TUB_END: this way doesn't compute this product.
 tub_status tub_gpu_trial_right(const tub_gpu_trial *t, const tub_gpu_way *way, tub_error *err);
 // *same: it computes the product, and the rows that are right.
