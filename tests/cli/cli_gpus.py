@@ -47,6 +47,8 @@ class Gpus(CommandCase):
         for name in "tubelet", str(folder / "tubelet"), "../elsewhere/tubelet":  # a name on the PATH, as bench calls itself, ..
             done = subprocess.run([name, "doctor"], executable=folder / "tubelet", capture_output=True, text=True, cwd="/", env={**ENVIRONMENT, "FAKE_GPU": "devices=1"})
             self.assertIn("on cuda: f32", done.stdout, name)
+        loader = re.search(rb"/lib[^\0]*/ld-[^\0]*", (folder / "tubelet").read_bytes()).group().decode()
+        self.assertIn("on cuda: f32", subprocess.run([loader, folder / "tubelet", "doctor"], capture_output=True, text=True, env={**ENVIRONMENT, "FAKE_GPU": "devices=1"}).stdout)
 
     def test_any_number_gives_the_same_bytes(self):
         self.assertEqual(self.extract(gpus("devices=3"), "--device", "cuda")[0], self.whole)
