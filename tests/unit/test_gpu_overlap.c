@@ -147,6 +147,38 @@ static void both_short_halve_once(void **state)
     gpu_subject_stop(s);
 }
 
+// Not even for one item: the run fails, and one behind it, which had begun by then or begins later, finds what there is
+// again.
+static void no_memory_for_any_item(void **state)
+{
+    (void)state;
+    float wanted[ITEMS * COLS];
+    tub_error err = {0};
+    gpu_subject_wanted_rows(wanted);
+    for (int i = 0; i < 3; i++) {
+        fake_gpu_reset();
+        fake_gpu.short_call = 1;
+        fake_gpu.short_times = 2;
+        gpu_subject *s = gpu_subject_start(TUB_F32, 8, 0);
+        const tub_batch one = batch_at(s, 0, 8), two = batch_at(s, 8, 8);
+        assert_int_equal(fake_gpu_backend.begin(s->executable, &one, NULL), TUB_OK);
+        if (i == 0)
+            assert_int_equal(fake_gpu_backend.begin(s->executable, &two, NULL), TUB_OK);
+        s->backend->limit = 1; // a byte
+        assert_int_equal(fake_gpu_backend.end(s->executable, &err), TUB_ERROR_MEMORY);
+        s->backend->limit = 0;
+        fake_gpu.short_call = 0;
+        if (i == 1)
+            assert_int_equal(fake_gpu_backend.begin(s->executable, &two, NULL), TUB_OK);
+        if (i < 2)
+            assert_int_equal(fake_gpu_backend.end(s->executable, &err), TUB_OK);
+        else
+            assert_int_equal(gpu_subject_run(s, 8, 8, &err), TUB_OK);
+        assert_memory_equal(s->rows + 8 * COLS, wanted + 8 * COLS, 8 * COLS * sizeof *wanted);
+        gpu_subject_stop(s);
+    }
+}
+
 // There is room for one run at a time: each then waits for the one before.
 static void no_memory_for_a_second(void **state)
 {
@@ -251,6 +283,7 @@ int main(void)
         cmocka_unit_test_setup(they_do_overlap, reset),
         cmocka_unit_test_setup(short_memory_halves, reset),
         cmocka_unit_test_setup(both_short_halve_once, reset),
+        cmocka_unit_test_setup(no_memory_for_any_item, reset),
         cmocka_unit_test_setup(no_memory_for_a_second, reset),
         cmocka_unit_test_setup(a_run_that_is_too_large_waits, reset),
         cmocka_unit_test_setup(a_device_that_fails_says_so_at_the_end, reset),

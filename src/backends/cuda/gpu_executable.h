@@ -197,6 +197,7 @@ tub_status tub_gpu_list_steps(tub_executable *e, bool tokens, tub_error *err);
 // does.
 tub_status tub_gpu_shape_make(tub_executable *e, int wave, tub_error *err);
 void tub_gpu_shape_forget(tub_executable *e);
+bool tub_gpu_shape_is_made(const tub_executable *e); // false: memory was short for fewer items, too
 // The second room. False: it can't be had.
 bool tub_gpu_shape_second_room(tub_executable *e);
 int tub_gpu_shape_usual(const tub_executable *e);   // the wave that keeps a card busy

@@ -292,6 +292,8 @@ static tub_status run_halving(part *p, tub_status before, tub_error *err)
     for (tub_status status = before;;) {
         if (status == TUB_ERROR_MEMORY && p->e->wave > 1)
             TUB_TRY(halve(p->e, err));
+        else if (!tub_gpu_shape_is_made(p->e)) // an earlier run ended so; there may be memory again
+            TUB_TRY(tub_gpu_shape_make(p->e, p->e->wave, err));
         status = run_part(p, err);
         if (status != TUB_ERROR_MEMORY || p->e->wave == 1)
             return status;
@@ -363,7 +365,7 @@ tub_status tub_gpu_run(tub_executable *e, const tub_batch *batch, tub_error *err
 
 bool tub_gpu_run_fits(const tub_executable *e, const tub_batch *batch)
 {
-    return !batch->tokens && batch->items <= e->part_waves * e->wave;
+    return tub_gpu_shape_is_made(e) && !batch->tokens && batch->items <= e->part_waves * e->wave;
 }
 
 tub_status tub_gpu_run_queue(tub_executable *e, tub_gpu_room *room, const tub_batch *batch, tub_error *err)

@@ -198,6 +198,12 @@ void tub_gpu_shape_forget(tub_executable *e)
     e->no_second_room = false;
 }
 
+// The list of frames is the last thing that is made.
+bool tub_gpu_shape_is_made(const tub_executable *e)
+{
+    return e->seen != NULL;
+}
+
 tub_status tub_gpu_shape_make(tub_executable *e, int wave, tub_error *err)
 {
     for (const int asked = wave;;) {
