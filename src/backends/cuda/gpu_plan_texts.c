@@ -67,9 +67,10 @@ static void write_text(const tub_backend *b, const tub_gpu_attention *shape, con
 void tub_gpu_plan_text_keep(const tub_backend *b, const tub_gpu_attention *shape, const tub_gpu_plan *plan,
                             tub_gpu_text read)
 {
-    size_t bytes = 0;
-    char *text = b->ops->write_plan(b->gpu, plan, NULL, &bytes) ? tub_alloc_aligned(1, bytes) : NULL;
-    if (text && b->ops->write_plan(b->gpu, plan, text, &bytes) &&
+    size_t room = 0;
+    char *text = b->ops->write_plan(b->gpu, plan, NULL, &room) ? tub_alloc_aligned(1, room) : NULL;
+    size_t bytes = room; // of a text that has grown meanwhile nothing was written
+    if (text && b->ops->write_plan(b->gpu, plan, text, &bytes) && bytes <= room &&
         (bytes != read.bytes || memcmp(text, read.data, bytes) != 0))
         write_text(b, shape, text, bytes);
     tub_free(text);
