@@ -1,7 +1,9 @@
 // tubelet: the command.
+#include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "cli.h"
 #include "console.h"
@@ -130,8 +132,21 @@ static int run(int argc, char **argv)
     return CLI_OK;
 }
 
+// Where one of the three is closed, the next file that is opened would stand in its place: a video's features, say, and
+// lines would be written into them. What fills it can't be written, as what is closed can't: a lost line is told.
+static void fill_standard_files(void)
+{
+    int fd;
+    do
+        fd = open("/dev/null", O_RDONLY);
+    while (fd >= 0 && fd <= STDERR_FILENO);
+    if (fd >= 0)
+        close(fd);
+}
+
 int main(int argc, char **argv)
 {
+    fill_standard_files();
     cli_translate_start();
     tub_video_silence_decoders(); // damage is told in our own words
     // A reader that goes away shall not end a run: what counts is in files.

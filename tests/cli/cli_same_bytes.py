@@ -1,5 +1,5 @@
 """The same input gives the same bytes, however the work is cut."""
-import shutil, unittest
+import os, shutil, unittest
 
 from command_case import CommandCase, digests, npy_shape, run
 
@@ -41,6 +41,22 @@ class SameBytes(CommandCase):
             for video in sorted(self.videos.iterdir()):
                 alone.update(self.extract(model, *fixed, inputs=[video])[0])
             self.assertEqual(alone, whole)
+
+    def test_closed_standard_files(self):
+        """No video's features are opened in the place of stdout or stderr, where lines would be written into them."""
+        videos = self.folder / "many"
+        videos.mkdir()
+        for i in range(120):
+            shutil.copy(self.videos / ("v00.mp4", "v03.mp4", "v02.avi")[i % 3], videos / f"{i}{('.mp4', '.mp4', '.avi')[i % 3]}")
+        fixed = ["extract", videos, "--model", self.make_model("dinov2:tiny"), "--dtype", "f32", "--json", "--out"]
+        self.check(0, *fixed, self.folder / "open")
+        for closed, code in (((1,), 5), ((2,), 0), ((0, 1, 2), 5)):
+            with self.subTest(closed=closed):
+                out = self.folder / f"closed{len(closed)}{closed[0]}"
+                done = run(*fixed, out, preexec_fn=lambda: [os.close(fd) for fd in closed])
+                self.assertEqual(done.returncode, code, done.stderr)
+                self.assertEqual(digests(out), digests(self.folder / "open"))
+                self.assertTrue(all(line.startswith('{"video":') for line in (out / "manifest.jsonl").read_text().splitlines()))
 
     def test_clip_model(self):
         self.compare(self.make_model("videomae:tiny"))
