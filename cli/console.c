@@ -264,9 +264,9 @@ void cli_status_line(const char *text)
 int cli_finish_output(int code)
 {
     flush(stdout);
-    if (!stdout_error || stdout_error == EPIPE || code != CLI_OK)
+    if (!stdout_error || stdout_error == EPIPE)
         return code;
-    return cli_refuse(CLI_OUTPUT, "standard output: %s", strerror(stdout_error));
+    return cli_refuse(code == CLI_OK ? CLI_OUTPUT : code, "standard output: %s", strerror(stdout_error));
 }
 
 static void write_log(void *user, int level, const char *text)

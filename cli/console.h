@@ -35,8 +35,8 @@ void cli_status_line(const char *text);
 bool cli_has_status_line(void);
 int cli_terminal_width(void);
 
-// At the end of the process: `code`, or CLI_OUTPUT after a message where stdout couldn't be written. A reader that went
-// away is no error.
+// At the end of the process: `code`, in the place of CLI_OK CLI_OUTPUT where stdout couldn't be written, which is said. A
+// reader that went away is no error.
 int cli_finish_output(int code);
 
 // A log for the library's warnings; `verbose`: its information too.

@@ -95,6 +95,13 @@ class Output(CommandCase):
             done = subprocess.run([TUBELET, "models"], stdout=full, stderr=subprocess.PIPE, text=True, env=ENVIRONMENT)
         self.assertEqual(done.returncode, 5, done.stderr)
 
+    def test_a_full_disk_under_findings_is_told(self):
+        """What was found has the exit code, but not silently."""
+        with open("/dev/full", "w") as full:
+            done = subprocess.run([TUBELET, "probe", __file__, self.make_videos("one", [5]) / "v00.mp4"], stdout=full, stderr=subprocess.PIPE, text=True, env=ENVIRONMENT)
+        self.assertEqual(done.returncode, 3, done.stderr)
+        self.assertIn("standard output", done.stderr)
+
     def test_a_reader_that_went_away_is_no_error(self):
         child = subprocess.Popen([TUBELET, "models"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=ENVIRONMENT)
         child.stdout.close()
