@@ -1,4 +1,5 @@
 #include <errno.h>
+#include <math.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -91,12 +92,23 @@ static tub_status begin(tub_run *run, tub_work *work, tub_error *err)
     return status;
 }
 
+static void note_not_finite(tub_work *work, const tub_result *r)
+{
+    size_t values = (size_t)r->count * (size_t)r->dim;
+    for (size_t i = 0; i < values && isfinite(work->bad); i++)
+        if (!isfinite(r->rows[i])) {
+            work->bad = r->rows[i];
+            work->bad_row = r->first_row + (int64_t)i / r->dim;
+        }
+}
+
 static tub_status append_rows(tub_run *run, tub_work *work, const tub_result *r, tub_error *err)
 {
     if (r->first_row != work->rows || r->dim != run->info->dim)
         return tub_fail(err, TUB_ERROR_INTERNAL, "%s: rows %lld of %d values came where %lld of %d were due",
                         work->entry->path, (long long)r->first_row, r->dim, (long long)work->rows, run->info->dim);
     double start = tub_now();
+    note_not_finite(work, r);
     tub_status status = work->writer ? TUB_OK : begin(run, work, err);
     if (status == TUB_OK)
         status = tub_feature_append(work->writer, r->rows, r->count, err);
@@ -181,6 +193,19 @@ static bool overflowed(const tub_work *work, tub_result *why)
     return true;
 }
 
+// Likewise, where a row can't be used: its file would be one that tub_verify() complains of.
+static bool not_finite(const tub_work *work, tub_result *why)
+{
+    if (isfinite(work->bad))
+        return false;
+    why->status = TUB_ERROR_MODEL;
+    snprintf(why->text, sizeof why->text,
+             "%.700s: row %lld has the value %g: the checkpoint is damaged, or its values are too large for the "
+             "precision: try --dtype f32",
+             work->entry->path, (long long)work->bad_row, isnan(work->bad) ? (double)NAN : (double)work->bad);
+    return true;
+}
+
 static tub_status finish(tub_run *run, tub_work *work, const tub_result *r, tub_error *err)
 {
     if (r->status == TUB_ERROR_DEVICE)
@@ -192,7 +217,7 @@ static tub_status finish(tub_run *run, tub_work *work, const tub_result *r, tub_
     if (r->status != TUB_OK)
         return tub_run_fail(run, work, r, err);
     tub_result wrong = *r;
-    if (work->writer && overflowed(work, &wrong))
+    if (work->writer && (not_finite(work, &wrong) || overflowed(work, &wrong)))
         return tub_run_fail(run, work, &wrong, err);
     if (work->writer && work->rows == r->total_rows)
         return publish(run, work, r, err);

@@ -15,6 +15,8 @@ typedef struct tub_work {
     tub_entry *entry;
     tub_feature_writer *writer; // NULL until its first rows
     int64_t rows;
+    int64_t bad_row;            // the first with a value that isn't finite
+    float bad;                  // which is this; 0: none
     double save_seconds;
     tub_result *result;         // its end, while its file is being published
 } tub_work;

@@ -147,6 +147,23 @@ class BadInput(CommandCase):
         name = "encoder.layer.0.norm1.weight"
         self.bad_model(self.change_tensors(lambda tensors: tensors.pop(name)), [name])
 
+    def test_weights_that_are_not_numbers(self):
+        """Features that `tubelet verify` complains of aren't written as good ones."""
+        model = self.folder / "nan"
+        shutil.copytree(self.clip_model, model)
+
+        def spoil(tensors):
+            name = next(n for n in tensors if "bias" in n)
+            dtype, shape, data = tensors[name]
+            tensors[name] = dtype, shape, b"\0\0\xc0\x7f" * (len(data) // 4)
+
+        self.change_tensors(spoil)(model)
+        done = self.extract(3, self.videos, model=model)
+        self.assertIn("row 0 has the value nan", done.stdout)
+        self.assertEqual(list(self.out.glob("*.npy")) + strays(self.out), [])
+        lines = [json.loads(line) for line in (self.out / "failures.jsonl").read_text().splitlines()]
+        self.assertEqual([line["error"] for line in lines], ["model rejected"] * 2)
+
     def test_unexpected_tensor(self):
         self.bad_model(self.change_tensors(lambda tensors: tensors.update({"encoder.surplus": ("F32", [1], b"\0\0\0\0")})), ["encoder.surplus"])
 
