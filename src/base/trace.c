@@ -209,6 +209,7 @@ static char *quoted(const char *text)
 // The lines of the file are put together in memory and written in large pieces.
 typedef struct page {
     tub_atomic_file *file;
+    tub_error *err; // the caller's, or NULL
     char text[1 << 16];
     size_t used;
     int pid;
@@ -216,11 +217,11 @@ typedef struct page {
     bool first;
 } page;
 
-static tub_status flush(page *p, tub_error *err)
+static tub_status flush(page *p)
 {
     size_t bytes = p->used;
     p->used = 0;
-    return tub_atomic_write(p->file, p->text, bytes, err);
+    return tub_atomic_write(p->file, p->text, bytes, p->err);
 }
 
 // One event; `format` begins behind its common fields.
@@ -234,10 +235,10 @@ static tub_status add(page *p, int thread, const char *name, const char *format,
     int length = vasprintf(&detail, format, arguments);
     va_end(arguments);
     if (length < 0)
-        return tub_fail_memory(NULL, "a trace");
+        return tub_fail_memory(p->err, "a trace");
     tub_status status = TUB_OK;
     if (p->used + (size_t)length + 256 > sizeof p->text)
-        status = flush(p, NULL);
+        status = flush(p);
     if (status == TUB_OK && (size_t)length + 256 <= sizeof p->text)
         p->used += (size_t)snprintf(p->text + p->used, sizeof p->text - p->used,
                                     "%s{\"pid\":%d,\"tid\":%d,\"name\":\"%s\",%s}", p->first ? "\n" : ",\n", p->pid,
@@ -286,21 +287,19 @@ static tub_status add_lane(page *p, int thread, const tub_lane *lane)
     return TUB_OK;
 }
 
-static tub_status write_all(const tub_trace *trace, page *p, tub_error *err)
+static tub_status write_all(const tub_trace *trace, page *p)
 {
     static const char head[] = "{\"displayTimeUnit\":\"ms\",\"traceEvents\":[";
     char tail[128];
     int thread = 0;
-    TUB_TRY(tub_atomic_write(p->file, head, sizeof head - 1, err));
-    tub_status status = add_name(p, 0, "process_name", "tubelet");
-    for (const tub_lane *lane = trace->first; lane && status == TUB_OK; lane = lane->next)
-        status = add_lane(p, ++thread, lane);
-    if (status != TUB_OK)
-        return tub_fail(err, status, "the trace can't be written");
-    TUB_TRY(flush(p, err));
+    TUB_TRY(tub_atomic_write(p->file, head, sizeof head - 1, p->err));
+    TUB_TRY(add_name(p, 0, "process_name", "tubelet"));
+    for (const tub_lane *lane = trace->first; lane; lane = lane->next)
+        TUB_TRY(add_lane(p, ++thread, lane));
+    TUB_TRY(flush(p));
     int length = snprintf(tail, sizeof tail, "\n],\"otherData\":{\"version\":\"%s\",\"dropped\":%" PRId64 "}}\n",
                           tub_version(), tub_trace_dropped(trace));
-    return tub_atomic_write(p->file, tail, (size_t)length, err);
+    return tub_atomic_write(p->file, tail, (size_t)length, p->err);
 }
 
 tub_status tub_trace_save(const tub_trace *trace, const char *path, tub_error *err)
@@ -308,12 +307,13 @@ tub_status tub_trace_save(const tub_trace *trace, const char *path, tub_error *e
     page *p = tub_calloc(1, sizeof *p);
     if (!p)
         return tub_fail_memory(err, "a trace");
+    p->err = err;
     p->pid = (int)getpid();
     p->origin = trace->start;
     p->first = true;
     tub_status status = tub_atomic_open(path, &p->file, err);
     if (status == TUB_OK)
-        status = write_all(trace, p, err);
+        status = write_all(trace, p);
     if (status == TUB_OK)
         status = tub_atomic_commit(&p->file, err);
     else

@@ -7,8 +7,10 @@
 #include <cmocka.h>
 #include <jansson.h>
 #include <pthread.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <time.h>
 #include <tubelet/trace.h>
 
@@ -199,6 +201,33 @@ static void test_misuse(void **state)
     tub_trace_close(NULL);
 }
 
+static void test_no_room_names_the_file(void **state)
+{
+    (void)state;
+    tub_trace *trace = NULL;
+    tub_error err = {0};
+    struct rlimit usual, little;
+    char *folder = test_folder_make();
+    assert_int_equal(tub_trace_open(NULL, &trace, &err), TUB_OK);
+    tub_lane *lane = tub_trace_lane(trace, "long");
+    for (int i = 0; i < 2000; i++) {
+        tub_lane_begin(lane, "short");
+        tub_lane_end(lane, NULL, i);
+    }
+    void (*handler)(int) = signal(SIGXFSZ, SIG_IGN);
+    assert_int_equal(getrlimit(RLIMIT_FSIZE, &usual), 0);
+    little = (struct rlimit){.rlim_cur = 1000, .rlim_max = usual.rlim_max};
+    assert_int_equal(setrlimit(RLIMIT_FSIZE, &little), 0);
+    tub_status status = tub_trace_save(trace, test_path(folder, "t.json"), &err);
+    setrlimit(RLIMIT_FSIZE, &usual);
+    signal(SIGXFSZ, handler);
+    assert_int_equal(status, TUB_ERROR_OUTPUT);
+    assert_non_null(strstr(err.text, "t.json: can't write it: File too large"));
+    assert_int_equal(test_count_files(folder, ""), 0);
+    tub_trace_close(&trace);
+    test_folder_remove(folder);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -207,6 +236,7 @@ int main(void)
         cmocka_unit_test(test_threads_have_lanes),
         cmocka_unit_test(test_room_is_bounded),
         cmocka_unit_test(test_misuse),
+        cmocka_unit_test(test_no_room_names_the_file),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
