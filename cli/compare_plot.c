@@ -1,16 +1,15 @@
 #include "compare_plot.h"
 
-#include <errno.h>
 #include <math.h>
 #include <stdio.h>
-#include <string.h>
 
-#include "cli.h"
+#include "save_file.h"
 
 enum { WIDTH = 760, HEIGHT = 360, LEFT = 64, RIGHT = 24, TOP = 64, BOTTOM = 56 };
 
 typedef struct plot {
     FILE *to;
+    const char *a, *b; // the folders
     const tub_compare_totals *totals;
     double least, most; // of the cosines that are shown
 } plot;
@@ -37,7 +36,7 @@ static void put_text(FILE *to, const char *text)
             fputc((unsigned char)*text < 0x20 ? '?' : *text, to);
 }
 
-static void put_head(const plot *p, const char *a, const char *b)
+static void put_head(const plot *p)
 {
     fprintf(p->to,
             "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 %d %d\" width=\"%d\" height=\"%d\" "
@@ -49,9 +48,9 @@ static void put_head(const plot *p, const char *a, const char *b)
             "font-size=\"15\">How alike the rows are, when B is taken for later</text>\n<text x=\"%d\" y=\"44\" "
             "class=\"quiet\">A: ",
             WIDTH, HEIGHT, WIDTH, HEIGHT, LEFT, LEFT);
-    put_text(p->to, a);
+    put_text(p->to, p->a);
     fputs(", B: ", p->to);
-    put_text(p->to, b);
+    put_text(p->to, p->b);
     fprintf(p->to, ", %zu videos</text>\n", p->totals->videos);
 }
 
@@ -98,11 +97,19 @@ static void put_curve(const plot *p)
         HEIGHT - BOTTOM - 8, t->lag, best);
 }
 
+static void put_plot(FILE *to, const void *what)
+{
+    plot p = *(const plot *)what;
+    p.to = to;
+    put_head(&p);
+    put_axes(&p);
+    put_curve(&p);
+    fputs("</svg>\n", to);
+}
+
 int cli_compare_plot(const char *path, const char *a, const char *b, const tub_compare_totals *totals)
 {
-    plot p = {.to = fopen(path, "we"), .totals = totals, .least = 1, .most = -1};
-    if (!p.to)
-        return cli_refuse(CLI_OUTPUT, "%s: can't be written: %s", path, strerror(errno));
+    plot p = {.a = a, .b = b, .totals = totals, .least = 1, .most = -1};
     for (int k = 0; k <= 2 * totals->lag_most; k++)
         if (!isnan(totals->lag_cosine[k])) {
             p.least = fmin(p.least, totals->lag_cosine[k]);
@@ -111,12 +118,5 @@ int cli_compare_plot(const char *path, const char *a, const char *b, const tub_c
     double margin = fmax(0.05 * (p.most - p.least), 0.001);
     p.least -= margin;
     p.most += margin;
-    put_head(&p, a, b);
-    put_axes(&p);
-    put_curve(&p);
-    fputs("</svg>\n", p.to);
-    bool bad = ferror(p.to);
-    if (fclose(p.to) || bad)
-        return cli_refuse(CLI_OUTPUT, "%s: can't be written: %s", path, strerror(errno));
-    return CLI_OK;
+    return cli_save_file(path, put_plot, &p);
 }

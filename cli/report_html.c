@@ -5,9 +5,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "cli.h"
+#include "save_file.h"
 
 enum { LONGEST_FILE = 64 << 20 };
 
@@ -15,7 +15,7 @@ static const char data_mark[] = "@DATA@";
 static const char data_begin[] = "<script type=\"application/json\" id=\"runs\">", data_end[] = "</script>";
 
 // JSON in which no tag can begin, so that no video's name ends the script that holds it.
-static void put_json(FILE *to, const json_t *value)
+static void put_json(FILE *to, const void *value)
 {
     char *text = json_dumps(value, JSON_COMPACT | JSON_REAL_PRECISION(9));
     for (const char *c = text; c && *c; c++)
@@ -26,33 +26,12 @@ static void put_json(FILE *to, const json_t *value)
     free(text);
 }
 
-static void put_page(FILE *to, const json_t *runs)
+static void put_page(FILE *to, const void *runs)
 {
     const char *page = (const char *)cli_report_page, *mark = strstr(page, data_mark);
     fwrite(page, 1, (size_t)(mark - page), to);
     put_json(to, runs);
     fputs(mark + sizeof data_mark - 1, to);
-}
-
-// Under its name when whole.
-static int save(const char *path, void (*put)(FILE *, const json_t *), const json_t *what)
-{
-    char *temporary = NULL;
-    if (asprintf(&temporary, "%s.%ld.tmp", path, (long)getpid()) < 0)
-        return cli_refuse(CLI_FATAL, "out of memory");
-    FILE *f = fopen(temporary, "we");
-    bool ok = f != NULL;
-    if (f) {
-        put(f, what);
-        ok = !ferror(f);
-        ok &= fclose(f) == 0;
-        ok = ok && rename(temporary, path) == 0;
-    }
-    int error = errno;
-    if (!ok && f)
-        unlink(temporary);
-    free(temporary);
-    return ok ? CLI_OK : cli_refuse(CLI_OUTPUT, "%s: can't be written: %s", path, strerror(error));
 }
 
 int cli_report_save_page(const char *path, const json_t *before, const json_t *run)
@@ -61,7 +40,7 @@ int cli_report_save_page(const char *path, const json_t *before, const json_t *r
     if (before)
         json_array_append_new(runs, json_deep_copy(before));
     json_array_append_new(runs, json_deep_copy(run));
-    int code = save(path, put_page, runs);
+    int code = cli_save_file(path, put_page, runs);
     json_decref(runs);
     return code;
 }
@@ -70,7 +49,7 @@ int cli_report_save(const char *path, const json_t *run)
 {
     size_t length = strlen(path);
     bool record = length > 5 && !strcmp(path + length - 5, ".json");
-    return record ? save(path, put_json, run) : cli_report_save_page(path, NULL, run);
+    return record ? cli_save_file(path, put_json, run) : cli_report_save_page(path, NULL, run);
 }
 
 static char *read_text(const char *path)

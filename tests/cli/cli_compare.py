@@ -1,8 +1,8 @@
 """Two folders, row by row: equal ones, near ones, shifted ones."""
-import json, pathlib, random, shutil, unittest, xml.etree.ElementTree
+import json, pathlib, random, resource, shutil, unittest, xml.etree.ElementTree
 
 from array_files import npy_bytes, rows
-from command_case import CommandCase
+from command_case import CommandCase, strays
 
 
 class Compare(CommandCase):
@@ -118,6 +118,12 @@ class Compare(CommandCase):
         self.assertEqual(points.index(best), 16 + 6)
         self.assertNotIn("http", plot.read_text().replace("http://www.w3.org/2000/svg", ""))
         self.assertEqual(self.check(5, "compare", a, b, "--plot", self.folder / "no" / "x.svg").returncode, 5)
+        # A full disk, which the limit stands for, leaves the plot that was there.
+        whole = plot.read_bytes()
+        full = {"restore_signals": False, "preexec_fn": lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (100, 100))}
+        self.assertIn("a & b.svg", self.check(5, "compare", a, b, "--plot", plot, **full).stderr)
+        self.assertEqual(plot.read_bytes(), whole)
+        self.assertEqual(strays(self.folder), [])
 
     def test_refusals(self):
         a = self.extract("stride4")
