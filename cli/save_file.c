@@ -1,16 +1,24 @@
 #include "save_file.h"
 
 #include <errno.h>
-#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "cli.h"
 
+bool cli_is_no_file(const char *path)
+{
+    struct stat info;
+    return stat(path, &info) == 0 && !S_ISREG(info.st_mode);
+}
+
 int cli_save_file(const char *path, void (*put)(FILE *to, const void *what), const void *what)
 {
     char *temporary = NULL;
+    if (cli_is_no_file(path))
+        return cli_refuse(CLI_OUTPUT, "%s: is a folder or a device: name a file", path);
     if (asprintf(&temporary, "%s.%ld.tmp", path, (long)getpid()) < 0)
         return cli_refuse(CLI_FATAL, "out of memory");
     FILE *f = fopen(temporary, "we");

@@ -3,12 +3,12 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "cli.h"
 #include "console.h"
 #include "report_html.h"
+#include "save_file.h"
 
 // Hours later would be late to say so.
 static int check_writable(const cli_arguments *args, option_id id, const char *name)
@@ -17,13 +17,12 @@ static int check_writable(const cli_arguments *args, option_id id, const char *n
     if (!path)
         return CLI_OK;
     char *folder = strdup(path), *slash = folder ? strrchr(folder, '/') : NULL;
-    struct stat info;
     if (slash)
         slash[slash == folder] = '\0';
     const char *below = slash ? folder : ".";
     const char *why = NULL;
-    if (!stat(path, &info) && S_ISDIR(info.st_mode))
-        why = "it is a folder: name a file";
+    if (cli_is_no_file(path))
+        why = "it is a folder or a device: name a file";
     else if (access(below, W_OK))
         why = strerror(errno);
     free(folder);

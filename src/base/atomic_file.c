@@ -64,7 +64,10 @@ static int open_temp(tub_atomic_file *f)
 
 tub_status tub_atomic_open(const char *path, tub_atomic_file **out, tub_error *err)
 {
+    struct stat info;
     *out = NULL;
+    if (stat(path, &info) == 0 && !S_ISREG(info.st_mode)) // root's rename would take /dev/null away
+        return tub_fail(err, TUB_ERROR_OUTPUT, "%s: is a folder or a device: name a file", path);
     tub_atomic_file *f = tub_calloc(1, sizeof *f);
     if (!f)
         return tub_fail_memory(err, path);

@@ -15,6 +15,7 @@
 typedef struct tub_atomic_file tub_atomic_file;
 
 // Errors of all of these: TUB_ERROR_OUTPUT naming the file and the system's reason.
+// What isn't a file (a folder, a device) is never replaced.
 tub_status tub_atomic_open(const char *path, tub_atomic_file **out, tub_error *err);
 tub_status tub_atomic_write(tub_atomic_file *f, const void *data, size_t bytes, tub_error *err);   // at the end
 tub_status tub_atomic_write_at(tub_atomic_file *f, int64_t offset, const void *data, size_t bytes, tub_error *err);

@@ -90,6 +90,17 @@ class BadInput(CommandCase):
     def test_output_can_not_be_written(self):
         self.extract(5, self.videos, out="/proc/tubelet-out", words=["/proc/tubelet-out"])
 
+    def test_output_is_a_device(self):
+        """Root's rename would put a file in its place: /dev/null would be gone for everyone. A pipe stands for it."""
+        pipe, record = self.folder / "pipe", self.folder / "run.json"
+        os.mkfifo(pipe)
+        for option in ("--report", "--metrics-file", "--trace"):
+            self.extract(5, self.videos, options=[option, pipe], words=[option, "pipe"])
+        self.extract(0, self.videos, options=["--report", record])
+        self.assertIn("pipe", self.check(5, "report", record, "--out", pipe).stderr)
+        self.assertIn("pipe", self.check(5, "frames", self.videos / "v00.mp4", "--out", pipe).stderr)
+        self.assertTrue(pipe.is_fifo())
+
     def test_dry_run_writes_nothing(self):
         text = self.extract(0, self.videos, options=["--dry-run"]).stdout
         self.assertFalse(self.out.exists())

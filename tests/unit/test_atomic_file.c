@@ -104,9 +104,12 @@ static void test_unwritable_places(void **state)
     test_write_file(test_path(folder, "file"), "x", 1);
     refuse_save(test_path(folder, "file/a"));
     refuse_save("/proc/tubelet-test");
-    // A folder where the file must be: renamed onto it never, and nothing stays behind.
+    // A folder where the file must be, or a device (of which a pipe has a name without being root): renamed onto it
+    // never, and nothing stays behind.
     assert_int_equal(mkdir(test_path(folder, "taken"), 0700), 0);
     refuse_save(test_path(folder, "taken"));
+    assert_int_equal(mkfifo(test_path(folder, "pipe"), 0600), 0);
+    refuse_save(test_path(folder, "pipe"));
     assert_int_equal(test_count_files(folder, ".tmp"), 0);
     if (geteuid() != 0) {
         assert_int_equal(mkdir(test_path(folder, "locked"), 0500), 0);
