@@ -1,5 +1,6 @@
 #include "delivery.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -129,6 +130,15 @@ static tub_status judge(const tub_delivery *d, tub_reel *reel, int64_t total)
     return reel->trouble;
 }
 
+// AVI files that were copied together from others (`ffmpeg -i v.mp4 -c copy v.avi`) have an empty packet behind each
+// frame, and state twice the rate: where timestamps say half of what is stated, they count.
+static double frame_rate(const tub_video_info *info)
+{
+    double seconds = info->last_pts - info->first_pts, steps = (double)info->frames - 1;
+    bool twice = seconds > 0 && steps > 0 && fabs(info->fps * seconds / steps - 2) < 0.1;
+    return twice ? info->fps / 2 : info->fps;
+}
+
 static void fill_in_done(const tub_delivery *d, tub_reel *reel, tub_result *done)
 {
     const tub_sampling *s = &d->x->sampling;
@@ -138,7 +148,7 @@ static void fill_in_done(const tub_delivery *d, tub_reel *reel, tub_result *done
     done->tag = reel->tag;
     done->info = reel->info;
     done->frames = reel->frames;
-    done->fps = s->fps > 0 ? s->fps : reel->info.fps;
+    done->fps = s->fps > 0 ? s->fps : frame_rate(&reel->info);
     done->is_short = reel->frames < span;
     done->dim = d->x->info->dim;
     done->status = judge(d, reel, rows);

@@ -3,7 +3,7 @@
 The formulas are OpenTAD's and ActionFormer's own, written down again here. The truth that they must meet is in pixels: a
 flash in a black video changes the rows whose windows hold it, and the seconds of these rows lie around the flash's.
 """
-import ast, json, math, os, pathlib, re, unittest
+import ast, json, math, os, pathlib, re, subprocess, unittest
 
 from array_files import load, rows
 from command_case import CommandCase, encode, run
@@ -248,6 +248,19 @@ class Consumers(CommandCase):
         block, yaml = self.blocks(out)
         self.assertNotIn("fps", block["features"])
         self.assertIsNone(yaml["default_fps"])
+
+    def test_a_rate_that_counts_empty_packets(self):
+        """What is copied into an AVI file states twice its rate: rows would stand at half of their second."""
+        videos, out = self.folder / "copied", self.folder / "out-copied"
+        videos.mkdir()
+        encode(self.folder / "whole.mp4", "testsrc2=size=64x48:rate=25", 60, "-c:v", "mpeg4", "-bf", "2")
+        subprocess.run(["ffmpeg", "-v", "error", "-nostdin", "-i", self.folder / "whole.mp4", "-c", "copy", videos / "v.avi"], check=True)
+        self.assertIn("50 frames/s", self.check(0, "probe", videos / "v.avi").stdout)
+        self.check(0, "extract", videos, "--model", self.model, "--out", out)
+        line = json.loads((out / "manifest.jsonl").read_text())
+        self.assertEqual((line["frames"], line["fps"], line["fps_native"]), (60, 25, 50))
+        block, yaml = self.blocks(out)
+        self.assertEqual((block["features"]["fps"], yaml["default_fps"]), (25, 25))
 
     def test_refusals(self):
         empty = self.folder / "empty"
