@@ -23,7 +23,7 @@ static int64_t stated_frames(const tub_sampling *s, const tub_video_info *v)
     double frames = v->container_frames > 0 ? (double)v->container_frames : v->duration * v->fps;
     if (s->fps > 0 && v->fps > 0)
         frames *= s->fps / v->fps;
-    return frames > 0 && frames < 1e15 ? llround(frames) : 0;
+    return frames > 0 && frames < 1e15 ? llround(fmax(frames, 1)) : 0; // the first one is always chosen
 }
 
 static double file_bytes(const char *path)

@@ -29,6 +29,14 @@ class Plan(CommandCase):
         self.assertEqual(end["rows"], sum(i["rows"] for i in items.values()))
         self.assertEqual(end["to_do"], 3)
 
+    def test_videos_shorter_than_a_frame_of_the_grid(self):
+        """They give a row, and their headers say how long they are: nothing is guessed."""
+        items, _, end = self.plan("sparse", "--fps", "0.5")
+        self.events("extract", "sparse", "--fps", "0.5")
+        self.assertEqual({stem: item["rows"] for stem, item in items.items()},
+                         {p.stem: npy_shape(p)[0][0] for p in (self.folder / "sparse").glob("*.npy")})
+        self.assertEqual([item["by_size"] for item in items.values()], [0, 0, 0])
+
     def test_an_estimate_is_measured(self):
         _, _, end = self.plan("estimate")
         self.assertGreater(end["rows_per_second"], 0)
