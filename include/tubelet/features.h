@@ -187,7 +187,7 @@ typedef struct tub_compare_params {
 } tub_compare_params;
 
 // Compares two folders row by row. Videos are matched by their stems, with "v_" more or less. What differs is no error.
-// Errors: TUB_ERROR_ARGUMENT (no such folder; no video is in both), TUB_ERROR_CANCELLED.
+// Errors: TUB_ERROR_ARGUMENT (no such folder; no video is in both; resampled to other lengths), TUB_ERROR_CANCELLED.
 TUB_API tub_status tub_features_compare(const tub_compare_params *params, tub_compare_totals *totals, tub_error *err);
 
 #ifdef __cplusplus

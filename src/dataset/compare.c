@@ -48,6 +48,20 @@ static tub_status index_b(tub_compare *c, tub_error *err)
     return TUB_OK;
 }
 
+// Rows that tile each video's duration stand where as many of them do, and nowhere on a grid of frames.
+static tub_status check_lengths(const tub_compare *c, tub_error *err)
+{
+    int64_t a = c->a.fixed_rows, b = c->b.fixed_rows;
+    bool told = (a || c->a.sampling.clip_length) && (b || c->b.sampling.clip_length);
+    if (a == b || !told)
+        return TUB_OK;
+    return tub_fail(
+        err, TUB_ERROR_ARGUMENT,
+        "%s was resampled to %lld rows a video, %s to another length or not: compare folders of one length, or what "
+        "they were made from",
+        a ? c->params->a : c->params->b, (long long)(a ? a : b), a ? c->params->b : c->params->a);
+}
+
 static void take_grids(tub_compare *c)
 {
     bool a = tub_feature_folder_grid(&c->a, &c->grid_a), b = tub_feature_folder_grid(&c->b, &c->grid_b);
@@ -256,6 +270,7 @@ static tub_status run(tub_compare *c, tub_error *err)
         return tub_fail(err, TUB_ERROR_ARGUMENT, "a lag of %d frames: at most %d", p->lag_most, TUB_LAG_MOST);
     TUB_TRY(tub_feature_folder_open(p->a, &c->a, err));
     TUB_TRY(tub_feature_folder_open(p->b, &c->b, err));
+    TUB_TRY(check_lengths(c, err));
     TUB_TRY(index_b(c, err));
     take_grids(c);
     c->totals->least_cosine = 1;

@@ -103,6 +103,15 @@ class Compare(CommandCase):
         self.assertEqual((end["videos"], end["grid_known"], end["shifted"]), (3, False, False))
         self.assertGreater(end["least_cosine"], 0.99999)
 
+    def test_lengths(self):
+        """Rows of other lengths stand nowhere on a grid, so no lag is found between them."""
+        a, short, long = self.extract("stride4"), self.folder / "len10", self.folder / "len12"
+        self.check(0, "resample", a, short, "--length", "10")
+        self.check(0, "resample", a, long, "--length", "12")
+        for first, second in ((a, short), (short, a), (short, long)):
+            self.assertIn("was resampled to 1", self.check(2, "compare", first, second).stderr)
+        self.assertIn("row i is held against row i", self.check(0, "compare", short, short).stdout)
+
     def test_plot(self):
         a, b = self.extract("stride4"), self.folder / "later-plot"
         if not b.exists():
