@@ -227,9 +227,20 @@ static tub_status check_all(tub_verify *v, tub_missing *m, tub_error *err)
                                 : tub_missing_save(v->folder.place.folder, m->text ? m->text : "", m->used, err);
 }
 
+// Where there is nothing to check, nothing found doesn't mean that all is well: it is another folder.
+static bool is_empty(const tub_verify *v)
+{
+    const tub_feature_folder *f = &v->folder;
+    return !v->params->annotations && !f->settings.root && !f->listing.count && !f->told.count && !f->failed.count;
+}
+
 static tub_status run(tub_verify *v, tub_error *err)
 {
     TUB_TRY(tub_feature_folder_open(v->params->folder, &v->folder, err));
+    if (is_empty(v))
+        return tub_fail(err, TUB_ERROR_ARGUMENT,
+                        "%s: no features in it: a folder of features is needed, as tubelet extract --out makes",
+                        v->params->folder);
     if (v->params->annotations)
         TUB_TRY(tub_video_facts_read(v->params->annotations, &v->facts, err));
     v->fact = tub_calloc(v->folder.listing.count, sizeof *v->fact);

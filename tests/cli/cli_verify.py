@@ -165,6 +165,12 @@ class Verify(CommandCase):
         self.assertIn("No such file", self.check(2, "verify", self.folder / "nowhere").stderr)
         self.assertIn("not an annotation file", self.check(2, "verify", self.good, "--annotations", self.good / "features.json").stderr)
 
+    def test_a_folder_without_features_is_no_good_one(self):
+        """Another folder than was meant: it isn't well, and nothing is written into it."""
+        videos = sorted(p.name for p in self.videos.iterdir())
+        self.assertIn(f"{self.videos}: no features in it", self.check(2, "verify", self.videos).stderr)
+        self.assertEqual(sorted(p.name for p in self.videos.iterdir()), videos)
+
     def test_a_folder_that_isnt_there_is_named_with_what_makes_one(self):
         for verb in (["verify"], ["consumer-config", "opentad"], ["compare", self.good]):
             done = self.check(2, *verb, self.folder / "nowhere")
