@@ -153,7 +153,7 @@ static tub_status choose_stream(tub_video_file *file, int number, tub_error *err
         return tub_fail(err, TUB_ERROR_VIDEO, "has no video stream (%u other stream%s)", format->nb_streams,
                         format->nb_streams == 1 ? "" : "s");
     if (!file->stream)
-        return tub_fail(err, TUB_ERROR_ARGUMENT, "has no video stream number %d: it has %d (counted from 1)", number,
+        return tub_fail(err, TUB_ERROR_ARGUMENT, "has no video stream %d: it has %d, counted from 0", number - 1,
                         file->video_streams);
     for (unsigned i = 0; i < format->nb_streams; i++)
         if (format->streams[i] != file->stream)

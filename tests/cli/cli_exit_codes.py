@@ -29,6 +29,12 @@ class BadInput(CommandCase):
     def test_no_such_path(self):
         self.extract(2, self.folder / "nowhere.mp4", words=["nowhere.mp4"])
 
+    def test_no_such_video_stream(self):
+        """Named by the number that was asked for."""
+        video = self.videos / "v00.mp4"
+        for verb in (["frames", video, "--out", self.folder / "f.npy"], ["probe", video]):
+            self.assertIn("no video stream 3: it has 1, counted from 0", self.check(2, *verb, "--video-stream", "3").stderr)
+
     def test_empty_folder(self):
         empty = self.folder / "empty"
         empty.mkdir()
