@@ -35,7 +35,8 @@ static int read_text(cli_arguments *args, const char *path, bool needed, char **
         return cli_refuse(CLI_USAGE, "settings file %s: %s", path, strerror(failed));
     if (more || memchr(text, 0, bytes))
         return cli_refuse(CLI_USAGE, "settings file %s: isn't a text of settings, one NAME = VALUE a line", path);
-    *out = text;
+    static const char mark[] = "\xef\xbb\xbf"; // that editors on Windows write before UTF-8
+    *out = strncmp(text, mark, sizeof mark - 1) ? text : text + sizeof mark - 1;
     return CLI_OK;
 }
 

@@ -43,6 +43,9 @@ class Settings(CommandCase):
         self.assertEqual({k: v for k, (v, _) in values.items()}, {"stride": "3", "batch": "8", "out": "a # b", "model": "/m#1", "recursive": "yes",
                                                                   "retry-failed": "no", "mean": "0.1,0.2,0.3"})
 
+    def test_a_file_of_windows(self):
+        self.assertEqual(self.values(project="\ufeffbatch = 8\r\nstride = 3\r\n"), {"batch": ("8", "tubelet.conf:1"), "stride": ("3", "tubelet.conf:2")})
+
     def test_what_is_printed_can_be_read_again(self):
         line = ["--stride", "3", "--out", 'a "b" # c\\', "--model", "m", "--no-recursive", "--fps", "25"]
         first = self.settings("--print-config", *line).stdout
