@@ -167,6 +167,9 @@ static tub_status open_file(tub_video_file *file, const char *path, int number, 
     if (!prepare_demuxer(file))
         return tub_fail_memory(err, "the demuxer");
     int r = avformat_open_input(&file->format, path, NULL, NULL);
+    if (r == AVERROR(EINVAL) && !file->system_error) // libav's word for what isn't on the list of formats
+        return tub_fail(err, TUB_ERROR_VIDEO,
+                        "no container that can be read: it is a playlist, a picture, or another kind that isn't taken");
     if (r < 0)
         return fail_libav(err, file, "no container that can be read", r);
     r = find_stream_info(file->format);

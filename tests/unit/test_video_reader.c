@@ -330,8 +330,8 @@ static void other_files_are_not_opened(void **state)
     static const char playlist[] = "#EXTM3U\n#EXT-X-TARGETDURATION:1\n#EXTINF:1,\ntarget.mp4\n#EXT-X-ENDLIST\n";
     test_write_file(test_path(folder, "list.mp4"), concat, sizeof concat - 1);
     test_write_file(test_path(folder, "live.m3u8"), playlist, sizeof playlist - 1);
-    expect_error(test_path(folder, "list.mp4"), TUB_ERROR_VIDEO, "no container that can be read");
-    expect_error(test_path(folder, "live.m3u8"), TUB_ERROR_VIDEO, "no container that can be read");
+    expect_error(test_path(folder, "list.mp4"), TUB_ERROR_VIDEO, "no container that can be read: it is a playlist");
+    expect_error(test_path(folder, "live.m3u8"), TUB_ERROR_VIDEO, "no container that can be read: it is a playlist");
 }
 
 static void the_last_frame_stays_after_the_end(void **state)
