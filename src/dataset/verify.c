@@ -112,20 +112,22 @@ static void match_ids(tub_verify *v)
 typedef struct tub_missing {
     char *text;
     size_t used, capacity;
-    size_t lines;
+    size_t lines; // ids
 } tub_missing;
 
 static tub_status add_missing(tub_missing *m, const char *id, tub_error *err)
 {
     size_t length = strlen(id);
     void *text = m->text;
+    m->lines++;
+    if (strchr(id, '\n')) // no line can hold it, and its parts may be other videos
+        return TUB_OK;
     if (!tub_grow(&text, &m->capacity, m->used + length + 2, 1))
         return tub_fail_memory(err, "missing_files.txt");
     m->text = text;
     memcpy(m->text + m->used, id, length);
     m->text[m->used + length] = '\n';
     m->used += length + 1;
-    m->lines++;
     return TUB_OK;
 }
 

@@ -145,6 +145,16 @@ class Verify(CommandCase):
         self.assertEqual(set(found), {("failed", "bad")})
         self.assertEqual((out / "missing_files.txt").read_text(), "bad\n")
 
+    def test_names_of_two_lines(self):
+        """The list of what is to be left out doesn't name a good video by a part of a bad one's name."""
+        videos, out = self.folder / "two-lines", self.folder / "of-two-lines"
+        videos.mkdir()
+        shutil.copy(self.videos / "v00.mp4", videos / "good.mp4")
+        (videos / "bad\ngood.mp4").write_bytes(b"no video")
+        self.check(3, "extract", videos, "--model", self.model, "--out", out)
+        self.assertEqual(self.findings(out)[1]["missing"], 1)
+        self.assertEqual((out / "missing_files.txt").read_text(), "")
+
     def test_folders_of_others(self):
         folder = self.folder / "foreign"
         folder.mkdir()
