@@ -91,6 +91,18 @@ static void shape_outputs(embedding *e, const cli_arguments *args)
         shape(&e->out[2], pixels, (int64_t[]){n, 3, info->height, info->width}, 4);
 }
 
+// One would take the other's place.
+static int check_outputs(const embedding *e)
+{
+    for (int i = 1; i < 3; i++)
+        for (int k = 0; k < i; k++)
+            if (e->out[i].path && !strcmp(e->out[i].path, e->out[k].path ? e->out[k].path : ""))
+                return cli_refuse(CLI_USAGE,
+                                  "%s is to hold two arrays: name a file for each of --out, --tokens, --pixels",
+                                  e->out[i].path);
+    return CLI_OK;
+}
+
 static int begin_outputs(embedding *e)
 {
     tub_error err;
@@ -160,7 +172,9 @@ static int embed(embedding *e, const cli_arguments *args)
     if (code != CLI_OK)
         return code;
     shape_outputs(e, args);
-    code = begin_outputs(e);
+    code = check_outputs(e);
+    if (code == CLI_OK)
+        code = begin_outputs(e);
     for (int64_t i = 0; code == CLI_OK && i < e->clips; i += e->chunk) {
         code = embed_chunk(e, i, e->chunk < e->clips - i ? e->chunk : e->clips - i);
         if (code == CLI_OK)

@@ -267,6 +267,8 @@ class OtherVerbs(CommandCase):
         self.assertEqual(npy_shape(out)[0], (4, dim))
         self.assertEqual(npy_shape(tokens)[0][:2], (4, 5))
         self.assertEqual(npy_shape(pixels)[0][:3], (4, 5, 3))
+        for twice in (["--tokens", out], ["--tokens", tokens, "--pixels", tokens]):
+            self.assertIn("two arrays", self.check(2, "embed", "--model", self.frame_model, "--frames", frames, "--out", out, *twice).stderr)
         self.assertEqual(strays(self.folder), [])
 
     def test_embed_refuses_other_arrays(self):
