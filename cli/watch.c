@@ -1,6 +1,7 @@
 #include "watch.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -9,6 +10,8 @@
 #include "console.h"
 #include "report_html.h"
 #include "save_file.h"
+
+enum { LONGEST_ENDING = 32 }; // of a file that hasn't its name yet
 
 // Hours later would be late to say so.
 static int check_writable(const cli_arguments *args, option_id id, const char *name)
@@ -25,6 +28,8 @@ static int check_writable(const cli_arguments *args, option_id id, const char *n
         why = "it is a folder or a device: name a file";
     else if (access(below, W_OK))
         why = strerror(errno);
+    else if (strlen(slash ? path + (slash - folder) + 1 : path) > NAME_MAX - LONGEST_ENDING)
+        why = "its name is too long";
     free(folder);
     return why ? cli_refuse(CLI_OUTPUT, "--%s %s: can't be written: %s", name, path, why) : CLI_OK;
 }

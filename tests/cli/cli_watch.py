@@ -152,7 +152,7 @@ class Watch(CommandCase):
 
     def test_files_that_cannot_be_written_are_refused_before_the_run(self):
         for option in ("--trace", "--metrics-file", "--report"):
-            for path in (self.folder / "nowhere" / "x.html", self.folder):
+            for path in (self.folder / "nowhere" / "x.html", self.folder, self.folder / ("x" * 255)):
                 with self.subTest(option=option, path=path):
                     done = self.extract("refused", option, path, code=5)
                     self.assertIn(option, done.stderr)
