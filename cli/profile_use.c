@@ -86,6 +86,8 @@ int cli_use_profile(const cli_arguments *args, cli_settings *settings, cli_profi
     int batch = take_number(args, OPTION_BATCH, p->batch);
     out->used = true;
     out->decode_threads = take_number(args, OPTION_DECODE_THREADS, p->decode_threads);
+    if (cli_decoding_gpu(args)) // measured as the processor decoded
+        out->decode_threads = 0;
     out->prefetch = take_number(args, OPTION_PREFETCH, p->prefetch);
     encoder->dtype = p->dtype;
     encoder->backend = p->backend;

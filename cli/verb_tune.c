@@ -185,15 +185,17 @@ static int list(const tuning *x)
     tub_status status;
     size_t count = 0;
     list_presets(x->json);
-    for (; (status = tub_profile_at(count, &p, &err)) == TUB_OK; count++) {
+    for (; (status = tub_profile_at(count, &p, &err)) != TUB_END; count++) {
+        if (status != TUB_OK) { // the others are there as well
+            cli_refuse(CLI_OK, "warning: profile: %s", err.text);
+            continue;
+        }
         if (!x->json && count == 0)
             cli_say(stdout, "profiles of this machine:");
         if (!x->json)
             cli_say(stdout, "%s, of %s%s:", p.path, p.name, p.other_build ? ", another build's: tune again" : "");
         say_profile(x, &p);
     }
-    if (status != TUB_END)
-        return cli_fail(&err);
     if (count == 0 && !x->json)
         cli_say(stdout, "no profile of this machine yet: tubelet tune INPUT... --model DIR makes one");
     return CLI_OK;

@@ -57,7 +57,8 @@ typedef struct tub_profile {
     bool other_build;               // these aren't those of this program: what is fastest may have changed
     tub_dtype dtype;
     char backend[24];
-    int batch, decode_threads, prefetch;
+    int batch, prefetch;
+    int decode_threads;             // where the processor decodes
     double rate, default_rate;      // rows a second when it was made
     char path[1024];                // of its file
 } tub_profile;

@@ -349,9 +349,11 @@ static void fill_profile(tub_tuning *t, const tub_encoder_info *info)
 {
     const tub_tune_entry *e = &t->entries[t->best];
     tub_profile *p = &t->profile;
+    // What a GPU's decoder wants says nothing of runs without.
+    const bool by_processor = e->decoder == TUB_DECODER_AUTO || e->decoder == TUB_DECODER_CPU;
     *p = (tub_profile){.dtype = e->row.dtype,
                        .batch = e->batch,
-                       .decode_threads = e->decode_threads,
+                       .decode_threads = by_processor ? e->decode_threads : 0,
                        .prefetch = e->prefetch,
                        .rate = e->row.rate,
                        .default_rate = t->entries[0].row.rate};

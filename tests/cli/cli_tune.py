@@ -73,6 +73,8 @@ class Tune(CommandCase):
         self.assertRegex(text, r"profile: \w+ on \w+, batch 5, decode threads 2, prefetch 7 .*" + path.name)
         text = self.extract("given", "--batch", "9", "--prefetch", "auto").stdout
         self.assertRegex(text, r"profile: \w+ on \w+, decode threads 2 \(")
+        text = self.extract("decoder", "--decoder", "both").stdout # how many threads the processor wants says nothing of this
+        self.assertRegex(text, r"profile: \w+ on \w+, batch 5, prefetch 7 \(")
         self.assertNotIn("profile:", self.extract("without", "--profile", "none", "--dtype", "f32", "--backend", "reference").stdout)
         self.assertIn("batch 5", self.extract("named", "--profile", path).stdout)
         self.assertEqual(digests(self.folder / "with"), digests(self.folder / "without"))
@@ -128,7 +130,15 @@ class Tune(CommandCase):
 
     def test_a_broken_profile_is_a_warning(self):
         self.tune("--budget", "1")
-        self.edit(batch=-1)
+        good = self.edit(batch=3)
+        good = good.rename(good.with_name(good.name.replace(".json", "z.json")))
+        self.tune("--budget", "1")
+        bad = next(path for path in good.parent.iterdir() if path != good)
+        bad.write_text(bad.read_text().replace('"batch"', '"batch": -1, "was"'))
+        listed = self.check(0, "tune", "--list", environment=self.environment)
+        self.assertIn(bad.name, listed.stderr)
+        self.assertIn(good.name, listed.stdout)
+        good.unlink()
         self.assertIn("warning: profile", self.extract("broken").stderr)
         self.extract("named-broken", "--profile", next((self.cache / "tubelet" / "profiles").iterdir()), code=2)
 
