@@ -71,7 +71,8 @@ typedef struct tub_encoder_params {
     tub_transform_options transform;
     int clip_length;                    // frames a clip (0 = the checkpoint's own); frame models ignore it
     int threads;                        // compute threads (0 = the processors this process may use)
-    int batch;                          // most items of one run (0 = chosen)
+    int batch;                          // most items of one run (0 = chosen). On GPUs fewer take as long as all: where few
+                                        // come at a time, say how many
     tub_log log;
     // Custom models (.onnx, .xml) only:
     const char *input_layout;           // "NCTHW", "NTCHW" or "NCHW" (NULL = recognised from the input's sizes)
