@@ -91,7 +91,8 @@ original() { # size options...
 # ---- many videos into a network, window by window: the processors decode, NVDEC does, or both do ----
 feeding() { # decoder size
     [ "$1" = cpu ] || [ -z "$no_nvdec" ] || { echo "$no_nvdec"; return; }
-    end_to_end "$2" "$work/many" "goal ≥ $([ "$1" = cpu ] && echo 1.3 || echo 1.2)× torchcodec" --stride 16 --decoder "$1"
+    end_to_end "$2" "$work/many" "goal ≥ $([ "$1" = cpu ] && echo 1.3 || echo 1.2)× torchcodec" --stride 16 --decoder "$1" || return
+    echo "  all its threads: opened for $(field init_seconds) s, decoded $(field decode_seconds), converted $(field convert_seconds), waited $(field decode_wait_seconds); the GPU computed $(field forward_seconds), waited $(field device_wait_seconds)"
 }
 
 torchcodec() { # size device
