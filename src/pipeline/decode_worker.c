@@ -221,6 +221,14 @@ static void leave_gpus(tub_extractor *x)
         atomic_fetch_sub(&x->videos_on_gpus, 1);
 }
 
+// Whether the processor decodes it all the same.
+static bool is_refused(const shift *s)
+{
+    tub_video_info info;
+    s->x->source->info(s->source, &info);
+    return info.why_not_gpu[0] != 0;
+}
+
 // The decoding threads are shared by the videos that are left. Where savings are left out it is one, so that nothing is
 // decoded but what the worker waits for.
 static int choose_threads(tub_extractor *x, bool on_gpus)
@@ -235,7 +243,7 @@ static int choose_threads(tub_extractor *x, bool on_gpus)
 
 static void decode(tub_extractor *x, tub_lane *lane, tub_reel *reel)
 {
-    const bool on_gpus = enter_gpus(x);
+    bool on_gpus = enter_gpus(x);
     shift s = {.x = x, .reel = reel, .lane = lane, .device = choose_device(x, on_gpus), .cpu = tub_thread_cpu()};
     tub_video_params params = {.size = sizeof params,
                                .stream = x->video_stream,
@@ -251,6 +259,10 @@ static void decode(tub_extractor *x, tub_lane *lane, tub_reel *reel)
         reel->status = x->source->open(reel->path, &params, &s.source, &reel->error);
     tub_lane_end(lane, NULL, -1);
     if (reel->status == TUB_OK) {
+        if (on_gpus && is_refused(&s)) { // another one may be taken
+            leave_gpus(x);
+            on_gpus = false;
+        }
         reel->status = extract(&s, &reel->error);
         x->source->info(s.source, &reel->info);
         atomic_fetch_add_explicit(&x->counters.left_out, reel->info.frames_left_out, memory_order_relaxed);

@@ -285,6 +285,26 @@ static void what_is_too_much_for_them_is_the_processors(void **state)
     assert_int_equal(fake_counts.decoders[5], VIDEOS);
 }
 
+// Eight that a GPU refuses are open all the while; one thread has the others, which all find a place there, but for the
+// first: it may have come before the eight were refused.
+static void what_they_refuse_has_no_place_there(void **state)
+{
+    (void)state;
+    const fake_encoder_params gpu = {.lanes = 1, .gpus = {4}};
+    char names[MANY][64];
+    const char *mixed[MANY];
+    notes n = {0};
+    for (int i = 0; i < MANY; i++) {
+        const bool refused = i < 8;
+        snprintf(names[i], sizeof names[i], "fake:seed=%d,frames=9,delay=%d,why=%d", i + 1, refused ? 100000 : 0,
+                 refused);
+        mixed[i] = names[i];
+    }
+    decode_by(9, TUB_DECODER_BOTH, &gpu, mixed, MANY, &n);
+    assert_true(fake_counts.decoders[5] >= MANY - 1);
+    assert_int_equal(n.warnings, 1);
+}
+
 // Sixteen are two GPUs', then one the processor's, which is nobody's turn; the first one makes room for one more.
 static void the_processors_videos_are_no_turns(void **state)
 {
@@ -341,6 +361,7 @@ int main(void)
         cmocka_unit_test(a_single_poisonous_batch_costs_its_videos),
         cmocka_unit_test(they_decode_in_turn),
         cmocka_unit_test(what_is_too_much_for_them_is_the_processors),
+        cmocka_unit_test(what_they_refuse_has_no_place_there),
         cmocka_unit_test(the_processors_videos_are_no_turns),
         cmocka_unit_test(why_they_do_not_is_said_once),
     };
