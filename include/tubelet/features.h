@@ -1,7 +1,8 @@
 // Folders of features, after the fact: described, configured for, verified, compared, resampled.
 //
 // A folder is what dataset.h made, or any folder of .npy and .npz files of float32 or float16 [T, C]; without a
-// features.json and a manifest there is less to know and to check.
+// features.json and a manifest there is less to know and to check. One that can't be listed, or has a folder
+// that can't, is TUB_ERROR_OUTPUT.
 #ifndef TUBELET_FEATURES_H
 #define TUBELET_FEATURES_H
 

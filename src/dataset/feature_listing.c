@@ -1,6 +1,7 @@
 #include "feature_listing.h"
 
 #include <dirent.h>
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -37,13 +38,16 @@ static bool is_folder(const char *folder, const char *file, const struct dirent 
     return is;
 }
 
-// `under`: the folder's part of the names, "" or "training/".
-static bool list(tub_feature_listing *l, const char *folder, const char *under, int depth)
+// `under`: the folder's part of the names, "" or "training/". A folder that can't be listed isn't an empty one.
+static tub_status list(tub_feature_listing *l, const char *folder, const char *under, int depth, tub_error *err)
 {
     char *path = tub_format("%s/%s", folder, under);
     DIR *d = path ? opendir(path) : NULL;
+    tub_status status = TUB_OK;
     bool kept = path != NULL;
-    for (const struct dirent *e; d && kept && (e = readdir(d));) {
+    if (kept && !d && errno != ENOENT)
+        status = tub_fail(err, TUB_ERROR_OUTPUT, "%s: this folder can't be listed: %s", path, strerror(errno));
+    for (const struct dirent *e; d && kept && status == TUB_OK && (e = readdir(d));) {
         bool feature = is_feature_name(e->d_name);
         if (e->d_name[0] == '.' || (!feature && e->d_type == DT_REG))
             continue;
@@ -51,7 +55,9 @@ static bool list(tub_feature_listing *l, const char *folder, const char *under, 
         kept = file != NULL;
         if (kept && is_folder(folder, file, e)) {
             const char *deeper = tub_arena_format(&l->arena, "%s/", file);
-            kept = deeper && (depth == DEEPEST || list(l, folder, deeper, depth + 1));
+            kept = deeper != NULL;
+            if (kept && depth < DEEPEST)
+                status = list(l, folder, deeper, depth + 1, err);
         } else if (feature) {
             kept = keep(l, file);
         }
@@ -59,7 +65,7 @@ static bool list(tub_feature_listing *l, const char *folder, const char *under, 
     if (d)
         closedir(d);
     tub_free(path);
-    return kept;
+    return kept ? status : tub_fail_memory(err, folder);
 }
 
 static int by_bytes(const void *a, const void *b)
@@ -71,7 +77,8 @@ tub_status tub_feature_listing_read(const char *folder, tub_feature_listing *out
 {
     *out = (tub_feature_listing){0};
     tub_arena_init(&out->arena);
-    bool kept = list(out, folder, "", 0);
+    TUB_TRY(list(out, folder, "", 0, err));
+    bool kept = true;
     if (out->count)
         qsort(out->files, out->count, sizeof *out->files, by_bytes);
     for (size_t i = 0; kept && i < out->count; i++)

@@ -15,7 +15,7 @@ typedef struct tub_feature_listing {
 } tub_feature_listing;
 
 // Hidden files and folders are left out, and what is deeper than four folders. No folder, no files. To be finished in
-// every case. Errors: TUB_ERROR_MEMORY.
+// every case. Errors: TUB_ERROR_MEMORY, TUB_ERROR_OUTPUT: one of them can't be listed.
 tub_status tub_feature_listing_read(const char *folder, tub_feature_listing *out, tub_error *err);
 void tub_feature_listing_finish(tub_feature_listing *listing);
 

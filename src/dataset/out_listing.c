@@ -1,6 +1,7 @@
 #include "out_listing.h"
 
 #include <dirent.h>
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -54,8 +55,10 @@ tub_status tub_out_listing_read(const char *folder, tub_out_listing *out, tub_er
 {
     *out = (tub_out_listing){0};
     DIR *d = opendir(folder);
-    if (!d)
+    if (!d && (errno == ENOENT || errno == ENOTDIR))
         return TUB_OK;
+    if (!d)
+        return tub_fail(err, TUB_ERROR_OUTPUT, "%s: this folder can't be listed: %s", folder, strerror(errno));
     bool kept = true;
     const struct dirent *found;
     while (kept && (found = readdir(d)))

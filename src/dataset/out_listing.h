@@ -18,7 +18,7 @@ typedef struct tub_out_listing {
     bool temporaries;                   // there are files that appear not to have been finished
 } tub_out_listing;
 
-// No folder, nothing in it. Errors: TUB_ERROR_MEMORY. To be finished in every case.
+// No folder, nothing in it. Errors: TUB_ERROR_MEMORY, TUB_ERROR_OUTPUT: it can't be listed. To be finished in every case.
 tub_status tub_out_listing_read(const char *folder, tub_out_listing *out, tub_error *err);
 void tub_out_listing_finish(tub_out_listing *listing);
 

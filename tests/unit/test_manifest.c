@@ -5,10 +5,15 @@
 #include <stdint.h>
 #include <cmocka.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <tubelet/features.h>
+#include <unistd.h>
 
 #include "encoder_impl.h"
 #include "record_line.h"
 #include "records.h"
+#include "temp_folder.h"
 #include "toy_videos.h"
 
 static char *root;
@@ -131,9 +136,44 @@ static void test_line_bytes(void **state)
     tub_free(line);
 }
 
+// In a child, as root may list everything: the number of the first thing that isn't as it should be.
+static int look_without_permission(void)
+{
+    const char *inside = test_path(root, "training");
+    if (geteuid() == 0 && (chown(root, 65534, 65534) || chown(inside, 65534, 65534) || setuid(65534)))
+        return 1;
+    tub_verify_params params = {.size = sizeof params, .folder = root};
+    tub_out_listing listing;
+    if (chmod(inside, 0300) || tub_features_verify(&params, NULL, &err) != TUB_ERROR_OUTPUT || chmod(inside, 0700))
+        return 2;
+    if (!strstr(err.text, "training/: this folder can't be listed"))
+        return 3;
+    if (chmod(root, 0300) || tub_features_verify(&params, NULL, &err) != TUB_ERROR_OUTPUT)
+        return 4;
+    if (tub_out_listing_read(root, &listing, &err) != TUB_ERROR_OUTPUT || !strstr(err.text, "can't be listed"))
+        return 5;
+    return access(test_path(root, "missing_files.txt"), F_OK) == 0 ? 6 : 0;
+}
+
+static void test_what_cant_be_listed_isnt_empty(void **state)
+{
+    (void)state;
+    int status;
+    toy_write(root, "manifest.jsonl", "{\"video\":\"/x/a.mp4\",\"output\":\"a.npy\",\"T\":3}\n");
+    assert_int_equal(mkdir(test_path(root, "training"), 0700), 0);
+    pid_t child = fork();
+    if (child == 0)
+        _exit(look_without_permission());
+    assert_int_equal(waitpid(child, &status, 0), child);
+    chmod(root, 0700);
+    assert_true(WIFEXITED(status));
+    assert_int_equal(WEXITSTATUS(status), 0);
+}
+
 int main(void)
 {
 #define TEST(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
-    const struct CMUnitTest tests[] = {TEST(test_lines), TEST(test_settings), TEST(test_line_bytes)};
+    const struct CMUnitTest tests[] = {TEST(test_lines), TEST(test_settings), TEST(test_line_bytes),
+                                       TEST(test_what_cant_be_listed_isnt_empty)};
     return cmocka_run_group_tests_name("manifest", tests, NULL, NULL);
 }
