@@ -167,10 +167,11 @@ void tub_lane_end(tub_lane *lane, const char *detail, int64_t value)
 
 void tub_lane_took(tub_lane *lane, const char *name, double seconds)
 {
-    int64_t length = (int64_t)(seconds * 1e9);
-    if (!lane || length < SHORTEST)
+    const double most = 1e9; // seconds: what nanoseconds hold, by far
+    if (!lane || !(seconds * 1e9 >= SHORTEST))
         return;
-    int64_t end = now(), least = lane->depth > 0 && lane->depth <= DEEPEST ? lane->open[lane->depth - 1].start : 0;
+    int64_t length = (int64_t)((seconds < most ? seconds : most) * 1e9), end = now();
+    int64_t least = lane->depth > 0 && lane->depth <= DEEPEST ? lane->open[lane->depth - 1].start : lane->trace->start;
     int64_t start = end - length > least ? end - length : least;
     record(lane, &(event){.name = name, .start = start, .length = end - start, .cpu_start = -1, .value = -1});
 }

@@ -6,6 +6,7 @@
 
 #include <cmocka.h>
 #include <jansson.h>
+#include <math.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -121,6 +122,28 @@ static void test_spans_nest(void **state)
     assert_null(trace);
 }
 
+// What took longer than there was a trace begins with it: a time below 0 was no number in JSON.
+static void test_outside_of_any_span(void **state)
+{
+    (void)state;
+    tub_trace *trace = NULL;
+    assert_int_equal(tub_trace_open(NULL, &trace, NULL), TUB_OK);
+    tub_lane *lane = tub_trace_lane(trace, "free");
+    doze(300);
+    tub_lane_took(lane, "long", 3600.0005);
+    tub_lane_took(lane, "endless", HUGE_VAL);
+    tub_lane_took(lane, "never", -HUGE_VAL);
+    tub_lane_took(lane, "unknown", NAN);
+    json_t *root = saved(trace);
+    assert_true(number(find(root, "X", "long", 0), "ts") == 0);
+    assert_true(number(find(root, "X", "long", 0), "dur") >= 300);
+    assert_true(number(find(root, "X", "endless", 0), "ts") == 0);
+    assert_null(find(root, "X", "never", 0));
+    assert_null(find(root, "X", "unknown", 0));
+    json_decref(root);
+    tub_trace_close(&trace);
+}
+
 static void *many(void *context)
 {
     tub_lane *lane = tub_trace_lane(context, "worker");
@@ -233,6 +256,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_no_trace_is_nothing),
         cmocka_unit_test(test_spans_nest),
+        cmocka_unit_test(test_outside_of_any_span),
         cmocka_unit_test(test_threads_have_lanes),
         cmocka_unit_test(test_room_is_bounded),
         cmocka_unit_test(test_misuse),
