@@ -284,6 +284,8 @@ static tub_status run(tub_compare *c, tub_error *err)
 
 tub_status tub_features_compare(const tub_compare_params *params, tub_compare_totals *totals, tub_error *err)
 {
+    if (!params)
+        return tub_fail(err, TUB_ERROR_ARGUMENT, "compare: two folders of features are needed");
     tub_compare_totals unwanted;
     tub_compare c = {.params = params, .totals = totals ? totals : &unwanted};
     *c.totals = (tub_compare_totals){0};

@@ -314,6 +314,8 @@ static tub_status run(tub_resampling *r, tub_error *err)
 
 tub_status tub_features_resample(const tub_resample_params *params, tub_resample_totals *totals, tub_error *err)
 {
+    if (!params || !params->out || !params->out[0])
+        return tub_fail(err, TUB_ERROR_ARGUMENT, "resample: no output folder was given");
     tub_resample_totals unwanted;
     tub_resampling r = {.params = params, .totals = totals ? totals : &unwanted};
     *r.totals = (tub_resample_totals){0};

@@ -241,12 +241,16 @@ tub_status tub_dataset_run_source(tub_dataset *d, tub_encoder *encoder, const tu
 tub_status tub_dataset_run(tub_dataset *d, tub_encoder *encoder, const tub_run_params *params, tub_run_totals *totals,
                            tub_error *err)
 {
+    if (!d || !encoder || !params)
+        return tub_fail(err, TUB_ERROR_ARGUMENT, "run: a data set, an encoder and params are needed");
     return tub_dataset_run_source(d, encoder, params, &tub_source_video, totals, err);
 }
 
 tub_status tub_dataset_settle(tub_dataset *d, const tub_encoder_info *info, const tub_run_params *params,
                               tub_run_totals *totals, tub_error *err)
 {
+    if (!d || !info || !params)
+        return tub_fail(err, TUB_ERROR_ARGUMENT, "run: a data set, a model's info and params are needed");
     tub_run_totals unwanted;
     tub_run run = {.d = d, .params = params, .info = info, .totals = totals ? totals : &unwanted};
     for (size_t i = 0; i < d->list.count; i++)

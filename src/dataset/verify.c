@@ -262,6 +262,8 @@ static tub_status run(tub_verify *v, tub_error *err)
 
 tub_status tub_features_verify(const tub_verify_params *params, tub_verify_totals *totals, tub_error *err)
 {
+    if (!params)
+        return tub_fail(err, TUB_ERROR_ARGUMENT, "verify: a folder of features is needed");
     tub_verify_totals unwanted;
     tub_verify v = {.params = params, .totals = totals ? totals : &unwanted};
     *v.totals = (tub_verify_totals){0};

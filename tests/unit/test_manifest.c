@@ -170,10 +170,27 @@ static void test_what_cant_be_listed_isnt_empty(void **state)
     assert_int_equal(WEXITSTATUS(status), 0);
 }
 
+// What has no default is asked for, wherever it is missing.
+static void test_what_is_missing_is_told(void **state)
+{
+    (void)state;
+    tub_resample_params resample = {.size = sizeof resample, .in = root};
+    toy_write(root, "features.json",
+              "{\"settings\":{\"clip_length\":16,\"stride\":4,\"interval\":1,\"align\":\"valid\",\"dtype\":\"f32\","
+              "\"backend\":\"native\"},\"model\":{\"hash\":\"h\",\"dim\":3}}");
+    assert_int_equal(tub_features_resample(&resample, NULL, &err), TUB_ERROR_ARGUMENT);
+    assert_non_null(strstr(err.text, "no output folder"));
+    assert_int_equal(tub_features_resample(NULL, NULL, &err), TUB_ERROR_ARGUMENT);
+    assert_int_equal(tub_features_compare(NULL, NULL, &err), TUB_ERROR_ARGUMENT);
+    assert_int_equal(tub_features_verify(NULL, NULL, &err), TUB_ERROR_ARGUMENT);
+    assert_int_equal(tub_dataset_run(NULL, NULL, NULL, NULL, &err), TUB_ERROR_ARGUMENT);
+    assert_int_equal(tub_dataset_settle(NULL, NULL, NULL, NULL, &err), TUB_ERROR_ARGUMENT);
+}
+
 int main(void)
 {
 #define TEST(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
     const struct CMUnitTest tests[] = {TEST(test_lines), TEST(test_settings), TEST(test_line_bytes),
-                                       TEST(test_what_cant_be_listed_isnt_empty)};
+                                       TEST(test_what_cant_be_listed_isnt_empty), TEST(test_what_is_missing_is_told)};
     return cmocka_run_group_tests_name("manifest", tests, NULL, NULL);
 }
