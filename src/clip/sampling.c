@@ -46,7 +46,7 @@ int64_t tub_sampling_rows(const tub_sampling *s, int64_t frames)
         return 0;
     if (s->align == TUB_ALIGN_CENTER) {
         int64_t beyond = frames - s->stride / 2;
-        return beyond <= 0 ? 1 : (beyond + s->stride - 1) / s->stride;
+        return beyond <= 0 ? 1 : (beyond - 1) / s->stride + 1;
     }
     int64_t room = frames - span(s);
     if (room < 0)
@@ -62,8 +62,9 @@ void tub_sampling_clip(const tub_sampling *s, int64_t frames, int64_t row, int64
     else if (s->align == TUB_ALIGN_BACKPAD && frames >= span(s) && start > frames - span(s))
         start = frames - span(s);
     for (int j = 0; j < s->clip_length; j++) {
-        int64_t k = start + (int64_t)j * s->interval;
-        out[j] = k < 0 ? 0 : k >= frames ? frames - 1 : k;
+        const int64_t further = (int64_t)j * s->interval;
+        int64_t k = start > frames - 1 - further ? frames - 1 : start + further;
+        out[j] = k < 0 ? 0 : k;
     }
 }
 

@@ -90,6 +90,22 @@ static void test_short_video_repeats_its_last_frame(void **state)
     assert_int_equal(clip[3], 3);
 }
 
+// As many frames as can be counted: no sum on the way is beyond.
+static void test_endless_video(void **state)
+{
+    (void)state;
+    static int64_t frames[4096];
+    tub_sampling s = {.size = sizeof s, .clip_length = 4096, .interval = 1024, .stride = 65536};
+    for (int align = TUB_ALIGN_VALID; align <= TUB_ALIGN_BACKPAD; align++) {
+        s.align = (tub_align)align;
+        int64_t rows = tub_sampling_rows(&s, INT64_MAX);
+        assert_true(rows >= INT64_MAX / s.stride - 64 && rows <= INT64_MAX / s.stride + 2);
+        tub_sampling_clip(&s, INT64_MAX, rows - 1, frames);
+        for (int i = 0; i < s.clip_length; i++)
+            assert_true(frames[i] > INT64_MAX - 5000000 && frames[i] < INT64_MAX);
+    }
+}
+
 static void test_names(void **state)
 {
     (void)state;
@@ -178,6 +194,7 @@ int main(void)
         cmocka_unit_test(test_ranges),
         cmocka_unit_test(test_published_row_counts),
         cmocka_unit_test(test_short_video_repeats_its_last_frame),
+        cmocka_unit_test(test_endless_video),
         cmocka_unit_test(test_names),
         cmocka_unit_test(test_presets),
         cmocka_unit_test(test_grid),
