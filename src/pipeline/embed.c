@@ -37,7 +37,7 @@ static void finish(embedding *e)
 static tub_status check_request(const tub_encoder_info *info, const uint8_t *frames, int64_t clips, int frames_per_clip,
                                 tub_error *err)
 {
-    if (!frames || clips < 0 || frames_per_clip < 1)
+    if (!frames || clips < 0 || frames_per_clip < 1 || clips > INT64_MAX / frames_per_clip)
         return tub_fail(err, TUB_ERROR_ARGUMENT, "embed: %lld clips of %d frames", (long long)clips, frames_per_clip);
     if (!info->per_frame && frames_per_clip != info->frames)
         return tub_fail(err, TUB_ERROR_MODEL, "embed: the clips have %d frames, but the %s model takes %d",

@@ -173,6 +173,10 @@ static void test_rejections(void **state)
     assert_int_equal(tub_encoder_embed(&e->base, frames, CLIPS, FRAMES, HEIGHT, WIDTH, feature, NULL, NULL, &err),
                      TUB_ERROR_DEVICE);
     close_encoder(e);
+    e = create(true, 2);
+    assert_int_equal(tub_encoder_embed(&e->base, frames, INT64_MAX, 2, HEIGHT, WIDTH, feature, NULL, NULL, &err),
+                     TUB_ERROR_ARGUMENT); // twice as many frames would be -2
+    close_encoder(e);
     free(frames);
 }
 
