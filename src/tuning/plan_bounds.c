@@ -38,7 +38,7 @@ static void bound_workers(tub_plan *p, const tub_plan_params *params, const tub_
     tub_plan_bound *b = add(p, "decode threads", "%d", r->workers);
     if (r->workers < r->asked_workers)
         because(b, "of %d, as the slot memory holds no more open videos", r->asked_workers);
-    else if (params->extractor.decode_threads)
+    else if (params->extractor.decode_threads > 0)
         because(b, "as asked for");
     else if (params->extractor.decoder == TUB_DECODER_BOTH)
         because(b, "one a processor of %d and %d for each GPU's decoders, at most %d", processors, TUB_NVDEC_BUSY,
@@ -58,14 +58,14 @@ static void bound_batch(tub_plan *p, const tub_plan_params *params)
     else
         because(b, "the usual for %s models, as far as its workspace stays in bounds",
                 info->per_frame ? "frame" : "clip");
-    b = add(p, "prefetch", "%d %s", params->extractor.prefetch ? params->extractor.prefetch : info->batch, items);
-    because(b, params->extractor.prefetch ? "as asked for" : "a batch");
+    const bool asked = params->extractor.prefetch > 0;
+    b = add(p, "prefetch", "%d %s", asked ? params->extractor.prefetch : info->batch, items);
+    because(b, asked ? "as asked for" : "a batch");
 }
 
-static void bound_slots(tub_plan *p, const tub_plan_params *params, const tub_resource_plan *r)
+static void bound_slots(tub_plan *p, const tub_resource_plan *r)
 {
-    int batch = params->info->batch, prefetch = params->extractor.prefetch ? params->extractor.prefetch : batch;
-    int enough = tub_slots_enough(r->workers, batch + prefetch, r->pinned);
+    int enough = tub_slots_enough(r->workers, r->ready, r->pinned);
     double bytes = (double)r->slots * (double)r->slot_bytes;
     tub_plan_bound *b = add(p, "frame slots", "%d, %.1f MiB", r->slots, bytes / mebi);
     if (r->slots < enough)
@@ -108,7 +108,7 @@ tub_status tub_plan_bounds(tub_plan *p, const tub_plan_params *params, tub_error
             params->asked.dtype == TUB_DTYPE_AUTO ? "the best that is there" : "asked for, tuned, or the folder's");
     bound_workers(p, params, &r, processors);
     bound_batch(p, params);
-    bound_slots(p, params, &r);
+    bound_slots(p, &r);
     bound_memory(p, params, usable);
     return TUB_OK;
 }

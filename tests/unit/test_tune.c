@@ -1,4 +1,5 @@
 // Tuning: what is tried, what is kept, and the profile in between.
+#include <limits.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -8,6 +9,8 @@
 #include <string.h>
 
 #include <cmocka.h>
+
+#include <tubelet/plan.h>
 
 #include "atomic_file.h"
 #include "profile_folder.h"
@@ -159,6 +162,43 @@ static void the_guides_presets(void **state)
     }
 }
 
+static const tub_plan_bound *find_bound(const tub_plan *plan, const char *name, tub_plan_bound *out)
+{
+    for (size_t i = 0; tub_plan_bound_at(plan, i, out); i++)
+        if (strcmp(out->name, name) == 0)
+            return out;
+    return NULL;
+}
+
+// What an extractor makes of such numbers is what the plan tells.
+static void plans_of_extreme_numbers(void **state)
+{
+    (void)state;
+    test_write_file(test_path(folder, "a.mp4"), "no video", 8);
+    const char *inputs[] = {folder};
+    tub_dataset_params set = {
+        .size = sizeof set, .inputs = inputs, .input_count = 1, .out = test_path(folder, "out"), .dry_run = true};
+    tub_encoder_info info = {.family = "x", .backend = "native", .device = "cpu", .per_frame = true, .frames = 1,
+                             .dim = 4, .batch = 32, .pixel_bytes = 192, .dtype = TUB_F32};
+    tub_plan_params params = {.size = sizeof params, .info = &info};
+    params.extractor = (tub_extractor_params){.prefetch = INT_MAX, .slot_memory = 1 << 14};
+    tub_dataset *d = NULL;
+    tub_plan *plan = NULL;
+    tub_plan_bound bound;
+    assert_int_equal(tub_dataset_open(&set, &d, NULL), TUB_OK);
+    params.dataset = d;
+    assert_int_equal(tub_plan_make(&params, &plan, NULL), TUB_OK);
+    assert_int_equal(tub_plan_get_info(plan)->unreadable, 1);
+    assert_non_null(strstr(find_bound(plan, "frame slots", &bound)->reason, "as the slot memory holds no more"));
+    tub_plan_close(&plan);
+    params.extractor.prefetch = params.extractor.decode_threads = -1;
+    assert_int_equal(tub_plan_make(&params, &plan, NULL), TUB_OK);
+    assert_string_equal(find_bound(plan, "prefetch", &bound)->value, "32 frames");
+    assert_null(strstr(find_bound(plan, "decode threads", &bound)->reason, "as asked for"));
+    tub_plan_close(&plan);
+    tub_dataset_close(&d);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -168,6 +208,7 @@ int main(void)
         cmocka_unit_test(profiles_are_found_again),
         cmocka_unit_test(broken_profiles_are_named),
         cmocka_unit_test(the_guides_presets),
+        cmocka_unit_test(plans_of_extreme_numbers),
     };
     return cmocka_run_group_tests(tests, make_folder, remove_folder);
 }
