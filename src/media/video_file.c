@@ -120,7 +120,7 @@ static tub_status fail_libav(tub_error *err, const tub_video_file *file, const c
 {
     char text[AV_ERROR_MAX_STRING_SIZE];
     if (code == AVERROR(ENOMEM))
-        return tub_fail_memory(err, what);
+        return tub_fail(err, TUB_ERROR_MEMORY, "%s: not enough memory", what);
     if (file->system_error)
         return tub_fail(err, TUB_ERROR_INPUT, "%s: %s", what, strerror(file->system_error));
     if (code == AVERROR_INVALIDDATA || code == AVERROR_EOF)

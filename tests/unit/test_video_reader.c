@@ -7,6 +7,7 @@
 #include <cmocka.h>
 // clang-format on
 
+#include <limits.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -319,6 +320,11 @@ static void what_is_no_video_fails_with_a_reason(void **state)
     expect_error(test_path(folder, "text.mp4"), TUB_ERROR_VIDEO, "not a video");
     expect_error(test_path(folder, "no_moov.mp4"), TUB_ERROR_VIDEO, "not a video");
     expect_error(test_path(folder, "sound_only.mp4"), TUB_ERROR_VIDEO, "no video stream");
+    tub_video *video = NULL;
+    tub_error err;
+    tub_video_params params = {.size = sizeof params, .threads = INT_MAX}; // libav has no memory for so many
+    assert_int_equal(tub_video_open(test_path(folder, "last.mp4"), &params, &video, &err), TUB_ERROR_MEMORY);
+    assert_non_null(strstr(err.text, "its decoder can't be opened: not enough memory"));
 }
 
 // A playlist names other files: it isn't followed, nor is any container that isn't on the list.
