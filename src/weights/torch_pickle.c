@@ -180,7 +180,8 @@ static tub_status run_tuple(tub_pickle *p, uint8_t code, tub_error *err)
         first = p->depth -= count;
     }
     tub_pickle_value v;
-    TUB_TRY(tub_pickle_items_make(p, TUB_PICKLE_TUPLE, p->stack + first, count, &v, err));
+    // Where nothing was pushed yet there is no stack to point into.
+    TUB_TRY(tub_pickle_items_make(p, TUB_PICKLE_TUPLE, count ? p->stack + first : NULL, count, &v, err));
     return push(p, v, err);
 }
 

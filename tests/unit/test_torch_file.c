@@ -172,6 +172,16 @@ static void refuses_pickles_that_want_memory(void **state)
     tub_free(deep);
 }
 
+// A mark is the first that the pickle has: nothing was ever pushed.
+static void an_empty_tuple_comes_first(void **state)
+{
+    (void)state;
+    static const char file[] = "\x80\x02(t.";
+    const char *path = test_path(folder, "empty.pt");
+    test_write_file(path, file, sizeof file - 1);
+    expect_refusal(path, path);
+}
+
 static void refuses_every_part_of_a_file(void **state)
 {
     (void)state;
@@ -223,7 +233,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(reads_the_same_from_every_file),   cmocka_unit_test(refuses_what_is_made_to_harm),
         cmocka_unit_test(refuses_pickles_that_want_memory), cmocka_unit_test(refuses_every_part_of_a_file),
-        cmocka_unit_test(survives_changed_bytes),
+        cmocka_unit_test(survives_changed_bytes),           cmocka_unit_test(an_empty_tuple_comes_first),
     };
     return cmocka_run_group_tests(tests, make_folder, remove_folder);
 }
