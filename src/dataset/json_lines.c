@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <jansson.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "fail.h"
@@ -111,10 +112,14 @@ tub_status tub_json_lines_read(const char *path, const char *const *keys, size_t
                                tub_error *err)
 {
     reader r = {.path = path, .keys = keys, .key_count = count, .each = each, .user = user};
-    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    // Non-blocking, or a FIFO of that name would hang us before it can be refused.
+    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+    struct stat info;
     if (fd < 0)
         return tub_fail(err, TUB_ERROR_OUTPUT, "%s: can't be read: %s", path, strerror(errno));
-    tub_status status = read_all(&r, fd, err);
+    tub_status status = fstat(fd, &info) == 0 && S_ISREG(info.st_mode)
+                            ? read_all(&r, fd, err)
+                            : tub_fail(err, TUB_ERROR_OUTPUT, "%s: can't be read: not a regular file", path);
     tub_free(r.text);
     close(fd);
     return status;

@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "checkpoint_folder.h"
@@ -70,6 +71,18 @@ static void names_what_is_wrong_with_a_folder(void **state)
     write_tensors("model.safetensors", "a", "b");
     write_text("preprocessor_config.json", "{");
     refuses(folder, "preprocessor_config.json", "JSON");
+    static const char *const pipes[] = {"preprocessor_config.json", "config.json", "model.safetensors.index.json"};
+    alarm(30); // pipes that nobody writes into would be waited for
+    for (int i = 0; i < 3; i++) {
+        unlink(test_path(folder, pipes[i]));
+        assert_int_equal(mkfifo(test_path(folder, pipes[i]), 0600), 0);
+        if (i == 2)
+            unlink(test_path(folder, "model.safetensors"));
+        refuses(folder, pipes[i], "isn't a file");
+        unlink(test_path(folder, pipes[i]));
+        write_text(pipes[i], "{}");
+    }
+    alarm(0);
 }
 
 static void reads_tensors_by_name(void **state)

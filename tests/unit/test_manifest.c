@@ -170,6 +170,22 @@ static void test_what_cant_be_listed_isnt_empty(void **state)
     assert_int_equal(WEXITSTATUS(status), 0);
 }
 
+// Nobody writes into these: opened as files are, they would be waited for.
+static void test_pipes_are_not_waited_for(void **state)
+{
+    (void)state;
+    const char *names[] = {"manifest.jsonl", "features.json"};
+    tub_verify_params params = {.size = sizeof params, .folder = root};
+    alarm(30);
+    for (int i = 0; i < 2; i++) {
+        assert_int_equal(mkfifo(test_path(root, names[i]), 0600), 0);
+        assert_true(tub_features_verify(&params, NULL, &err) < 0);
+        assert_non_null(strstr(err.text, names[i]));
+        assert_non_null(strstr(err.text, "not a regular file"));
+    }
+    alarm(0);
+}
+
 // What has no default is asked for, wherever it is missing.
 static void test_what_is_missing_is_told(void **state)
 {
@@ -191,6 +207,7 @@ int main(void)
 {
 #define TEST(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
     const struct CMUnitTest tests[] = {TEST(test_lines), TEST(test_settings), TEST(test_line_bytes),
-                                       TEST(test_what_cant_be_listed_isnt_empty), TEST(test_what_is_missing_is_told)};
+                                       TEST(test_what_cant_be_listed_isnt_empty), TEST(test_what_is_missing_is_told),
+                                       TEST(test_pipes_are_not_waited_for)};
     return cmocka_run_group_tests_name("manifest", tests, NULL, NULL);
 }
