@@ -41,7 +41,9 @@ static tub_status make_step(tub_executable *e, const tub_op *op, tub_step *step,
         status = e->engine->make_linear(e, step, err);
         break;
     case TUB_OP_ATTENTION:
-        status = tub_attention_few_make(e, step) ? TUB_OK : e->engine->make_attention(e, step, err);
+        status = tub_attention_few_make(e, step, err);
+        if (status == TUB_END)
+            status = e->engine->make_attention(e, step, err);
         break;
     case TUB_OP_PATCHES:
         status = tub_patches_make(e, step, err);

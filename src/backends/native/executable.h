@@ -118,8 +118,8 @@ float *tub_own_floats(tub_executable *e, const tub_tensor *t);
 void *tub_own_narrow(tub_executable *e, const tub_tensor *t);
 tub_status tub_rows_make(tub_executable *e, tub_step *step, tub_error *err);    // row_steps.c
 tub_status tub_patches_make(tub_executable *e, tub_step *step, tub_error *err); // patch_step.c
-// Attention over few keys, a run of groups and all heads a unit, without packing. False: there are too many.
-bool tub_attention_few_make(tub_executable *e, tub_step *step);                 // few_step.c
+// Attention over few keys, a run of groups and all heads a unit, without packing. TUB_END: there are too many.
+tub_status tub_attention_few_make(tub_executable *e, tub_step *step, tub_error *err);   // few_step.c
 
 // Where a group's queries, keys and values begin; `query`: constant queries, or NULL.
 typedef struct tub_operands {

@@ -59,18 +59,20 @@ static tub_status few_unit(const tub_run *run, const tub_step *step, int item, i
     return TUB_OK;
 }
 
-bool tub_attention_few_make(tub_executable *e, tub_step *step)
+tub_status tub_attention_few_make(tub_executable *e, tub_step *step, tub_error *err)
 {
     const tub_op *op = &step->op;
     const int groups = op->attention.groups;
     const int queries = e->values[op->out].rows / groups, keys = e->values[op->in[1]].rows / groups;
-    few_step *f = keys <= FEW_KEYS && !op->attention.query.data ? tub_arena_alloc(&e->arena, 1, sizeof *f) : NULL;
+    if (keys > FEW_KEYS || op->attention.query.data)
+        return TUB_END;
+    few_step *f = tub_arena_alloc(&e->arena, 1, sizeof *f);
     if (!f)
-        return false;
+        return tub_fail_memory(err, "a step");
     *f = (few_step){.run_groups = RUN_ROWS / queries > 0 ? RUN_ROWS / queries : 1, .queries = queries, .keys = keys};
     step->made = f;
     step->units = (groups + f->run_groups - 1) / f->run_groups;
     step->unit = few_unit;
     tub_need_scratch(e, FEW_KEYS * sizeof(float));
-    return true;
+    return TUB_OK;
 }
