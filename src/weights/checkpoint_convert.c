@@ -55,15 +55,14 @@ static tub_status convert_weights(const tub_checkpoint *c, const char *folder, t
 static tub_status copy_description(const tub_checkpoint *c, const char *folder, const char *name, tub_error *err)
 {
     static const char empty[] = "{}\n";
-    bool there = c->config_path && tub_checkpoint_has(c, name);
-    if (!there && strcmp(name, "config.json") != 0)
-        return TUB_OK;
     char *from = tub_format("%s/%s", c->folder, name), *to = tub_format("%s/%s", folder, name), *text = NULL;
     size_t bytes = 0;
     tub_status status = from && to ? TUB_OK : tub_fail_memory(err, "a path");
+    const bool there = status == TUB_OK && c->config_path && access(from, F_OK) == 0;
+    const bool wanted = there || strcmp(name, "config.json") == 0;
     if (status == TUB_OK && there)
         status = tub_read_file(from, DESCRIPTION_MOST, &text, &bytes, err);
-    if (status == TUB_OK)
+    if (status == TUB_OK && wanted)
         status = tub_atomic_save(to, there ? text : empty, there ? bytes : strlen(empty), err);
     tub_free(text);
     tub_free(from);
