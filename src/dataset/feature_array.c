@@ -113,7 +113,7 @@ static tub_status use(const char *path, const char *key, tub_feature_array *out,
     *out = (tub_feature_array){0};
     tub_status status = tub_tensor_file_open(path, &f, &why);
     if (status != TUB_OK)
-        status = tub_fail(err, TUB_ERROR_INPUT, "%s", why.text);
+        status = tub_fail(err, status == TUB_ERROR_MEMORY ? status : TUB_ERROR_INPUT, "%s", why.text);
     if (status == TUB_OK)
         status = find_place(&f, key, &place, err);
     if (status == TUB_OK)

@@ -262,7 +262,7 @@ static tub_status take_file(tub_resampling *r, const char *file, tub_error *err)
         status = tub_fail(&why, TUB_ERROR_INPUT, "%s: made with other settings or another model", file);
     char *name = status == TUB_OK ? name_of(r, told, file, &why) : NULL;
     if (status == TUB_OK && !name)
-        status = why.status;
+        status = why.status < 0 ? why.status : tub_fail_memory(&why, file);
     if (name && is_done(r, name))
         r->totals->done_before++;
     else if (name)

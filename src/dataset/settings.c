@@ -71,6 +71,7 @@ typedef struct tub_differences {
     char *text;
     size_t bytes, used;
     int count;
+    bool unknown; // memory was short
 } tub_differences;
 
 static void note(tub_differences *d, const char *format, ...) __attribute__((format(printf, 2, 3)));
@@ -95,8 +96,9 @@ static char *show(const json_t *value)
 static void compare_value(tub_differences *d, const char *name, const json_t *there, const json_t *asked)
 {
     char *a = show(there), *b = show(asked);
-    if (!a || !b || strcmp(a, b) || !there != !asked) {
-        note(d, "%s%s: %s there, %s asked", d->count ? "; " : "", name, a ? a : "?", b ? b : "?");
+    d->unknown |= !a || !b;
+    if (a && b && (strcmp(a, b) || !there != !asked)) {
+        note(d, "%s%s: %s there, %s asked", d->count ? "; " : "", name, a, b);
         d->count++;
     }
     tub_free(a);
@@ -106,8 +108,8 @@ static void compare_value(tub_differences *d, const char *name, const json_t *th
 static void compare_object(tub_differences *d, const char *prefix, const json_t *there, const json_t *asked)
 {
     json_t *all = json_object();
-    json_object_update(all, (json_t *)asked);
-    json_object_update_missing(all, (json_t *)there);
+    d->unknown |= !all || (json_is_object(asked) && json_object_update(all, (json_t *)asked)) ||
+                  (json_is_object(there) && json_object_update_missing(all, (json_t *)there));
     const char *key;
     json_t *value;
     json_object_foreach(all, key, value)
@@ -143,7 +145,7 @@ int tub_settings_compare(const json_t *there, const json_t *asked, char *text, s
     compare_object(&d, "", json_object_get(there, "settings"), json_object_get(asked, "settings"));
     compare_object(&d, "model ", json_object_get(there, "model"), json_object_get(asked, "model"));
     compare_files(&d, there, asked);
-    return d.count;
+    return d.unknown ? -1 : d.count;
 }
 
 static tub_status save(const char *path, const tub_settings *asked, tub_error *err)
@@ -184,7 +186,11 @@ static tub_status agree(const char *folder, const char *path, const tub_settings
             status = load(path, &there, err);
     }
     char text[640];
-    if (status == TUB_OK && there.root && tub_settings_compare(there.root, asked->root, text, sizeof text))
+    const int differences =
+        status == TUB_OK && there.root ? tub_settings_compare(there.root, asked->root, text, sizeof text) : 0;
+    if (differences < 0)
+        status = tub_fail_memory(err, path);
+    else if (differences)
         status = tub_fail(err, TUB_ERROR_ARGUMENT,
                           "%s holds features of another model or other settings (%s): ask for the same, or choose "
                           "another output folder",

@@ -41,7 +41,8 @@ const char *tub_settings_stamp(const tub_settings *s);
 // Errors: TUB_ERROR_ARGUMENT listing the differences, TUB_ERROR_OUTPUT.
 tub_status tub_settings_agree(const char *folder, const tub_settings *asked, bool write, tub_error *err);
 
-// The differences as text, "stride: 4 there, 16 asked; …"; "" where there are none. Returns how many.
+// The differences as text, "stride: 4 there, 16 asked; …"; "" where there are none. Returns how many, -1: memory
+// was short.
 int tub_settings_compare(const json_t *there, const json_t *asked, char *text, size_t bytes);
 
 void tub_settings_finish(tub_settings *s);
