@@ -17,7 +17,7 @@ const tub_device_preset *tub_device_preset_at(size_t i)
 
 const tub_device_preset *tub_device_preset_find(const char *name)
 {
-    for (size_t i = 0; i < sizeof presets / sizeof *presets; i++)
+    for (size_t i = 0; name && i < sizeof presets / sizeof *presets; i++)
         if (strcmp(presets[i].name, name) == 0)
             return &presets[i];
     return NULL;

@@ -159,7 +159,9 @@ static void the_guides_presets(void **state)
     for (size_t i = 0; i < 3; i++) {
         const tub_device_preset *p = tub_device_preset_at(i);
         assert_true(p->batch == numbers[i][0] && p->decode_threads == numbers[i][1] && p->prefetch == numbers[i][2]);
+        assert_ptr_equal(tub_device_preset_find(p->name), p);
     }
+    assert_null(tub_device_preset_find(NULL));
 }
 
 static const tub_plan_bound *find_bound(const tub_plan *plan, const char *name, tub_plan_bound *out)
