@@ -182,6 +182,9 @@ tub_status tub_consumer_config(const char *folder, const char *annotations, tub_
                                void (*write)(void *user, const char *line), void *user, tub_error *err)
 {
     tub_features_info info;
+    if ((consumer != TUB_CONSUMER_OPENTAD && consumer != TUB_CONSUMER_ACTIONFORMER) || !write)
+        return tub_fail(err, TUB_ERROR_ARGUMENT, "consumer %d: there is no such trainer, or nobody to write to",
+                        (int)consumer);
     TUB_TRY(tub_features_describe(folder, annotations, &info, err));
     char *real = realpath(folder, NULL), *path = real ? tub_format("%s/", real) : NULL;
     free(real);

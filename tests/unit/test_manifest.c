@@ -186,6 +186,12 @@ static void test_pipes_are_not_waited_for(void **state)
     alarm(0);
 }
 
+static void ignore_line(void *user, const char *line)
+{
+    (void)user;
+    (void)line;
+}
+
 // What has no default is asked for, wherever it is missing.
 static void test_what_is_missing_is_told(void **state)
 {
@@ -196,6 +202,8 @@ static void test_what_is_missing_is_told(void **state)
               "\"backend\":\"native\"},\"model\":{\"hash\":\"h\",\"dim\":3}}");
     assert_int_equal(tub_features_resample(&resample, NULL, &err), TUB_ERROR_ARGUMENT);
     assert_non_null(strstr(err.text, "no output folder"));
+    assert_int_equal(tub_consumer_config(root, NULL, (tub_consumer)7, ignore_line, NULL, &err), TUB_ERROR_ARGUMENT);
+    assert_int_equal(tub_consumer_config(root, NULL, TUB_CONSUMER_OPENTAD, NULL, NULL, &err), TUB_ERROR_ARGUMENT);
     assert_int_equal(tub_features_resample(NULL, NULL, &err), TUB_ERROR_ARGUMENT);
     assert_int_equal(tub_features_compare(NULL, NULL, &err), TUB_ERROR_ARGUMENT);
     assert_int_equal(tub_features_verify(NULL, NULL, &err), TUB_ERROR_ARGUMENT);
