@@ -130,13 +130,18 @@ static tub_status judge(const tub_delivery *d, tub_reel *reel, int64_t total)
     return reel->trouble;
 }
 
-// AVI files that were copied together from others (`ffmpeg -i v.mp4 -c copy v.avi`) have an empty packet behind each
-// frame, and state twice the rate: where timestamps say half of what is stated, they count.
+// What the container states, where the timestamps agree. Matroska, WebM and MPEG-TS state one rate for videos that
+// frames were left out of. AVI files that were copied together from others (`ffmpeg -i v.mp4 -c copy v.avi`) have an
+// empty packet behind each frame, and state twice the rate.
 static double frame_rate(const tub_video_info *info)
 {
     double seconds = info->last_pts - info->first_pts, steps = (double)info->frames - 1;
-    bool twice = seconds > 0 && steps > 0 && fabs(info->fps * seconds / steps - 2) < 0.1;
-    return twice ? info->fps / 2 : info->fps;
+    if (!(seconds > 0 && steps > 0 && info->fps > 0))
+        return info->fps;
+    if (fabs(info->fps * seconds / steps - 2) < 0.1)
+        return info->fps / 2;
+    double off = fabs(seconds - steps / info->fps); // of the last frame
+    return off > 1 || off > seconds / 10 ? steps / seconds : info->fps;
 }
 
 static void fill_in_done(const tub_delivery *d, tub_reel *reel, tub_result *done)

@@ -262,6 +262,21 @@ class Consumers(CommandCase):
         block, yaml = self.blocks(out)
         self.assertEqual((block["features"]["fps"], yaml["default_fps"]), (25, 25))
 
+    def test_a_rate_that_frames_were_left_out_of(self):
+        """Matroska states 25 for a video with two frames of three left out: rows would stand before their second."""
+        videos, out = self.folder / "left-out", self.folder / "out-left-out"
+        videos.mkdir()
+        left = "testsrc2=size=64x48:rate=25,select='not(mod(n,3))'"
+        encode(videos / "v.mkv", left, 60, "-r", "25", "-fps_mode", "vfr", "-c:v", "mpeg4")
+        self.assertIn("25 frames/s", self.check(0, "probe", videos / "v.mkv").stdout)
+        self.check(0, "extract", videos, "--model", self.model, "--out", out)
+        line = json.loads((out / "manifest.jsonl").read_text())
+        self.assertEqual((line["frames"], line["fps_native"]), (60, 25))
+        self.assertAlmostEqual(line["fps"], 25 / 3, delta=0.01)
+        block, yaml = self.blocks(out)
+        self.assertAlmostEqual(block["features"]["fps"], 25 / 3, delta=0.01)
+        self.assertEqual(yaml["default_fps"], block["features"]["fps"])
+
     def test_refusals(self):
         empty = self.folder / "empty"
         empty.mkdir()
