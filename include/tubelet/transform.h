@@ -52,7 +52,7 @@ typedef struct tub_transform {
 typedef enum tub_transform_base {
     TUB_TRANSFORM_MODEL = 0,    // what the checkpoint's preprocessor_config.json says
     TUB_TRANSFORM_OPENTAD = 1,  // bilinear squash without antialias, /255, no mean/std
-    TUB_TRANSFORM_NONE = 2,     // untouched frames (the `frames` command)
+    TUB_TRANSFORM_NONE = 2,     // untouched frames (the `frames` command); 0 to 1 where mean or std are given
 } tub_transform_base;
 
 // A base and the parts of it that the user overrides. All zero = the model's own.

@@ -76,6 +76,10 @@ static void set_normalize(tub_transform *t, const tub_transform_options *o)
         t->std[c] = o->has_std ? o->std[c] : std;
     }
     t->normalize = true;
+    if (o->base == TUB_TRANSFORM_NONE) { // they are on the scale of 0 to 1, and so must untouched frames be
+        t->rescale = true;
+        t->scale = 1.0f / 255.0f;
+    }
 }
 
 tub_status tub_transform_resolve(const tub_transform_options *options, const tub_transform *model, int model_height,

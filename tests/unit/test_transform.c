@@ -109,6 +109,7 @@ static void test_none(void **state)
                 NULL, 0, 0);
     assert_true(t.resize == TUB_RESIZE_EXACT && t.height == 10 && t.width == 20 && t.interpolation == TUB_BILINEAR);
     assert_true(t.antialias && t.normalize && t.mean[2] == 3 && t.std[0] == 1);
+    assert_true(t.rescale && t.scale == 1.0f / 255.0f && t.offset == 0); // mean and std are on the scale of 0 to 1
     t = resolve(
         (tub_transform_options){.base = TUB_TRANSFORM_NONE, .has_interpolation = true, .interpolation = TUB_NEAREST},
         NULL, 0, 0);
