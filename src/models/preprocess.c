@@ -23,7 +23,8 @@ static const char where[] = "preprocessor_config.json";
     }
 
 // The processor classes with their defaults. Their names end in ImageProcessor, VideoProcessor or (old)
-// FeatureExtractor, and may then end in Fast or Pil. InternVideo2's is ours: what its evaluation does.
+// FeatureExtractor, and may then end in Fast or Pil; a whole name here is what its other kinds differ from.
+// InternVideo2's is ours: what its evaluation does.
 typedef struct class
 {
     const char *name;
@@ -46,7 +47,11 @@ static const class classes[] = {
     {"Siglip", TUB_RESIZE_EXACT, 224, TUB_BICUBIC, 0, TUB_DOMAIN_U8, 1 / 255.0, false, false, false, HALF},
     {"ViT", TUB_RESIZE_EXACT, 224, TUB_BILINEAR, 0, TUB_DOMAIN_U8, 1 / 255.0, false, false, false, HALF},
     {"DINOv3ViT", TUB_RESIZE_EXACT, 224, TUB_BILINEAR, 0, TUB_DOMAIN_FLOAT, 1 / 255.0, false, false, false, IMAGENET},
+    {"VivitVideoProcessor", TUB_RESIZE_SHORTEST, 256, TUB_BILINEAR, 224, TUB_DOMAIN_U8, 1 / 127.5, false, true, false,
+     HALF},
     {"Vivit", TUB_RESIZE_SHORTEST, 256, TUB_BILINEAR, 224, TUB_DOMAIN_U8, 1 / 127.5, true, true, false, HALF},
+    {"Timesformer", TUB_RESIZE_SHORTEST, 224, TUB_BILINEAR, 224, TUB_DOMAIN_U8, 1 / 255.0, false, false, false,
+     IMAGENET},
     {"InternVideo2", TUB_RESIZE_SHORTEST, 224, TUB_BILINEAR, 224, TUB_DOMAIN_U8, 1 / 255.0, false, false, false,
      IMAGENET},
     {"VJEPA2", TUB_RESIZE_SHORTEST, 292, TUB_BILINEAR, 256, TUB_DOMAIN_U8, 1 / 255.0, false, false, true, IMAGENET},
@@ -70,7 +75,8 @@ static const class *find_class(const char *name)
         !ends_with(name, &length, "FeatureExtractor"))
         return NULL;
     for (size_t i = 0; i < sizeof classes / sizeof *classes; i++)
-        if (strlen(classes[i].name) == length && strncmp(classes[i].name, name, length) == 0)
+        if (strcmp(classes[i].name, name) == 0 ||
+            (strlen(classes[i].name) == length && strncmp(classes[i].name, name, length) == 0))
             return &classes[i];
     return NULL;
 }
@@ -87,7 +93,7 @@ static tub_status choose_class(const json_t *config, const char *processor, cons
         return TUB_OK;
     return tub_fail(err, TUB_ERROR_MODEL,
                     "%s: processor \"%.60s\" isn't known: VideoMAE, CLIP, Bit, Siglip, ViT, DINOv3ViT, "
-                    "Vivit and VJEPA2 processors are",
+                    "Vivit, Timesformer and VJEPA2 processors are",
                     where, name);
 }
 

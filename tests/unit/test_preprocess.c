@@ -55,6 +55,8 @@ static void knows_the_classes(void **state)
         {"ViTImageProcessorFast", TUB_RESIZE_EXACT, 224, TUB_BILINEAR, 0, TUB_DOMAIN_U8, 0.5f, 0.5f, 0},
         {"DINOv3ViTImageProcessorFast", TUB_RESIZE_EXACT, 224, TUB_BILINEAR, 0, TUB_DOMAIN_FLOAT, 0.485f, 0.229f, 0},
         {"VivitImageProcessor", TUB_RESIZE_SHORTEST, 256, TUB_BILINEAR, 224, TUB_DOMAIN_U8, 0.5f, 0.5f, -1},
+        {"VivitVideoProcessor", TUB_RESIZE_SHORTEST, 256, TUB_BILINEAR, 224, TUB_DOMAIN_U8, 0.5f, 0.5f, -1},
+        {"TimesformerVideoProcessor", TUB_RESIZE_SHORTEST, 224, TUB_BILINEAR, 224, TUB_DOMAIN_U8, 0.485f, 0.229f, 0},
         {"VJEPA2VideoProcessor", TUB_RESIZE_SHORTEST, 292, TUB_BILINEAR, 256, TUB_DOMAIN_U8, 0.485f, 0.229f, 0},
     };
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
@@ -68,6 +70,8 @@ static void knows_the_classes(void **state)
         assert_true(t.antialias && t.rescale && t.normalize);
         assert_true(t.mean[0] == rows[i].mean && t.std[0] == rows[i].std && t.offset == rows[i].offset);
         assert_true(t.scale == (float)(rows[i].offset != 0 ? 1 / 127.5 : 1 / 255.0));
+        // ViViT's image processor is the only one that resizes by Pillow; its video processor doesn't.
+        assert_int_equal(t.pillow, strcmp(rows[i].name, "VivitImageProcessor") == 0);
     }
 }
 
@@ -116,6 +120,7 @@ static void names_the_wrong_key(void **state)
 {
     (void)state;
     refuses("{\"image_processor_type\": \"MagicImageProcessor\"}", "MagicImageProcessor");
+    refuses("{\"image_processor_type\": \"Vivit\"}", "\"Vivit\" isn't known");
     refuses("{\"image_processor_type\": 3}", "image_processor_type");
     refuses("{\"resample\": 1}", "\"resample\": 1 isn't known");
     refuses("{\"size\": {\"longest_edge\": 3}}", "\"size\"");
