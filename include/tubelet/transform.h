@@ -42,6 +42,8 @@ typedef struct tub_transform {
     bool antialias;
     tub_domain domain;
     bool pillow;                        // 8-bit domain: Pillow's arithmetic instead of torchvision's
+    bool centred;                       // NEAREST: what lies under an output's middle (Pillow, torch's nearest-exact),
+                                        // and not under its corner (torch's nearest)
     int crop_height, crop_width;        // 0: no crop
     bool rescale;                       // apply scale and offset
     float scale, offset;                // usually 1/255 and 0

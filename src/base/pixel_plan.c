@@ -101,6 +101,8 @@ void tub_transform_describe(const tub_transform *t, char *out, size_t bytes)
 {
     char size[48] = "", crop[48] = "", scale[80] = "", normal[160] = "";
     const char *filter = tub_interpolation_name(t->interpolation), *soft = t->antialias ? " antialias" : "";
+    if (t->interpolation == TUB_NEAREST && t->centred)
+        soft = " of middles";
     if (t->resize == TUB_RESIZE_EXACT)
         snprintf(size, sizeof size, " to %dx%d", t->height, t->width);
     else if (t->resize == TUB_RESIZE_SHORTEST)

@@ -34,6 +34,8 @@ static json_t *transform_json(const tub_transform *t)
                             tub_interpolation_name(t->interpolation), "antialias", t->antialias);
     if (t->pillow && t->domain == TUB_DOMAIN_U8)
         json_object_set_new(out, "arithmetic", json_string("pillow"));
+    else if (t->centred && t->interpolation == TUB_NEAREST)
+        json_object_set_new(out, "centred", json_true());
     if (t->resize != TUB_RESIZE_NONE)
         json_object_set_new(out, "height", json_integer(t->height));
     if (t->resize == TUB_RESIZE_EXACT)
@@ -113,7 +115,8 @@ tub_status tub_settings_make(const tub_encoder_info *info, const tub_run_params 
         json_pack("{s:s, s:s?, s:s, s:s, s:s?, s:s}", "tubelet", tub_version(), "preset", params->preset, "isa",
                   info->isa, "device", info->device, "feature", info->feature, "model_stamp", info->model_stamp);
     out->root = json_pack("{s:i, s:o, s:o, s:o, s:o, s:o}", "format", 1, "settings", settings, "model", model, "files",
-                          tub_layout_json(layout), "consumers", tub_settings_consumers(&grid, 0, info->dim, s.fps), "about", about);
+                          tub_layout_json(layout), "consumers", tub_settings_consumers(&grid, 0, info->dim, s.fps),
+                          "about", about);
     if (!out->root)
         return tub_fail_memory(err, "the settings");
     tub_status status = tub_settings_hash(out, "the settings", err);

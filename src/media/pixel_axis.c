@@ -15,7 +15,7 @@ typedef struct window {
 typedef struct filter {
     tub_interpolation kind;
     bool antialias, single; // single: the reference computes in float32
-    bool pillow;
+    bool pillow, centred;
     double scale, stretch, support;
     int longest;
 } filter;
@@ -45,20 +45,31 @@ static filter make_filter(const tub_transform *t, int in, int resized)
 {
     filter f = {.kind = t->interpolation,
                 .single = t->domain == TUB_DOMAIN_FLOAT,
-                .pillow = t->pillow && t->domain == TUB_DOMAIN_U8};
+                .pillow = t->pillow && t->domain == TUB_DOMAIN_U8,
+                .centred = t->centred};
     if (in == resized)
         f.kind = TUB_NEAREST;
     f.antialias = t->antialias && f.kind != TUB_NEAREST;
-    f.scale = f.kind == TUB_NEAREST ? (double)((float)in / (float)resized) : rounded(&f, (double)in / resized);
+    f.scale =
+        f.kind == TUB_NEAREST && !f.pillow ? (double)((float)in / (float)resized) : rounded(&f, (double)in / resized);
     f.stretch = f.antialias ? fmax(f.scale, 1) : 1;
     f.support = (f.kind == TUB_BICUBIC ? 2 : 1) * f.stretch;
     f.longest = f.kind == TUB_NEAREST ? 1 : (int)ceil(f.support) * 2 + 1;
     return f;
 }
 
+// Pillow goes from output to output by adding, and rounds each time.
+static int pillow_nearest(const filter *f, int i)
+{
+    double at = f->scale * 0.5;
+    for (int k = 0; k < i; k++)
+        at += f->scale;
+    return (int)at;
+}
+
 static void nearest_window(const filter *f, int i, int in, window *w)
 {
-    int source = f->pillow ? (int)((i + 0.5) * f->scale) : (int)floorf((float)i * (float)f->scale);
+    int source = f->pillow ? pillow_nearest(f, i) : (int)(float)((i + (f->centred ? 0.5 : 0)) * f->scale);
     *w = (window){.first = source < in ? source : in - 1, .count = 1, .weights = w->weights};
     w->weights[0] = 1;
 }

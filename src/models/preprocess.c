@@ -197,7 +197,11 @@ tub_status tub_preprocess_read(const json_t *config, const char *processor, tub_
 {
     const class *k;
     TUB_TRY(choose_class(config, processor, &k, err));
-    *out = (tub_transform){.height = k->size, .width = k->size, .domain = k->domain, .pillow = k->pillow};
+    *out = (tub_transform){.height = k->size,
+                           .width = k->size,
+                           .domain = k->domain,
+                           .pillow = k->pillow,
+                           .centred = true}; // transformers' name for torch's nearest-exact is NEAREST
     memcpy(out->mean, k->mean, sizeof out->mean);
     memcpy(out->std, k->std, sizeof out->std);
     TUB_TRY(read_resize(config, k, out, err));

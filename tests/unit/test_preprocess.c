@@ -109,7 +109,7 @@ static void reads_objects_and_switches(void **state)
     t = read_text("{\"size\": {\"height\": 40, \"width\": 48}}", "DINOv3ViTImageProcessor");
     assert_true(t.resize == TUB_RESIZE_EXACT && t.height == 40 && t.width == 48);
     t = read_text("{\"resample\": 0}", "CLIPImageProcessor");
-    assert_false(t.antialias);
+    assert_true(!t.antialias && t.centred);
     t = read_text("{\"offset\": false}", "VivitImageProcessor");
     assert_true(t.offset == 0);
     t = read_text("{\"crop_size\": 384, \"size\": {\"shortest_edge\": 10}}", "VJEPA2VideoProcessor");

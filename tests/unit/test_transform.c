@@ -269,8 +269,8 @@ static void test_descriptions(void **state)
     tub_transform_describe(&videomae, a, sizeof a);
     assert_non_null(strstr(a, "bilinear"));
     assert_non_null(strstr(a, "224"));
-    tub_transform others[10];
-    for (int i = 0; i < 10; i++)
+    tub_transform others[11];
+    for (int i = 0; i < 11; i++)
         others[i] = videomae;
     others[0].height++;
     others[1].interpolation = TUB_BICUBIC;
@@ -282,10 +282,16 @@ static void test_descriptions(void **state)
     others[7].normalize = false;
     others[8].resize = TUB_RESIZE_EXACT;
     others[9].pillow = true;
-    for (int i = 0; i < 10; i++) {
+    others[10].interpolation = TUB_NEAREST;
+    for (int i = 0; i < 11; i++) {
         tub_transform_describe(&others[i], b, sizeof b);
         assert_string_not_equal(a, b);
     }
+    tub_transform middles = others[10];
+    middles.centred = true;
+    tub_transform_describe(&others[10], a, sizeof a);
+    tub_transform_describe(&middles, b, sizeof b);
+    assert_string_not_equal(a, b);
     tub_transform_describe(&videomae, cut, sizeof cut);
     assert_int_equal(strlen(cut), 15);
 }

@@ -16,7 +16,8 @@ from torchvision.transforms import InterpolationMode
 from torchvision.transforms.v2 import functional as tv
 
 HERE = pathlib.Path(__file__).parent
-MODES = {"nearest": InterpolationMode.NEAREST, "bilinear": InterpolationMode.BILINEAR, "bicubic": InterpolationMode.BICUBIC}
+MODES = {"nearest": InterpolationMode.NEAREST, "centred": InterpolationMode.NEAREST_EXACT,
+         "bilinear": InterpolationMode.BILINEAR, "bicubic": InterpolationMode.BICUBIC}
 IMAGENET = torch.tensor([0.485, 0.456, 0.406]).view(3, 1, 1), torch.tensor([0.229, 0.224, 0.225]).view(3, 1, 1)
 
 # name, frame, size (h, w) or shortest edge, interpolation, antialias, crop (h, w) or None
@@ -32,6 +33,7 @@ U8 = [
     ("bilinear_plain", "noise", (31, 37), "bilinear", False, None),
     ("bicubic_plain", "noise", (31, 37), "bicubic", False, None),
     ("nearest", "noise", (31, 37), "nearest", False, None),
+    ("nearest_centred", "noise", (31, 37), "centred", False, None),
     ("to_one", "noise", (1, 3), "bilinear", True, None),
 ]
 # name, frame, size (h, w) or shortest edge, Pillow's interpolation, crop; Pillow 13 takes the vertical pass of
@@ -43,6 +45,7 @@ PILLOW = [
     ("pillow_one_way", "smooth", (40, 61), Image.BILINEAR, None),
     ("pillow_shortest", "noise", 36, Image.BILINEAR, (32, 32)),
     ("pillow_nearest", "noise", (31, 37), Image.NEAREST, None),
+    ("pillow_nearest_sums", "smooth", (30, 37), Image.NEAREST, None),
 ]
 # name, frame, size, interpolation, antialias, normalise
 FLOAT = [
