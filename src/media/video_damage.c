@@ -7,6 +7,7 @@
 
 #include "fail.h"
 #include "libav_compat.h"
+#include "matroska_walk.h"
 
 enum { SEAM_PACKETS = 2 };
 
@@ -88,6 +89,14 @@ void tub_damage_frame(tub_video_damage *d, const AVFrame *decoded, int64_t frame
         note(d, "frame %" PRId64 " is damaged or lacks what it refers to", frame);
 }
 
+// libav goes on at the next cluster, and frames are missing.
+static void check_elements(tub_video_damage *d, const tub_video_file *file)
+{
+    const int64_t at = tub_matroska_broken_at(file->fd, file->size);
+    if (at >= 0)
+        note(d, "the container is damaged or cut off at byte %" PRId64 ": frames may be missing there", at);
+}
+
 void tub_damage_end(tub_video_damage *d, const tub_video_file *file)
 {
     int64_t samples = 0, bytes = tub_file_stated_bytes(file);
@@ -98,6 +107,8 @@ void tub_damage_end(tub_video_damage *d, const tub_video_file *file)
         note(d, "the file ends early: %" PRId64 " of %" PRId64 " samples could be read", d->packets, samples);
     else if (bytes > file->size)
         note(d, "the file ends early: it has %" PRId64 " of %" PRId64 " bytes", file->size, bytes);
+    else if (av_match_name("matroska", file->format->iformat->name) && file->size > 0)
+        check_elements(d, file);
 }
 
 void tub_damage_text(const tub_video_damage *d, char *out, size_t bytes)

@@ -282,6 +282,30 @@ static void garbage_inside_is_partial(void **state)
     assert_true(info.frames > 5 && info.frames <= 50);
 }
 
+// libav goes on at the cluster behind it, and says nothing.
+static void a_hole_in_matroska_is_partial(void **state)
+{
+    (void)state;
+    const char cluster[] = "\x1f\x43\xb6\x75";
+    size_t bytes;
+    must(FFMPEG PATTERN "-f lavfi -i sine=duration=2 " BFRAMES "-pix_fmt yuv420p -c:a flac -cluster_time_limit 300 "
+                        "clusters.mkv",
+         "160x120", "2");
+    tub_video_info info = same_as_ffmpeg("clusters.mkv", NULL, "", 0);
+    assert_false(info.partial);
+    char *file = test_read_file(test_path(folder, "clusters.mkv"), &bytes);
+    char *middle = memmem(file + bytes / 2, bytes / 2, cluster, 4);
+    assert_non_null(middle);
+    memset(middle, 0, 4);
+    test_write_file(test_path(folder, "hole.mkv"), file, bytes);
+    info = damaged("hole.mkv");
+    assert_true(info.frames > 5 && info.frames < 50);
+    char words[64];
+    snprintf(words, sizeof words, "at byte %ld", (long)(middle - file));
+    assert_non_null(strstr(info.reason, words));
+    free(file);
+}
+
 static void a_start_inside_a_group_is_partial(void **state)
 {
     (void)state;
@@ -428,6 +452,7 @@ int main(void)
         cmocka_unit_test(one_stream_of_several),
         cmocka_unit_test(cut_files_are_partial),
         cmocka_unit_test(garbage_inside_is_partial),
+        cmocka_unit_test(a_hole_in_matroska_is_partial),
         cmocka_unit_test(a_start_inside_a_group_is_partial),
         cmocka_unit_test(what_is_no_video_fails_with_a_reason),
         cmocka_unit_test(other_files_are_not_opened),

@@ -1,0 +1,131 @@
+#include "matroska_walk.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <unistd.h>
+
+enum { WINDOW = 4096, HEAD_MOST = 12, SEGMENT_CHILDREN = 8 }; // bytes of an element's ID and size
+
+enum { IN_SEGMENT, IN_CLUSTER, IN_GROUP }; // levels
+
+enum {
+    EBML_HEADER = 0x1A45DFA3,
+    SEGMENT = 0x18538067,
+    CLUSTER = 0x1F43B675,
+    BLOCK_GROUP = 0xA0,
+};
+
+static const uint32_t segment_children[SEGMENT_CHILDREN] = {CLUSTER,    0x114D9B74, 0x1549A966, 0x1654AE6B,
+                                                            0x1C53BB6B, 0x1941A469, 0x1043A770, 0x1254C367};
+
+typedef struct walk {
+    int fd;
+    int64_t bytes;
+    uint8_t window[WINDOW];
+    int64_t from, to; // of the file, what is in the window
+} walk;
+
+typedef struct element {
+    uint32_t id;
+    int64_t content, end; // where they are; end -1: not said
+} element;
+
+// Up to HEAD_MOST bytes at `at`, fewer at the end of the file. Returns how many.
+static int look(walk *w, int64_t at, const uint8_t **out)
+{
+    const int64_t wanted = w->bytes - at < HEAD_MOST ? w->bytes - at : HEAD_MOST;
+    if (at < w->from || at + wanted > w->to) {
+        const ssize_t got = pread(w->fd, w->window, WINDOW, at);
+        w->from = at;
+        w->to = at + (got > 0 ? got : 0);
+    }
+    *out = w->window + (at - w->from);
+    return (int)(w->to - at < wanted ? w->to - at : wanted);
+}
+
+// Bytes of a number by its first one; 0: it is none.
+static int length_of(uint8_t first, int most)
+{
+    for (int n = 1; n <= most; n++)
+        if (first >> (8 - n) & 1)
+            return n;
+    return 0;
+}
+
+static bool read_head(walk *w, int64_t at, element *out)
+{
+    const uint8_t *bytes;
+    const int there = look(w, at, &bytes), id = there ? length_of(bytes[0], 4) : 0;
+    const int size = id && there > id ? length_of(bytes[id], 8) : 0;
+    if (!size || there < id + size)
+        return false;
+    uint64_t length = bytes[id] & (0xFFu >> size);
+    out->id = 0;
+    for (int i = 0; i < id; i++)
+        out->id = out->id << 8 | bytes[i];
+    for (int i = 1; i < size; i++)
+        length = length << 8 | bytes[id + i];
+    out->content = at + id + size;
+    out->end = length == (UINT64_C(1) << (7 * size)) - 1 ? -1 : out->content + (int64_t)length;
+    return true;
+}
+
+static bool belongs_to_segment(uint32_t id)
+{
+    for (int i = 0; i < SEGMENT_CHILDREN; i++)
+        if (segment_children[i] == id)
+            return true;
+    return false;
+}
+
+// What holds the element at `at`: what ends there is left. A cluster that doesn't say its end (-1; live recordings)
+// ends where another element of the segment begins.
+static int leave(const int64_t *ends, int level, int64_t at, uint32_t id)
+{
+    while (level > IN_SEGMENT && (ends[level] < 0 ? belongs_to_segment(id) : at >= ends[level]))
+        level--;
+    return level;
+}
+
+// The end that an element may reach: of what holds it, as far as that is said.
+static int64_t reach(const walk *w, const int64_t *ends, int level)
+{
+    while (level >= IN_SEGMENT && ends[level] < 0)
+        level--;
+    return level >= IN_SEGMENT ? ends[level] : w->bytes;
+}
+
+static int64_t walk_segment(walk *w, const element *segment)
+{
+    int64_t ends[IN_GROUP + 1] = {segment->end};
+    int level = IN_SEGMENT;
+    for (int64_t at = segment->content; at < reach(w, ends, IN_SEGMENT) && at < w->bytes;) {
+        element e;
+        if (!read_head(w, at, &e))
+            return at;
+        if (e.id == EBML_HEADER && segment->end < 0)
+            return -1; // another file behind this one
+        level = leave(ends, level, at, e.id);
+        const bool enters = level == IN_SEGMENT ? e.id == CLUSTER : level == IN_CLUSTER && e.id == BLOCK_GROUP;
+        if (e.end < 0 ? level != IN_SEGMENT || e.id != CLUSTER : e.end > reach(w, ends, level))
+            return at;
+        if (enters)
+            ends[++level] = e.end;
+        at = enters ? e.content : e.end;
+    }
+    return -1;
+}
+
+int64_t tub_matroska_broken_at(int fd, int64_t file_bytes)
+{
+    walk w = {.fd = fd, .bytes = file_bytes};
+    element e;
+    // A header, and what may stand between it and the segment.
+    for (int64_t at = 0; at < file_bytes; at = e.end) {
+        if (!read_head(&w, at, &e) || (e.end < 0 && e.id != SEGMENT))
+            return at;
+        if (e.id == SEGMENT)
+            return walk_segment(&w, &e);
+    }
+    return -1;
+}
