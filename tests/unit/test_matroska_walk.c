@@ -61,8 +61,8 @@ static int64_t leaf(uint32_t id, int bytes)
     return at;
 }
 
-// Two clusters with blocks, a group of blocks between them, and all else that may stand there. `live`: sizes that nobody
-// knew beforehand. Returns where the second cluster's second block is.
+// Two clusters with blocks, one with a group of them, and what else may stand there. `live`: sizes that nobody knew
+// beforehand. Returns where the second cluster's second block is.
 static int64_t put_file(bool live)
 {
     leaf(0x1A45DFA3, 20);
