@@ -325,13 +325,14 @@ static tub_status compare_decoder(tub_tuning *t, tub_decoder decoder, tub_error 
         TUB_TRY(measure(t, best, err));
         TUB_TRY(measure(t, i, err));
     }
-    if (t->count > i && t->entries[i].row.rate > noise * t->entries[best].row.rate) {
+    const double winners = t->entries[best].row.rate; // 0: it failed meanwhile
+    if (t->count > i && winners > 0 && t->entries[i].row.rate > noise * winners) {
         char text[200];
         snprintf(
             text, sizeof text,
             "--decoder %s is %.2f times as fast as the winner; no profile sets it, as GPUs conceal what is damaged in "
             "a video and don't tell",
-            tub_decoder_name(decoder), t->entries[i].row.rate / t->entries[best].row.rate);
+            tub_decoder_name(decoder), t->entries[i].row.rate / winners);
         note(t, text);
     }
     return TUB_OK;
