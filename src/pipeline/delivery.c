@@ -131,15 +131,17 @@ static tub_status judge(const tub_delivery *d, tub_reel *reel, int64_t total)
 }
 
 // What the container states, where the timestamps agree. Matroska, WebM and MPEG-TS state one rate for videos that
-// frames were left out of. AVI files that were copied together from others (`ffmpeg -i v.mp4 -c copy v.avi`) have an
-// empty packet behind each frame, and state twice the rate.
+// frames were left out of. AVI files that were copied together from others (`ffmpeg -i v.mp4 -c copy v.avi`) have empty
+// packets behind each frame, and state twice the rate or many times it.
 static double frame_rate(const tub_video_info *info)
 {
+    const double few_frames = 1.5; // AVI has no better timestamps where frames are reordered
     double seconds = info->last_pts - info->first_pts, steps = (double)info->frames - 1;
     if (!(seconds > 0 && steps > 0 && info->fps > 0))
         return info->fps;
-    if (fabs(info->fps * seconds / steps - 2) < 0.1)
-        return info->fps / 2;
+    double times = round(info->fps * seconds / steps);
+    if (times >= 2 && fabs(info->fps / times * seconds - steps) < few_frames)
+        return info->fps / times;
     double off = fabs(seconds - steps / info->fps); // of the last frame
     return off > 1 || off > seconds / 10 ? steps / seconds : info->fps;
 }

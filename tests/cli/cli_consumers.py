@@ -255,10 +255,11 @@ class Consumers(CommandCase):
         videos.mkdir()
         encode(self.folder / "whole.mp4", "testsrc2=size=64x48:rate=25", 60, "-c:v", "mpeg4", "-bf", "2")
         subprocess.run(["ffmpeg", "-v", "error", "-nostdin", "-i", self.folder / "whole.mp4", "-c", "copy", videos / "v.avi"], check=True)
-        self.assertIn("50 frames/s", self.check(0, "probe", videos / "v.avi").stdout)
+        stated = int(re.search(r"(\d+) frames/s", self.check(0, "probe", videos / "v.avi").stdout).group(1))
+        self.assertIn(stated, (50, 600)) # ffmpeg 5.1, 7.1
         self.check(0, "extract", videos, "--model", self.model, "--out", out)
         line = json.loads((out / "manifest.jsonl").read_text())
-        self.assertEqual((line["frames"], line["fps"], line["fps_native"]), (60, 25, 50))
+        self.assertEqual((line["frames"], line["fps"], line["fps_native"]), (60, 25, stated))
         block, yaml = self.blocks(out)
         self.assertEqual((block["features"]["fps"], yaml["default_fps"]), (25, 25))
 
@@ -266,8 +267,8 @@ class Consumers(CommandCase):
         """Matroska states 25 for a video with two frames of three left out: rows would stand before their second."""
         videos, out = self.folder / "left-out", self.folder / "out-left-out"
         videos.mkdir()
-        left = "testsrc2=size=64x48:rate=25,select='not(mod(n,3))'"
-        encode(videos / "v.mkv", left, 60, "-r", "25", "-fps_mode", "vfr", "-c:v", "mpeg4")
+        encode(self.folder / "all.mp4", "testsrc2=size=64x48:rate=25", 180, "-c:v", "mpeg4", "-g", "1")
+        subprocess.run(["ffmpeg", "-v", "error", "-nostdin", "-i", self.folder / "all.mp4", "-c", "copy", "-bsf:v", "noise=drop=mod(n\\,3)", videos / "v.mkv"], check=True)
         self.assertIn("25 frames/s", self.check(0, "probe", videos / "v.mkv").stdout)
         self.check(0, "extract", videos, "--model", self.model, "--out", out)
         line = json.loads((out / "manifest.jsonl").read_text())
