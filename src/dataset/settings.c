@@ -3,7 +3,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/stat.h>
+#include <unistd.h>
 
 #include "atomic_file.h"
 #include "fail.h"
@@ -36,11 +36,8 @@ tub_status tub_settings_hash(tub_settings *s, const char *path, tub_error *err)
 
 static tub_status load(const char *path, tub_settings *out, tub_error *err)
 {
-    struct stat info;
-    if (stat(path, &info) != 0)
+    if (access(path, F_OK) != 0)
         return TUB_OK;
-    if (!S_ISREG(info.st_mode)) // a FIFO would hang us
-        return tub_fail(err, TUB_ERROR_ARGUMENT, "%s: not a regular file: choose another output folder", path);
     TUB_TRY(tub_json_load(path, TUB_ERROR_ARGUMENT, &out->root, err));
     return tub_settings_hash(out, path, err);
 }

@@ -71,7 +71,7 @@ tub_status tub_video_facts_read(const char *path, tub_video_facts *out, tub_erro
     *out = (tub_video_facts){0};
     tub_arena_init(&out->arena);
     json_t *root = NULL;
-    TUB_TRY(tub_json_load(path, TUB_ERROR_ARGUMENT, &root, err));
+    TUB_TRY(tub_json_load_named(path, TUB_ERROR_ARGUMENT, &root, err));
     tub_status status = take(out, path, root, err);
     json_decref(root);
     return status;

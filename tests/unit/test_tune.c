@@ -7,6 +7,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -150,6 +152,14 @@ static void broken_profiles_are_named(void **state)
         assert_int_equal(tub_profile_read(path, &p, &err), TUB_ERROR_INPUT);
         assert_non_null(strstr(err.text, path));
     }
+    // A pipe in its place, of which nothing comes.
+    tub_profile p;
+    tub_error err = {0};
+    assert_int_equal(unlink(path), 0);
+    assert_int_equal(mkfifo(path, 0600), 0);
+    assert_int_equal(tub_profile_read(path, &p, &err), TUB_ERROR_INPUT);
+    assert_non_null(strstr(err.text, path));
+    assert_int_equal(unlink(path), 0);
 }
 
 static void the_guides_presets(void **state)
