@@ -1,6 +1,7 @@
 #include "console.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <pthread.h>
 #include <stdarg.h>
 #include <stdlib.h>
@@ -10,6 +11,7 @@
 #include <unistd.h>
 
 #include "cli.h"
+#include "interrupt.h"
 #include "json_events.h"
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
@@ -17,6 +19,7 @@ static bool held;        // lines are left in the buffers
 static bool shown;       // a status line stands on the terminal
 static bool json_lines;  // every line is an object
 static int stdout_error; // the errno of the first failed write
+static bool left[2];     // standard output, standard error: a reader that has stopped isn't waited for any more
 
 static const char INFO[] = "info", WARNING[] = "warning", ERROR[] = "error";
 
@@ -50,6 +53,17 @@ static void flush(FILE *to)
         stdout_error = errno;
 }
 
+// Waits for room. A reader that has stopped (a pager, a terminal) holds a run until it goes on, but not its end.
+static bool has_room(FILE *to)
+{
+    enum { SLICE = 100, PATIENCE = 10 };
+    bool *gone = &left[to == stderr];
+    struct pollfd pipe = {.fd = fileno(to), .events = POLLOUT};
+    for (int waited = 0; !*gone && poll(&pipe, 1, SLICE) <= 0;) // room, or an error for the write to meet
+        *gone = cli_interrupted() && ++waited >= PATIENCE;
+    return !*gone;
+}
+
 static const char *now_text(char *out, size_t size)
 {
     struct timespec t;
@@ -81,6 +95,20 @@ static char *as_json(const char *level, const char *text, json_t *facts)
     return out;
 }
 
+// Under the lock.
+static void put_line(FILE *to, const char *level, const char *text)
+{
+    clear_status_line();
+    if (level && !strcmp(level, ERROR))
+        fputs("tubelet: ", to);
+    if (level && !strcmp(level, WARNING))
+        fputs("tubelet: warning: ", to);
+    put_text(to, text);
+    fputc('\n', to);
+    if (!held)
+        flush(to);
+}
+
 // `level` NULL: a line that is put out as it is. Lets go of `facts`.
 static void say(FILE *to, const char *level, json_t *facts, const char *format, va_list arguments)
 {
@@ -97,15 +125,8 @@ static void say(FILE *to, const char *level, json_t *facts, const char *format, 
     if (!text)
         return;
     pthread_mutex_lock(&lock);
-    clear_status_line();
-    if (level && !strcmp(level, ERROR))
-        fputs("tubelet: ", to);
-    if (level && !strcmp(level, WARNING))
-        fputs("tubelet: warning: ", to);
-    put_text(to, text);
-    fputc('\n', to);
-    if (!held)
-        flush(to);
+    if (has_room(to))
+        put_line(to, level, text);
     pthread_mutex_unlock(&lock);
     free(text);
 }
@@ -253,20 +274,23 @@ void cli_status_line(const char *text)
 {
     int width = cli_terminal_width() - 1;
     pthread_mutex_lock(&lock);
-    clear_status_line();
-    if (*text)
-        fprintf(stderr, "%.*s", fitting(text, width), text);
-    fflush(stderr);
-    shown = *text != '\0';
+    if (has_room(stderr)) {
+        clear_status_line();
+        if (*text)
+            fprintf(stderr, "%.*s", fitting(text, width), text);
+        fflush(stderr);
+        shown = *text != '\0';
+    }
     pthread_mutex_unlock(&lock);
 }
 
 int cli_finish_output(int code)
 {
     flush(stdout);
-    if (!stdout_error || stdout_error == EPIPE)
+    if (!left[0] && (!stdout_error || stdout_error == EPIPE))
         return code;
-    return cli_refuse(code == CLI_OK ? CLI_OUTPUT : code, "standard output: %s", strerror(stdout_error));
+    const char *why = left[0] ? "its reader has stopped: lines are missing" : strerror(stdout_error);
+    return cli_refuse(code == CLI_OK ? CLI_OUTPUT : code, "standard output: %s", why);
 }
 
 static void write_log(void *user, int level, const char *text)

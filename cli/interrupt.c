@@ -1,6 +1,7 @@
 #include "interrupt.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <signal.h>
 #include <stddef.h>
 #include <unistd.h>
@@ -13,9 +14,11 @@ static void on_signal(int number)
     if (caught)
         _exit(128 + number);
     caught = number;
-    // Only write() may be called here, and there is nothing to do where it fails.
+    // Only calls like write() may be made here, and there is nothing to do where it fails. Where the reader has stopped
+    // it would keep the second signal from us.
     int saved = errno;
-    ssize_t written = write(STDERR_FILENO, text, sizeof text - 1);
+    struct pollfd pipe = {.fd = STDERR_FILENO, .events = POLLOUT};
+    ssize_t written = poll(&pipe, 1, 0) > 0 ? write(STDERR_FILENO, text, sizeof text - 1) : 0;
     (void)written;
     errno = saved;
 }

@@ -1,5 +1,5 @@
 """Killed, interrupted, run again: the outputs are those of a run that nobody disturbed."""
-import json, os, random, shlex, signal, subprocess, time, unittest
+import fcntl, json, os, random, shlex, signal, subprocess, time, unittest
 
 from command_case import ENVIRONMENT, TUBELET, CommandCase, digests, run, settle, strays
 
@@ -94,6 +94,31 @@ class Resume(CommandCase):
         self.assertIn(child.returncode, (130, 143), error)
         self.assertEqual(rest, "", error)
         self.assertIn("a second signal leaves at once", error)
+
+    def test_a_reader_that_has_stopped(self):
+        """A pager holds a run for as long as it likes, until the first signal: whether stdout or both go there."""
+        for both in (False, True):
+            reader, writer = os.pipe()
+            os.write(writer, bytes(fcntl.fcntl(writer, fcntl.F_SETPIPE_SZ, 4096)))
+            out = self.folder / f"blocked{both}"
+            command = [TUBELET, *map(str, [*self.arguments, out, "--json"])]
+            child = subprocess.Popen(command, stdout=writer, stderr=writer if both else subprocess.PIPE, text=True, env=ENVIRONMENT)
+            os.close(writer)
+            caught = 0
+            while not caught & 1 << signal.SIGINT - 1:
+                self.assertIsNone(child.poll())
+                with open(f"/proc/{child.pid}/status") as status:
+                    caught = next(int(line.split()[1], 16) for line in status if line.startswith("SigCgt"))
+            child.send_signal(signal.SIGINT)
+            try:
+                _, error = child.communicate(timeout=60)
+            finally:
+                child.kill()
+                os.close(reader)
+            self.assertEqual(child.returncode, 130, error)
+            if not both:
+                self.assertIn("lines are missing", error)
+            self.assertEqual(strays(out) if out.exists() else [], [])
 
     def test_a_second_run_changes_nothing(self):
         settle(self.model)
