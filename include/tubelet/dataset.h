@@ -114,7 +114,8 @@ typedef struct tub_run_params {
 
 // Extracts what is to do, in the calling thread (which writes the files) and others that end with the call.
 // Single videos that fail are recorded and are no error. Errors: TUB_ERROR_ARGUMENT (the folder holds features of
-// another model or other settings, naming them), TUB_ERROR_OUTPUT, TUB_ERROR_DEVICE, TUB_ERROR_CANCELLED (resumable).
+// another model or other settings, naming them), TUB_ERROR_OUTPUT (also where the folder was deleted, moved, emptied or
+// replaced meanwhile), TUB_ERROR_DEVICE, TUB_ERROR_CANCELLED (resumable).
 // *totals is filled in also when it fails.
 TUB_API tub_status tub_dataset_run(tub_dataset *d, tub_encoder *encoder, const tub_run_params *params,
                                    tub_run_totals *totals, tub_error *err);

@@ -84,6 +84,7 @@ tub_status tub_run_fail(tub_run *run, tub_work *work, const tub_result *result, 
 static tub_status begin(tub_run *run, tub_work *work, tub_error *err)
 {
     const tub_feature_place *place = &run->d->place;
+    TUB_TRY(tub_out_folder_check(&run->folder, err)); // which would be made anew
     char *path = tub_feature_path(place, work->entry->name);
     if (!path)
         return tub_fail_memory(err, work->entry->path);

@@ -11,6 +11,7 @@
 #include "feature_folder.h"
 #include "feature_writer.h"
 #include "name_text.h"
+#include "out_folder.h"
 #include "row_resampler.h"
 
 typedef struct tub_resampling {
@@ -22,6 +23,7 @@ typedef struct tub_resampling {
     tub_grid grid; // of the new rows
     int64_t step;
     char *manifest;
+    tub_out_folder folder;
 } tub_resampling;
 
 static tub_status choose_step(tub_resampling *r, tub_error *err)
@@ -93,6 +95,7 @@ static tub_status open_out(tub_resampling *r, tub_error *err)
     TUB_TRY(tub_make_folder(p->out, err));
     TUB_TRY(tub_settings_agree(p->out, &r->asked, true, err));
     tub_atomic_sweep(p->out);
+    TUB_TRY(tub_out_folder_hold(p->out, &r->folder, err));
     r->manifest = tub_format("%s/manifest.jsonl", p->out);
     if (!r->manifest)
         return tub_fail_memory(err, p->out);
@@ -177,6 +180,7 @@ static tub_status write_file(const tub_resampling *r, const char *name, const fl
 {
     bool keep_last = r->in.sampling.align == TUB_ALIGN_BACKPAD;
     tub_feature_writer *w;
+    TUB_TRY(tub_out_folder_check(&r->folder, err)); // which would be made anew
     char *path = tub_feature_path(&r->out, name);
     if (!path)
         return tub_fail_memory(err, name);
@@ -309,6 +313,7 @@ static tub_status run(tub_resampling *r, tub_error *err)
             return tub_fail(err, TUB_ERROR_CANCELLED, "stopped: the same command goes on");
         TUB_TRY(take_file(r, r->in.listing.files[i], err));
     }
+    TUB_TRY(tub_out_folder_check(&r->folder, err));
     return copy_missing(r, err);
 }
 
@@ -317,9 +322,10 @@ tub_status tub_features_resample(const tub_resample_params *params, tub_resample
     if (!params || !params->out || !params->out[0])
         return tub_fail(err, TUB_ERROR_ARGUMENT, "resample: no output folder was given");
     tub_resample_totals unwanted;
-    tub_resampling r = {.params = params, .totals = totals ? totals : &unwanted};
+    tub_resampling r = {.params = params, .totals = totals ? totals : &unwanted, .folder.fd = -1};
     *r.totals = (tub_resample_totals){0};
     tub_status status = run(&r, err);
+    tub_out_folder_release(&r.folder);
     tub_free(r.manifest);
     tub_settings_finish(&r.asked);
     tub_feature_folder_finish(&r.there);

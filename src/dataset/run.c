@@ -149,6 +149,20 @@ static tub_status extract(tub_run *run, tub_encoder *encoder, const tub_source_o
     return status;
 }
 
+// Whatever else is told, features that aren't there any more are told of.
+static tub_status extract_here(tub_run *run, tub_encoder *encoder, const tub_source_ops *source, bool *gone,
+                               tub_error *err)
+{
+    tub_error error;
+    TUB_TRY(tub_out_folder_hold(run->d->out, &run->folder, err));
+    tub_status status = extract(run, encoder, source, err);
+    *gone = tub_out_folder_check(&run->folder, &error) != TUB_OK;
+    tub_out_folder_release(&run->folder);
+    if (*gone && err)
+        *err = error;
+    return *gone ? TUB_ERROR_OUTPUT : status;
+}
+
 static tub_status list_done(const tub_dataset *d, tub_stem_map *done, tub_error *err)
 {
     for (size_t i = 0; i < d->list.count; i++) {
@@ -210,10 +224,12 @@ static tub_status run_all(tub_run *run, tub_encoder *encoder, const tub_source_o
         return TUB_OK;
     TUB_TRY(sweep(d, err));
     TUB_TRY(tub_settings_agree(d->out, &run->asked, true, err));
-    bool tidy = run->count || d->untidy;
+    bool tidy = run->count || d->untidy, gone = false;
     tub_status status = fail_long_names(run, err);
     if (status == TUB_OK && run->count)
-        status = extract(run, encoder, source, err);
+        status = extract_here(run, encoder, source, &gone, err);
+    if (gone)
+        return status;
     tub_status order = put_in_order(d, tidy, status == TUB_OK ? err : NULL);
     return status == TUB_OK ? order : status;
 }

@@ -8,6 +8,7 @@
 #include "dataset_impl.h"
 #include "feature_writer.h"
 #include "group_writer.h"
+#include "out_folder.h"
 #include "relay.h"
 
 // A video under way: the tag of its job.
@@ -26,6 +27,7 @@ typedef struct tub_run {
     const tub_run_params *params;
     const tub_encoder_info *info;
     tub_settings asked;
+    tub_out_folder folder;
     tub_work *work;
     size_t count;
     size_t next;                // the relay's thread

@@ -21,6 +21,7 @@ static tub_run_totals totals;
 static int events, ticks;
 static volatile int stop;
 static bool stop_at_first, stop_at_tick, retry, dry;
+static void (*meanwhile)(void); // after the first video
 static int rank, world;
 static const char *annotations;
 static double delay;
@@ -36,6 +37,7 @@ static int set_up(void **state)
     snprintf(videos, sizeof videos, "%s/videos", root);
     events = ticks = stop = rank = world = 0;
     stop_at_first = stop_at_tick = retry = dry = false;
+    meanwhile = NULL;
     annotations = NULL;
     delay = 0;
     return 0;
@@ -59,7 +61,8 @@ static void on_event(void *user, const tub_event *event)
         stop = stop || stop_at_tick;
         return;
     }
-    events++;
+    if (events++ == 0 && meanwhile)
+        meanwhile();
     assert_non_null(event->result);
     assert_true((event->output != NULL) == (event->result->status == TUB_OK));
     assert_true((event->item->state == TUB_ITEM_FAILED) == (event->result->status != TUB_OK));
@@ -512,6 +515,49 @@ static void test_bad_output(void **state)
     assert_int_equal(totals.pending + totals.failed, 0);
 }
 
+static void move_away(void)
+{
+    assert_int_equal(rename(out, toy_path(root, "elsewhere")), 0);
+}
+
+static void replace(void)
+{
+    move_away();
+    assert_int_equal(mkdir(out, 0777), 0);
+    toy_write(out, "features.json", "{}");
+}
+
+static void delete(void)
+{
+    toy_remove(out);
+}
+
+static void empty(void)
+{
+    unlink(toy_path(out, "features.json"));
+}
+
+// Features that are gone with their folder aren't told as done, nor is a folder made anew for the rest of them. The
+// first video is the last, too: then only the end can tell.
+static void test_folder_that_goes(void **state)
+{
+    (void)state;
+    static void (*const ways[])(void) = {move_away, replace, delete, empty};
+    for (size_t i = 0; i < 2 * sizeof ways / sizeof *ways; i++) {
+        make_videos(i % 2 ? 1 : 30);
+        snprintf(out, sizeof out, "%s/going", root);
+        events = 0;
+        meanwhile = ways[i / 2];
+        assert_int_equal(run(), TUB_ERROR_OUTPUT);
+        assert_non_null(strstr(err.text, "during the run"));
+        assert_true(meanwhile == empty || !toy_exists(out, "v29.npy"));
+        toy_remove(out);
+        toy_remove(toy_path(root, "elsewhere"));
+        toy_remove(videos);
+        mkdir(videos, 0777);
+    }
+}
+
 // Names of all sorts: nothing outside the folder, the manifest stays JSON, resume knows them again.
 static void test_names(void **state)
 {
@@ -545,6 +591,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(test_written), TEST(test_resume), TEST(test_settled), TEST(test_touched), TEST(test_mixing_refused), TEST(test_failures), TEST(test_shards),
         TEST(test_annotations), TEST(test_stopped), TEST(test_ticks), TEST(test_dry_run), TEST(test_bad_output),
+        TEST(test_folder_that_goes),
         TEST(test_names),
     };
     return cmocka_run_group_tests_name("dataset_run", tests, NULL, NULL);

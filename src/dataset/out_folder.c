@@ -1,0 +1,37 @@
+#include "out_folder.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdbool.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "fail.h"
+
+tub_status tub_out_folder_hold(const char *path, tub_out_folder *out, tub_error *err)
+{
+    // Of a folder that may be written and not be read, too. Held open, its number goes to no other folder.
+    *out = (tub_out_folder){.path = path, .fd = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC)};
+    return out->fd >= 0 ? TUB_OK
+                        : tub_fail(err, TUB_ERROR_OUTPUT, "%s: can't open the folder: %s", path, strerror(errno));
+}
+
+tub_status tub_out_folder_check(const tub_out_folder *f, tub_error *err)
+{
+    struct stat held, found, settings;
+    bool there = fstat(f->fd, &held) == 0 && stat(f->path, &found) == 0 && held.st_dev == found.st_dev &&
+                 held.st_ino == found.st_ino && fstatat(f->fd, "features.json", &settings, 0) == 0;
+    return there ? TUB_OK
+                 : tub_fail(err, TUB_ERROR_OUTPUT,
+                            "%s: this folder was deleted, moved, emptied or replaced during the run, and what was "
+                            "written to it with it: put it back, or run again",
+                            f->path);
+}
+
+void tub_out_folder_release(tub_out_folder *f)
+{
+    if (f->fd >= 0)
+        close(f->fd);
+    f->fd = -1;
+}

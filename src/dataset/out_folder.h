@@ -1,0 +1,20 @@
+// The output folder of a run, held: a path can lead to another folder after hours, and what was written is then gone.
+#ifndef TUB_OUT_FOLDER_H
+#define TUB_OUT_FOLDER_H
+
+#include <tubelet/status.h>
+
+typedef struct tub_out_folder {
+    const char *path;           // the caller's
+    int fd;
+} tub_out_folder;
+
+// Of a folder that has its features.json. To be released. Errors: TUB_ERROR_OUTPUT.
+tub_status tub_out_folder_hold(const char *path, tub_out_folder *out, tub_error *err);
+
+// Whether the path still leads there. Errors: TUB_ERROR_OUTPUT where it was deleted, renamed, emptied or replaced.
+tub_status tub_out_folder_check(const tub_out_folder *f, tub_error *err);
+
+void tub_out_folder_release(tub_out_folder *f);
+
+#endif
