@@ -29,7 +29,8 @@ TUB_API void tub_array_finish(tub_array *array);
 TUB_API tub_status tub_npy_write(const char *path, tub_dtype dtype, int rank, const int64_t *dims, const void *data,
                                  tub_error *err);
 
-// The same in pieces, where the first dimension is not known at the start; dims[0] is ignored by begin.
+// The same in pieces, where the first dimension is not known at the start; dims[0] is ignored by begin, which removes what
+// killed writers left in the folder.
 typedef struct tub_npy_writer tub_npy_writer;
 TUB_API tub_status tub_npy_begin(const char *path, tub_dtype dtype, int rank, const int64_t *dims,
                                  tub_npy_writer **out, tub_error *err);

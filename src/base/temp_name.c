@@ -2,17 +2,20 @@
 
 #include <dirent.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <limits.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "atomic_file.h"
 #include "memory.h"
 
-enum { HOST_BYTES = 65 };
+enum { HOST_BYTES = 65, PLACE_BYTES = HOST_BYTES + 16, DAY = 86400 };
 
 static void host_name(char out[HOST_BYTES])
 {
@@ -26,6 +29,17 @@ static void host_name(char out[HOST_BYTES])
         snprintf(out, HOST_BYTES, "localhost");
 }
 
+// Where a process's number means the same: a host, or a container on it that may have the host's name.
+static void place_name(char out[PLACE_BYTES])
+{
+    static const char first[] = "pid:[4026531836]"; // the host's own
+    char link[32] = "";
+    host_name(out);
+    ssize_t length = readlink("/proc/self/ns/pid", link, sizeof link - 1);
+    if (length > 0 && strcmp(link, first) != 0)
+        snprintf(out + strlen(out), PLACE_BYTES - HOST_BYTES, "+%.*s", (int)strspn(link + 5, "0123456789"), link + 5);
+}
+
 static const char *name_of(const char *path)
 {
     const char *slash = strrchr(path, '/');
@@ -34,9 +48,9 @@ static const char *name_of(const char *path)
 
 char *tub_temp_name(const char *path, int n)
 {
-    char host[HOST_BYTES], tail[HOST_BYTES + 40];
-    host_name(host);
-    int tail_bytes = snprintf(tail, sizeof tail, ".%s.%ld.%d.tmp", host, (long)getpid(), n);
+    char place[PLACE_BYTES], tail[PLACE_BYTES + 40];
+    place_name(place);
+    int tail_bytes = snprintf(tail, sizeof tail, ".%s.%ld.%d.tmp", place, (long)getpid(), n);
     const char *name = name_of(path);
     int folder_bytes = (int)(name - path);
     return tub_format("%.*s.%.*s%s", folder_bytes, path, NAME_MAX - 1 - tail_bytes, name, tail);
@@ -72,28 +86,43 @@ static bool cut_tail(char *text, const char *tail)
     return true;
 }
 
-bool tub_temp_is_stale(const char *name)
+// `text` ends with our host's name, or with that of one of its containers.
+static bool cut_container(char *text, const char *host)
 {
-    char text[NAME_MAX + 1], host[HOST_BYTES];
+    char *plus = strrchr(text, '+');
+    if (plus && plus[1] && strspn(plus + 1, "0123456789") == strlen(plus + 1))
+        *plus = 0;
+    return cut_tail(text, host);
+}
+
+// What another container's processes are can't be asked; one that lives has written within a day.
+bool tub_temp_is_stale(const char *name, time_t written)
+{
+    char text[NAME_MAX + 1], place[PLACE_BYTES];
     if (name[0] != '.' || strlen(name) >= sizeof text)
         return false;
     memcpy(text, name, strlen(name) + 1);
     if (!cut_tail(text, ".tmp") || cut_number(text) < 0)
         return false;
     long pid = cut_number(text);
-    host_name(host);
-    if (pid <= 0 || pid > INT_MAX || !cut_tail(text, host) || !cut_tail(text, "."))
+    if (pid <= 0 || pid > INT_MAX)
         return false;
-    return kill((pid_t)pid, 0) < 0 && errno == ESRCH;
+    place_name(place);
+    if (cut_tail(text, place) && cut_tail(text, "."))
+        return kill((pid_t)pid, 0) < 0 && errno == ESRCH;
+    host_name(place);
+    return cut_container(text, place) && cut_tail(text, ".") && time(NULL) - written > DAY;
 }
 
 void tub_atomic_sweep(const char *folder)
 {
+    struct stat info;
     DIR *d = opendir(folder);
     if (!d)
         return;
     for (const struct dirent *e = readdir(d); e; e = readdir(d))
-        if (tub_temp_is_stale(e->d_name))
+        if (e->d_name[0] == '.' && fstatat(dirfd(d), e->d_name, &info, AT_SYMLINK_NOFOLLOW) == 0 &&
+            tub_temp_is_stale(e->d_name, info.st_mtime))
             unlinkat(dirfd(d), e->d_name, 0);
     closedir(d);
 }

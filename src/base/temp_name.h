@@ -1,14 +1,16 @@
-// Names of temporary files: ".<name>.<host>.<pid>.<n>.tmp" beside the file that they become.
+// Names of temporary files: ".<name>.<host>.<pid>.<n>.tmp" beside the file that they become; <host>+<number> in a
+// container with process numbers of its own.
 #ifndef TUB_TEMP_NAME_H
 #define TUB_TEMP_NAME_H
 
 #include <stdbool.h>
+#include <time.h>
 
 // All of these are freed with tub_free(); NULL: out of memory.
 char *tub_temp_name(const char *path, int n);   // a long <name> is cut, so that the file system takes it
 char *tub_folder_of(const char *path);          // "." where the path names none
 
-// Whether a file of this name is a temporary one of this host whose process is dead.
-bool tub_temp_is_stale(const char *name);
+// Whether a file of this name is a temporary one of this host whose process is dead. `written`: its time.
+bool tub_temp_is_stale(const char *name, time_t written);
 
 #endif

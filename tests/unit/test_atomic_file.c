@@ -6,6 +6,8 @@
 
 #include <cmocka.h>
 
+#include <fcntl.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -13,6 +15,8 @@
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
+#include <time.h>
+#include <tubelet/npy.h>
 #include <unistd.h>
 
 #include "atomic_file.h"
@@ -186,12 +190,21 @@ static long dead_process(void)
     return (long)child;
 }
 
+// What stands for our host in the names: "vm", in a container "vm+4026532001".
+static void read_place(char out[128])
+{
+    char *name = tub_temp_name("x", 0), tail[64];
+    snprintf(tail, sizeof tail, ".%ld.0.tmp", (long)getpid());
+    snprintf(out, 128, "%.*s", (int)(strstr(name, tail) - name - 3), name + 3);
+    tub_free(name);
+}
+
 static void test_sweep(void **state)
 {
     const char *folder = *state;
-    char host[65] = "", name[256];
+    char host[128], name[256];
     long dead = dead_process();
-    assert_int_equal(gethostname(host, sizeof host), 0);
+    read_place(host);
     static const char *const kept_forms[] = {".a.npy.%s.%ld.tmp", "a.npy.%s.%ld.0.tmp", ".a.npy.%s.%ld.0.npy",
                                              ".a.npy.x%s.%ld.0.tmp", ".a.npy.%s.%ld.0x.tmp"};
     for (size_t i = 0; i < 5; i++) {
@@ -216,6 +229,51 @@ static void test_sweep(void **state)
     assert_int_equal(test_count_files(folder, ""), kept);
     assert_int_equal(kept, 7);
     tub_atomic_sweep(test_path(folder, "missing"));
+}
+
+// Containers may have the host's name and have process numbers of their own: what lives there isn't swept from here.
+static void test_sweep_beside_containers(void **state)
+{
+    const char *folder = *state;
+    char name[256], host[65] = "";
+    assert_int_equal(gethostname(host, sizeof host), 0);
+    snprintf(name, sizeof name, ".a.npy.%s+1.%ld.0.tmp", host, dead_process());
+    const char *path = test_path(folder, name);
+    test_write_file(path, "x", 1);
+    tub_atomic_sweep(folder);
+    assert_int_equal(test_count_files(folder, ""), 1);
+    const struct timespec long_ago[2] = {{.tv_sec = time(NULL) - 90000}, {.tv_sec = time(NULL) - 90000}};
+    assert_int_equal(utimensat(AT_FDCWD, path, long_ago, 0), 0);
+    tub_atomic_sweep(folder);
+    assert_int_equal(test_count_files(folder, ""), 0);
+    pid_t child = fork();
+    if (child == 0) {
+        if (unshare(CLONE_NEWUSER | CLONE_NEWPID) != 0) // not allowed everywhere
+            _exit(0);
+        pid_t inner = fork();
+        int status = 0;
+        if (inner == 0)
+            _exit(!strchr(tub_temp_name("x", 0), '+'));
+        _exit(inner > 0 && waitpid(inner, &status, 0) == inner && status == 0 ? 0 : 1);
+    }
+    int status = -1;
+    assert_int_equal(waitpid(child, &status, 0), child);
+    assert_int_equal(status, 0);
+}
+
+// A writer in pieces sweeps the folder that its array goes to.
+static void test_sweep_before_an_array(void **state)
+{
+    const char *folder = *state;
+    char name[256], host[128];
+    const int64_t dims[] = {0, 2};
+    tub_npy_writer *w;
+    read_place(host);
+    snprintf(name, sizeof name, ".a.npy.%s.%ld.0.tmp", host, dead_process());
+    test_write_file(test_path(folder, name), "x", 1);
+    assert_int_equal(tub_npy_begin(test_path(folder, "b.npy"), TUB_U8, 2, dims, &w, NULL), TUB_OK);
+    tub_npy_abandon(&w);
+    assert_int_equal(test_count_files(folder, ""), 0);
 }
 
 // What a killed writer leaves, another process sweeps.
@@ -292,6 +350,8 @@ int main(void)
         CASE(test_long_names),
         CASE(test_append_heals_a_torn_line),
         CASE(test_sweep),
+        CASE(test_sweep_beside_containers),
+        CASE(test_sweep_before_an_array),
         CASE(test_sweep_after_a_killed_writer),
         CASE(test_folders),
         CASE(test_reading_whole_files),
