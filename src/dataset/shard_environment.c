@@ -39,17 +39,29 @@ tub_status tub_shard_parse(const char *text, int *rank, int *world, tub_error *e
 }
 
 typedef struct tub_share_of {
-    int64_t rank, world; // world 0: not there
+    int64_t rank, world;        // world 0: not there
+    const char *lone, *missing; // of a pair, the variable that is there and the one that isn't; else NULL
 } tub_share_of;
 
-// A pair of variables; one without the other says nothing.
+// NULL: empty, or not there.
+static const char *variable(const char *name)
+{
+    const char *value = getenv(name);
+    return value && *value ? value : NULL;
+}
+
+// A pair of variables.
 static tub_status read_pair(const char *rank_name, const char *world_name, tub_share_of *out, tub_error *err)
 {
-    const char *rank = getenv(rank_name), *world = getenv(world_name);
+    const char *rank = variable(rank_name), *world = variable(world_name);
     *out = (tub_share_of){0};
-    if (!rank || !world || !*rank || !*world)
+    if (rank && !world)
+        *out = (tub_share_of){.lone = rank_name, .missing = world_name};
+    if (!rank && world && strcmp(world, "1") != 0)
+        *out = (tub_share_of){.lone = world_name, .missing = rank_name};
+    if (!rank || !world)
         return TUB_OK;
-    tub_share_of read;
+    tub_share_of read = {0};
     if (!number(rank, &read.rank) || !number(world, &read.world))
         return tub_fail(err, TUB_ERROR_ARGUMENT, "%s=%s, %s=%s: not two numbers; name the shard yourself (RANK/WORLD)",
                         rank_name, rank, world_name, world);
@@ -60,13 +72,11 @@ static tub_status read_pair(const char *rank_name, const char *world_name, tub_s
     return TUB_OK;
 }
 
-// Inside an srun step only: a batch script sees SLURM_NTASKS too, and runs once.
+// Inside an srun step only: a batch script sees SLURM_PROCID too, and runs once. SLURM_NTASKS may be the whole job's.
 static tub_status read_step(tub_share_of *out, tub_error *err)
 {
     *out = (tub_share_of){0};
-    if (!getenv("SLURM_STEP_NUM_TASKS"))
-        return TUB_OK;
-    return read_pair("SLURM_PROCID", "SLURM_NTASKS", out, err);
+    return variable("SLURM_STEP_NUM_TASKS") ? read_pair("SLURM_PROCID", "SLURM_STEP_NUM_TASKS", out, err) : TUB_OK;
 }
 
 // Array ids begin anywhere and may have a step: --array=10-40:10.
@@ -74,9 +84,11 @@ static tub_status read_array(tub_share_of *out, tub_error *err)
 {
     static const char wrong[] = "SLURM_ARRAY_TASK_ID=%s, _COUNT=%s, _MIN=%s, _STEP=%s: not evenly spaced ids; name the "
                                 "shard yourself (RANK/WORLD)";
-    const char *id = getenv("SLURM_ARRAY_TASK_ID"), *count = getenv("SLURM_ARRAY_TASK_COUNT");
-    const char *least = getenv("SLURM_ARRAY_TASK_MIN"), *step = getenv("SLURM_ARRAY_TASK_STEP");
+    const char *id = variable("SLURM_ARRAY_TASK_ID"), *count = variable("SLURM_ARRAY_TASK_COUNT");
+    const char *least = variable("SLURM_ARRAY_TASK_MIN"), *step = variable("SLURM_ARRAY_TASK_STEP");
     *out = (tub_share_of){0};
+    if (id && !count)
+        *out = (tub_share_of){.lone = "SLURM_ARRAY_TASK_ID", .missing = "SLURM_ARRAY_TASK_COUNT"};
     if (!id || !count)
         return TUB_OK;
     int64_t i, n, low = 0, by = 1;
@@ -88,16 +100,49 @@ static tub_status read_array(tub_share_of *out, tub_error *err)
     return TUB_OK;
 }
 
-tub_status tub_shard_from_environment(int *rank, int *world, const char **source, tub_error *err)
+enum { STEP, ARRAY, TORCH, MPI, PMI, WAYS };
+static const char *const names[WAYS] = {"SLURM_PROCID", "SLURM_ARRAY_TASK_ID", "RANK", "OMPI_COMM_WORLD_RANK",
+                                        "PMI_RANK"};
+
+static tub_status read_ways(tub_share_of ways[WAYS], tub_error *err)
 {
-    enum { STEP, ARRAY, TORCH, MPI, WAYS };
-    static const char *const names[WAYS] = {"SLURM_PROCID", "SLURM_ARRAY_TASK_ID", "RANK", "OMPI_COMM_WORLD_RANK"};
-    tub_share_of ways[WAYS], found = {.rank = 0, .world = 1};
-    *source = "none";
     TUB_TRY(read_step(&ways[STEP], err));
     TUB_TRY(read_array(&ways[ARRAY], err));
     TUB_TRY(read_pair("RANK", "WORLD_SIZE", &ways[TORCH], err));
     TUB_TRY(read_pair("OMPI_COMM_WORLD_RANK", "OMPI_COMM_WORLD_SIZE", &ways[MPI], err));
+    return read_pair("PMI_RANK", "PMI_SIZE", &ways[PMI], err);
+}
+
+// Half a pair, where nothing else divides the work: each process would do all of it.
+static tub_status refuse_lone(const tub_share_of ways[WAYS], tub_error *err)
+{
+    for (int i = 0; i < WAYS; i++)
+        if (ways[i].lone)
+            return tub_fail(err, TUB_ERROR_ARGUMENT,
+                            "%s=%s without %s doesn't say which part of the work this is: set both, unset it, or name "
+                            "the shard yourself: --shard RANK/WORLD",
+                            ways[i].lone, getenv(ways[i].lone), ways[i].missing);
+    return TUB_OK;
+}
+
+// Launchers within each other, torchrun in each task of srun say: by the outer alone, several would do the same part.
+static tub_status refuse_others(const tub_share_of ways[WAYS], const tub_share_of *found, const char *source,
+                                tub_error *err)
+{
+    for (int i = TORCH; i < WAYS; i++)
+        if (ways[i].world > 1 && (ways[i].world != found->world || ways[i].rank != found->rank))
+            return tub_fail(err, TUB_ERROR_ARGUMENT,
+                            "this is shard %lld/%lld by %s and %lld/%lld by %s: name it yourself: --shard RANK/WORLD",
+                            (long long)found->rank, (long long)found->world, source, (long long)ways[i].rank,
+                            (long long)ways[i].world, names[i]);
+    return TUB_OK;
+}
+
+tub_status tub_shard_from_environment(int *rank, int *world, const char **source, tub_error *err)
+{
+    tub_share_of ways[WAYS], found = {.rank = 0, .world = 1};
+    *source = "none";
+    TUB_TRY(read_ways(ways, err));
     // The first that divides the work; one that says "1 of 1" (srun in each job of an array) gives way to the next.
     for (int i = WAYS - 1; i >= 0; i--)
         if (ways[i].world > 1 || (ways[i].world == 1 && found.world == 1)) {
@@ -110,6 +155,7 @@ tub_status tub_shard_from_environment(int *rank, int *world, const char **source
         found.world = ways[ARRAY].world * ways[STEP].world;
         TUB_TRY(tub_shard_check(found.rank, found.world, *source, err));
     }
+    TUB_TRY(found.world == 1 ? refuse_lone(ways, err) : refuse_others(ways, &found, *source, err));
     *rank = (int)found.rank;
     *world = (int)found.world;
     return TUB_OK;

@@ -6,7 +6,7 @@ import hashlib, json, os, pathlib, shutil, struct, subprocess, tempfile, time, u
 
 TUBELET = os.environ.get("TUBELET", "build/tubelet")
 # What tells shards apart in an environment must not leak into the tests.
-FOREIGN = ("SLURM_", "OMPI_", "RANK", "WORLD_SIZE", "TUBELET_ISA", "NO_COLOR", "LANG", "LC_")
+FOREIGN = ("SLURM_", "OMPI_", "PMI_", "RANK", "WORLD_SIZE", "TUBELET_ISA", "NO_COLOR", "LANG", "LC_")
 ENVIRONMENT = {k: v for k, v in os.environ.items() if not k.startswith(FOREIGN)}
 # Nor may the settings and profiles of who runs them.
 ENVIRONMENT["XDG_CONFIG_HOME"] = ENVIRONMENT["XDG_CACHE_HOME"] = "/proc/tubelet-tests"

@@ -69,7 +69,7 @@ static void test_parse(void **state)
 static const char *const variables[] = {
     "SLURM_PROCID", "SLURM_NTASKS", "SLURM_STEP_NUM_TASKS", "SLURM_ARRAY_TASK_ID", "SLURM_ARRAY_TASK_COUNT",
     "SLURM_ARRAY_TASK_MIN", "SLURM_ARRAY_TASK_STEP", "RANK", "WORLD_SIZE", "OMPI_COMM_WORLD_RANK",
-    "OMPI_COMM_WORLD_SIZE",
+    "OMPI_COMM_WORLD_SIZE", "PMI_RANK", "PMI_SIZE",
 };
 
 // `setting`: "NAME=value NAME=value …", everything else unset. Gives "RANK/WORLD source", or "error".
@@ -113,9 +113,23 @@ static void test_environment(void **state)
          "4/6 SLURM_ARRAY_TASK_ID and SLURM_PROCID"},
         {"RANK=1 WORLD_SIZE=8", "1/8 RANK"},
         {"RANK=8 WORLD_SIZE=8", "error"},
-        {"RANK=1", "0/1 none"},
+        {"PMI_RANK=2 PMI_SIZE=3", "2/3 PMI_RANK"},
+        // srun --preserve-env leaves the job's number of tasks there.
+        {"SLURM_PROCID=2 SLURM_NTASKS=16 SLURM_STEP_NUM_TASKS=4", "2/4 SLURM_PROCID"},
+        // Half a pair: every process would do everything, or the work of another.
+        {"RANK=1", "error"},
+        {"WORLD_SIZE=4", "error"},
+        {"WORLD_SIZE=1", "0/1 none"},
+        {"OMPI_COMM_WORLD_RANK=0", "error"},
+        {"SLURM_STEP_NUM_TASKS=4", "error"},
+        {"SLURM_ARRAY_TASK_ID=3", "error"},
+        {"RANK=1 SLURM_PROCID=2 SLURM_STEP_NUM_TASKS=4", "2/4 SLURM_PROCID"},
+        // One launcher in another.
+        {"SLURM_PROCID=2 SLURM_STEP_NUM_TASKS=4 RANK=2 WORLD_SIZE=4 PMI_RANK=2 PMI_SIZE=4", "2/4 SLURM_PROCID"},
+        {"SLURM_ARRAY_TASK_ID=1 SLURM_ARRAY_TASK_COUNT=2 RANK=1 WORLD_SIZE=8", "error"},
+        {"SLURM_PROCID=0 SLURM_STEP_NUM_TASKS=1 RANK=1 WORLD_SIZE=8", "1/8 RANK"},
         {"OMPI_COMM_WORLD_RANK=5 OMPI_COMM_WORLD_SIZE=6", "5/6 OMPI_COMM_WORLD_RANK"},
-        {"SLURM_PROCID=2 SLURM_NTASKS=4 SLURM_STEP_NUM_TASKS=4 RANK=1 WORLD_SIZE=8", "2/4 SLURM_PROCID"},
+        {"SLURM_PROCID=2 SLURM_NTASKS=4 SLURM_STEP_NUM_TASKS=4 RANK=1 WORLD_SIZE=8", "error"},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
         assert_string_equal(answer(cases[i][0]), cases[i][1]);
