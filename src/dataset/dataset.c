@@ -13,7 +13,7 @@
 #include "stems.h"
 
 // A folder that can be written, made if needed; a dry run only looks.
-static tub_status check_folder(const char *path, bool dry_run, tub_error *err)
+static tub_status check_folder(const char *path, bool dry_run, const tub_log *log, tub_error *err)
 {
     struct stat info;
     bool there = stat(path, &info) == 0;
@@ -25,8 +25,11 @@ static tub_status check_folder(const char *path, bool dry_run, tub_error *err)
         return TUB_OK;
     if (!there)
         TUB_TRY(tub_make_folder(path, err));
-    if (access(path, W_OK | X_OK) != 0)
+    if (access(path, W_OK | X_OK) == 0)
+        return TUB_OK;
+    if (!dry_run)
         return tub_fail(err, TUB_ERROR_OUTPUT, "%s: the output folder can't be written: %s", path, strerror(errno));
+    tub_warn(log, "%s: the output folder can't be written: %s: an extraction would end here", path, strerror(errno));
     return TUB_OK;
 }
 
@@ -179,7 +182,7 @@ static tub_status fill(tub_dataset *d, const tub_dataset_params *p, tub_error *e
     TUB_TRY(open_pins(d, p, err));
     tub_found_start(&d->found, d->out);
     TUB_TRY(open_list(d, p, err));
-    TUB_TRY(check_folder(d->out, p->dry_run, err));
+    TUB_TRY(check_folder(d->out, p->dry_run, &d->log, err));
     return open_states(d, p->retry_failed, err);
 }
 

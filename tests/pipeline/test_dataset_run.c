@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <tubelet/npy.h>
 #include <unistd.h>
 
@@ -493,6 +494,35 @@ static void test_dry_run(void **state)
     assert_int_equal(access(out, F_OK), -1);
 }
 
+// As another user where we are root, who may write everywhere.
+static int dry_run_as_reader(void)
+{
+    if (geteuid() == 0 && setresuid(65534, 65534, 65534) != 0)
+        return 0;
+    if (access(out, R_OK | X_OK) != 0) // the folder for temporary files isn't for everyone
+        return 0;
+    return access(out, W_OK) != 0 && run() == TUB_OK && totals.pending == 3 ? 0 : 1;
+}
+
+// Looking needs no right to write.
+static void test_dry_run_in_a_folder_to_read(void **state)
+{
+    (void)state;
+    make_videos(3);
+    dry = true;
+    snprintf(out, sizeof out, "%s/bare", root);
+    assert_int_equal(mkdir(out, 0555), 0);
+    assert_int_equal(chmod(root, 0755), 0);
+    pid_t child = fork();
+    if (child == 0)
+        _exit(dry_run_as_reader());
+    int status = -1;
+    assert_int_equal(waitpid(child, &status, 0), child);
+    assert_int_equal(status, 0);
+    dry = false;
+    assert_int_equal(chmod(out, 0777), 0);
+}
+
 static void test_bad_output(void **state)
 {
     (void)state;
@@ -527,7 +557,7 @@ static void replace(void)
     toy_write(out, "features.json", "{}");
 }
 
-static void delete(void)
+static void delete_all(void)
 {
     toy_remove(out);
 }
@@ -542,7 +572,7 @@ static void empty(void)
 static void test_folder_that_goes(void **state)
 {
     (void)state;
-    static void (*const ways[])(void) = {move_away, replace, delete, empty};
+    static void (*const ways[])(void) = {move_away, replace, delete_all, empty};
     for (size_t i = 0; i < 2 * sizeof ways / sizeof *ways; i++) {
         make_videos(i % 2 ? 1 : 30);
         snprintf(out, sizeof out, "%s/going", root);
@@ -590,7 +620,7 @@ int main(void)
 #define TEST(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
     const struct CMUnitTest tests[] = {
         TEST(test_written), TEST(test_resume), TEST(test_settled), TEST(test_touched), TEST(test_mixing_refused), TEST(test_failures), TEST(test_shards),
-        TEST(test_annotations), TEST(test_stopped), TEST(test_ticks), TEST(test_dry_run), TEST(test_bad_output),
+        TEST(test_annotations), TEST(test_stopped), TEST(test_ticks), TEST(test_dry_run), TEST(test_dry_run_in_a_folder_to_read), TEST(test_bad_output),
         TEST(test_folder_that_goes),
         TEST(test_names),
     };
