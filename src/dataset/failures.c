@@ -8,10 +8,17 @@
 #include "fail.h"
 #include "folder_lock.h"
 
-typedef struct tub_tidy {
+// What is known before any file is put in order.
+typedef struct tub_known {
     const tub_dataset *d;
-    const tub_stem_map *entries; // by key
-    bool own;                    // the file that this shard appends to
+    tub_stem_map entries; // by key
+    tub_stem_map told;    // by this shard's own file
+    tub_arena arena;
+} tub_known;
+
+typedef struct tub_tidy {
+    const tub_known *known;
+    bool own; // the file that this shard appends to
     tub_arena arena;
     char **lines; // NULL: dropped
     size_t count, capacity, dropped, bytes;
@@ -42,6 +49,12 @@ static bool keep_line(tub_tidy *t, const char *key, const char *line, size_t byt
     return true;
 }
 
+// Whether our own file tells of it. It may not: another run of this video may have left that to its own.
+static bool told_by_us(const tub_tidy *t, const tub_entry *entry)
+{
+    return entry->failed_now && tub_stem_map_get(&t->known->told, entry->key) != (size_t)TUB_NO_STEM;
+}
+
 // A video of ours that has features now, or that another file tells of, isn't kept.
 static bool take(void *user, const tub_field *stem, const char *line, size_t bytes)
 {
@@ -51,11 +64,11 @@ static bool take(void *user, const tub_field *stem, const char *line, size_t byt
         named ? tub_arena_text(&t->arena, stem->text, stem->bytes) : tub_arena_text(&t->arena, line, bytes);
     if (!key)
         return false;
-    size_t at = named ? tub_stem_map_get(t->entries, key) : (size_t)TUB_NO_STEM;
+    size_t at = named ? tub_stem_map_get(&t->known->entries, key) : (size_t)TUB_NO_STEM;
     if (at != (size_t)TUB_NO_STEM) {
-        const tub_entry *entry = &t->d->list.items[at];
+        const tub_entry *entry = &t->known->d->list.items[at];
         bool done = entry->state == TUB_ITEM_DONE || entry->state == TUB_ITEM_DONE_PARTIAL;
-        if (done || (entry->failed_now && !t->own)) {
+        if (done || (!t->own && told_by_us(t, entry))) {
             t->dropped++;
             return true;
         }
@@ -83,9 +96,9 @@ static tub_status save(const tub_tidy *t, const char *path, tub_error *err)
     return status;
 }
 
-static tub_status tidy_file(const tub_dataset *d, const tub_stem_map *entries, const char *path, tub_error *err)
+static tub_status tidy_file(const tub_known *known, const char *path, tub_error *err)
 {
-    tub_tidy t = {.d = d, .entries = entries, .own = strcmp(path, d->failures) == 0};
+    tub_tidy t = {.known = known, .own = strcmp(path, known->d->failures) == 0};
     tub_arena_init(&t.arena);
     tub_status status = tub_json_lines_read(path, (const char *const[]){"stem"}, 1, take, &t, err);
     if (status == TUB_OK && t.dropped)
@@ -96,27 +109,42 @@ static tub_status tidy_file(const tub_dataset *d, const tub_stem_map *entries, c
     return status;
 }
 
-// The files that were there at the start, and this shard's own.
-static tub_status tidy_all(const tub_dataset *d, const tub_stem_map *entries, tub_error *err)
+static bool note_told(void *user, const tub_field *stem, const char *line, size_t bytes)
 {
+    tub_known *known = user;
+    (void)line, (void)bytes;
+    if (stem->kind != TUB_FIELD_TEXT)
+        return true;
+    const char *key = tub_arena_text(&known->arena, stem->text, stem->bytes);
+    return key && tub_stem_map_set(&known->told, key, 0);
+}
+
+// The files that were there at the start, and this shard's own.
+static tub_status tidy_all(tub_known *known, tub_error *err)
+{
+    const tub_dataset *d = known->d;
     const tub_paths *files = &d->found.listing.failures;
     bool own = false;
+    TUB_TRY(tub_json_lines_read(d->failures, (const char *const[]){"stem"}, 1, note_told, known, err));
     for (size_t i = 0; i < files->count; i++) {
         own |= strcmp(files->items[i], d->failures) == 0;
-        TUB_TRY(tidy_file(d, entries, files->items[i], err));
+        TUB_TRY(tidy_file(known, files->items[i], err));
     }
-    return own || access(d->failures, F_OK) != 0 ? TUB_OK : tidy_file(d, entries, d->failures, err);
+    return own ? TUB_OK : tidy_file(known, d->failures, err);
 }
 
 tub_status tub_failures_tidy(const tub_dataset *d, tub_error *err)
 {
-    tub_stem_map entries = {0};
+    tub_known known = {.d = d};
     bool kept = true;
+    tub_arena_init(&known.arena);
     for (size_t i = 0; kept && i < d->list.count; i++)
-        kept = tub_stem_map_set(&entries, d->list.items[i].key, i);
+        kept = tub_stem_map_set(&known.entries, d->list.items[i].key, i);
     int lock = tub_folder_lock(d->out);
-    tub_status status = kept ? tidy_all(d, &entries, err) : tub_fail_memory(err, "the failures");
+    tub_status status = kept ? tidy_all(&known, err) : tub_fail_memory(err, "the failures");
     tub_folder_unlock(lock);
-    tub_stem_map_finish(&entries);
+    tub_stem_map_finish(&known.entries);
+    tub_stem_map_finish(&known.told);
+    tub_arena_finish(&known.arena);
     return status;
 }

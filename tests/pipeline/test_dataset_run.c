@@ -399,6 +399,62 @@ static void test_failures(void **state)
     assert_false(toy_exists(out, "sick.npy"));
 }
 
+// Another run in the same folder, from its beginning to its end, while one goes on.
+static int other_world;
+
+static void run_other(void)
+{
+    const int own_world = world;
+    const tub_run_totals own_totals = totals;
+    meanwhile = NULL;
+    world = other_world;
+    assert_int_equal(run(), TUB_OK);
+    world = own_world;
+    totals = own_totals;
+}
+
+// Two divisions of the same videos at once: each puts the other's failures in order, and none is lost by that.
+static void test_failures_of_two_runs(void **state)
+{
+    (void)state;
+    static const int worlds[][2] = {{0, 2}, {2, 0}, {2, 2}};
+    retry = true;
+    for (size_t i = 0; i < sizeof worlds / sizeof *worlds; i++) {
+        toy_write(videos, "sick.mp4", "bad");
+        snprintf(out, sizeof out, "%s/two%zu", root, i);
+        mkdir(out, 0777);
+        toy_write(out, "failures.jsonl", "{\"stem\": \"other\", \"video\": \"other\"}\n");
+        toy_write(out, "failures.0.jsonl", "{\"stem\": \"other\", \"video\": \"other\"}\n");
+        events = 0;
+        meanwhile = run_other;
+        world = worlds[i][0];
+        other_world = worlds[i][1];
+        assert_int_equal(run(), TUB_OK);
+        json_t *lines[] = {line_about("failures.jsonl", "sick.mp4"), line_about("failures.0.jsonl", "sick.mp4")};
+        assert_int_equal(!lines[0] + !lines[1], 1);
+        json_decref(lines[0]);
+        json_decref(lines[1]);
+    }
+}
+
+// A file of failures that was there at the start, of which another run left nothing.
+static void test_failures_that_vanish(void **state)
+{
+    (void)state;
+    toy_write(videos, "ill.mp4", "bad");
+    assert_int_equal(run(), TUB_OK);
+    assert_int_equal(lines_of("failures.jsonl"), 1);
+    toy_write(videos, "ill.mp4", "frames=20 seed=1 now well");
+    make_videos(1);
+    events = 0;
+    meanwhile = run_other;
+    world = 2;
+    other_world = 0;
+    assert_int_equal(run(), TUB_OK);
+    assert_null(meanwhile);
+    assert_false(toy_exists(out, "failures.jsonl"));
+}
+
 static void test_shards(void **state)
 {
     (void)state;
@@ -619,7 +675,8 @@ int main(void)
 {
 #define TEST(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
     const struct CMUnitTest tests[] = {
-        TEST(test_written), TEST(test_resume), TEST(test_settled), TEST(test_touched), TEST(test_mixing_refused), TEST(test_failures), TEST(test_shards),
+        TEST(test_written), TEST(test_resume), TEST(test_settled), TEST(test_touched), TEST(test_mixing_refused), TEST(test_failures), TEST(test_failures_of_two_runs), TEST(test_failures_that_vanish),
+        TEST(test_shards),
         TEST(test_annotations), TEST(test_stopped), TEST(test_ticks), TEST(test_dry_run), TEST(test_dry_run_in_a_folder_to_read), TEST(test_bad_output),
         TEST(test_folder_that_goes),
         TEST(test_names),
