@@ -49,7 +49,11 @@ static int append_all(int fd, const char *text)
         text += n;
         left -= (size_t)n;
     }
-    return fsync(fd) < 0 ? errno : 0;
+    int synced;
+    do
+        synced = fsync(fd);
+    while (synced < 0 && errno == EINTR);
+    return synced < 0 ? errno : 0;
 }
 
 // A new file's name must survive too. File systems that can't sync folders are let pass.
@@ -118,7 +122,7 @@ static int make_one(const char *path)
     int error = errno;
     if (stat(path, &st) == 0)
         return S_ISDIR(st.st_mode) ? 0 : ENOTDIR;
-    return error;
+    return error == EEXIST && errno != ENOENT ? errno : error; // not "exists" of a server that is gone
 }
 
 tub_status tub_make_folder(const char *path, tub_error *err)

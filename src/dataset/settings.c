@@ -1,5 +1,6 @@
 #include "settings.h"
 
+#include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -36,8 +37,10 @@ tub_status tub_settings_hash(tub_settings *s, const char *path, tub_error *err)
 
 static tub_status load(const char *path, tub_settings *out, tub_error *err)
 {
-    if (access(path, F_OK) != 0)
-        return TUB_OK;
+    if (access(path, R_OK) != 0)
+        return errno == ENOENT || errno == ENOTDIR
+                   ? TUB_OK
+                   : tub_fail(err, TUB_ERROR_OUTPUT, "%s: can't be read: %s", path, strerror(errno));
     TUB_TRY(tub_json_load(path, TUB_ERROR_ARGUMENT, &out->root, err));
     return tub_settings_hash(out, path, err);
 }
