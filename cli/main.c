@@ -151,5 +151,6 @@ int main(int argc, char **argv)
     tub_video_silence_decoders(); // damage is told in our own words
     // A reader that goes away shall not end a run: what counts is in files.
     signal(SIGPIPE, SIG_IGN);
+    signal(SIGXFSZ, SIG_IGN); // a limit on files' sizes: the write fails, and is told
     return cli_finish_output(run(argc, argv));
 }

@@ -3,8 +3,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "cli.h"
+#include "console.h"
 #include "option_value.h"
 #include "settings_layers.h"
 
@@ -18,13 +20,24 @@ typedef struct settings_file {
     cli_value value[OPTION_COUNT];
 } settings_file;
 
+// A file that isn't there needn't be. Nor one in a folder that isn't ours to look into: HOME of who started us, say.
+static int without_file(const char *path, bool needed, int error)
+{
+    struct stat info;
+    if (!needed && (error == ENOENT || error == ENOTDIR))
+        return CLI_OK;
+    if (needed || error != EACCES || stat(path, &info) == 0)
+        return cli_refuse(CLI_USAGE, "settings file %s: %s", path, strerror(error));
+    cli_warn("settings file %s: %s: done without it", path, strerror(error));
+    return CLI_OK;
+}
+
 static int read_text(cli_arguments *args, const char *path, bool needed, char **out)
 {
     *out = NULL;
     FILE *f = fopen(path, "re");
     if (!f)
-        return errno == ENOENT && !needed ? CLI_OK
-                                          : cli_refuse(CLI_USAGE, "settings file %s: %s", path, strerror(errno));
+        return without_file(path, needed, errno);
     char *text = cli_keep(args, calloc(LONGEST_FILE + 1, 1));
     size_t bytes = text ? fread(text, 1, LONGEST_FILE, f) : 0;
     int failed = ferror(f) ? errno : 0, more = fgetc(f) != EOF;

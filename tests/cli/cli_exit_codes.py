@@ -1,5 +1,5 @@
 """Bad input: a clear error that names the file and what is wrong with it, the right exit code, nothing half-written."""
-import json, os, pathlib, shutil, unittest
+import json, os, pathlib, resource, shutil, unittest
 
 from command_case import CommandCase, npy_shape, read_safetensors, strays, write_npy, write_safetensors
 
@@ -95,6 +95,11 @@ class BadInput(CommandCase):
 
     def test_output_can_not_be_written(self):
         self.extract(5, self.videos, out="/proc/tubelet-out", words=["/proc/tubelet-out"])
+
+    def test_files_of_limited_size(self):
+        """ulimit -f is a full disk like another, no sudden death."""
+        limit = lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (512, 512))
+        self.assertIn("File too large", self.extract(5, self.videos, preexec_fn=limit).stderr)
 
     def test_output_is_a_device(self):
         """Root's rename would put a file in its place: /dev/null would be gone for everyone. A pipe stands for it."""

@@ -1,5 +1,5 @@
 """Settings: files, environment, command line; which of them counts; what is told where one is wrong."""
-import json, pathlib
+import json, os, pathlib
 
 from command_case import CommandCase
 
@@ -86,6 +86,22 @@ class Settings(CommandCase):
         self.assertEqual(quiet.stderr, "")
         lines = self.settings("videos", "--model", "gone", "--out", "out", "--log-format", "json", TUBELET_STRDE="4", code=2).stderr.splitlines()
         self.assertEqual([json.loads(line)["level"] for line in lines], ["warning", "error"])
+
+    def test_a_file_that_cannot_be_there(self):
+        """HOME that is a file; HOME of who started us, which isn't ours to look into."""
+        (self.project / "a-file").write_text("")
+        self.check(0, "presets", environment={"XDG_CONFIG_HOME": str(self.project / "a-file")})
+        closed = self.project / "closed"
+        closed.mkdir(mode=0)
+        self.folder.chmod(0o755)
+        for path in self.project.rglob("*"):
+            path.chmod(0o755 if path != closed else 0)
+        other = {"user": 65534} if os.geteuid() == 0 else {}
+        try:
+            done = self.check(0, "presets", environment={"XDG_CONFIG_HOME": str(closed)}, cwd=self.project, **other)
+        except PermissionError:
+            self.skipTest("another user can't run the command")
+        self.assertIn(f"warning: settings file {closed}/tubelet/config: Permission denied: done without it", done.stderr)
 
     def test_a_broken_file_doesnt_stop_help(self):
         self.assertIn("Usage", self.settings("--help", project="???").stdout)
