@@ -1,10 +1,10 @@
-#include "matroska_walk.h"
-
 #include <stdbool.h>
 #include <stddef.h>
-#include <unistd.h>
 
-enum { WINDOW = 4096, HEAD_MOST = 12, SEGMENT_CHILDREN = 8 }; // bytes of an element's ID and size
+#include "container_walk.h"
+#include "file_window.h"
+
+enum { HEAD_MOST = 12, SEGMENT_CHILDREN = 8 }; // bytes of an element's ID and size
 
 enum { IN_SEGMENT, IN_CLUSTER, IN_GROUP }; // levels
 
@@ -18,30 +18,10 @@ enum {
 static const uint32_t segment_children[SEGMENT_CHILDREN] = {CLUSTER,    0x114D9B74, 0x1549A966, 0x1654AE6B,
                                                             0x1C53BB6B, 0x1941A469, 0x1043A770, 0x1254C367};
 
-typedef struct walk {
-    int fd;
-    int64_t bytes;
-    uint8_t window[WINDOW];
-    int64_t from, to; // of the file, what is in the window
-} walk;
-
 typedef struct element {
     uint32_t id;
     int64_t content, end; // where they are; end -1: not said
 } element;
-
-// Up to HEAD_MOST bytes at `at`, fewer at the end of the file. Returns how many.
-static int look(walk *w, int64_t at, const uint8_t **out)
-{
-    const int64_t wanted = w->bytes - at < HEAD_MOST ? w->bytes - at : HEAD_MOST;
-    if (at < w->from || at + wanted > w->to) {
-        const ssize_t got = pread(w->fd, w->window, WINDOW, at);
-        w->from = at;
-        w->to = at + (got > 0 ? got : 0);
-    }
-    *out = w->window + (at - w->from);
-    return (int)(w->to - at < wanted ? w->to - at : wanted);
-}
 
 // Bytes of a number by its first one; 0: it is none.
 static int length_of(uint8_t first, int most)
@@ -52,10 +32,10 @@ static int length_of(uint8_t first, int most)
     return 0;
 }
 
-static bool read_head(walk *w, int64_t at, element *out)
+static bool read_head(tub_file_window *w, int64_t at, element *out)
 {
     const uint8_t *bytes;
-    const int there = look(w, at, &bytes), id = there ? length_of(bytes[0], 4) : 0;
+    const int there = tub_window_look(w, at, HEAD_MOST, &bytes), id = there ? length_of(bytes[0], 4) : 0;
     const int size = id && there > id ? length_of(bytes[id], 8) : 0;
     if (!size || there < id + size)
         return false;
@@ -88,14 +68,14 @@ static int leave(const int64_t *ends, int level, int64_t at, uint32_t id)
 }
 
 // The end that an element may reach: of what holds it, as far as that is said.
-static int64_t reach(const walk *w, const int64_t *ends, int level)
+static int64_t reach(const tub_file_window *w, const int64_t *ends, int level)
 {
     while (level >= IN_SEGMENT && ends[level] < 0)
         level--;
     return level >= IN_SEGMENT ? ends[level] : w->bytes;
 }
 
-static int64_t walk_segment(walk *w, const element *segment)
+static int64_t walk_segment(tub_file_window *w, const element *segment)
 {
     int64_t ends[IN_GROUP + 1] = {segment->end};
     int level = IN_SEGMENT;
@@ -118,7 +98,7 @@ static int64_t walk_segment(walk *w, const element *segment)
 
 int64_t tub_matroska_broken_at(int fd, int64_t file_bytes)
 {
-    walk w = {.fd = fd, .bytes = file_bytes};
+    tub_file_window w = {.fd = fd, .bytes = file_bytes};
     element e;
     // A header, and what may stand between it and the segment.
     for (int64_t at = 0; at < file_bytes; at = e.end) {

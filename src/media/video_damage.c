@@ -5,9 +5,9 @@
 #include <stdarg.h>
 #include <stdio.h>
 
+#include "container_walk.h"
 #include "fail.h"
 #include "libav_compat.h"
-#include "matroska_walk.h"
 
 enum { SEAM_PACKETS = 2 };
 
@@ -89,10 +89,17 @@ void tub_damage_frame(tub_video_damage *d, const AVFrame *decoded, int64_t frame
         note(d, "frame %" PRId64 " is damaged or lacks what it refers to", frame);
 }
 
-// libav goes on at the next cluster, and frames are missing.
-static void check_elements(tub_video_damage *d, const tub_video_file *file)
+static const struct {
+    const char *format; // libav's name
+    int64_t (*broken_at)(int fd, int64_t file_bytes);
+} walks[] = {{"matroska", tub_matroska_broken_at}, {"flv", tub_flv_broken_at}};
+
+static void check_container(tub_video_damage *d, const tub_video_file *file)
 {
-    const int64_t at = tub_matroska_broken_at(file->fd, file->size);
+    int64_t at = -1;
+    for (size_t i = 0; i < sizeof walks / sizeof *walks && at < 0 && file->size > 0; i++)
+        if (av_match_name(walks[i].format, file->format->iformat->name))
+            at = walks[i].broken_at(file->fd, file->size);
     if (at >= 0)
         note(d, "the container is damaged or cut off at byte %" PRId64 ": frames may be missing there", at);
 }
@@ -107,8 +114,8 @@ void tub_damage_end(tub_video_damage *d, const tub_video_file *file)
         note(d, "the file ends early: %" PRId64 " of %" PRId64 " samples could be read", d->packets, samples);
     else if (bytes > file->size)
         note(d, "the file ends early: it has %" PRId64 " of %" PRId64 " bytes", file->size, bytes);
-    else if (av_match_name("matroska", file->format->iformat->name) && file->size > 0)
-        check_elements(d, file);
+    else
+        check_container(d, file);
 }
 
 void tub_damage_text(const tub_video_damage *d, char *out, size_t bytes)

@@ -12,7 +12,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "matroska_walk.h"
+#include "container_walk.h"
 
 enum { UNKNOWN = -1, MOST = 1 << 16 };
 

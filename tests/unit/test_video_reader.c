@@ -306,6 +306,74 @@ static void a_hole_in_matroska_is_partial(void **state)
     free(file);
 }
 
+// A copy of a file whose bytes from `part` of it on are zeros, or gone.
+static void damage_bytes(const char *from, const char *to, double part, size_t count, bool gone)
+{
+    size_t bytes;
+    char *file = test_read_file(test_path(folder, from), &bytes);
+    const size_t at = (size_t)((double)bytes * part);
+    assert_true(at + count < bytes);
+    if (gone)
+        memmove(file + at, file + at + count, bytes - at - count);
+    else
+        memset(file + at, 0, count);
+    test_write_file(test_path(folder, to), file, gone ? bytes - count : bytes);
+    free(file);
+}
+
+// libav goes on behind the damage, or ends there, and says nothing. What is cut off ends inside a frame.
+static void holes_are_told(const char *name, const char *coding)
+{
+    char broken[64];
+    struct stat about;
+    snprintf(broken, sizeof broken, "broken_%s", name);
+    must(FFMPEG PATTERN "-f lavfi -i sine=duration=2 %s %s", "160x120", "2", coding, name);
+    assert_int_equal(stat(test_path(folder, name), &about), 0);
+    decoded whole = decode(name, NULL);
+    if (whole.info.partial)
+        fail_msg("%s is partial: %s", name, whole.info.reason);
+    for (int gone = 0; gone < 2; gone++)
+        for (int part = 2; part < 8; part += 2) {
+            damage_bytes(name, broken, part / 10.0, (size_t)about.st_size / 20, gone);
+            if (damaged(broken).frames >= whole.info.frames)
+                fail_msg("%s lost nothing", broken);
+        }
+    keep_bytes(name, broken, 0.6);
+    assert_true(damaged(broken).frames < whole.info.frames);
+    free(whole.rgb);
+}
+
+static void holes_are_partial(void **state)
+{
+    (void)state;
+    holes_are_told("tags.flv", BFRAMES "-pix_fmt yuv420p -c:a aac");
+}
+
+// What some writers of FLV do, and what is appended to files.
+static void odd_flv_is_whole(void **state)
+{
+    (void)state;
+    size_t bytes;
+    must(FFMPEG PATTERN BFRAMES "-pix_fmt yuv420p odd.flv", "160x120", "1");
+    char *file = test_read_file(test_path(folder, "odd.flv"), &bytes);
+    test_write_file(test_path(folder, "end.flv"), file, bytes - 4); // no size behind the last tag
+    must("(cat odd.flv; echo) > line.flv");
+    for (size_t at = 13, size; at < bytes; at += 11 + size + 4) {
+        size = (size_t)(uint8_t)file[at + 1] << 16 | (size_t)(uint8_t)file[at + 2] << 8 | (uint8_t)file[at + 3];
+        file[at + 11 + size] = 0;
+        memcpy(file + at + 11 + size + 1, file + at + 1, 3);
+    }
+    test_write_file(test_path(folder, "links.flv"), file, bytes); // sizes of contents, not of tags
+    free(file);
+    static const char *const names[] = {"odd.flv", "end.flv", "line.flv", "links.flv"};
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        decoded d = decode(names[i], NULL);
+        if (d.info.partial || d.info.frames != 25)
+            fail_msg("%s: %d frames, %s", names[i], (int)d.info.frames, d.info.reason);
+        free(d.rgb);
+    }
+}
+
 static void a_start_inside_a_group_is_partial(void **state)
 {
     (void)state;
@@ -453,6 +521,8 @@ int main(void)
         cmocka_unit_test(cut_files_are_partial),
         cmocka_unit_test(garbage_inside_is_partial),
         cmocka_unit_test(a_hole_in_matroska_is_partial),
+        cmocka_unit_test(holes_are_partial),
+        cmocka_unit_test(odd_flv_is_whole),
         cmocka_unit_test(a_start_inside_a_group_is_partial),
         cmocka_unit_test(what_is_no_video_fails_with_a_reason),
         cmocka_unit_test(other_files_are_not_opened),

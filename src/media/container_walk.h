@@ -1,0 +1,17 @@
+// Whether a file is whole, piece by piece: libav goes on behind what is damaged or gone, and doesn't tell, so that
+// frames are missing in the middle.
+//
+// Each returns where the first thing stands that doesn't belong there, or is longer than what holds it; -1: nowhere.
+// Heads are looked at, and contents passed over, unless said otherwise.
+#ifndef TUB_CONTAINER_WALK_H
+#define TUB_CONTAINER_WALK_H
+
+#include <stdint.h>
+
+// Matroska and WebM: the elements of the segment, its clusters and their groups of blocks. Format: RFC 8794 (EBML),
+// RFC 9559.
+int64_t tub_matroska_broken_at(int fd, int64_t file_bytes);
+// Flash Video: the tags, and the size of each that stands behind it. Format: Adobe's specification, version 10.1.
+int64_t tub_flv_broken_at(int fd, int64_t file_bytes);
+
+#endif

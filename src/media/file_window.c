@@ -1,0 +1,15 @@
+#include "file_window.h"
+
+#include <unistd.h>
+
+int tub_window_look(tub_file_window *w, int64_t at, int most, const uint8_t **out)
+{
+    const int64_t wanted = w->bytes - at < most ? w->bytes - at : most;
+    if (at < w->from || at + wanted > w->to) {
+        const ssize_t got = pread(w->fd, w->window, TUB_WINDOW_BYTES, at);
+        w->from = at;
+        w->to = at + (got > 0 ? got : 0);
+    }
+    *out = w->window + (at - w->from);
+    return (int)(w->to - at < wanted ? w->to - at : wanted);
+}

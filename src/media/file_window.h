@@ -1,0 +1,22 @@
+// Looks at a few bytes here and there in a file, from its front to its end, with few reads.
+//
+// Thread-safety: one thread at a time per object.
+#ifndef TUB_FILE_WINDOW_H
+#define TUB_FILE_WINDOW_H
+
+#include <stdint.h>
+
+enum { TUB_WINDOW_BYTES = 4096 };
+
+typedef struct tub_file_window {
+    int fd;
+    int64_t bytes;    // of the file
+    int64_t from, to; // of the file, what is in the window
+    uint8_t window[TUB_WINDOW_BYTES];
+} tub_file_window;
+
+// The bytes at `at`, `most` (no more than TUB_WINDOW_BYTES) or fewer at the end of the file: returns how many. *out
+// stays valid until the next call.
+int tub_window_look(tub_file_window *w, int64_t at, int most, const uint8_t **out);
+
+#endif
