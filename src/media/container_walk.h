@@ -13,5 +13,7 @@
 int64_t tub_matroska_broken_at(int fd, int64_t file_bytes);
 // Flash Video: the tags, and the size of each that stands behind it. Format: Adobe's specification, version 10.1.
 int64_t tub_flv_broken_at(int fd, int64_t file_bytes);
+// GIF: the blocks up to the trailer. Format: GIF89a.
+int64_t tub_gif_broken_at(int fd, int64_t file_bytes);
 
 #endif

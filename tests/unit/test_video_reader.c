@@ -349,6 +349,29 @@ static void holes_are_partial(void **state)
     holes_are_told("tags.flv", BFRAMES "-pix_fmt yuv420p -c:a aac");
 }
 
+// libav ends where no block begins. Behind the trailer nobody looks, and some writers forget it.
+static void a_broken_gif_is_partial(void **state)
+{
+    (void)state;
+    size_t bytes;
+    must(FFMPEG PATTERN "blocks.gif", "96x64", "1");
+    must("(cat blocks.gif; echo what else) > more.gif");
+    char *file = test_read_file(test_path(folder, "blocks.gif"), &bytes);
+    test_write_file(test_path(folder, "open.gif"), file, bytes - 1);
+    free(file);
+    static const char *const whole[] = {"blocks.gif", "more.gif", "open.gif"};
+    for (size_t i = 0; i < sizeof whole / sizeof *whole; i++) {
+        decoded d = decode(whole[i], NULL);
+        if (d.info.partial || d.info.frames != 25)
+            fail_msg("%s: %d frames, %s", whole[i], (int)d.info.frames, d.info.reason);
+        free(d.rgb);
+    }
+    damage_bytes("blocks.gif", "hole.gif", 0.5, bytes / 20, false);
+    assert_true(damaged("hole.gif").frames < 25);
+    keep_bytes("blocks.gif", "cut.gif", 0.6);
+    assert_true(damaged("cut.gif").frames < 25);
+}
+
 // What some writers of FLV do, and what is appended to files.
 static void odd_flv_is_whole(void **state)
 {
@@ -522,6 +545,7 @@ int main(void)
         cmocka_unit_test(garbage_inside_is_partial),
         cmocka_unit_test(a_hole_in_matroska_is_partial),
         cmocka_unit_test(holes_are_partial),
+        cmocka_unit_test(a_broken_gif_is_partial),
         cmocka_unit_test(odd_flv_is_whole),
         cmocka_unit_test(a_start_inside_a_group_is_partial),
         cmocka_unit_test(what_is_no_video_fails_with_a_reason),
