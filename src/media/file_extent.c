@@ -8,9 +8,11 @@
 
 enum { HEAD_BYTES = 4096, BOXES_MOST = 100000 };
 
+// What was written into a pipe has none, or all ones.
 static int64_t riff_bytes(const uint8_t *head, size_t bytes)
 {
-    return bytes >= 8 && memcmp(head, "RIFF", 4) == 0 && AV_RL32(head + 4) > 4 ? 8 + (int64_t)AV_RL32(head + 4) : 0;
+    const int64_t size = bytes >= 8 && memcmp(head, "RIFF", 4) == 0 ? (int64_t)AV_RL32(head + 4) : 0;
+    return size > 4 && size < UINT32_MAX ? 8 + size : 0;
 }
 
 // An EBML number of 1 to 8 bytes without its length marker; -1: unknown size (all ones) or not there.

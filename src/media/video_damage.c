@@ -104,12 +104,20 @@ static void check_container(tub_video_damage *d, const tub_video_file *file)
         note(d, "the container is damaged or cut off at byte %" PRId64 ": frames may be missing there", at);
 }
 
+// A container's own list of the stream's packets. Of an AVI file's, packets are made anew where a parser cuts them.
+static int64_t indexed_samples(const tub_video_file *file)
+{
+    const char *format = file->format->iformat->name;
+    const AVCodecParameters *p = file->stream->codecpar;
+    const bool is_cut_anew = p->codec_id == AV_CODEC_ID_HEVC || p->codec_tag == MKTAG('V', 'S', 'S', 'H');
+    const bool listed = av_match_name("mov", format) || (av_match_name("avi", format) && !is_cut_anew);
+    return listed ? avformat_index_get_entries_count(file->stream) : 0;
+}
+
 void tub_damage_end(tub_video_damage *d, const tub_video_file *file)
 {
-    int64_t samples = 0, bytes = tub_file_stated_bytes(file);
+    const int64_t samples = indexed_samples(file), bytes = tub_file_stated_bytes(file);
     check_suspect(d, NULL);
-    if (av_match_name("mov", file->format->iformat->name))
-        samples = avformat_index_get_entries_count(file->stream);
     if (d->packets < samples)
         note(d, "the file ends early: %" PRId64 " of %" PRId64 " samples could be read", d->packets, samples);
     else if (bytes > file->size)

@@ -349,6 +349,27 @@ static void holes_are_partial(void **state)
     holes_are_told("tags.flv", BFRAMES "-pix_fmt yuv420p -c:a aac");
 }
 
+// libav looks for the next chunk, but has read the index.
+static void a_hole_in_avi_is_partial(void **state)
+{
+    (void)state;
+    struct stat about;
+    must(FFMPEG PATTERN "-c:v mjpeg -pix_fmt yuvj420p chunks.avi", "160x120", "2");
+    must(FFMPEG PATTERN "-vf 'select=not(between(n\\,10\\,19))' -fps_mode vfr -c:v mjpeg -pix_fmt yuvj420p gap.avi",
+         "160x120", "2"); // frames that are to be shown again are chunks without content
+    must(FFMPEG "-i chunks.avi -c copy -f avi - | cat > piped.avi"); // its size isn't stated
+    static const char *const whole[] = {"chunks.avi", "gap.avi", "piped.avi"};
+    for (size_t i = 0; i < sizeof whole / sizeof *whole; i++) {
+        decoded d = decode(whole[i], NULL);
+        if (d.info.partial || d.info.frames != (i == 1 ? 40 : 50))
+            fail_msg("%s: %d frames, %s", whole[i], (int)d.info.frames, d.info.reason);
+        free(d.rgb);
+    }
+    assert_int_equal(stat(test_path(folder, "chunks.avi"), &about), 0);
+    damage_bytes("chunks.avi", "hole.avi", 0.5, (size_t)about.st_size / 20, false);
+    assert_true(damaged("hole.avi").frames < 50);
+}
+
 // libav ends where no block begins. Behind the trailer nobody looks, and some writers forget it.
 static void a_broken_gif_is_partial(void **state)
 {
@@ -545,6 +566,7 @@ int main(void)
         cmocka_unit_test(garbage_inside_is_partial),
         cmocka_unit_test(a_hole_in_matroska_is_partial),
         cmocka_unit_test(holes_are_partial),
+        cmocka_unit_test(a_hole_in_avi_is_partial),
         cmocka_unit_test(a_broken_gif_is_partial),
         cmocka_unit_test(odd_flv_is_whole),
         cmocka_unit_test(a_start_inside_a_group_is_partial),
