@@ -15,5 +15,7 @@ int64_t tub_matroska_broken_at(int fd, int64_t file_bytes);
 int64_t tub_flv_broken_at(int fd, int64_t file_bytes);
 // GIF: the blocks up to the trailer. Format: GIF89a.
 int64_t tub_gif_broken_at(int fd, int64_t file_bytes);
+// Ogg: the pages, with their contents, as libav leaves out a page whose checksum is another. Format: RFC 3533.
+int64_t tub_ogg_broken_at(int fd, int64_t file_bytes);
 
 #endif

@@ -92,7 +92,10 @@ void tub_damage_frame(tub_video_damage *d, const AVFrame *decoded, int64_t frame
 static const struct {
     const char *format; // libav's name
     int64_t (*broken_at)(int fd, int64_t file_bytes);
-} walks[] = {{"matroska", tub_matroska_broken_at}, {"flv", tub_flv_broken_at}, {"gif", tub_gif_broken_at}};
+} walks[] = {{"matroska", tub_matroska_broken_at},
+             {"flv", tub_flv_broken_at},
+             {"gif", tub_gif_broken_at},
+             {"ogg", tub_ogg_broken_at}};
 
 static void check_container(tub_video_damage *d, const tub_video_file *file)
 {

@@ -347,6 +347,7 @@ static void holes_are_partial(void **state)
 {
     (void)state;
     holes_are_told("tags.flv", BFRAMES "-pix_fmt yuv420p -c:a aac");
+    holes_are_told("pages.ogv", "-c:v libtheora -b:v 400k -c:a flac");
 }
 
 // libav looks for the next chunk, but has read the index.
