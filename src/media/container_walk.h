@@ -17,5 +17,8 @@ int64_t tub_flv_broken_at(int fd, int64_t file_bytes);
 int64_t tub_gif_broken_at(int fd, int64_t file_bytes);
 // Ogg: the pages, with their contents, as libav leaves out a page whose checksum is another. Format: RFC 3533.
 int64_t tub_ogg_broken_at(int fd, int64_t file_bytes);
+// MP4 and its kin, as far as fragments follow, which no index lists: the boxes, down to those of a fragment's tracks.
+// Format: ISO/IEC 14496-12.
+int64_t tub_mp4_broken_at(int fd, int64_t file_bytes);
 
 #endif

@@ -95,7 +95,8 @@ static const struct {
 } walks[] = {{"matroska", tub_matroska_broken_at},
              {"flv", tub_flv_broken_at},
              {"gif", tub_gif_broken_at},
-             {"ogg", tub_ogg_broken_at}};
+             {"ogg", tub_ogg_broken_at},
+             {"mov", tub_mp4_broken_at}};
 
 static void check_container(tub_video_damage *d, const tub_video_file *file)
 {

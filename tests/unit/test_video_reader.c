@@ -347,7 +347,19 @@ static void holes_are_partial(void **state)
 {
     (void)state;
     holes_are_told("tags.flv", BFRAMES "-pix_fmt yuv420p -c:a aac");
+    holes_are_told("fragments.mp4", "-c:v mjpeg -pix_fmt yuvj420p -an -movflags frag_every_frame+empty_moov");
     holes_are_told("pages.ogv", "-c:v libtheora -b:v 400k -c:a flac");
+}
+
+static void what_stands_behind_fragments_is_no_damage(void **state)
+{
+    (void)state;
+    must(FFMPEG PATTERN BFRAMES "-pix_fmt yuv420p -movflags frag_keyframe+empty_moov f.mp4", "160x120", "2");
+    must("(cat f.mp4; head -c 5000 /dev/zero; echo what else stands there) > behind.mp4");
+    decoded d = decode("behind.mp4", NULL);
+    if (d.info.partial || d.info.frames != 50)
+        fail_msg("%d frames, %s", (int)d.info.frames, d.info.reason);
+    free(d.rgb);
 }
 
 // libav looks for the next chunk, but has read the index.
@@ -567,6 +579,7 @@ int main(void)
         cmocka_unit_test(garbage_inside_is_partial),
         cmocka_unit_test(a_hole_in_matroska_is_partial),
         cmocka_unit_test(holes_are_partial),
+        cmocka_unit_test(what_stands_behind_fragments_is_no_damage),
         cmocka_unit_test(a_hole_in_avi_is_partial),
         cmocka_unit_test(a_broken_gif_is_partial),
         cmocka_unit_test(odd_flv_is_whole),

@@ -1,0 +1,77 @@
+#include <libavutil/intreadwrite.h>
+#include <stdbool.h>
+#include <string.h>
+
+#include "container_walk.h"
+#include "file_window.h"
+
+enum { HEAD = 8, LONG_HEAD = 16, KIND_AT = 4, FIRST_CHILD_AT = 12 };
+
+enum { IN_FILE, IN_FRAGMENT, IN_TRACK }; // levels
+
+typedef struct box {
+    char kind[4];
+    int64_t content, end;
+} box;
+
+// Kinds are four characters. False: it is none, or says 0: up to the end of the file.
+static bool read_head(tub_file_window *w, int64_t at, box *out)
+{
+    const uint8_t *head;
+    const int there = tub_window_look(w, at, LONG_HEAD, &head);
+    if (there < HEAD)
+        return false;
+    const bool is_long = AV_RB32(head) == 1 && there == LONG_HEAD;
+    const uint64_t size = is_long ? AV_RB64(head + HEAD) : AV_RB32(head);
+    memcpy(out->kind, head + KIND_AT, sizeof out->kind);
+    for (int i = 0; i < 4; i++)
+        if (head[KIND_AT + i] < ' ' || head[KIND_AT + i] == 0x7F)
+            return false;
+    out->content = at + (is_long ? LONG_HEAD : HEAD);
+    out->end = size > INT64_MAX / 2 ? INT64_MAX / 2 : at + (int64_t)size;
+    return out->end >= out->content;
+}
+
+static bool holds_fragment(const uint8_t *bytes, int count)
+{
+    for (int i = 0; i + FIRST_CHILD_AT <= count; i++)
+        if (!memcmp(bytes + i, "moof", 4) && !memcmp(bytes + i + FIRST_CHILD_AT - KIND_AT, "mfhd", 4))
+            return true;
+    return false;
+}
+
+// Whether fragments follow somewhere: what stands behind the last box may be anything else.
+static bool fragments_follow(tub_file_window *w, int64_t at)
+{
+    const uint8_t *bytes;
+    for (; at < w->bytes; at += TUB_WINDOW_BYTES - FIRST_CHILD_AT) {
+        const int there = tub_window_look(w, at, TUB_WINDOW_BYTES, &bytes);
+        if (holds_fragment(bytes, there))
+            return true;
+    }
+    return false;
+}
+
+static bool enters(int level, const box *b)
+{
+    return (level == IN_FILE && !memcmp(b->kind, "moof", 4)) || (level == IN_FRAGMENT && !memcmp(b->kind, "traf", 4));
+}
+
+int64_t tub_mp4_broken_at(int fd, int64_t file_bytes)
+{
+    tub_file_window w = {.fd = fd, .bytes = file_bytes};
+    int64_t ends[IN_TRACK + 1] = {file_bytes};
+    int level = IN_FILE;
+    for (int64_t at = 0; at < file_bytes;) {
+        box b;
+        while (level > IN_FILE && at == ends[level])
+            level--;
+        if (!read_head(&w, at, &b) || b.end > ends[level])
+            return level > IN_FILE || fragments_follow(&w, at) ? at : -1;
+        const bool in = enters(level, &b);
+        if (in)
+            ends[++level] = b.end;
+        at = in ? b.content : b.end;
+    }
+    return -1;
+}
