@@ -31,11 +31,11 @@ static tub_status open_decoder(tub_decoding *d, tub_error *err)
 // Also when it starts over.
 static tub_status begin(tub_decoding *d, tub_error *err)
 {
-    tub_damage_init(&d->damage);
     tub_order_init(&d->order);
     d->draining = false;
     d->stuck = 0;
     TUB_TRY(tub_video_file_open(&d->file, d->path, d->params.stream, err));
+    tub_damage_init(&d->damage, d->file.format->iformat->name);
     TUB_TRY(open_decoder(d, err));
     d->trusting = tub_decoding_is_parallel(d) || leaves_out(d);
     return TUB_OK;

@@ -23,22 +23,37 @@ static void note(tub_video_damage *d, const char *format, ...)
     va_end(list);
 }
 
-void tub_damage_init(tub_video_damage *d)
+void tub_damage_init(tub_video_damage *d, const char *format)
 {
     *d = (tub_video_damage){.leading_pts = AV_NOPTS_VALUE, .last_dts = AV_NOPTS_VALUE};
+    d->is_ts = av_match_name("mpegts", format);
 }
 
-// Where recordings were joined, the MPEG-TS demuxer and the parser behind it mark one of the last two packets before
-// the seam, which lack nothing. A seam is a keyframe with an earlier time.
+static void note_mark(tub_video_damage *d, int64_t frame)
+{
+    note(d, "near frame %" PRId64 " the container is damaged or cut off", frame);
+}
+
+static void count_mark(tub_video_damage *d)
+{
+    if (!d->is_ts)
+        note_mark(d, d->suspect_frame);
+    else if (!d->marks++)
+        d->first_mark = d->suspect_frame;
+}
+
+// Where recordings were joined, one of the last two packets before the seam may be marked, which lack nothing. A seam
+// is a keyframe with an earlier time. In MPEG-TS, where the demuxer and the parser behind it always do so, the packets
+// tell (check_ts()).
 static void check_suspect(tub_video_damage *d, const AVPacket *next)
 {
-    bool seam = next && next->flags & AV_PKT_FLAG_KEY && next->dts != AV_NOPTS_VALUE && d->last_dts != AV_NOPTS_VALUE &&
-                next->dts < d->last_dts;
+    bool seam = !d->is_ts && next && next->flags & AV_PKT_FLAG_KEY && next->dts != AV_NOPTS_VALUE &&
+                d->last_dts != AV_NOPTS_VALUE && next->dts < d->last_dts;
     if (!d->suspect)
         return;
     d->suspect = seam ? 0 : d->suspect - 1;
     if (!next || (!seam && !d->suspect)) {
-        note(d, "near frame %" PRId64 " the container is damaged or cut off", d->suspect_frame);
+        count_mark(d);
         d->suspect = 0;
     }
 }
@@ -98,9 +113,18 @@ static const struct {
              {"ogg", tub_ogg_broken_at},
              {"mov", tub_mp4_broken_at}};
 
+static int64_t check_ts(tub_video_damage *d, const tub_video_file *file)
+{
+    int64_t seams;
+    const int64_t at = tub_ts_broken_at(file->fd, file->size, file->stream->id, &seams);
+    if (at < 0 && d->marks > seams)
+        note_mark(d, d->first_mark);
+    return at;
+}
+
 static void check_container(tub_video_damage *d, const tub_video_file *file)
 {
-    int64_t at = -1;
+    int64_t at = d->is_ts ? check_ts(d, file) : -1;
     for (size_t i = 0; i < sizeof walks / sizeof *walks && at < 0 && file->size > 0; i++)
         if (av_match_name(walks[i].format, file->format->iformat->name))
             at = walks[i].broken_at(file->fd, file->size);

@@ -19,10 +19,12 @@ typedef struct tub_video_damage {
     int64_t last_dts;
     int suspect; // a packet was marked as corrupt: so many more tell whether that counts
     int64_t suspect_frame;
-    bool saw_key, saw_frame;
+    int64_t marks, first_mark; // MPEG-TS: how many such packets, and near which frame the first; the end tells
+    bool is_ts, saw_key, saw_frame;
 } tub_video_damage;
 
-void tub_damage_init(tub_video_damage *d);
+// `format`: libav's name of the container.
+void tub_damage_init(tub_video_damage *d, const char *format);
 // `frame`: the number of frames decoded so far.
 void tub_damage_packet(tub_video_damage *d, const AVPacket *packet, int64_t frame);
 void tub_damage_error(tub_video_damage *d, const char *what, int code, int64_t frame);

@@ -362,6 +362,64 @@ static void what_stands_behind_fragments_is_no_damage(void **state)
     free(d.rgb);
 }
 
+enum { TS_PACKET = 188, TS_VIDEO = 0x100 };
+
+static bool starts_a_frame(const char *packet)
+{
+    const uint8_t *p = (const uint8_t *)packet;
+    return p[1] & 0x40 && ((p[1] & 0x1F) << 8 | p[2]) == TS_VIDEO;
+}
+
+static const char *next_frame(const char *packet, const char *end)
+{
+    do
+        packet += TS_PACKET;
+    while (packet < end && !starts_a_frame(packet));
+    return packet;
+}
+
+// Where the file says how long each frame is, libav takes the next one for whole, and tells nothing of those between.
+static void frames_gone_from_a_transport_stream_are_missed(void **state)
+{
+    (void)state;
+    size_t bytes;
+    must(FFMPEG PATTERN BFRAMES "-pix_fmt yuv420p -omit_video_pes_length 0 sizes.ts", "160x120", "2");
+    tub_video_info info = same_as_ffmpeg("sizes.ts", NULL, "", 0);
+    assert_int_equal(info.frames, 50);
+    assert_false(info.partial);
+    char *file = test_read_file(test_path(folder, "sizes.ts"), &bytes);
+    char *end = file + bytes, *from = file + bytes / 2 / TS_PACKET * TS_PACKET;
+    do // one that has fewer packets than the counter has numbers
+        from += next_frame(from, end) - from;
+    while (next_frame(from, end) - from >= 10 * TS_PACKET);
+    const char *to = next_frame(from, end);
+    assert_true(to < end);
+    memmove(from, to, (size_t)(end - to));
+    test_write_file(test_path(folder, "gone.ts"), file, bytes - (size_t)(to - from));
+    free(file);
+    info = damaged("gone.ts");
+    assert_true(info.frames < 50);
+    must("head -c %ld sizes.ts > cut.ts", (long)(bytes / 2 / TS_PACKET * TS_PACKET + 100));
+    assert_true(damaged("cut.ts").frames < 50);
+}
+
+// Each file begins its counters anew; times go on, begin anew, or are later ones.
+static void joined_transport_streams_are_whole(void **state)
+{
+    (void)state;
+    must(FFMPEG PATTERN BFRAMES "-pix_fmt yuv420p go.ts", "160x120", "2");
+    must(FFMPEG "-i go.ts -c copy -f segment -segment_time 0.5 part%%d.ts && cat part?.ts > joined.ts");
+    must("cat go.ts go.ts > again.ts");
+    must(FFMPEG "-i go.ts -c copy -output_ts_offset 100 late.ts && cat go.ts late.ts > later.ts");
+    static const char *const names[] = {"joined.ts", "again.ts", "later.ts"};
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        decoded d = decode(names[i], NULL);
+        if (d.info.partial || d.info.frames != (i ? 100 : 50))
+            fail_msg("%s: %d frames, %s", names[i], (int)d.info.frames, d.info.reason);
+        free(d.rgb);
+    }
+}
+
 // libav looks for the next chunk, but has read the index.
 static void a_hole_in_avi_is_partial(void **state)
 {
@@ -580,6 +638,8 @@ int main(void)
         cmocka_unit_test(a_hole_in_matroska_is_partial),
         cmocka_unit_test(holes_are_partial),
         cmocka_unit_test(what_stands_behind_fragments_is_no_damage),
+        cmocka_unit_test(frames_gone_from_a_transport_stream_are_missed),
+        cmocka_unit_test(joined_transport_streams_are_whole),
         cmocka_unit_test(a_hole_in_avi_is_partial),
         cmocka_unit_test(a_broken_gif_is_partial),
         cmocka_unit_test(odd_flv_is_whole),
