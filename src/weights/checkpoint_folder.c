@@ -156,14 +156,21 @@ const json_t *tub_checkpoint_config(const tub_checkpoint *c)
     return c->config;
 }
 
+// What processor_config.json nests under `key`; NULL where it isn't there, as in older files.
+static const json_t *nested(const tub_checkpoint *c, const char *key)
+{
+    const json_t *value = json_object_get(c->processor, key);
+    return json_is_null(value) ? NULL : value;
+}
+
 const json_t *tub_checkpoint_preprocessor(const tub_checkpoint *c, bool video)
 {
-    const json_t *image = c->preprocessor, *clip = c->video_preprocessor;
-    // Newer files nest them in the processor's.
+    // As transformers has it: what is nested goes before a file of its own, which may be an older version's.
+    const json_t *image = nested(c, "image_processor"), *clip = nested(c, "video_processor");
     if (!image)
-        image = json_object_get(c->processor, "image_processor");
+        image = c->preprocessor;
     if (!clip)
-        clip = json_object_get(c->processor, "video_processor");
+        clip = c->video_preprocessor;
     return video ? (clip ? clip : image) : (image ? image : clip);
 }
 

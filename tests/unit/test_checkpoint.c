@@ -119,11 +119,17 @@ static void prefers_the_right_preprocessor(void **state)
     assert_int_equal(tub_checkpoint_open(folder, &c, NULL), TUB_OK);
     assert_int_equal(json_integer_value(json_object_get(tub_checkpoint_preprocessor(c, true), "k")), 3);
     tub_checkpoint_close(&c);
+    // What is nested goes before the files of older versions; each is asked for its own kind.
     write_text("preprocessor_config.json", "{\"k\": 1}");
     write_text("video_preprocessor_config.json", "{\"k\": 2}");
     assert_int_equal(tub_checkpoint_open(folder, &c, NULL), TUB_OK);
-    assert_int_equal(json_integer_value(json_object_get(tub_checkpoint_preprocessor(c, false), "k")), 1);
+    assert_int_equal(json_integer_value(json_object_get(tub_checkpoint_preprocessor(c, false), "k")), 3);
     assert_int_equal(json_integer_value(json_object_get(tub_checkpoint_preprocessor(c, true), "k")), 2);
+    tub_checkpoint_close(&c);
+    write_text("processor_config.json", "{\"image_processor\": null, \"video_processor\": {\"k\": 4}}");
+    assert_int_equal(tub_checkpoint_open(folder, &c, NULL), TUB_OK);
+    assert_int_equal(json_integer_value(json_object_get(tub_checkpoint_preprocessor(c, false), "k")), 1);
+    assert_int_equal(json_integer_value(json_object_get(tub_checkpoint_preprocessor(c, true), "k")), 4);
     tub_checkpoint_close(&c);
 }
 
