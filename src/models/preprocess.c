@@ -28,7 +28,7 @@ static const char where[] = "preprocessor_config.json";
 typedef struct class
 {
     const char *name;
-    tub_resize resize; // also what a plain number in `size` means
+    tub_resize resize; // also what a plain number in `size` means, unless number_is_edge
     int size;
     tub_interpolation interpolation;
     int crop; // 0: none
@@ -37,24 +37,28 @@ typedef struct class
     bool pillow;         // resizes by Pillow; the others by torchvision
     bool offset;         // a key `offset`, true by default: values -1 .. 1 before mean and std
     bool edge_from_crop; // the edge is int(crop * 256 / 224), whatever the file says
+    bool number_is_edge; // a plain number in `size` is the shortest edge, though the class's own size is exact
     float mean[3], std[3];
 } class;
 
 static const class classes[] = {
-    {"VideoMAE", TUB_RESIZE_SHORTEST, 224, TUB_BILINEAR, 224, TUB_DOMAIN_U8, 1 / 255.0, false, false, false, HALF},
-    {"CLIP", TUB_RESIZE_SHORTEST, 224, TUB_BICUBIC, 224, TUB_DOMAIN_U8, 1 / 255.0, false, false, false, CLIP},
-    {"Bit", TUB_RESIZE_SHORTEST, 224, TUB_BICUBIC, 224, TUB_DOMAIN_U8, 1 / 255.0, false, false, false, CLIP},
-    {"Siglip", TUB_RESIZE_EXACT, 224, TUB_BICUBIC, 0, TUB_DOMAIN_U8, 1 / 255.0, false, false, false, HALF},
-    {"ViT", TUB_RESIZE_EXACT, 224, TUB_BILINEAR, 0, TUB_DOMAIN_U8, 1 / 255.0, false, false, false, HALF},
-    {"DINOv3ViT", TUB_RESIZE_EXACT, 224, TUB_BILINEAR, 0, TUB_DOMAIN_FLOAT, 1 / 255.0, false, false, false, IMAGENET},
-    {"VivitVideoProcessor", TUB_RESIZE_SHORTEST, 256, TUB_BILINEAR, 224, TUB_DOMAIN_U8, 1 / 127.5, false, true, false,
+    {"VideoMAE", TUB_RESIZE_SHORTEST, 224, TUB_BILINEAR, 224, TUB_DOMAIN_U8, 1 / 255.0, false, false, false, false,
      HALF},
-    {"Vivit", TUB_RESIZE_SHORTEST, 256, TUB_BILINEAR, 224, TUB_DOMAIN_U8, 1 / 127.5, true, true, false, HALF},
-    {"Timesformer", TUB_RESIZE_SHORTEST, 224, TUB_BILINEAR, 224, TUB_DOMAIN_U8, 1 / 255.0, false, false, false,
+    {"CLIP", TUB_RESIZE_SHORTEST, 224, TUB_BICUBIC, 224, TUB_DOMAIN_U8, 1 / 255.0, false, false, false, false, CLIP},
+    {"Bit", TUB_RESIZE_SHORTEST, 224, TUB_BICUBIC, 224, TUB_DOMAIN_U8, 1 / 255.0, false, false, false, false, CLIP},
+    {"Siglip", TUB_RESIZE_EXACT, 224, TUB_BICUBIC, 0, TUB_DOMAIN_U8, 1 / 255.0, false, false, false, true, HALF},
+    {"ViT", TUB_RESIZE_EXACT, 224, TUB_BILINEAR, 0, TUB_DOMAIN_U8, 1 / 255.0, false, false, false, false, HALF},
+    {"DINOv3ViT", TUB_RESIZE_EXACT, 224, TUB_BILINEAR, 0, TUB_DOMAIN_FLOAT, 1 / 255.0, false, false, false, false,
      IMAGENET},
-    {"InternVideo2", TUB_RESIZE_SHORTEST, 224, TUB_BILINEAR, 224, TUB_DOMAIN_U8, 1 / 255.0, false, false, false,
+    {"VivitVideoProcessor", TUB_RESIZE_SHORTEST, 256, TUB_BILINEAR, 224, TUB_DOMAIN_U8, 1 / 127.5, false, true, false,
+     false, HALF},
+    {"Vivit", TUB_RESIZE_SHORTEST, 256, TUB_BILINEAR, 224, TUB_DOMAIN_U8, 1 / 127.5, true, true, false, false, HALF},
+    {"Timesformer", TUB_RESIZE_SHORTEST, 224, TUB_BILINEAR, 224, TUB_DOMAIN_U8, 1 / 255.0, false, false, false, false,
      IMAGENET},
-    {"VJEPA2", TUB_RESIZE_SHORTEST, 292, TUB_BILINEAR, 256, TUB_DOMAIN_U8, 1 / 255.0, false, false, true, IMAGENET},
+    {"InternVideo2", TUB_RESIZE_SHORTEST, 224, TUB_BILINEAR, 224, TUB_DOMAIN_U8, 1 / 255.0, false, false, false, false,
+     IMAGENET},
+    {"VJEPA2", TUB_RESIZE_SHORTEST, 292, TUB_BILINEAR, 256, TUB_DOMAIN_U8, 1 / 255.0, false, false, true, false,
+     IMAGENET},
 };
 
 static bool ends_with(const char *text, size_t *length, const char *end)
@@ -97,6 +101,12 @@ static tub_status choose_class(const json_t *config, const char *processor, cons
                     where, name);
 }
 
+// A switch that is null is off, as in transformers; one that isn't there is the class's.
+static tub_status read_switch(const json_t *config, const char *key, bool fallback, bool *out, tub_error *err)
+{
+    return tub_json_bool(config, where, key, fallback && !json_is_null(json_object_get(config, key)), out, err);
+}
+
 // `size` or `crop_size`: a number, [height, width], or an object. *shortest: it names an edge (a number: as it comes).
 static tub_status read_size(const json_t *config, const char *key, int *height, int *width, bool *shortest,
                             tub_error *err)
@@ -131,9 +141,10 @@ static tub_status read_size(const json_t *config, const char *key, int *height, 
 
 static tub_status read_resize(const json_t *config, const class *k, tub_transform *t, tub_error *err)
 {
-    bool wanted, shortest = k->resize == TUB_RESIZE_SHORTEST;
+    const bool number = json_is_integer(json_object_get(config, "size"));
+    bool wanted, shortest = k->resize == TUB_RESIZE_SHORTEST || (number && k->number_is_edge);
     int64_t resample;
-    TUB_TRY(tub_json_bool(config, where, "do_resize", true, &wanted, err));
+    TUB_TRY(read_switch(config, "do_resize", true, &wanted, err));
     TUB_TRY(read_size(config, "size", &t->height, &t->width, &shortest, err));
     TUB_TRY(tub_json_int(config, where, "resample", k->interpolation, 0, 5, &resample, err));
     t->resize = !wanted ? TUB_RESIZE_NONE : shortest ? TUB_RESIZE_SHORTEST : TUB_RESIZE_EXACT;
@@ -151,7 +162,7 @@ static tub_status read_crop(const json_t *config, const class *k, tub_transform 
 {
     bool wanted, shortest = false;
     int height = k->crop ? k->crop : k->size, width = height;
-    TUB_TRY(tub_json_bool(config, where, "do_center_crop", k->crop > 0, &wanted, err));
+    TUB_TRY(read_switch(config, "do_center_crop", k->crop > 0, &wanted, err));
     TUB_TRY(read_size(config, "crop_size", &height, &width, &shortest, err));
     t->crop_height = wanted ? height : 0;
     t->crop_width = wanted ? width : 0;
@@ -181,10 +192,10 @@ static tub_status read_values(const json_t *config, const class *k, tub_transfor
 {
     double scale;
     bool offset;
-    TUB_TRY(tub_json_bool(config, where, "do_rescale", true, &t->rescale, err));
-    TUB_TRY(tub_json_bool(config, where, "do_normalize", true, &t->normalize, err));
+    TUB_TRY(read_switch(config, "do_rescale", true, &t->rescale, err));
+    TUB_TRY(read_switch(config, "do_normalize", true, &t->normalize, err));
     TUB_TRY(tub_json_double(config, where, "rescale_factor", k->scale, &scale, err));
-    TUB_TRY(tub_json_bool(config, where, "offset", k->offset, &offset, err));
+    TUB_TRY(read_switch(config, "offset", k->offset, &offset, err));
     if (!(scale > 0))
         return tub_fail(err, TUB_ERROR_MODEL, "%s: key \"rescale_factor\": must be above 0", where);
     t->scale = (float)scale;

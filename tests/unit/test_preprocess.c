@@ -85,6 +85,10 @@ static void reads_numbers_as_the_class_means_them(void **state)
     t = read_text("{\"size\": 160}", "ViTImageProcessor");
     assert_int_equal(t.resize, TUB_RESIZE_EXACT);
     assert_true(t.height == 160 && t.width == 160);
+    // SigLIP's own size is exact, but a number is an edge.
+    t = read_text("{\"size\": 160, \"do_center_crop\": true}", "SiglipImageProcessor");
+    assert_int_equal(t.resize, TUB_RESIZE_SHORTEST);
+    assert_true(t.height == 160 && t.crop_height == 224);
     t = read_text("{\"size\": [96, 128]}", "CLIPImageProcessor");
     assert_int_equal(t.resize, TUB_RESIZE_EXACT);
     assert_true(t.height == 96 && t.width == 128);
@@ -96,7 +100,7 @@ static void reads_objects_and_switches(void **state)
     tub_transform t =
         read_text("{\"image_processor_type\": \"BitImageProcessor\", \"size\": {\"shortest_edge\": 256},"
                   " \"crop_size\": {\"height\": 42, \"width\": 56}, \"resample\": 2, \"image_mean\": 0.25,"
-                  " \"image_std\": [1, 2, 3], \"rescale_factor\": 0.5, \"do_rescale\": null}",
+                  " \"image_std\": [1, 2, 3], \"rescale_factor\": 0.5}",
                   "ViTImageProcessor");
     assert_int_equal(t.resize, TUB_RESIZE_SHORTEST);
     assert_true(t.height == 256 && t.crop_height == 42 && t.crop_width == 56);
@@ -114,6 +118,18 @@ static void reads_objects_and_switches(void **state)
     assert_true(t.offset == 0);
     t = read_text("{\"crop_size\": 384, \"size\": {\"shortest_edge\": 10}}", "VJEPA2VideoProcessor");
     assert_true(t.height == 438 && t.crop_height == 384);
+}
+
+static void takes_null_for_off(void **state)
+{
+    (void)state;
+    tub_transform t = read_text("{\"do_resize\": null, \"do_center_crop\": null, \"do_rescale\": null,"
+                                " \"do_normalize\": null}",
+                                "CLIPImageProcessor");
+    assert_int_equal(t.resize, TUB_RESIZE_NONE);
+    assert_true(t.crop_height == 0 && !t.rescale && !t.normalize);
+    t = read_text("{\"offset\": null}", "VivitImageProcessor");
+    assert_true(t.offset == 0);
 }
 
 static void names_the_wrong_key(void **state)
@@ -158,7 +174,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(knows_the_classes),          cmocka_unit_test(reads_numbers_as_the_class_means_them),
-        cmocka_unit_test(reads_objects_and_switches), cmocka_unit_test(names_the_wrong_key),
+        cmocka_unit_test(reads_objects_and_switches),
+        cmocka_unit_test(takes_null_for_off), cmocka_unit_test(names_the_wrong_key),
         cmocka_unit_test(reads_what_it_makes),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
