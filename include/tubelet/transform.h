@@ -6,7 +6,8 @@
 // (torchvision's uint8 kernel: int16 weights, horizontal pass first, each pass rounded; or Pillow's, with weights of 22
 // bits) and the affine map follows.
 // In `TUB_DOMAIN_FLOAT` values are scaled first and resized in float32.
-// A crop larger than the resized image pads with zeros before the affine map, left/top = floor(difference / 2).
+// A crop larger than the resized image pads with zeros before the affine map, left/top = floor(difference / 2), with
+// Pillow's processors ceil.
 // Sources: torchvision.transforms.v2.functional.resize and transformers' image processors; torch's F.interpolate for
 // `opentad` (bilinear, align_corners=False, no antialias), which is the original extraction script's transform.
 #ifndef TUBELET_TRANSFORM_H

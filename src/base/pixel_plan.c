@@ -31,10 +31,11 @@ static tub_status check_side(int64_t height, int64_t width, const char *what, tu
     return TUB_OK;
 }
 
-// Where a crop of `crop` begins in `size`; both directions round towards zero.
-static int begin(int size, int crop)
+// Where a crop of `crop` begins in `size`; both directions round towards zero, but Pillow's processors pad more before
+// than behind.
+static int begin(int size, int crop, bool pillow)
 {
-    return size >= crop ? (size - crop) / 2 : -((crop - size) / 2);
+    return size >= crop ? (size - crop) / 2 : -((crop - size + pillow) / 2);
 }
 
 tub_status tub_pixel_plan_make(const tub_transform *t, int in_height, int in_width, tub_pixel_plan *out, tub_error *err)
@@ -48,8 +49,8 @@ tub_status tub_pixel_plan_make(const tub_transform *t, int in_height, int in_wid
     p.out_width = p.resized_width = (int)width;
     if (t->crop_height || t->crop_width) {
         TUB_TRY(check_side(t->crop_height, t->crop_width, "a crop", err));
-        p.top = begin(p.resized_height, t->crop_height);
-        p.left = begin(p.resized_width, t->crop_width);
+        p.top = begin(p.resized_height, t->crop_height, t->pillow);
+        p.left = begin(p.resized_width, t->crop_width, t->pillow);
         p.out_height = t->crop_height;
         p.out_width = t->crop_width;
     }

@@ -228,6 +228,19 @@ static void padding_is_normalised(void **state)
     free(have);
 }
 
+// transformers' crop of Pillow's processors, in numpy, has the odd row before the frame; torchvision's behind it.
+static void an_odd_row_of_padding_is_on_the_side_of_the_reference(void **state)
+{
+    (void)state;
+    tub_transform t = {.resize = TUB_RESIZE_NONE, .crop_height = 5, .crop_width = 6};
+    tub_pixel_plan plan;
+    assert_int_equal(tub_pixel_plan_make(&t, 2, 9, &plan, NULL), TUB_OK);
+    assert_true(plan.top == -1 && plan.left == 1);
+    t.pillow = true;
+    assert_int_equal(tub_pixel_plan_make(&t, 2, 9, &plan, NULL), TUB_OK);
+    assert_true(plan.top == -2 && plan.left == 1);
+}
+
 static void impossible_sizes_are_refused(void **state)
 {
     (void)state;
@@ -245,6 +258,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(equals_the_reference),          cmocka_unit_test(every_level_gives_the_same_bytes),
         cmocka_unit_test(no_resize_leaves_pixels_alone), cmocka_unit_test(padding_is_normalised),
+        cmocka_unit_test(an_odd_row_of_padding_is_on_the_side_of_the_reference),
         cmocka_unit_test(impossible_sizes_are_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
