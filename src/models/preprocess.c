@@ -107,6 +107,24 @@ static tub_status read_switch(const json_t *config, const char *key, bool fallba
     return tub_json_bool(config, where, key, fallback && !json_is_null(json_object_get(config, key)), out, err);
 }
 
+static bool is_set(const json_t *object, const char *key)
+{
+    const json_t *value = json_object_get(object, key);
+    return value && !json_is_null(value);
+}
+
+// What a processor can do beyond this, and would change the pixels.
+static tub_status refuse_others(const json_t *config, tub_error *err)
+{
+    bool pad, square;
+    TUB_TRY(read_switch(config, "do_pad", false, &pad, err));
+    TUB_TRY(read_switch(config, "use_square_size", false, &square, err));
+    if ((pad && is_set(config, "pad_size")) || square)
+        return tub_fail(err, TUB_ERROR_MODEL, "%s: key \"%s\": isn't supported: remove it, and use --size or --crop",
+                        where, square ? "use_square_size" : "pad_size");
+    return TUB_OK;
+}
+
 // `size` or `crop_size`: a number, [height, width], or an object. *shortest: it names an edge (a number: as it comes).
 static tub_status read_size(const json_t *config, const char *key, int *height, int *width, bool *shortest,
                             tub_error *err)
@@ -121,7 +139,7 @@ static tub_status read_size(const json_t *config, const char *key, int *height, 
         h = json_integer_value(json_array_get(value, 0));
         w = json_integer_value(json_array_get(value, 1));
         *shortest = false;
-    } else if (json_object_get(value, "shortest_edge") && !json_object_get(value, "longest_edge")) {
+    } else if (json_object_get(value, "shortest_edge") && !is_set(value, "longest_edge")) {
         h = w = json_integer_value(json_object_get(value, "shortest_edge"));
         *shortest = true;
     } else if (json_object_get(value, "height") && json_object_get(value, "width")) {
@@ -139,11 +157,24 @@ static tub_status read_size(const json_t *config, const char *key, int *height, 
     return TUB_OK;
 }
 
+// Whether a size that doesn't say is the shortest edge. A plain number is what `default_to_square` says, which ViViT's
+// image processor doesn't know.
+static tub_status means_edge(const json_t *config, const class *k, bool *edge, tub_error *err)
+{
+    bool square = k->resize == TUB_RESIZE_EXACT && !k->number_is_edge;
+    *edge = k->resize == TUB_RESIZE_SHORTEST;
+    if (k->pillow || !json_is_integer(json_object_get(config, "size")))
+        return TUB_OK;
+    TUB_TRY(read_switch(config, "default_to_square", square, &square, err));
+    *edge = !square;
+    return TUB_OK;
+}
+
 static tub_status read_resize(const json_t *config, const class *k, tub_transform *t, tub_error *err)
 {
-    const bool number = json_is_integer(json_object_get(config, "size"));
-    bool wanted, shortest = k->resize == TUB_RESIZE_SHORTEST || (number && k->number_is_edge);
+    bool wanted, shortest;
     int64_t resample;
+    TUB_TRY(means_edge(config, k, &shortest, err));
     TUB_TRY(read_switch(config, "do_resize", true, &wanted, err));
     TUB_TRY(read_size(config, "size", &t->height, &t->width, &shortest, err));
     TUB_TRY(tub_json_int(config, where, "resample", k->interpolation, 0, 5, &resample, err));
@@ -195,11 +226,15 @@ static tub_status read_values(const json_t *config, const class *k, tub_transfor
     TUB_TRY(read_switch(config, "do_rescale", true, &t->rescale, err));
     TUB_TRY(read_switch(config, "do_normalize", true, &t->normalize, err));
     TUB_TRY(tub_json_double(config, where, "rescale_factor", k->scale, &scale, err));
+    // ViViT's video processor, which isn't by Pillow, has no such key.
     TUB_TRY(read_switch(config, "offset", k->offset, &offset, err));
     if (!(scale > 0))
         return tub_fail(err, TUB_ERROR_MODEL, "%s: key \"rescale_factor\": must be above 0", where);
     t->scale = (float)scale;
-    t->offset = k->offset && offset ? -1 : 0;
+    t->offset = k->offset && (offset || !k->pillow) ? -1 : 0;
+    // What isn't scaled is resized as it comes, in 8 bits.
+    if (!t->rescale)
+        t->domain = TUB_DOMAIN_U8;
     TUB_TRY(read_triple(config, "image_mean", t->mean, false, err));
     return read_triple(config, "image_std", t->std, true, err);
 }
@@ -208,6 +243,7 @@ tub_status tub_preprocess_read(const json_t *config, const char *processor, tub_
 {
     const class *k;
     TUB_TRY(choose_class(config, processor, &k, err));
+    TUB_TRY(refuse_others(config, err));
     *out = (tub_transform){.height = k->size,
                            .width = k->size,
                            .domain = k->domain,

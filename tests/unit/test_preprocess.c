@@ -89,6 +89,12 @@ static void reads_numbers_as_the_class_means_them(void **state)
     t = read_text("{\"size\": 160, \"do_center_crop\": true}", "SiglipImageProcessor");
     assert_int_equal(t.resize, TUB_RESIZE_SHORTEST);
     assert_true(t.height == 160 && t.crop_height == 224);
+    t = read_text("{\"size\": 160, \"default_to_square\": false}", "ViTImageProcessor");
+    assert_int_equal(t.resize, TUB_RESIZE_SHORTEST);
+    t = read_text("{\"size\": 160, \"default_to_square\": true}", "CLIPImageProcessor");
+    assert_true(t.resize == TUB_RESIZE_EXACT && t.height == 160 && t.width == 160);
+    t = read_text("{\"size\": 160, \"default_to_square\": true}", "VivitImageProcessor");
+    assert_int_equal(t.resize, TUB_RESIZE_SHORTEST);
     t = read_text("{\"size\": [96, 128]}", "CLIPImageProcessor");
     assert_int_equal(t.resize, TUB_RESIZE_EXACT);
     assert_true(t.height == 96 && t.width == 128);
@@ -116,6 +122,15 @@ static void reads_objects_and_switches(void **state)
     assert_true(!t.antialias && t.centred);
     t = read_text("{\"offset\": false}", "VivitImageProcessor");
     assert_true(t.offset == 0);
+    // The video processor doesn't know the key.
+    t = read_text("{\"offset\": false}", "VivitVideoProcessor");
+    assert_true(t.offset == -1);
+    // Scaled in float before it is resized, or not scaled and resized in 8 bits.
+    t = read_text("{\"do_rescale\": false, \"do_normalize\": false}", "DINOv3ViTImageProcessor");
+    assert_int_equal(t.domain, TUB_DOMAIN_U8);
+    t = read_text("{\"size\": {\"shortest_edge\": 30, \"longest_edge\": null}, \"do_pad\": true}",
+                  "CLIPImageProcessor");
+    assert_true(t.resize == TUB_RESIZE_SHORTEST && t.height == 30);
     t = read_text("{\"crop_size\": 384, \"size\": {\"shortest_edge\": 10}}", "VJEPA2VideoProcessor");
     assert_true(t.height == 438 && t.crop_height == 384);
 }
@@ -147,6 +162,8 @@ static void names_the_wrong_key(void **state)
     refuses("{\"do_resize\": 1}", "do_resize");
     refuses("{\"image_mean\": [1, 2]}", "\"image_mean\"");
     refuses("{\"image_std\": [1, 0, 1]}", "\"image_std\"");
+    refuses("{\"do_pad\": true, \"pad_size\": {\"height\": 9, \"width\": 9}}", "\"pad_size\"");
+    refuses("{\"use_square_size\": true}", "\"use_square_size\"");
     refuses("{\"rescale_factor\": 0}", "\"rescale_factor\"");
 }
 
@@ -174,9 +191,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(knows_the_classes),          cmocka_unit_test(reads_numbers_as_the_class_means_them),
-        cmocka_unit_test(reads_objects_and_switches),
-        cmocka_unit_test(takes_null_for_off), cmocka_unit_test(names_the_wrong_key),
-        cmocka_unit_test(reads_what_it_makes),
+        cmocka_unit_test(reads_objects_and_switches), cmocka_unit_test(takes_null_for_off),
+        cmocka_unit_test(names_the_wrong_key),        cmocka_unit_test(reads_what_it_makes),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
