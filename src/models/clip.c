@@ -31,6 +31,14 @@ typedef struct weights {
     tub_tensor projection; // [P, D], or empty
 } weights;
 
+// Files of the first versions have the tower's part in "vision_config_dict" as well; where the two differ, transformers
+// takes this one, class defaults included.
+static const json_t *vision_part(const json_t *json)
+{
+    const json_t *dict = json_object_get(json, "vision_config_dict");
+    return json_is_object(dict) ? dict : tub_config_vision(json);
+}
+
 static tub_status read_config(const json_t *json, tub_config *c, tub_error *err)
 {
     *c = (tub_config){.hidden = 768,
@@ -46,7 +54,7 @@ static tub_status read_config(const json_t *json, tub_config *c, tub_error *err)
                       .head = true,
                       .projection = 512};
     TUB_TRY(tub_config_read_int(json, "projection_dim", 1, 1 << 15, &c->projection, err));
-    return tub_config_read_clip(tub_config_vision(json), c, err);
+    return tub_config_read_clip(vision_part(json), c, err);
 }
 
 static const tub_size sizes[] = {

@@ -85,6 +85,24 @@ static void reads_nested_configs(void **state)
     assert_true(c.hidden == 44 && c.heads == 2 && c.mlp == 132 && c.layers == 2 && c.cosine);
 }
 
+static void reads_the_older_of_two_nested_configs(void **state)
+{
+    (void)state;
+    const char *text = "{\"vision_config\": {\"hidden_act\": \"gelu\", \"hidden_size\": 48},"
+                       " \"vision_config_dict\": {\"hidden_size\": 96}}";
+    for (int i = 0; i < 2; i++) {
+        tub_config c = test_model_config(i ? "metaclip_2" : "clip", text);
+        assert_int_equal(c.hidden, 96);
+        assert_int_equal(c.activation, TUB_ACT_QUICK_GELU);
+    }
+    tub_config c =
+        test_model_config("clip", "{\"vision_config\": {\"hidden_size\": 48}, \"vision_config_dict\": null}");
+    assert_int_equal(c.hidden, 48);
+    // SigLIP never had it.
+    c = test_model_config("siglip", text);
+    assert_int_equal(c.hidden, 48);
+}
+
 static void refuses_configs(void **state)
 {
     (void)state;
@@ -270,9 +288,16 @@ static void keeps_the_epsilons_of_a_backbone(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(fills_in_class_defaults),      TEST(reads_nested_configs),         TEST(refuses_configs),
-        TEST(resizes_positions_on_request), TEST(reads_both_nestings),          TEST(pools_hidden_states),
-        TEST(tells_families_apart),         TEST(reads_files_without_a_config), TEST(keeps_the_epsilons_of_a_backbone),
+        TEST(fills_in_class_defaults),
+        TEST(reads_nested_configs),
+        TEST(reads_the_older_of_two_nested_configs),
+        TEST(refuses_configs),
+        TEST(resizes_positions_on_request),
+        TEST(reads_both_nestings),
+        TEST(pools_hidden_states),
+        TEST(tells_families_apart),
+        TEST(reads_files_without_a_config),
+        TEST(keeps_the_epsilons_of_a_backbone),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
