@@ -5,6 +5,7 @@
 #include <stdio.h>
 
 #include "fail.h"
+#include "params.h"
 
 enum { SIDE_MOST = 65536 };
 
@@ -38,9 +39,26 @@ static int begin(int size, int crop, bool pillow)
     return size >= crop ? (size - crop) / 2 : -((crop - size + pillow) / 2);
 }
 
+static tub_status check_transform(const tub_transform *t, tub_error *err)
+{
+    TUB_TRY(tub_check_choice("tub_transform.resize", (int)t->resize, TUB_RESIZE_SHORTEST, err));
+    TUB_TRY(tub_check_choice("tub_transform.domain", (int)t->domain, TUB_DOMAIN_FLOAT, err));
+    if (t->interpolation != TUB_NEAREST && t->interpolation != TUB_BILINEAR && t->interpolation != TUB_BICUBIC)
+        return tub_fail(err, TUB_ERROR_ARGUMENT,
+                        "tub_transform.interpolation is %d: nearest (0), bilinear (2) and bicubic (3) are known",
+                        (int)t->interpolation);
+    for (int c = 0; t->normalize && c < 3; c++)
+        if (!isfinite(t->mean[c]) || !isfinite(t->std[c]) || t->std[c] == 0)
+            return tub_fail(err, TUB_ERROR_ARGUMENT,
+                            "tub_transform: mean %g, std %g of channel %d: they must be finite, and std not 0",
+                            (double)t->mean[c], (double)t->std[c], c);
+    return TUB_OK;
+}
+
 tub_status tub_pixel_plan_make(const tub_transform *t, int in_height, int in_width, tub_pixel_plan *out, tub_error *err)
 {
     int64_t height, width;
+    TUB_TRY(check_transform(t, err));
     TUB_TRY(check_side(in_height, in_width, "a frame", err));
     resized_size(t, in_height, in_width, &height, &width);
     TUB_TRY(check_side(height, width, "a resized frame", err));

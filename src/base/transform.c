@@ -3,6 +3,7 @@
 #include <tubelet/transform.h>
 
 #include "fail.h"
+#include "params.h"
 
 enum { SIDE_MOST = 65536, DEFAULT_SIDE = 224 };
 
@@ -43,13 +44,17 @@ static tub_status check_side(const char *what, int height, int width, tub_error 
 
 static tub_status check(const tub_transform_options *o, tub_error *err)
 {
+    TUB_TRY(tub_check_choice("tub_transform_options.base", (int)o->base, TUB_TRANSFORM_NONE, err));
     if (o->has_size)
         TUB_TRY(check_side("size", o->height, o->width, err));
     if (o->has_crop)
         TUB_TRY(check_side("crop", o->crop_height, o->crop_width, err));
     if (o->has_interpolation && o->interpolation != TUB_NEAREST && o->interpolation != TUB_BILINEAR &&
         o->interpolation != TUB_BICUBIC)
-        return tub_fail(err, TUB_ERROR_ARGUMENT, "unknown interpolation %d", (int)o->interpolation);
+        return tub_fail(
+            err, TUB_ERROR_ARGUMENT,
+            "tub_transform_options.interpolation is %d: nearest (0), bilinear (2) and bicubic (3) are known",
+            (int)o->interpolation);
     for (int c = 0; c < 3; c++) {
         if (o->has_mean && !isfinite(o->mean[c]))
             return tub_fail(err, TUB_ERROR_ARGUMENT, "mean: value %d is not a finite number", c + 1);
@@ -93,12 +98,10 @@ tub_status tub_transform_resolve(const tub_transform_options *options, const tub
         t = opentad(model_height, model_width);
     else if (o->base == TUB_TRANSFORM_NONE)
         t = untouched();
-    else if (o->base == TUB_TRANSFORM_MODEL && model)
+    else if (model)
         t = *model;
     else
-        return tub_fail(err, TUB_ERROR_ARGUMENT,
-                        o->base == TUB_TRANSFORM_MODEL ? "transform \"model\": there is no model here"
-                                                       : "unknown transform");
+        return tub_fail(err, TUB_ERROR_ARGUMENT, "transform \"model\": there is no model here");
     if (o->has_size) {
         t.resize = TUB_RESIZE_EXACT;
         t.height = o->height;

@@ -253,13 +253,35 @@ static void impossible_sizes_are_refused(void **state)
     tub_pixels_close(NULL);
 }
 
+static void values_that_no_enum_has_are_refused(void **state)
+{
+    (void)state;
+    const tub_transform sound = {EXACT(4, 4), U8(TUB_BILINEAR, true)};
+    tub_transform wrong[] = {sound, sound, sound, sound, sound};
+    static const char *const says[] = {"tub_transform.resize is 9", "tub_transform.domain is 9",
+                                       "tub_transform.interpolation is 1", "std 0 of channel 0", "mean nan"};
+    wrong[0].resize = (tub_resize)9;
+    wrong[1].domain = (tub_domain)9; // was a heap overflow: sized as bytes, written as floats
+    wrong[2].interpolation = (tub_interpolation)1;
+    wrong[3].normalize = wrong[4].normalize = true;
+    wrong[3].std[0] = 0;
+    wrong[4].mean[0] = NAN;
+    for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
+        tub_pixels *p = NULL;
+        tub_error err = {0};
+        assert_int_equal(tub_pixels_open(&wrong[i], 10, 10, &p, &err), TUB_ERROR_ARGUMENT);
+        assert_null(p);
+        assert_non_null(strstr(err.text, says[i]));
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(equals_the_reference),          cmocka_unit_test(every_level_gives_the_same_bytes),
         cmocka_unit_test(no_resize_leaves_pixels_alone), cmocka_unit_test(padding_is_normalised),
         cmocka_unit_test(an_odd_row_of_padding_is_on_the_side_of_the_reference),
-        cmocka_unit_test(impossible_sizes_are_refused),
+        cmocka_unit_test(impossible_sizes_are_refused),  cmocka_unit_test(values_that_no_enum_has_are_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -129,7 +129,7 @@ static void test_refusals(void **state)
 {
     (void)state;
     refuse((tub_transform_options){0}, NULL, "model");
-    refuse((tub_transform_options){.base = (tub_transform_base)7}, &videomae, "unknown");
+    refuse((tub_transform_options){.base = (tub_transform_base)7}, &videomae, "tub_transform_options.base is 7");
     refuse((tub_transform_options){.has_size = true, .height = 0, .width = 5}, &videomae, "size 0x5");
     refuse((tub_transform_options){.has_size = true, .height = 70000, .width = 5}, &videomae, "size");
     refuse((tub_transform_options){.has_crop = true, .crop_height = -1, .crop_width = 5}, &videomae, "crop");
