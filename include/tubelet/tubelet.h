@@ -17,8 +17,11 @@
 //   layout.h      names and containers of feature files
 //   features.h    folders of features: verified, compared, resampled, configured for
 //
-// Every params struct begins with `size_t size`; all else zero means defaults. open/close allocate and free. The
-// library never prints, exits, aborts or changes process state.
+// Every params struct begins with `size_t size`: its sizeof, or 0 for the same. All else zero means defaults. This holds
+// for the params within params, too. Another size is TUB_ERROR_ARGUMENT: the program was compiled with the headers of
+// another version of this library, and neither shorter nor longer structs are understood. So is a value that an enum or
+// a set of flags doesn't have, and a negative number of something.
+// open/close allocate and free. The library never prints, exits, aborts or changes process state.
 #ifndef TUBELET_TUBELET_H
 #define TUBELET_TUBELET_H
 

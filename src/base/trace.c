@@ -14,6 +14,7 @@
 #include "fail.h"
 #include "memory.h"
 #include "nvtx.h"
+#include "params.h"
 
 enum { CHUNK_EVENTS = 1024, DEEPEST = 8, SHORTEST = 10000 };
 
@@ -79,9 +80,7 @@ tub_status tub_trace_open(const tub_trace_params *params, tub_trace **out, tub_e
     if (!out)
         return tub_fail(err, TUB_ERROR_ARGUMENT, "trace: nowhere to put it");
     *out = NULL;
-    if (params && params->size != sizeof *params)
-        return tub_fail(err, TUB_ERROR_ARGUMENT, "tub_trace_params: size %zu instead of %zu", params->size,
-                        sizeof *params);
+    TUB_TRY(tub_check_size("tub_trace_params", params ? params->size : 0, sizeof *params, err));
     tub_trace *trace = tub_calloc(1, sizeof *trace);
     if (!trace)
         return tub_fail_memory(err, "a trace");

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "fail.h"
+#include "params.h"
 
 typedef enum tub_word { WORD_NONE, WORD_STEM, WORD_BARE, WORD_SPLIT } tub_word;
 
@@ -80,10 +81,10 @@ tub_status tub_layout_check(const tub_layout *layout, tub_error *err)
         return tub_fail(err, TUB_ERROR_ARGUMENT, "key \"%.64s\": a .npy file has no names in it: ask for npz", key);
     if (key && !plain_word(key))
         return tub_fail(err, TUB_ERROR_ARGUMENT, "key \"%.64s\": expected letters, digits, _ and -, at most 64", key);
-    if ((int)layout->container < TUB_CONTAINER_AUTO || (int)layout->container > TUB_CONTAINER_NPZ)
-        return tub_fail(err, TUB_ERROR_ARGUMENT, "container %d: there is no such kind", (int)layout->container);
+    TUB_TRY(tub_check_choice("tub_layout.container", (int)layout->container, TUB_CONTAINER_NPZ, err));
     if (layout->dtype != TUB_DTYPE_AUTO && layout->dtype != TUB_F32 && layout->dtype != TUB_F16)
-        return tub_fail(err, TUB_ERROR_ARGUMENT, "files of features hold f32 or f16");
+        return tub_fail(err, TUB_ERROR_ARGUMENT, "tub_layout.dtype is %d (%s): files of features hold f32 or f16",
+                        (int)layout->dtype, tub_dtype_name(layout->dtype));
     return TUB_OK;
 }
 

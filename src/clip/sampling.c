@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "fail.h"
+#include "params.h"
 
 static const char *const align_names[] = {"valid", "center", "backpad"};
 
@@ -22,6 +23,7 @@ static tub_status check_range(const char *option, int value, int most, tub_error
 tub_status tub_sampling_resolve(const tub_sampling *asked, int model_clip_length, tub_sampling *out, tub_error *err)
 {
     tub_sampling s = asked ? *asked : (tub_sampling){0};
+    TUB_TRY(tub_check_size("tub_sampling", s.size, sizeof s, err));
     s.size = sizeof s;
     if (s.clip_length == 0)
         s.clip_length = model_clip_length > 0 ? model_clip_length : 16;
@@ -32,8 +34,7 @@ tub_status tub_sampling_resolve(const tub_sampling *asked, int model_clip_length
     TUB_TRY(check_range("clip length", s.clip_length, 4096, err));
     TUB_TRY(check_range("stride", s.stride, 65536, err));
     TUB_TRY(check_range("interval", s.interval, 1024, err));
-    if ((int)s.align < TUB_ALIGN_VALID || (int)s.align > TUB_ALIGN_BACKPAD)
-        return tub_fail(err, TUB_ERROR_ARGUMENT, "align %d: there is no such mode", (int)s.align);
+    TUB_TRY(tub_check_choice("tub_sampling.align", (int)s.align, TUB_ALIGN_BACKPAD, err));
     if (!(s.fps >= 0 && s.fps <= 1000))
         return tub_fail(err, TUB_ERROR_ARGUMENT, "fps %g: must be at most 1000, or 0 for the video's own", s.fps);
     *out = s;

@@ -5,6 +5,7 @@
 #include "feature_array.h"
 #include "feature_folder.h"
 #include "name_text.h"
+#include "params.h"
 #include "row_compare.h"
 
 enum { LAG_USUAL = 32, ROWS_LOOKED = 512 };
@@ -286,6 +287,7 @@ tub_status tub_features_compare(const tub_compare_params *params, tub_compare_to
 {
     if (!params)
         return tub_fail(err, TUB_ERROR_ARGUMENT, "compare: two folders of features are needed");
+    TUB_TRY(tub_check_size("tub_compare_params", params->size, sizeof *params, err));
     tub_compare_totals unwanted;
     tub_compare c = {.params = params, .totals = totals ? totals : &unwanted};
     *c.totals = (tub_compare_totals){0};

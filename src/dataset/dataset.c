@@ -9,6 +9,7 @@
 #include "entry_names.h"
 #include "fail.h"
 #include "in_parallel.h"
+#include "params.h"
 #include "shard_pick.h"
 #include "stems.h"
 
@@ -191,6 +192,7 @@ tub_status tub_dataset_open(const tub_dataset_params *params, tub_dataset **out,
     *out = NULL;
     if (!params || !params->out || !params->out[0])
         return tub_fail(err, TUB_ERROR_ARGUMENT, "no output folder was given");
+    TUB_TRY(tub_check_size("tub_dataset_params", params->size, sizeof *params, err));
     tub_dataset *d = tub_calloc(1, sizeof *d);
     if (!d)
         return tub_fail_memory(err, "a data set");

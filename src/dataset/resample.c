@@ -12,6 +12,7 @@
 #include "feature_writer.h"
 #include "name_text.h"
 #include "out_folder.h"
+#include "params.h"
 #include "row_resampler.h"
 
 typedef struct tub_resampling {
@@ -31,7 +32,7 @@ static tub_status choose_step(tub_resampling *r, tub_error *err)
     const tub_resample_params *p = r->params;
     if (p->stride && p->length)
         return tub_fail(err, TUB_ERROR_ARGUMENT, "a stride or a length: both at once make no sense");
-    if (p->stride < 0 || p->length < 0 || p->length > 65536)
+    if (p->length < 0 || p->length > 65536)
         return tub_fail(err, TUB_ERROR_ARGUMENT, "a length must be between 1 and 65536");
     r->step = 1;
     bool known = tub_feature_folder_grid(&r->in, &r->grid);
@@ -321,6 +322,8 @@ tub_status tub_features_resample(const tub_resample_params *params, tub_resample
 {
     if (!params || !params->out || !params->out[0])
         return tub_fail(err, TUB_ERROR_ARGUMENT, "resample: no output folder was given");
+    TUB_TRY(tub_check_size("tub_resample_params", params->size, sizeof *params, err));
+    TUB_TRY(tub_check_count("tub_resample_params.stride", params->stride, err));
     tub_resample_totals unwanted;
     tub_resampling r = {.params = params, .totals = totals ? totals : &unwanted, .folder.fd = -1};
     *r.totals = (tub_resample_totals){0};

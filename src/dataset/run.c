@@ -7,6 +7,7 @@
 #include "fail.h"
 #include "failures.h"
 #include "folder_lock.h"
+#include "params.h"
 #include "run_impl.h"
 
 // Manifest lines of other settings, where features.json doesn't tell (it was removed, say).
@@ -126,7 +127,6 @@ static tub_status finish_publishing(tub_run *run, tub_status status, tub_error *
 static tub_status extract(tub_run *run, tub_encoder *encoder, const tub_source_ops *source, tub_error *err)
 {
     tub_extractor_params params = run->params->extractor;
-    params.size = params.size ? params.size : sizeof params;
     params.videos = (int64_t)run->count;
     run->lane = tub_trace_lane(params.trace, "write");
     TUB_TRY(tub_extractor_open_source(encoder, &params, source, &run->x, err));
@@ -213,9 +213,17 @@ static tub_status sweep(tub_dataset *d, tub_error *err)
     return kept ? TUB_OK : tub_fail_memory(err, "a run");
 }
 
+static tub_status check_params(const tub_run_params *params, tub_error *err)
+{
+    TUB_TRY(tub_check_size("tub_run_params", params->size, sizeof *params, err));
+    TUB_TRY(tub_check_choice("tub_run_params.pool", (int)params->pool, TUB_POOL_PROJECTION, err));
+    return tub_extractor_check_params(&params->extractor, err);
+}
+
 static tub_status run_all(tub_run *run, tub_encoder *encoder, const tub_source_ops *source, tub_error *err)
 {
     tub_dataset *d = run->d;
+    TUB_TRY(check_params(run->params, err));
     TUB_TRY(tub_settings_make(run->info, run->params, &d->place.layout, &run->asked, err));
     TUB_TRY(tub_settings_agree(d->out, &run->asked, false, err));
     TUB_TRY(refuse_mixture(run, err));

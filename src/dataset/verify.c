@@ -7,6 +7,7 @@
 #include "annotations.h"
 #include "memory.h"
 #include "name_text.h"
+#include "params.h"
 #include "verify_impl.h"
 
 static const char *const kind_names[TUB_FINDING_COUNT] = {
@@ -264,6 +265,7 @@ tub_status tub_features_verify(const tub_verify_params *params, tub_verify_total
 {
     if (!params)
         return tub_fail(err, TUB_ERROR_ARGUMENT, "verify: a folder of features is needed");
+    TUB_TRY(tub_check_size("tub_verify_params", params->size, sizeof *params, err));
     tub_verify_totals unwanted;
     tub_verify v = {.params = params, .totals = totals ? totals : &unwanted};
     *v.totals = (tub_verify_totals){0};

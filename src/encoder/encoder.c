@@ -6,6 +6,7 @@
 #include "native_encoder.h"
 #include "onnx_files.h"
 #include "openvino_encoder.h"
+#include "params.h"
 #include "unit_row.h"
 
 static tub_status open_any(const tub_encoder_params *params, tub_encoder **out, tub_error *err)
@@ -25,12 +26,30 @@ static tub_status open_any(const tub_encoder_params *params, tub_encoder **out, 
     return status;
 }
 
+static tub_status check_choices(const tub_encoder_params *params, tub_error *err)
+{
+    const unsigned without =
+        TUB_GPU_WITHOUT_GRAPHS | TUB_GPU_WITHOUT_TUNING | TUB_GPU_WITHOUT_OVERLAP | TUB_GPU_WITHOUT_CUDNN;
+    TUB_TRY(tub_check_choice("tub_encoder_params.pool", (int)params->pool, TUB_POOL_PROJECTION, err));
+    TUB_TRY(tub_check_choice("tub_encoder_params.positions", (int)params->positions, TUB_POSITIONS_VIDEO, err));
+    TUB_TRY(tub_check_flags("tub_encoder_params.gpu_without", params->gpu_without, without, err));
+    if (params->dtype != TUB_TF32 && params->dtype != TUB_INT8 && params->dtype != TUB_FP8 &&
+        ((int)params->dtype < TUB_DTYPE_AUTO || (int)params->dtype > TUB_F16))
+        return tub_fail(err, TUB_ERROR_ARGUMENT,
+                        "tub_encoder_params.dtype is %d (%s): no precision to compute in: auto, f32, tf32, bf16, f16, "
+                        "int8 and fp8 are",
+                        (int)params->dtype, tub_dtype_name(params->dtype));
+    return TUB_OK;
+}
+
 tub_status tub_encoder_check_params(const tub_encoder_params *params, tub_error *err)
 {
-    if (!params || params->size < sizeof *params)
-        return tub_fail(err, TUB_ERROR_ARGUMENT, "encoder: params.size must be sizeof(tub_encoder_params)");
+    if (!params)
+        return tub_fail(err, TUB_ERROR_ARGUMENT, "encoder: no params were given");
+    TUB_TRY(tub_check_size("tub_encoder_params", params->size, sizeof *params, err));
     if (!params->model || !params->model[0])
         return tub_fail(err, TUB_ERROR_ARGUMENT, "encoder: no model folder was given");
+    TUB_TRY(check_choices(params, err));
     if (params->batch < 0 || params->batch > 4096)
         return tub_fail(err, TUB_ERROR_ARGUMENT, "batch %d: must be from 1 to 4096, or 0 to have one chosen",
                         params->batch);
@@ -40,20 +59,6 @@ tub_status tub_encoder_check_params(const tub_encoder_params *params, tub_error 
     if (params->clip_length < 0 || params->clip_length > 4096)
         return tub_fail(err, TUB_ERROR_ARGUMENT,
                         "clip length %d: must be from 1 to 4096, or 0 for the checkpoint's own", params->clip_length);
-    if (params->pool < TUB_POOL_DEFAULT || params->pool > TUB_POOL_PROJECTION)
-        return tub_fail(err, TUB_ERROR_ARGUMENT, "pool: %d isn't one", (int)params->pool);
-    if (params->dtype != TUB_TF32 && params->dtype != TUB_INT8 && params->dtype != TUB_FP8 &&
-        (params->dtype < TUB_DTYPE_AUTO || params->dtype > TUB_F16))
-        return tub_fail(err, TUB_ERROR_ARGUMENT,
-                        "dtype: %s isn't a precision to compute in: auto, f32, tf32, bf16, f16, int8 and fp8 are",
-                        tub_dtype_name(params->dtype));
-    return TUB_OK;
-}
-
-static tub_status check_feature(const tub_encoder_params *params, tub_error *err)
-{
-    if (params->positions < TUB_POSITIONS_INDEX || params->positions > TUB_POSITIONS_VIDEO)
-        return tub_fail(err, TUB_ERROR_ARGUMENT, "frame positions: %d isn't a rule", (int)params->positions);
     if (params->heads < 0 || params->heads > 1024)
         return tub_fail(err, TUB_ERROR_ARGUMENT, "heads %d: must be from 1 to 1024, or 0 for the checkpoint's own",
                         params->heads);
@@ -69,7 +74,6 @@ tub_status tub_encoder_open(const tub_encoder_params *params, tub_encoder **out,
         return tub_fail(err, TUB_ERROR_ARGUMENT, "encoder: nowhere to put it");
     *out = NULL;
     TUB_TRY(tub_encoder_check_params(params, err));
-    TUB_TRY(check_feature(params, err));
     TUB_TRY(open_any(params, out, err));
     (*out)->info.l2_normalize = params->l2_normalize;
     return TUB_OK;

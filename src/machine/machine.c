@@ -5,6 +5,7 @@
 #include "fail.h"
 #include "machine_impl.h"
 #include "memory.h"
+#include "params.h"
 
 static void use_gpus(tub_machine *m)
 {
@@ -22,6 +23,7 @@ tub_status tub_machine_open(const tub_machine_params *params, tub_machine **out,
     if (!out)
         return tub_fail(err, TUB_ERROR_ARGUMENT, "machine: nowhere to put it");
     *out = NULL;
+    TUB_TRY(tub_check_size("tub_machine_params", params ? params->size : 0, sizeof *params, err));
     tub_machine *m = tub_calloc(1, sizeof *m);
     if (!m)
         return tub_fail_memory(err, "a machine");

@@ -10,6 +10,7 @@
 #include "frame_picture.h"
 #include "libav_compat.h"
 #include "memory.h"
+#include "params.h"
 #include "pixel_ops.h"
 #include "video_clock.h"
 #include "video_planes.h"
@@ -194,6 +195,9 @@ tub_status tub_video_open(const char *path, const tub_video_params *params, tub_
     const tub_video_params *p = params ? params : &defaults;
     double start = tub_now();
     *out = NULL;
+    if (!path)
+        return tub_fail(err, TUB_ERROR_ARGUMENT, "video: no path was given");
+    TUB_TRY(tub_check_size("tub_video_params", p->size, sizeof *p, err));
     if (p->stream < 0 || p->threads < 0 || p->gpu < 0)
         return tub_fail(err, TUB_ERROR_ARGUMENT, "%s: stream %d, threads %d, GPU %d: none may be negative", path,
                         p->stream, p->threads, p->gpu);

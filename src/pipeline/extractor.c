@@ -9,6 +9,7 @@
 #include "fail.h"
 #include "idle.h"
 #include "memory.h"
+#include "params.h"
 #include "team.h"
 #include "window_again.h"
 
@@ -177,7 +178,6 @@ static bool makes_frames_on_gpus(const tub_extractor *x)
 static tub_status resolve(tub_extractor *x, const tub_extractor_params *params, tub_error *err)
 {
     tub_sampling asked = params->sampling;
-    asked.size = sizeof asked;
     if (!x->info->per_frame && asked.clip_length == 0)
         asked.clip_length = x->info->frames;
     TUB_TRY(tub_sampling_resolve(&asked, x->info->clip_length, &x->sampling, err));
@@ -280,6 +280,20 @@ static tub_status build(tub_extractor *x, const tub_extractor_params *params, tu
     return start_threads(x, err);
 }
 
+tub_status tub_extractor_check_params(const tub_extractor_params *p, tub_error *err)
+{
+    const unsigned without = TUB_WITHOUT_DECODE_ONCE | TUB_WITHOUT_CONVERT_ONCE | TUB_WITHOUT_ENCODE_ONCE |
+                             TUB_WITHOUT_OVERLAP | TUB_WITHOUT_MIXING | TUB_WITHOUT_LEAVING_OUT;
+    TUB_TRY(tub_check_size("tub_extractor_params", p->size, sizeof *p, err));
+    TUB_TRY(tub_check_choice("tub_extractor_params.decoder", (int)p->decoder, TUB_DECODER_BOTH, err));
+    TUB_TRY(tub_check_choice("tub_extractor_params.resizer", (int)p->resizer, TUB_RESIZER_GPU, err));
+    TUB_TRY(tub_check_flags("tub_extractor_params.without", p->without, without, err));
+    TUB_TRY(tub_check_count("tub_extractor_params.decode_threads", p->decode_threads, err));
+    TUB_TRY(tub_check_count("tub_extractor_params.prefetch", p->prefetch, err));
+    TUB_TRY(tub_check_count("tub_extractor_params.video_stream", p->video_stream, err));
+    return tub_check_count("tub_extractor_params.videos", p->videos, err);
+}
+
 tub_status tub_extractor_open_source(tub_encoder *encoder, const tub_extractor_params *params,
                                      const tub_source_ops *source, tub_extractor **out, tub_error *err)
 {
@@ -288,11 +302,9 @@ tub_status tub_extractor_open_source(tub_encoder *encoder, const tub_extractor_p
     *out = NULL;
     if (!encoder || !source)
         return tub_fail(err, TUB_ERROR_ARGUMENT, "extractor: no encoder");
-    if (params && params->size != 0 && params->size != sizeof *params)
-        return tub_fail(err, TUB_ERROR_ARGUMENT, "tub_extractor_params: size %zu instead of %zu", params->size,
-                        sizeof *params);
     const tub_extractor_params defaults = {.size = sizeof defaults};
     const tub_extractor_params *p = params ? params : &defaults;
+    TUB_TRY(tub_extractor_check_params(p, err));
     tub_extractor *x = tub_calloc(1, sizeof *x);
     if (!x)
         return tub_fail_memory(err, "an extractor");

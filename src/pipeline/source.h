@@ -24,6 +24,9 @@ extern const tub_source_ops tub_source_video;
 
 #include <tubelet/extractor.h>
 
+// What open() refuses before it looks at the encoder: for those who have something to do before there is an extractor.
+tub_status tub_extractor_check_params(const tub_extractor_params *params, tub_error *err);
+
 // tub_extractor_open() with another source.
 tub_status tub_extractor_open_source(tub_encoder *encoder, const tub_extractor_params *params,
                                      const tub_source_ops *source, tub_extractor **out, tub_error *err);

@@ -80,9 +80,7 @@ tub_status tub_windows_read_source(const tub_source_ops *source, const char *pat
     if (out_rows)
         *out_rows = 0;
     TUB_TRY(check(path, transform, deliver, err));
-    tub_sampling asked = sampling ? *sampling : (tub_sampling){0};
-    asked.size = sizeof asked;
-    TUB_TRY(tub_sampling_resolve(&asked, 0, &s, err));
+    TUB_TRY(tub_sampling_resolve(sampling, 0, &s, err));
     tub_walk_tell_wants(&s, &params);
     TUB_TRY(source->open(path, &params, &video, err));
     tub_status status = read_all(source, video, &s, &r, err);

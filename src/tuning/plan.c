@@ -5,7 +5,9 @@
 #include "clock.h"
 #include "fail.h"
 #include "measure.h"
+#include "params.h"
 #include "plan_impl.h"
+#include "source.h"
 
 enum { NPY_HEADER = 128, MEASURED_MOST = 8 };
 static const double reading_patience = 5, usual_seconds = 3;
@@ -97,7 +99,6 @@ static tub_status measure(tub_plan *p, const tub_plan_params *params, tub_error 
         return TUB_OK;
     tub_measurement m;
     tub_extractor_params x = params->extractor;
-    x.size = sizeof x;
     tub_status status = tub_measure_extraction(params->encoder, &x, videos, count, seconds, params->stop, &m, err);
     if (status == TUB_ERROR_VIDEO)
         return TUB_OK; // they will fail, and say so then
@@ -120,11 +121,25 @@ static tub_status fill(tub_plan *p, const tub_plan_params *params, tub_error *er
     return measure(p, params, err);
 }
 
+static tub_status check(const tub_plan_params *params, tub_error *err)
+{
+    TUB_TRY(tub_check_size("tub_plan_params", params->size, sizeof *params, err));
+    TUB_TRY(tub_check_size("tub_encoder_params", params->asked.size, sizeof params->asked, err));
+    TUB_TRY(tub_extractor_check_params(&params->extractor, err));
+    if (!(params->seconds >= 0))
+        return tub_fail(err, TUB_ERROR_ARGUMENT, "tub_plan_params.seconds is %g: a time to measure, or 0 for 3 s",
+                        params->seconds);
+    return TUB_OK;
+}
+
 tub_status tub_plan_make(const tub_plan_params *params, tub_plan **out, tub_error *err)
 {
-    if (!params || params->size < sizeof *params || !params->dataset || !params->info || !out)
-        return tub_fail(err, TUB_ERROR_ARGUMENT, "plan: a data set and a model's info are needed");
+    if (!params || !out)
+        return tub_fail(err, TUB_ERROR_ARGUMENT, "plan: params and somewhere to put it are needed");
     *out = NULL;
+    TUB_TRY(check(params, err));
+    if (!params->dataset || !params->info)
+        return tub_fail(err, TUB_ERROR_ARGUMENT, "plan: a data set and a model's info are needed");
     tub_plan *p = tub_calloc(1, sizeof *p);
     if (!p)
         return tub_fail_memory(err, "a plan");

@@ -9,6 +9,8 @@
 #include "fail.h"
 #include "measure.h"
 #include "memory.h"
+#include "params.h"
+#include "source.h"
 #include "team.h"
 #include "tune_impl.h"
 #include "tune_ranges.h"
@@ -74,7 +76,6 @@ static tub_status measure_once(tub_tuning *t, size_t i, tub_measurement *out, tu
     TUB_TRY(open_encoder(t, i, err));
     if (!p->video_count)
         return tub_measure_forward(t->encoder, t->slice, p->stop, out, err);
-    x.size = sizeof x;
     x.decode_threads = t->entries[i].decode_threads;
     x.prefetch = t->entries[i].prefetch;
     x.decoder = t->entries[i].decoder;
@@ -396,11 +397,21 @@ static tub_status search(tub_tuning *t, tub_error *err)
     return TUB_OK;
 }
 
+static tub_status check(const tub_tune_params *params, tub_error *err)
+{
+    TUB_TRY(tub_check_size("tub_tune_params", params->size, sizeof *params, err));
+    TUB_TRY(tub_extractor_check_params(&params->extractor, err));
+    if (!(params->budget >= 0))
+        return tub_fail(err, TUB_ERROR_ARGUMENT, "tub_tune_params.budget is %g: seconds, or 0 for 60", params->budget);
+    return TUB_OK;
+}
+
 tub_status tub_tune(const tub_tune_params *params, tub_tuning **out, tub_error *err)
 {
-    if (!params || params->size < sizeof *params || !out)
-        return tub_fail(err, TUB_ERROR_ARGUMENT, "tune: params.size must be sizeof(tub_tune_params)");
+    if (!params || !out)
+        return tub_fail(err, TUB_ERROR_ARGUMENT, "tune: params and somewhere to put it are needed");
     *out = NULL;
+    TUB_TRY(check(params, err));
     tub_tuning *t = tub_calloc(1, sizeof *t);
     if (!t)
         return tub_fail_memory(err, "a tuning");

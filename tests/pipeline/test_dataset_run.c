@@ -299,6 +299,27 @@ static void test_settled(void **state)
     tub_dataset_close(&d);
 }
 
+// Nothing is written where the params can't be meant.
+static void test_wrong_params(void **state)
+{
+    (void)state;
+    make_videos(1);
+    tub_encoder *encoder = toy_encoder(0);
+    tub_run_params wrong[] = {
+        {.size = 8}, {.extractor.size = 8}, {.pool = (tub_pool)9}, {.extractor.video_stream = -1}};
+    static const char *const says[] = {"tub_run_params.size is 8", "tub_extractor_params.size is 8",
+                                       "tub_run_params.pool is 9", "video_stream is -1"};
+    for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
+        tub_dataset *d = NULL;
+        assert_int_equal(open_set(&d), TUB_OK);
+        assert_int_equal(tub_dataset_run_source(d, encoder, &wrong[i], &toy_source, &totals, &err), TUB_ERROR_ARGUMENT);
+        assert_non_null(strstr(err.text, says[i]));
+        assert_false(toy_exists(out, "features.json"));
+        tub_dataset_close(&d);
+    }
+    tub_encoder_close(&encoder);
+}
+
 static void overwrite(const char *name, long at, char byte)
 {
     FILE *file = fopen(toy_path(out, name), "r+b");
@@ -682,11 +703,24 @@ int main(void)
 {
 #define TEST(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
     const struct CMUnitTest tests[] = {
-        TEST(test_written), TEST(test_resume), TEST(test_settled), TEST(test_touched), TEST(test_mixing_refused), TEST(test_failures), TEST(test_failures_of_two_runs), TEST(test_failures_that_vanish),
+        TEST(test_written),
+        TEST(test_resume),
+        TEST(test_settled),
+        TEST(test_touched),
+        TEST(test_mixing_refused),
+        TEST(test_failures),
+        TEST(test_failures_of_two_runs),
+        TEST(test_failures_that_vanish),
         TEST(test_shards),
-        TEST(test_annotations), TEST(test_stopped), TEST(test_ticks), TEST(test_dry_run), TEST(test_dry_run_in_a_folder_to_read), TEST(test_bad_output),
+        TEST(test_annotations),
+        TEST(test_stopped),
+        TEST(test_ticks),
+        TEST(test_dry_run),
+        TEST(test_dry_run_in_a_folder_to_read),
+        TEST(test_bad_output),
         TEST(test_folder_that_goes),
         TEST(test_names),
+        TEST(test_wrong_params),
     };
     return cmocka_run_group_tests_name("dataset_run", tests, NULL, NULL);
 }

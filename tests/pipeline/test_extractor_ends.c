@@ -343,14 +343,47 @@ static void test_rejected_at_open(void **state)
     params.slot_memory = 0;
     params.sampling.stride = -3;
     assert_int_equal(tub_extractor_open_source(&encoder->base, &params, &fake_source, &x, &err), TUB_ERROR_ARGUMENT);
-    params.size = 3;
-    assert_int_equal(tub_extractor_open_source(&encoder->base, &params, &fake_source, &x, &err), TUB_ERROR_ARGUMENT);
     assert_int_equal(tub_extractor_open_source(NULL, NULL, &fake_source, &x, &err), TUB_ERROR_ARGUMENT);
     assert_null(x);
     // By default the windows are as long as the encoder's clips.
     assert_int_equal(tub_extractor_open_source(&encoder->base, NULL, &fake_source, &x, &err), TUB_OK);
     assert_int_equal(tub_extractor_submit(x, &(tub_job){.path = NULL}, &err), TUB_ERROR_ARGUMENT);
     tub_extractor_close(&x);
+    close_encoder(encoder);
+}
+
+static void test_values_that_no_member_has(void **state)
+{
+    (void)state;
+    fake_encoder *encoder = fake_encoder_create(&(fake_encoder_params){.frames = 4});
+    const tub_extractor_params sound = four_frames(1);
+    tub_extractor_params wrong[] = {sound, sound, sound, sound, sound, sound, sound, sound, sound, sound};
+    static const char *const says[] = {"tub_extractor_params.size is 3",
+                                       "tub_sampling.size is 3",
+                                       "decoder is 4",
+                                       "decoder is -1",
+                                       "resizer is 3",
+                                       "without is 0x41: 0x40",
+                                       "decode_threads is -1",
+                                       "prefetch is -1",
+                                       "video_stream is -1",
+                                       "videos is -1"};
+    wrong[0].size = 3;
+    wrong[1].sampling.size = 3;
+    wrong[2].decoder = (tub_decoder)4;
+    wrong[3].decoder = (tub_decoder)-1;
+    wrong[4].resizer = (tub_resizer)3;
+    wrong[5].without = 0x41;
+    wrong[6].decode_threads = wrong[7].prefetch = wrong[8].video_stream = -1;
+    wrong[9].videos = -1;
+    for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
+        tub_extractor *x = NULL;
+        tub_error err = {0};
+        assert_int_equal(tub_extractor_open_source(&encoder->base, &wrong[i], &fake_source, &x, &err),
+                         TUB_ERROR_ARGUMENT);
+        assert_null(x);
+        assert_non_null(strstr(err.text, says[i]));
+    }
     close_encoder(encoder);
 }
 
@@ -369,6 +402,7 @@ int main(void)
         cmocka_unit_test(test_close_in_the_middle),
         cmocka_unit_test(test_cancel_while_workers_wait),
         cmocka_unit_test(test_rejected_at_open),
+        cmocka_unit_test(test_values_that_no_member_has),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

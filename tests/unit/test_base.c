@@ -10,7 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
-#include <tubelet/encoder.h>
+#include <tubelet/tubelet.h>
 #include <unistd.h>
 
 #include "clock.h"
@@ -252,6 +252,36 @@ static void test_clock(void **state)
     assert_true(b >= a && b - a < 10);
 }
 
+// The rule of tubelet.h, of every struct that is read before anything else is.
+static void test_size_of_params(void **state)
+{
+    (void)state;
+    tub_error err[9] = {0};
+    void *none = NULL;
+    tub_sampling sampling;
+    static const char *const names[] = {"tub_encoder_params", "tub_video_params",   "tub_dataset_params",
+                                        "tub_verify_params",  "tub_compare_params", "tub_resample_params",
+                                        "tub_machine_params", "tub_trace_params",   "tub_sampling"};
+    tub_encoder_open(&(tub_encoder_params){.size = 8}, (tub_encoder **)&none, &err[0]);
+    tub_video_open("/none", &(tub_video_params){.size = 8}, (tub_video **)&none, &err[1]);
+    tub_dataset_open(&(tub_dataset_params){.size = 8, .out = "/none"}, (tub_dataset **)&none, &err[2]);
+    tub_features_verify(&(tub_verify_params){.size = 8, .folder = "/none"}, NULL, &err[3]);
+    tub_features_compare(&(tub_compare_params){.size = 8, .a = "/none", .b = "/none"}, NULL, &err[4]);
+    tub_features_resample(&(tub_resample_params){.size = 8, .in = "/none", .out = "/none"}, NULL, &err[5]);
+    tub_machine_open(&(tub_machine_params){.size = 8}, (tub_machine **)&none, &err[6]);
+    tub_trace_open(&(tub_trace_params){.size = 8}, (tub_trace **)&none, &err[7]);
+    tub_sampling_resolve(&(tub_sampling){.size = 8}, 0, &sampling, &err[8]);
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        char says[80];
+        snprintf(says, sizeof says, "%s.size is 8:", names[i]);
+        assert_int_equal(err[i].status, TUB_ERROR_ARGUMENT);
+        assert_non_null(strstr(err[i].text, says));
+    }
+    tub_trace *trace = NULL;
+    assert_int_equal(tub_trace_open(&(tub_trace_params){.most_events = 8}, &trace, NULL), TUB_OK);
+    tub_trace_close(&trace);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -265,6 +295,7 @@ int main(void)
         cmocka_unit_test(test_names),
         cmocka_unit_test(test_instruction_set),
         cmocka_unit_test(test_clock),
+        cmocka_unit_test(test_size_of_params),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -197,17 +197,51 @@ static void refuses_what_is_not_there(void **state)
     refuses(&params, TUB_ERROR_ARGUMENT, "batch");
     params.batch = 0;
     params.pool = (tub_pool)9;
-    refuses(&params, TUB_ERROR_ARGUMENT, "pool");
+    refuses(&params, TUB_ERROR_ARGUMENT, "tub_encoder_params.pool is 9");
     params.pool = TUB_POOL_CLS;
     refuses(&params, TUB_ERROR_MODEL, "no class token");
     params.pool = TUB_POOL_DEFAULT;
     params.model = "/no/such/model";
     refuses(&params, TUB_ERROR_MODEL, "/no/such/model");
+    params.size = 0; // as if it weren't said
+    refuses(&params, TUB_ERROR_MODEL, "/no/such/model");
+    params.size = sizeof params - 8;
+    refuses(&params, TUB_ERROR_ARGUMENT, "tub_encoder_params.size is");
+    params.size = sizeof params;
     params.model = NULL;
     refuses(&params, TUB_ERROR_ARGUMENT, "model");
-    params.size = 0;
-    refuses(&params, TUB_ERROR_ARGUMENT, "size");
-    refuses(NULL, TUB_ERROR_ARGUMENT, "size");
+    refuses(NULL, TUB_ERROR_ARGUMENT, "params");
+}
+
+// The describer refuses what the encoder does.
+static void refuses_values_that_no_enum_has(void **state)
+{
+    (void)state;
+    const tub_encoder_params sound = params_of("videomae");
+    tub_encoder_params wrong[] = {sound, sound, sound, sound, sound, sound};
+    static const char *const says[] = {
+        "tub_encoder_params.dtype is 77",    "tub_encoder_params.dtype is -1",
+        "tub_encoder_params.positions is 3", "tub_encoder_params.gpu_without is 0x101: 0x100",
+        "tub_transform_options.base is 3",   "tub_transform_options.interpolation is 1",
+    };
+    wrong[0].dtype = (tub_dtype)77;
+    wrong[1].dtype = (tub_dtype)-1;
+    wrong[2].positions = (tub_positions)3;
+    wrong[3].gpu_without = 0x101;
+    wrong[4].transform.base = (tub_transform_base)3;
+    wrong[5].transform.has_interpolation = true;
+    wrong[5].transform.interpolation = (tub_interpolation)1;
+    for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
+        tub_description *d = NULL;
+        tub_error err = {0};
+        refuses(&wrong[i], TUB_ERROR_ARGUMENT, says[i]);
+        assert_int_equal(tub_describe(&wrong[i], &d, &err), TUB_ERROR_ARGUMENT);
+        assert_non_null(strstr(err.text, says[i]));
+    }
+    tub_encoder_params params = sound;
+    tub_description *d = NULL;
+    params.layer = -1;
+    assert_int_equal(tub_describe(&params, &d, NULL), TUB_ERROR_ARGUMENT);
 }
 
 enum { CLIPS = 5 };
@@ -309,9 +343,13 @@ static void pins_nothing_on_the_processor(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {TEST(tells_what_it_is), TEST(resolves_the_transform),
-                                       TEST(warns_without_a_preprocessor), TEST(refuses_what_is_not_there),
-                                       TEST(rows_depend_on_their_item_alone), TEST(stops_when_interrupted),
-                                       TEST(pins_nothing_on_the_processor)};
+    const struct CMUnitTest tests[] = {TEST(tells_what_it_is),
+                                       TEST(resolves_the_transform),
+                                       TEST(warns_without_a_preprocessor),
+                                       TEST(refuses_what_is_not_there),
+                                       TEST(rows_depend_on_their_item_alone),
+                                       TEST(stops_when_interrupted),
+                                       TEST(pins_nothing_on_the_processor),
+                                       TEST(refuses_values_that_no_enum_has)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

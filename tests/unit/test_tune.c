@@ -1,5 +1,6 @@
 // Tuning: what is tried, what is kept, and the profile in between.
 #include <limits.h>
+#include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -203,12 +204,38 @@ static void plans_of_extreme_numbers(void **state)
     assert_int_equal(tub_plan_get_info(plan)->unreadable, 1);
     assert_non_null(strstr(find_bound(plan, "frame slots", &bound)->reason, "as the slot memory holds no more"));
     tub_plan_close(&plan);
-    params.extractor.prefetch = params.extractor.decode_threads = -1;
+    params.extractor.decode_threads = -1; // which the extractor refuses, too
+    assert_int_equal(tub_plan_make(&params, &plan, NULL), TUB_ERROR_ARGUMENT);
+    params.extractor.decode_threads = 0;
+    params.seconds = NAN;
+    assert_int_equal(tub_plan_make(&params, &plan, NULL), TUB_ERROR_ARGUMENT);
+    params.seconds = 0;
+    params.size = params.asked.size = 8;
+    assert_int_equal(tub_plan_make(&params, &plan, NULL), TUB_ERROR_ARGUMENT);
+    params.size = 0;
+    assert_int_equal(tub_plan_make(&params, &plan, NULL), TUB_ERROR_ARGUMENT);
+    params.asked.size = 0;
+    params.extractor.prefetch = 0;
     assert_int_equal(tub_plan_make(&params, &plan, NULL), TUB_OK);
     assert_string_equal(find_bound(plan, "prefetch", &bound)->value, "32 frames");
-    assert_null(strstr(find_bound(plan, "decode threads", &bound)->reason, "as asked for"));
     tub_plan_close(&plan);
     tub_dataset_close(&d);
+}
+
+static void tuning_refuses_such_params(void **state)
+{
+    (void)state;
+    tub_tune_params params = {.size = 8};
+    tub_tuning *t = NULL;
+    tub_error err = {0};
+    assert_int_equal(tub_tune(&params, &t, &err), TUB_ERROR_ARGUMENT);
+    assert_non_null(strstr(err.text, "tub_tune_params.size is 8"));
+    params = (tub_tune_params){.budget = -1};
+    assert_int_equal(tub_tune(&params, &t, &err), TUB_ERROR_ARGUMENT);
+    assert_non_null(strstr(err.text, "budget is -1"));
+    params = (tub_tune_params){.extractor.decoder = (tub_decoder)9};
+    assert_int_equal(tub_tune(&params, &t, &err), TUB_ERROR_ARGUMENT);
+    assert_non_null(strstr(err.text, "decoder is 9"));
 }
 
 int main(void)
@@ -221,6 +248,7 @@ int main(void)
         cmocka_unit_test(broken_profiles_are_named),
         cmocka_unit_test(the_guides_presets),
         cmocka_unit_test(plans_of_extreme_numbers),
+        cmocka_unit_test(tuning_refuses_such_params),
     };
     return cmocka_run_group_tests(tests, make_folder, remove_folder);
 }
