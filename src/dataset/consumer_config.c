@@ -7,6 +7,7 @@
 
 #include "fail.h"
 #include "memory.h"
+#include "plain_numbers.h"
 
 static const char *const consumer_names[] = {"opentad", "actionformer"};
 
@@ -34,9 +35,11 @@ static void line(const tub_printer *p, const char *format, ...)
 {
     char text[2048];
     va_list args;
+    const tub_plain_numbers before = tub_plain_numbers_begin();
     va_start(args, format);
     vsnprintf(text, sizeof text, format, args);
     va_end(args);
+    tub_plain_numbers_end(before);
     p->write(p->user, text);
 }
 
@@ -62,11 +65,13 @@ static const char *quoted(const char *text, char out[1024])
 // As few digits as give the number back to 1e-9 of it: 29.97003 and not 30.
 static const char *number(double value, char out[32])
 {
+    const tub_plain_numbers before = tub_plain_numbers_begin();
     for (int digits = 6; digits <= 12; digits++) {
         snprintf(out, 32, "%.*g", digits, value);
         if (fabs(strtod(out, NULL) - value) <= 1e-9 * fabs(value))
             break;
     }
+    tub_plain_numbers_end(before);
     return out;
 }
 

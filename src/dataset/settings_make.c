@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "fail.h"
+#include "plain_numbers.h"
 #include "settings.h"
 
 // A float as the shortest decimal that gives it back: 0.485 and not 0.48500001430511475.
@@ -93,7 +94,9 @@ json_t *tub_settings_consumers(const tub_grid *grid, int64_t fixed, int64_t dim,
         return json_pack("{s:i, s:i, s:I, s:I, s:o, s:s}", "feat_stride", -1, "num_frames", 1, "resize_length",
                          (json_int_t)fixed, "input_dim", (json_int_t)dim, "fps", fps_json(fps, NULL), "time",
                          "the rows tile the video's duration");
+    const tub_plain_numbers before = tub_plain_numbers_begin();
     snprintf(second, sizeof second, "row i stands at second (i * %g + %g) / fps", grid->stride, grid->offset);
+    tub_plain_numbers_end(before);
     return json_pack("{s:o, s:o, s:o, s:I, s:o, s:s}", "feat_stride", whole_or_real(grid->stride), "num_frames",
                      whole_or_real(grid->num_frames), "offset_frames", whole_or_real(grid->offset), "input_dim",
                      (json_int_t)dim, "fps", fps_json(fps, NULL), "time", second);

@@ -7,6 +7,7 @@
 
 #include "fail.h"
 #include "json.h"
+#include "plain_numbers.h"
 
 // A number, or text that is one.
 static double number_of(const json_t *value)
@@ -14,7 +15,9 @@ static double number_of(const json_t *value)
     double number = json_number_value(value);
     if (json_is_string(value)) {
         char *end;
+        const tub_plain_numbers before = tub_plain_numbers_begin();
         number = strtod(json_string_value(value), &end);
+        tub_plain_numbers_end(before);
         number = *end ? 0 : number;
     }
     return isfinite(number) && number > 0 ? number : 0;

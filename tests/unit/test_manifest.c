@@ -4,10 +4,13 @@
 #include <setjmp.h>
 #include <stdint.h>
 #include <cmocka.h>
+#include <locale.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <tubelet/features.h>
+#include <tubelet/npy.h>
 #include <unistd.h>
 
 #include "encoder_impl.h"
@@ -211,11 +214,60 @@ static void test_what_is_missing_is_told(void **state)
     assert_int_equal(tub_dataset_settle(NULL, NULL, NULL, NULL, &err), TUB_ERROR_ARGUMENT);
 }
 
+static void keep_numbers(void *user, const char *text)
+{
+    char *all = user;
+    if (strstr(text, "fps=") || strstr(text, "default_fps:") || strstr(text, "offset_frames=") || strstr(text, "Row i"))
+        strcat(strcat(all, text), "|");
+}
+
+// A program that embeds the library may have set a locale whose decimal point is a comma.
+static void test_numbers_have_a_point_in_any_locale(void **state)
+{
+    (void)state;
+    char command[600], text[1000] = "";
+    toy_write(root, "features.json",
+              "{\"settings\":{\"clip_length\":15,\"stride\":4,\"interval\":1,\"align\":\"valid\",\"fps\":12.5,"
+              "\"dtype\":\"f32\",\"backend\":\"native\"},\"model\":{\"hash\":\"h\",\"dim\":3}}");
+    toy_write(root, "a.json", "{\"database\":{\"v\":{\"duration\":\"13.5\"}}}");
+    const int64_t dims[] = {2, 3};
+    assert_int_equal(tub_npy_write(test_path(root, "v.npy"), TUB_F32, 2, dims, (float[6]){0}, &err), TUB_OK);
+    snprintf(command, sizeof command, "localedef -i de_DE -f UTF-8 %s/de_DE.UTF-8 2>/dev/null", root);
+    if (system(command) != 0)
+        skip(); // no localedef with its sources here (apt-get install locales)
+    setenv("LOCPATH", root, 1);
+    assert_non_null(setlocale(LC_NUMERIC, "de_DE.UTF-8"));
+    assert_string_equal(localeconv()->decimal_point, ",");
+    tub_verify_totals totals;
+    tub_verify_params params = {.folder = root, .annotations = test_path(root, "a.json"), .read_only = true};
+    tub_status verified = tub_features_verify(&params, &totals, &err);
+    tub_status told = tub_consumer_config(root, NULL, TUB_CONSUMER_OPENTAD, keep_numbers, text, &err);
+    if (told == TUB_OK)
+        told = tub_consumer_config(root, NULL, TUB_CONSUMER_ACTIONFORMER, keep_numbers, text, &err);
+    json_t *consumers = tub_settings_consumers(&(tub_grid){4, 7.5, 15}, 0, 3, 12.5);
+    assert_string_equal(localeconv()->decimal_point, ","); // the program's, still
+    setlocale(LC_NUMERIC, "C");
+    unsetenv("LOCPATH");
+    assert_int_equal(verified, TUB_OK);
+    assert_int_equal(totals.without_length, 0);
+    assert_int_equal(told, TUB_OK);
+    assert_string_equal(text, "# Row i stands at second (i * 4 + 7.5) / fps.|"
+                              "    offset_frames=7.5,  # OpenTAD rounds it down|    fps=12.5,|"
+                              "# Row i stands at second (i * 4 + 7.5) / fps.|  default_fps: 12.5|");
+    assert_string_equal(json_string_value(json_object_get(consumers, "time")),
+                        "row i stands at second (i * 4 + 7.5) / fps");
+    json_decref(consumers);
+}
+
 int main(void)
 {
 #define TEST(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
-    const struct CMUnitTest tests[] = {TEST(test_lines), TEST(test_settings), TEST(test_line_bytes),
-                                       TEST(test_what_cant_be_listed_isnt_empty), TEST(test_what_is_missing_is_told),
-                                       TEST(test_pipes_are_not_waited_for)};
+    const struct CMUnitTest tests[] = {TEST(test_lines),
+                                       TEST(test_settings),
+                                       TEST(test_line_bytes),
+                                       TEST(test_what_cant_be_listed_isnt_empty),
+                                       TEST(test_what_is_missing_is_told),
+                                       TEST(test_pipes_are_not_waited_for),
+                                       TEST(test_numbers_have_a_point_in_any_locale)};
     return cmocka_run_group_tests_name("manifest", tests, NULL, NULL);
 }
