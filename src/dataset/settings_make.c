@@ -26,30 +26,36 @@ static json_t *triple(const float v[3])
     return json_pack("[o, o, o]", shortest(v[0]), shortest(v[1]), shortest(v[2]));
 }
 
+// A setting that there is no memory for would be one that wasn't made: *whole is false then.
+static void put(json_t *object, const char *key, json_t *value, bool *whole)
+{
+    *whole &= json_object_set_new(object, key, value) == 0;
+}
+
 // Only what has an effect, so that leftovers in unused fields make no difference.
-static json_t *transform_json(const tub_transform *t)
+static json_t *transform_json(const tub_transform *t, bool *whole)
 {
     static const char *const resizes[] = {"none", "exact", "shortest"};
     json_t *out = json_pack("{s:s, s:s, s:s, s:b}", "resize", resizes[t->resize], "domain",
                             t->domain == TUB_DOMAIN_FLOAT ? "float" : "u8", "interpolation",
                             tub_interpolation_name(t->interpolation), "antialias", t->antialias);
     if (t->pillow && t->domain == TUB_DOMAIN_U8)
-        json_object_set_new(out, "arithmetic", json_string("pillow"));
+        put(out, "arithmetic", json_string("pillow"), whole);
     else if (t->centred && t->interpolation == TUB_NEAREST)
-        json_object_set_new(out, "centred", json_true());
+        put(out, "centred", json_true(), whole);
     if (t->resize != TUB_RESIZE_NONE)
-        json_object_set_new(out, "height", json_integer(t->height));
+        put(out, "height", json_integer(t->height), whole);
     if (t->resize == TUB_RESIZE_EXACT)
-        json_object_set_new(out, "width", json_integer(t->width));
+        put(out, "width", json_integer(t->width), whole);
     if (t->crop_height || t->crop_width)
-        json_object_set_new(out, "crop", json_pack("[i, i]", t->crop_height, t->crop_width));
+        put(out, "crop", json_pack("[i, i]", t->crop_height, t->crop_width), whole);
     if (t->rescale) {
-        json_object_set_new(out, "scale", shortest(t->scale));
-        json_object_set_new(out, "offset", shortest(t->offset));
+        put(out, "scale", shortest(t->scale), whole);
+        put(out, "offset", shortest(t->offset), whole);
     }
     if (t->normalize) {
-        json_object_set_new(out, "mean", triple(t->mean));
-        json_object_set_new(out, "std", triple(t->std));
+        put(out, "mean", triple(t->mean), whole);
+        put(out, "std", triple(t->std), whole);
     }
     return out;
 }
@@ -59,24 +65,25 @@ static json_t *fps_json(double fps, const char *native)
     return fps > 0 ? json_real(fps) : native ? json_string(native) : json_null();
 }
 
-static json_t *settings_json(const tub_encoder_info *info, const tub_sampling *s, const tub_run_params *params)
+static json_t *settings_json(const tub_encoder_info *info, const tub_sampling *s, const tub_run_params *params,
+                             bool *whole)
 {
     int stream = params->extractor.video_stream;
     json_t *out =
         json_pack("{s:i, s:i, s:i, s:s, s:o, s:s, s:s, s:s}", "clip_length", s->clip_length, "stride", s->stride,
                   "interval", s->interval, "align", tub_align_name(s->align), "fps", fps_json(s->fps, "native"), "pool",
                   tub_pool_name(params->pool), "dtype", tub_dtype_name(info->dtype), "backend", info->backend);
-    json_object_set_new(out, "transform", transform_json(&info->transform));
+    put(out, "transform", transform_json(&info->transform, whole), whole);
     // Where they aren't what they usually are, so that older folders go on as they were.
     if (info->layer)
-        json_object_set_new(out, "layer", json_integer(info->layer));
+        put(out, "layer", json_integer(info->layer), whole);
     if (info->heads)
-        json_object_set_new(out, "heads", json_integer(info->heads));
+        put(out, "heads", json_integer(info->heads), whole);
     if (info->positions)
-        json_object_set_new(out, "frame_positions", json_string(tub_positions_name(info->positions)));
+        put(out, "frame_positions", json_string(tub_positions_name(info->positions)), whole);
     if (info->l2_normalize)
-        json_object_set_new(out, "l2_normalize", json_true());
-    json_object_set_new(out, "video_stream", stream > 0 ? json_integer(stream - 1) : json_string("best"));
+        put(out, "l2_normalize", json_true(), whole);
+    put(out, "video_stream", stream > 0 ? json_integer(stream - 1) : json_string("best"), whole);
     return out;
 }
 
@@ -112,7 +119,8 @@ tub_status tub_settings_make(const tub_encoder_info *info, const tub_run_params 
     TUB_TRY(tub_sampling_resolve(&s, info->clip_length, &s, err));
     tub_grid grid;
     tub_sampling_grid(&s, &grid);
-    json_t *settings = settings_json(info, &s, params);
+    bool whole = true;
+    json_t *settings = settings_json(info, &s, params, &whole);
     json_t *model = json_pack("{s:s, s:s, s:i}", "family", info->family, "hash", info->model_hash, "dim", info->dim);
     json_t *about =
         json_pack("{s:s, s:s?, s:s, s:s, s:s?, s:s}", "tubelet", tub_version(), "preset", params->preset, "isa",
@@ -120,9 +128,8 @@ tub_status tub_settings_make(const tub_encoder_info *info, const tub_run_params 
     out->root = json_pack("{s:i, s:o, s:o, s:o, s:o, s:o}", "format", 1, "settings", settings, "model", model, "files",
                           tub_layout_json(layout), "consumers", tub_settings_consumers(&grid, 0, info->dim, s.fps),
                           "about", about);
-    if (!out->root)
-        return tub_fail_memory(err, "the settings");
-    tub_status status = tub_settings_hash(out, "the settings", err);
+    tub_status status =
+        out->root && whole ? tub_settings_hash(out, "the settings", err) : tub_fail_memory(err, "the settings");
     if (status != TUB_OK)
         tub_settings_finish(out);
     return status;

@@ -259,11 +259,50 @@ static void test_numbers_have_a_point_in_any_locale(void **state)
     json_decref(consumers);
 }
 
+static int json_calls, json_fails_at;
+
+static void *json_memory(size_t bytes)
+{
+    return json_calls++ == json_fails_at ? NULL : malloc(bytes);
+}
+
+// Settings that lack one for want of memory would be other settings, and stay in the folder.
+static void test_settings_are_whole_or_none(void **state)
+{
+    (void)state;
+    tub_settings usual, got;
+    tub_encoder *encoder = toy_encoder(0);
+    const tub_layout layout = {.name = "{stem}", .container = TUB_CONTAINER_NPY, .dtype = TUB_F32};
+    const tub_run_params params = {.extractor.sampling = {.stride = 4}};
+    tub_transform *t = &encoder->info.transform;
+    t->normalize = t->rescale = true;
+    t->resize = TUB_RESIZE_EXACT;
+    t->height = t->width = t->crop_height = t->crop_width = 8;
+    assert_int_equal(tub_settings_make(&encoder->info, &params, &layout, &usual, &err), TUB_OK);
+    bool reached = true;
+    for (json_fails_at = 0; reached; json_fails_at++) {
+        json_calls = 0;
+        json_set_alloc_funcs(json_memory, free);
+        tub_status status = tub_settings_make(&encoder->info, &params, &layout, &got, &err);
+        json_set_alloc_funcs(malloc, free);
+        reached = json_calls > json_fails_at;
+        if (status == TUB_OK)
+            assert_true(json_equal(got.root, usual.root));
+        else
+            assert_true(reached && status == TUB_ERROR_MEMORY);
+        tub_settings_finish(&got);
+    }
+    assert_true(json_fails_at > 50);
+    tub_settings_finish(&usual);
+    tub_encoder_close(&encoder);
+}
+
 int main(void)
 {
 #define TEST(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
     const struct CMUnitTest tests[] = {TEST(test_lines),
                                        TEST(test_settings),
+                                       TEST(test_settings_are_whole_or_none),
                                        TEST(test_line_bytes),
                                        TEST(test_what_cant_be_listed_isnt_empty),
                                        TEST(test_what_is_missing_is_told),
