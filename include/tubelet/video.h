@@ -68,7 +68,7 @@ typedef struct tub_video_info {
     int64_t frames_left_out;            // of them: not decoded, as they weren't wanted
     double first_pts, last_pts;         // seconds
     bool complete;                      // TUB_END was reached
-    bool partial;                       // decoding met damage, or the file ends early
+    bool partial;                       // decoding met damage, or the file lacks something
     char reason[160];                   // why it is partial
     char decoder[32];                   // what decodes: libav's name, "nvdec"
     char why_not_gpu[160];              // where a GPU was asked for and doesn't decode: why; else ""

@@ -144,7 +144,8 @@ void tub_damage_end(tub_video_damage *d, const tub_video_file *file)
     const int64_t samples = indexed_samples(file), bytes = tub_file_stated_bytes(file);
     check_suspect(d, NULL);
     if (d->packets < samples)
-        note(d, "the file ends early: %" PRId64 " of %" PRId64 " samples could be read", d->packets, samples);
+        note(d, "the file is cut off or damaged: %" PRId64 " of %" PRId64 " samples could be read", d->packets,
+             samples);
     else if (bytes > file->size)
         note(d, "the file ends early: it has %" PRId64 " of %" PRId64 " bytes", file->size, bytes);
     else
