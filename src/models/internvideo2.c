@@ -374,5 +374,6 @@ const tub_architecture tub_internvideo2 = {
     .build = build_program,
     .sizes_in_file = true,
     .names =
-        "patch_embed.proj.weight,blocks.0.attn.qkv.weight,blocks.0.attn.q_norm.weight|blocks.0.ls1.gamma,cls_token",
+        "patch_embed.proj.weight,blocks.0.attn.qkv.weight,blocks.0.attn.q_norm.weight|blocks.0.ls1.gamma,cls_token,"
+        "!blocks.0.norm1.bias",
 };

@@ -254,5 +254,5 @@ const tub_architecture tub_videomaev2 = {
     .check = check,
     .build = build_program,
     .sizes_in_file = true,
-    .names = "patch_embed.proj.weight,blocks.0.attn.qkv.weight,!cls_token",
+    .names = "patch_embed.proj.weight,blocks.0.attn.qkv.weight,!blocks.0.attn.qkv.bias,!cls_token",
 };

@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "model_case.h"
+#include "safetensors.h"
 #include "temp_folder.h"
 
 // The whole config below "vision_config", as files of a text and an image tower have it.
@@ -266,6 +267,37 @@ static void reads_files_without_a_config(void **state)
         fail_msg("%s", err.text);
 }
 
+// Facebook's own files of DINOv2, and VideoMAE's kin whose q, k and v have one bias, have names like InternVideo2's and
+// VideoMAE 2's.
+static void knows_files_of_no_family(void **state)
+{
+    (void)state;
+    static const char *const files[2][5] = {
+        {"patch_embed.proj.weight", "blocks.0.attn.qkv.weight", "cls_token", "blocks.0.ls1.gamma",
+         "blocks.0.norm1.bias"},
+        {"patch_embed.proj.weight", "blocks.0.attn.qkv.weight", "blocks.0.attn.qkv.bias"}};
+    char path[512];
+    snprintf(path, sizeof path, "%s", test_model_path("no-family.safetensors"));
+    for (int f = 0; f < 2; f++) {
+        static const float zero = 0;
+        tub_tensor t[5];
+        size_t count = 0;
+        for (; count < 5 && files[f][count]; count++)
+            t[count] = (tub_tensor){.name = files[f][count], .dtype = TUB_F32, .rank = 1, .dims = {1}, .data = &zero};
+        assert_int_equal(tub_safetensors_write(path, t, count, NULL), TUB_OK);
+        tub_model *m;
+        tub_error err = {0};
+        assert_int_equal(test_model_try(path, &m, &err), TUB_ERROR_MODEL);
+        if (!strstr(err.text, "comes without a config.json"))
+            fail_msg("%s", err.text);
+        // Without its last tensor it is taken for one of a family.
+        assert_int_equal(tub_safetensors_write(path, t, count - 1, NULL), TUB_OK);
+        assert_int_equal(test_model_try(path, &m, &err), TUB_ERROR_MODEL);
+        if (strstr(err.text, "comes without a config.json"))
+            fail_msg("%s", err.text);
+    }
+}
+
 // Torch's defaults where the file is the original script's.
 static void keeps_the_epsilons_of_a_backbone(void **state)
 {
@@ -297,6 +329,7 @@ int main(void)
         TEST(pools_hidden_states),
         TEST(tells_families_apart),
         TEST(reads_files_without_a_config),
+        TEST(knows_files_of_no_family),
         TEST(keeps_the_epsilons_of_a_backbone),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
