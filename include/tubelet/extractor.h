@@ -125,6 +125,8 @@ TUB_API void tub_extractor_finish(tub_extractor *x);
 // The next result, blocking. TUB_END when finished and all is delivered; TUB_AGAIN when nothing is under way and
 // more may be submitted; TUB_ERROR_CANCELLED after cancel; other errors (the device failed) end the extractor.
 TUB_API tub_status tub_extractor_receive(tub_extractor *x, tub_result *out, tub_error *err);
+// Ownership: a result that was received is the caller's, to be released once its rows aren't needed, whether the extractor
+// is still open or not (`x` may be NULL then). Releasing it twice is no error. close() releases what was not received.
 TUB_API void tub_result_release(tub_extractor *x, tub_result *result);
 
 // Stops as soon as the batch in flight allows. Thread-safety: from any thread; not from a signal handler.
@@ -154,7 +156,7 @@ typedef struct tub_progress {
 } tub_progress;
 TUB_API void tub_extractor_progress(tub_extractor *x, tub_progress *out);
 
-// Cancels what is under way. Accepts NULL and a pointer to NULL.
+// Cancels what is under way; no other thread may be in a call with it. Accepts NULL and a pointer to NULL.
 TUB_API void tub_extractor_close(tub_extractor **x);
 
 // Decodes one video into clips of pixels, delivered one by one: what the decoding half does, without a model.

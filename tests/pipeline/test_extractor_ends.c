@@ -300,6 +300,32 @@ static void test_close_in_the_middle(void **state)
     }
 }
 
+// What was received is the caller's, also after the close; what wasn't goes with it (leaks are what sanitizers find).
+static void test_results_outlive_the_extractor(void **state)
+{
+    (void)state;
+    fake_encoder *encoder = fake_encoder_create(&(fake_encoder_params){.batch = 3, .dim = 70000});
+    const tub_extractor_params params = four_frames(1);
+    tub_extractor *x = NULL;
+    tub_result held[2];
+    assert_int_equal(tub_extractor_open_source(&encoder->base, &params, &fake_source, &x, NULL), TUB_OK);
+    assert_int_equal(tub_extractor_submit(x, &(tub_job){.path = "fake:frames=100"}, NULL), TUB_OK);
+    for (int i = 0; i < 2; i++)
+        assert_int_equal(tub_extractor_receive(x, &held[i], NULL), TUB_OK);
+    float *before = malloc((size_t)(held[0].count * held[0].dim) * sizeof *before);
+    assert_non_null(before);
+    memcpy(before, held[0].rows, (size_t)(held[0].count * held[0].dim) * sizeof *before);
+    tub_extractor_close(&x);
+    assert_memory_equal(before, held[0].rows, (size_t)(held[0].count * held[0].dim) * sizeof *before);
+    for (int i = 0; i < 2; i++) {
+        tub_result_release(NULL, &held[i]);
+        assert_null(held[i].rows);
+        tub_result_release(NULL, &held[i]);
+    }
+    free(before);
+    close_encoder(encoder);
+}
+
 // The device is slow and slots are few: workers are waiting for a slot when it is cancelled.
 static void test_cancel_while_workers_wait(void **state)
 {
@@ -400,6 +426,7 @@ int main(void)
         cmocka_unit_test(test_submit_says_again),
         cmocka_unit_test(test_cancel_at_any_moment),
         cmocka_unit_test(test_close_in_the_middle),
+        cmocka_unit_test(test_results_outlive_the_extractor),
         cmocka_unit_test(test_cancel_while_workers_wait),
         cmocka_unit_test(test_rejected_at_open),
         cmocka_unit_test(test_values_that_no_member_has),
