@@ -69,6 +69,19 @@ function(tubelet_library)
   set_target_properties(tubelet_shared PROPERTIES VERSION ${PROJECT_VERSION} SOVERSION ${PROJECT_VERSION_MAJOR})
   install(TARGETS tubelet_shared tubelet_static)
   install(DIRECTORY include/tubelet DESTINATION include)
+  tubelet_pkg_config()
+endfunction()
+
+# For pkg-config: with --static also what libtubelet.a needs.
+function(tubelet_pkg_config)
+  set(libs ${JANSSON_LDFLAGS} ${XXHASH_LDFLAGS} ${LIBAV_LDFLAGS})
+  if(TUBELET_ONEDNN)
+    list(APPEND libs ${DNNL_LDFLAGS} ${DNNL_LIBRARY} ${OpenMP_C_FLAGS})
+  endif()
+  list(APPEND libs ${CMAKE_THREAD_LIBS_INIT} -ldl -lm)
+  list(JOIN libs " " TUBELET_PRIVATE_LIBS)
+  configure_file(cmake/tubelet.pc.in ${PROJECT_BINARY_DIR}/tubelet.pc @ONLY)
+  install(FILES ${PROJECT_BINARY_DIR}/tubelet.pc DESTINATION lib/pkgconfig)
 endfunction()
 
 # The manual page and the completion scripts, which the command writes from its own tables.

@@ -10,7 +10,8 @@ add_test(NAME structure/headers COMMAND ${structure}-headers.sh ${CMAKE_C_COMPIL
 set_tests_properties(structure/sources structure/selftest structure/headers PROPERTIES LABELS structure TIMEOUT 120)
 if(NOT TUBELET_SANITIZE) # sanitizers export symbols of their own
   add_test(NAME structure/exports COMMAND ${structure}-exports.sh $<TARGET_FILE:tubelet_shared> ${PROJECT_SOURCE_DIR})
-  set_tests_properties(structure/exports PROPERTIES LABELS structure TIMEOUT 120)
+  add_test(NAME structure/install COMMAND ${structure}-install.sh ${PROJECT_BINARY_DIR} ${CMAKE_C_COMPILER} ${STRUCTURE_CXX})
+  set_tests_properties(structure/exports structure/install PROPERTIES LABELS structure TIMEOUT 120)
 endif()
 # ---- end of structure
 # ---- fuzz: a fixed number of rounds of each target (fuzz/fuzz.h)

@@ -1,0 +1,38 @@
+#!/bin/sh
+# check-structure-install.sh BUILD CC [CXX]: a program is compiled and linked with what `cmake --install` put somewhere,
+# by pkg-config alone, against the shared and against the static library.
+set -eu
+build=$1
+cc=$2
+cxx=${3:-}
+folder=$(mktemp -d)
+trap 'rm -rf "$folder"' EXIT
+cmake --install "$build" --prefix "$folder/here" >/dev/null
+mv "$folder/here" "$folder/moved" # what is installed isn't bound to where it was
+PKG_CONFIG_PATH=$folder/moved/lib/pkgconfig
+export PKG_CONFIG_PATH
+cat >"$folder/program.c" <<'END'
+#include <stdio.h>
+#include <tubelet/tubelet.h>
+int main(void)
+{
+    tub_encoder *encoder = NULL;
+    tub_video *video = NULL;
+    tub_error error;
+    tub_encoder_params params = tub_encoder_params();
+    params.model = "/none";
+    tub_status model = tub_encoder_open(&params, &encoder, &error), file = tub_video_open("/none", NULL, &video, &error);
+    return model == TUB_ERROR_MODEL && file == TUB_ERROR_INPUT && puts(tub_version()) >= 0 ? 0 : 1;
+}
+END
+cp "$folder/program.c" "$folder/program.cpp"
+sed -i 's/tub_encoder_params()/{0}/' "$folder/program.c"
+warnings="-Wall -Wextra -Wpedantic -Werror"
+want=$(pkg-config --modversion tubelet)
+"$cc" $warnings "$folder/program.c" -o "$folder/shared" $(pkg-config --cflags --libs tubelet)
+[ "$(LD_LIBRARY_PATH="$folder/moved/lib" "$folder/shared")" = "$want" ]
+rm "$folder"/moved/lib/libtubelet.so*
+"$cc" $warnings "$folder/program.c" -o "$folder/static" $(pkg-config --static --cflags --libs tubelet)
+[ "$("$folder/static")" = "$want" ]
+[ -z "$cxx" ] || "$cxx" -std=c++17 $warnings "$folder/program.cpp" -o "$folder/cxx" $(pkg-config --static --cflags --libs tubelet)
+echo "install: C and C++ programs link with $want"
