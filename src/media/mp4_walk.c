@@ -5,7 +5,7 @@
 #include "container_walk.h"
 #include "file_window.h"
 
-enum { HEAD = 8, LONG_HEAD = 16, KIND_AT = 4, FIRST_CHILD_AT = 12 };
+enum { HEAD = 8, LONG_HEAD = 16, KIND_AT = 4 };
 
 enum { IN_FILE, IN_FRAGMENT, IN_TRACK }; // levels
 
@@ -32,22 +32,25 @@ static bool read_head(tub_file_window *w, int64_t at, box *out)
     return out->end >= out->content;
 }
 
-static bool holds_fragment(const uint8_t *bytes, int count)
+// Whether a box of a fragment, or of the list of them, begins here and could end in the file.
+static bool is_of_fragment(const uint8_t *head, int64_t left)
 {
-    for (int i = 0; i + FIRST_CHILD_AT <= count; i++)
-        if (!memcmp(bytes + i, "moof", 4) && !memcmp(bytes + i + FIRST_CHILD_AT - KIND_AT, "mfhd", 4))
-            return true;
+    static const char kinds[][5] = {"moof", "traf", "tfhd", "trun", "mdat", "mfra", "tfra", "mfro"};
+    for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++)
+        if (!memcmp(head + KIND_AT, kinds[i], 4))
+            return AV_RB32(head) >= HEAD && AV_RB32(head) <= left;
     return false;
 }
 
-// Whether fragments follow somewhere: what stands behind the last box may be anything else.
-static bool fragments_follow(tub_file_window *w, int64_t at)
+// Whether any of a fragment follows somewhere: what stands behind the last box may be anything else.
+static bool fragment_follows(tub_file_window *w, int64_t at)
 {
     const uint8_t *bytes;
-    for (; at < w->bytes; at += TUB_WINDOW_BYTES - FIRST_CHILD_AT) {
+    for (; at < w->bytes; at += TUB_WINDOW_BYTES - HEAD) {
         const int there = tub_window_look(w, at, TUB_WINDOW_BYTES, &bytes);
-        if (holds_fragment(bytes, there))
-            return true;
+        for (int i = 0; i + HEAD <= there; i++)
+            if (is_of_fragment(bytes + i, w->bytes - at - i))
+                return true;
     }
     return false;
 }
@@ -62,13 +65,15 @@ int64_t tub_mp4_broken_at(int fd, int64_t file_bytes)
     tub_file_window w = {.fd = fd, .bytes = file_bytes};
     int64_t ends[IN_TRACK + 1] = {file_bytes};
     int level = IN_FILE;
+    bool has_fragments = false;
     for (int64_t at = 0; at < file_bytes;) {
         box b;
         while (level > IN_FILE && at == ends[level])
             level--;
         if (!read_head(&w, at, &b) || b.end > ends[level])
-            return level > IN_FILE || fragments_follow(&w, at) ? at : -1;
+            return level > IN_FILE || (has_fragments && fragment_follows(&w, at)) ? at : -1;
         const bool in = enters(level, &b);
+        has_fragments |= in;
         if (in)
             ends[++level] = b.end;
         at = in ? b.content : b.end;

@@ -352,7 +352,7 @@ static void holes_are_partial(void **state)
     holes_are_told("pages.ogv", "-c:v libtheora -b:v 400k -c:a flac");
 }
 
-static void what_stands_behind_fragments_is_no_damage(void **state)
+static void only_fragments_behind_fragments_are_missed(void **state)
 {
     (void)state;
     must(FFMPEG PATTERN BFRAMES "-pix_fmt yuv420p -movflags frag_keyframe+empty_moov f.mp4", "160x120", "2");
@@ -361,6 +361,15 @@ static void what_stands_behind_fragments_is_no_damage(void **state)
     if (d.info.partial || d.info.frames != 50)
         fail_msg("%d frames, %s", (int)d.info.frames, d.info.reason);
     free(d.rgb);
+    size_t bytes;
+    char *file = test_read_file(test_path(folder, "f.mp4"), &bytes), *last = NULL;
+    for (char *at = file; (at = memmem(at, bytes - (size_t)(at - file), "moof", 4)); at++)
+        last = at;
+    assert_non_null(last);
+    memset(last, 0, 4);
+    test_write_file(test_path(folder, "last.mp4"), file, bytes);
+    free(file);
+    assert_true(damaged("last.mp4").frames < 50);
 }
 
 enum { TS_PACKET = 188, TS_VIDEO = 0x100 };
@@ -655,7 +664,7 @@ int main(void)
         cmocka_unit_test(garbage_inside_is_partial),
         cmocka_unit_test(a_hole_in_matroska_is_partial),
         cmocka_unit_test(holes_are_partial),
-        cmocka_unit_test(what_stands_behind_fragments_is_no_damage),
+        cmocka_unit_test(only_fragments_behind_fragments_are_missed),
         cmocka_unit_test(frames_gone_from_a_transport_stream_are_missed),
         cmocka_unit_test(joined_transport_streams_are_whole),
         cmocka_unit_test(other_asf_is_whole),
