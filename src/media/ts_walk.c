@@ -51,7 +51,7 @@ static int64_t read_time(const uint8_t *p)
 // The decoding time in the head of what starts here, or the one of display where it is the same.
 static int64_t time_of(const uint8_t *pes, int bytes)
 {
-    if (bytes < 14 || AV_RB24(pes) != 1 || !(pes[7] & 0x80))
+    if (bytes < 14 || !(pes[7] & 0x80))
         return -1;
     return pes[7] & 0x40 && bytes >= 19 ? read_time(pes + 14) : read_time(pes + 9);
 }
@@ -62,11 +62,13 @@ static packet read_packet(const uint8_t *p)
     const int payload = adapted ? 5 + p[4] : 4;
     packet out = {.pid = AV_RB16(p + 1) & 0x1FFF, .counter = p[3] & 15, .time = -1};
     out.starts = p[1] & 0x40;
-    out.is_bad = p[1] & 0x80; // the receiver said so
+    out.is_bad = p[1] & 0x80; // the receiver says so
     out.has_payload = p[3] & 0x10;
     out.may_jump = adapted && p[4] > 0 && p[5] & 0x80;
-    if (out.starts && out.has_payload && payload < PACKET)
-        out.time = time_of(p + payload, PACKET - payload);
+    if (!out.starts || !out.has_payload || payload > PACKET - 3)
+        return out;
+    out.is_bad |= AV_RB24(p + payload) != 1; // what starts here has no head
+    out.time = time_of(p + payload, PACKET - payload);
     return out;
 }
 

@@ -402,8 +402,13 @@ static void frames_gone_from_a_transport_stream_are_missed(void **state)
     do // one that has fewer packets than the counter has numbers
         from += next_frame(from, end) - from;
     while (next_frame(from, end) - from >= 10 * TS_PACKET);
-    const char *to = next_frame(from, end);
+    char *to = from + (next_frame(from, end) - from);
     assert_true(to < end);
+    char *head = to + (to[3] & 0x20 ? 5 + (uint8_t)to[4] : 4);
+    memset(head, 0, 3); // no start, so that it is taken for more of the frame before
+    test_write_file(test_path(folder, "headless.ts"), file, bytes);
+    head[2] = 1;
+    assert_true(damaged("headless.ts").frames < 50);
     memmove(from, to, (size_t)(end - to));
     test_write_file(test_path(folder, "gone.ts"), file, bytes - (size_t)(to - from));
     free(file);
