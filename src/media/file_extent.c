@@ -4,6 +4,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "file_window.h"
 #include "video_file.h"
 
 enum { HEAD_BYTES = 4096, BOXES_MOST = 100000 };
@@ -84,4 +85,14 @@ int64_t tub_file_stated_bytes(const tub_video_file *file)
     if (av_match_name("matroska", format))
         return matroska_bytes(head, (size_t)got);
     return 0;
+}
+
+// In none of these containers are there so many zeros, but in AVI's raw pictures.
+bool tub_file_is_unwritten(const tub_video_file *file)
+{
+    const int64_t stated = tub_file_stated_bytes(file), end = stated > 0 && stated < file->size ? stated : file->size;
+    tub_file_window w = {.fd = file->fd, .bytes = file->size};
+    return av_match_name(file->format->iformat->name, "mpegts,mpeg,ivf,avi") &&
+           file->stream->codecpar->codec_id != AV_CODEC_ID_RAWVIDEO && end >= TUB_UNWRITTEN_BYTES &&
+           tub_window_is_zeros(&w, end - TUB_UNWRITTEN_BYTES, end);
 }

@@ -13,3 +13,17 @@ int tub_window_look(tub_file_window *w, int64_t at, int most, const uint8_t **ou
     *out = w->window + (at - w->from);
     return (int)(w->to - at < wanted ? w->to - at : wanted);
 }
+
+bool tub_window_is_zeros(tub_file_window *w, int64_t at, int64_t end)
+{
+    const uint8_t *bytes;
+    for (int there; at < end; at += there) {
+        there = tub_window_look(w, at, end - at < TUB_WINDOW_BYTES ? (int)(end - at) : TUB_WINDOW_BYTES, &bytes);
+        for (int i = 0; i < there; i++)
+            if (bytes[i])
+                return false;
+        if (there < 1)
+            return false;
+    }
+    return true;
+}

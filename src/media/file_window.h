@@ -4,9 +4,13 @@
 #ifndef TUB_FILE_WINDOW_H
 #define TUB_FILE_WINDOW_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
-enum { TUB_WINDOW_BYTES = 4096 };
+enum {
+    TUB_WINDOW_BYTES = 4096,
+    TUB_UNWRITTEN_BYTES = 64 << 10, // zeros at a file's end: fewer fill up a block, so many were never written to
+};
 
 typedef struct tub_file_window {
     int fd;
@@ -18,5 +22,7 @@ typedef struct tub_file_window {
 // The bytes at `at`, `most` (no more than TUB_WINDOW_BYTES) or fewer at the end of the file: returns how many. *out
 // stays valid until the next call.
 int tub_window_look(tub_file_window *w, int64_t at, int most, const uint8_t **out);
+// Whether there are zeros only, up to `end`.
+bool tub_window_is_zeros(tub_file_window *w, int64_t at, int64_t end);
 
 #endif

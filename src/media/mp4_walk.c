@@ -42,10 +42,12 @@ static bool is_of_fragment(const uint8_t *head, int64_t left)
     return false;
 }
 
-// Whether any of a fragment follows somewhere: what stands behind the last box may be anything else.
+// Whether any of a fragment follows somewhere, or room for some: what stands behind the last box may be anything else.
 static bool fragment_follows(tub_file_window *w, int64_t at)
 {
     const uint8_t *bytes;
+    if (w->bytes - at >= TUB_UNWRITTEN_BYTES && tub_window_is_zeros(w, at, w->bytes))
+        return true;
     for (; at < w->bytes; at += TUB_WINDOW_BYTES - HEAD) {
         const int there = tub_window_look(w, at, TUB_WINDOW_BYTES, &bytes);
         for (int i = 0; i + HEAD <= there; i++)

@@ -127,6 +127,8 @@ static void check_container(tub_video_damage *d, const tub_video_file *file)
             at = walks[i].broken_at(file->fd, file->size);
     if (at >= 0)
         note(d, "the container is damaged or cut off at byte %" PRId64 ": frames may be missing there", at);
+    else if (tub_file_is_unwritten(file))
+        note(d, "the file ends in zeros: its last part was never written");
 }
 
 // A container's own list of the stream's packets. Of an AVI file's, packets are made anew where a parser cuts them.

@@ -37,5 +37,8 @@ bool tub_video_decoder_is_known(const char *name);
 
 // Bytes that the container itself says it has (RIFF, EBML segment, MP4 boxes), 0 where it doesn't say.
 int64_t tub_file_stated_bytes(const tub_video_file *file);
+// Whether it ends in zeros where something should stand: room was made for the file, and never filled. Only of
+// containers whose walk (container_walk.h) wouldn't tell.
+bool tub_file_is_unwritten(const tub_video_file *file);
 
 #endif

@@ -452,6 +452,32 @@ static void other_asf_is_whole(void **state)
     }
 }
 
+static void append_zeros(const char *from, const char *to, double part, long count)
+{
+    keep_bytes(from, to, part);
+    must("head -c %ld /dev/zero >> %s", count, to);
+}
+
+// As downloads and recordings leave them that were given room at the start, and ended early. A few fill up a block.
+static void files_that_end_in_zeros_are_partial(void **state)
+{
+    (void)state;
+    static const char *const names[] = {"room.ts", "room.ivf", "room.avi", "room.mp4"};
+    static const char *const codings[] = {BFRAMES "-pix_fmt yuv420p", "-c:v libvpx -deadline realtime",
+                                          "-c:v mjpeg -q:v 2 -pix_fmt yuvj420p -write_index 0",
+                                          "-c:v mpeg4 -movflags frag_every_frame+empty_moov"};
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        must(FFMPEG PATTERN "%s %s", "160x120", "2", codings[i], names[i]);
+        append_zeros(names[i], "some.bin", 1, 3000);
+        decoded d = decode("some.bin", NULL);
+        if (d.info.partial || d.info.frames != 50)
+            fail_msg("%s: %d frames, %s", names[i], (int)d.info.frames, d.info.reason);
+        free(d.rgb);
+        append_zeros(names[i], "many.bin", 0.6, 100000);
+        assert_true(damaged("many.bin").frames < 50);
+    }
+}
+
 // libav looks for the next chunk, but has read the index.
 static void a_hole_in_avi_is_partial(void **state)
 {
@@ -673,6 +699,7 @@ int main(void)
         cmocka_unit_test(frames_gone_from_a_transport_stream_are_missed),
         cmocka_unit_test(joined_transport_streams_are_whole),
         cmocka_unit_test(other_asf_is_whole),
+        cmocka_unit_test(files_that_end_in_zeros_are_partial),
         cmocka_unit_test(a_hole_in_avi_is_partial),
         cmocka_unit_test(a_broken_gif_is_partial),
         cmocka_unit_test(odd_flv_is_whole),
