@@ -61,6 +61,7 @@ static void check_suspect(tub_video_damage *d, const AVPacket *next)
 void tub_damage_packet(tub_video_damage *d, const AVPacket *packet, int64_t frame)
 {
     d->packets++;
+    d->empty += packet->size == 0;
     check_suspect(d, packet);
     d->last_dts = packet->dts;
     if (packet->flags & AV_PKT_FLAG_CORRUPT && !d->suspect) {
@@ -131,23 +132,36 @@ static void check_container(tub_video_damage *d, const tub_video_file *file)
         note(d, "the file ends in zeros: its last part was never written");
 }
 
-// A container's own list of the stream's packets. Of an AVI file's, packets are made anew where a parser cuts them.
-static int64_t indexed_samples(const tub_video_file *file)
+// A container's own list of the stream's packets, and how many of them could be read.
+static int64_t listed_samples(const tub_video_damage *d, const AVStream *stream, int64_t *read)
 {
-    const char *format = file->format->iformat->name;
-    const AVCodecParameters *p = file->stream->codecpar;
-    const bool is_cut_anew = p->codec_id == AV_CODEC_ID_HEVC || p->codec_tag == MKTAG('V', 'S', 'S', 'H');
-    const bool listed = av_match_name("mov", format) || (av_match_name("avi", format) && !is_cut_anew);
-    return listed ? avformat_index_get_entries_count(file->stream) : 0;
+    *read = d->packets;
+    return avformat_index_get_entries_count(stream);
+}
+
+// Packets without content, which show a frame again, are in some of AVI's lists; a parser may cut packets anew.
+static int64_t filled_samples(const tub_video_damage *d, AVStream *stream, int64_t *read)
+{
+    const AVCodecParameters *p = stream->codecpar;
+    int64_t samples = 0;
+    *read = d->packets - d->empty;
+    if (p->codec_id == AV_CODEC_ID_HEVC || p->codec_tag == MKTAG('V', 'S', 'S', 'H'))
+        return 0;
+    for (int i = 0; i < avformat_index_get_entries_count(stream); i++)
+        samples += avformat_index_get_entry(stream, i)->size > 0;
+    return samples;
 }
 
 void tub_damage_end(tub_video_damage *d, const tub_video_file *file)
 {
-    const int64_t samples = indexed_samples(file), bytes = tub_file_stated_bytes(file);
+    int64_t read = 0, samples = 0, bytes = tub_file_stated_bytes(file);
+    if (av_match_name("mov", file->format->iformat->name))
+        samples = listed_samples(d, file->stream, &read);
+    else if (av_match_name("avi", file->format->iformat->name))
+        samples = filled_samples(d, file->stream, &read);
     check_suspect(d, NULL);
-    if (d->packets < samples)
-        note(d, "the file is cut off or damaged: %" PRId64 " of %" PRId64 " samples could be read", d->packets,
-             samples);
+    if (read < samples)
+        note(d, "the file is cut off or damaged: %" PRId64 " of %" PRId64 " samples could be read", read, samples);
     else if (bytes > file->size)
         note(d, "the file ends early: it has %" PRId64 " of %" PRId64 " bytes", file->size, bytes);
     else

@@ -14,6 +14,7 @@ typedef struct tub_video_damage {
     int64_t count;       // pieces of evidence
     char first[128];     // the first one in words
     int64_t packets;     // of the stream, read so far
+    int64_t empty;       // of them, without content
     int64_t leading;     // of them, before the first keyframe
     int64_t leading_pts; // the earliest of these; AV_NOPTS_VALUE: unknown
     int64_t last_dts;

@@ -494,9 +494,11 @@ static void a_hole_in_avi_is_partial(void **state)
             fail_msg("%s: %d frames, %s", whole[i], (int)d.info.frames, d.info.reason);
         free(d.rgb);
     }
-    assert_int_equal(stat(test_path(folder, "chunks.avi"), &about), 0);
-    damage_bytes("chunks.avi", "hole.avi", 0.5, (size_t)about.st_size / 20, false);
-    assert_true(damaged("hole.avi").frames < 50);
+    for (int i = 0; i < 2; i++) {
+        assert_int_equal(stat(test_path(folder, whole[i]), &about), 0);
+        damage_bytes(whole[i], "hole.avi", 0.5, (size_t)about.st_size / 20, false);
+        assert_true(damaged("hole.avi").frames < 50 - 10 * i);
+    }
 }
 
 // libav ends where no block begins. Behind the trailer nobody looks, and some writers forget it.
