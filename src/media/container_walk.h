@@ -22,6 +22,8 @@ int64_t tub_ogg_broken_at(int fd, int64_t file_bytes);
 int64_t tub_mp4_broken_at(int fd, int64_t file_bytes);
 // ASF (WMV): the packets, and whether the pieces of each frame are all there. Format: Microsoft's specification, 01.20.
 int64_t tub_asf_broken_at(int fd, int64_t file_bytes);
+// MPEG-PS (VOB): packs and packets. Format: ISO/IEC 13818-1, 11172-1.
+int64_t tub_ps_broken_at(int fd, int64_t file_bytes);
 // MPEG-TS: the counters of the packets with this PID. *seams: how many places where libav says that something is
 // missing are the ends of files that were joined. Format: ISO/IEC 13818-1.
 int64_t tub_ts_broken_at(int fd, int64_t file_bytes, int pid, int64_t *seams);

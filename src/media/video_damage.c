@@ -108,8 +108,13 @@ void tub_damage_frame(tub_video_damage *d, const AVFrame *decoded, int64_t frame
 static const struct {
     const char *format; // libav's name
     int64_t (*broken_at)(int fd, int64_t file_bytes);
-} walks[] = {{"matroska", tub_matroska_broken_at}, {"flv", tub_flv_broken_at}, {"gif", tub_gif_broken_at},
-             {"ogg", tub_ogg_broken_at},           {"mov", tub_mp4_broken_at}, {"asf", tub_asf_broken_at}};
+} walks[] = {{"matroska", tub_matroska_broken_at},
+             {"flv", tub_flv_broken_at},
+             {"gif", tub_gif_broken_at},
+             {"ogg", tub_ogg_broken_at},
+             {"mov", tub_mp4_broken_at},
+             {"asf", tub_asf_broken_at},
+             {"mpeg", tub_ps_broken_at}};
 
 static int64_t check_ts(tub_video_damage *d, const tub_video_file *file)
 {

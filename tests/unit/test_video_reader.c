@@ -452,6 +452,38 @@ static void other_asf_is_whole(void **state)
     }
 }
 
+static void expect_whole(const char *name, int64_t frames)
+{
+    decoded d = decode(name, NULL);
+    if (d.info.partial || d.info.frames != frames)
+        fail_msg("%s: %d frames, %s", name, (int)d.info.frames, d.info.reason);
+    free(d.rgb);
+}
+
+// A cut inside a packet of sound, and garbage over the head of a packet, that libav passes over.
+static void a_broken_program_stream_is_partial(void **state)
+{
+    (void)state;
+    const char sound[] = "\0\0\1\xC0", end[] = "\0\0\1\xB9";
+    size_t bytes;
+    must(FFMPEG PATTERN "-f lavfi -i sine=duration=2 -c:v mpeg2video -q:v 2 -c:a mp2 packs.mpg", "160x120", "2");
+    char *file = test_read_file(test_path(folder, "packs.mpg"), &bytes);
+    test_write_file(test_path(folder, "end.bin"), end, 4);
+    must("cat packs.mpg end.bin > ended.mpg");
+    must("(cat ended.mpg; head -c 1500 /dev/zero; cat ended.mpg; echo what else stands there) > two.mpg");
+    expect_whole("packs.mpg", 50);
+    expect_whole("ended.mpg", 50);
+    expect_whole("two.mpg", 100);
+    char *packet = memmem(file + bytes / 2, bytes / 2, sound, 4);
+    assert_non_null(packet);
+    test_write_file(test_path(folder, "cut.mpg"), file, (size_t)(packet + 100 - file));
+    assert_true(damaged("cut.mpg").frames < 50);
+    memset(packet, 0x55, 4);
+    test_write_file(test_path(folder, "hole.mpg"), file, bytes);
+    damaged("hole.mpg");
+    free(file);
+}
+
 static void append_zeros(const char *from, const char *to, double part, long count)
 {
     keep_bytes(from, to, part);
@@ -701,6 +733,7 @@ int main(void)
         cmocka_unit_test(frames_gone_from_a_transport_stream_are_missed),
         cmocka_unit_test(joined_transport_streams_are_whole),
         cmocka_unit_test(other_asf_is_whole),
+        cmocka_unit_test(a_broken_program_stream_is_partial),
         cmocka_unit_test(files_that_end_in_zeros_are_partial),
         cmocka_unit_test(a_hole_in_avi_is_partial),
         cmocka_unit_test(a_broken_gif_is_partial),
