@@ -136,8 +136,8 @@ static void judge(tub_dataset *d, tub_entry *entry, bool retry)
         d->untidy |= failure != NULL;
         return;
     }
-    // A video that was replaced since is another video.
-    if (failure && !retry && (failure->video_bytes == entry->bytes || failure->video_bytes < 0)) {
+    // A video that was replaced since is another video, as is one that wasn't there (-1) and is now.
+    if (failure && !retry && failure->video_bytes == entry->bytes) {
         entry->state = TUB_ITEM_FAILED;
         entry->reason = failure->reason;
     }

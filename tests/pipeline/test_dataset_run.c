@@ -420,6 +420,23 @@ static void test_failures(void **state)
     assert_false(toy_exists(out, "sick.npy"));
 }
 
+// What wasn't there and is now, on a server that was away say, is tried without being asked.
+static void test_videos_that_come_later(void **state)
+{
+    (void)state;
+    make_videos(1);
+    assert_int_equal(symlink(toy_path(root, "away.mp4"), toy_path(videos, "away.mp4")), 0);
+    assert_int_equal(run(), TUB_OK);
+    expect(0, 1, 0, 1, 0);
+    assert_int_equal(run(), TUB_OK);
+    expect(1, 0, 0, 1, 0);
+    assert_int_equal(totals.recorded_failures, 1);
+    toy_write(root, "away.mp4", "frames=20 seed=1");
+    assert_int_equal(run(), TUB_OK);
+    expect(1, 1, 0, 0, 0);
+    assert_false(toy_exists(out, "failures.jsonl"));
+}
+
 // Another run in the same folder, from its beginning to its end, while one goes on.
 static int other_world;
 
@@ -709,6 +726,7 @@ int main(void)
         TEST(test_touched),
         TEST(test_mixing_refused),
         TEST(test_failures),
+        TEST(test_videos_that_come_later),
         TEST(test_failures_of_two_runs),
         TEST(test_failures_that_vanish),
         TEST(test_shards),
