@@ -30,7 +30,8 @@ typedef struct tub_dataset tub_dataset;
 // Zero = defaults, but for `inputs` and `out`. Strings are copied.
 typedef struct tub_dataset_params {
     size_t size;                    // sizeof(tub_dataset_params)
-    const char *const *inputs;      // files, folders, or "@list.txt" (one path a line, relative to the list's folder)
+    const char *const *inputs;      // files, folders, or "@list.txt" (one path a line, relative to the list's folder;
+                                    // of "@/dev/stdin" and its like to the current one)
     size_t input_count;
     bool recursive;                 // descend into sub-folders
     const char *out;                // folder of the features; made if needed

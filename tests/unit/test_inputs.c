@@ -156,6 +156,15 @@ static void test_list(void **state)
     assert_int_equal(collect(input, NULL, false), TUB_ERROR_ARGUMENT);
     assert_non_null(strstr(err.text, "list.txt"));
     assert_int_equal(collect("@/nowhere/list", NULL, false), TUB_ERROR_ARGUMENT);
+    // One that a shell gives is in no folder that means anything: @<(find ...).
+    int pipes[2];
+    assert_int_equal(pipe(pipes), 0);
+    assert_int_equal(write(pipes[1], "near/d.mp4\n", 11), 11);
+    close(pipes[1]);
+    snprintf(input, sizeof input, "@/dev/fd/%d", pipes[0]);
+    assert_int_equal(collect(input, NULL, false), TUB_OK);
+    assert_string_equal(list.items[0].path, "near/d.mp4");
+    close(pipes[0]);
 }
 
 int main(void)
