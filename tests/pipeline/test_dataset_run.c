@@ -10,6 +10,7 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
+#include <tubelet/features.h>
 #include <tubelet/npy.h>
 #include <unistd.h>
 
@@ -689,6 +690,26 @@ static void test_folder_that_goes(void **state)
     }
 }
 
+static void move_resampled(void *user, const char *file, int64_t rows_in, int64_t rows_out, const char *error)
+{
+    (void)user, (void)file, (void)rows_in, (void)rows_out, (void)error;
+    rename(toy_path(root, "resampled"), toy_path(root, "elsewhere"));
+}
+
+static void test_folder_that_goes_while_resampling(void **state)
+{
+    (void)state;
+    make_videos(3);
+    assert_int_equal(run(), TUB_OK);
+    char to[80];
+    snprintf(to, sizeof to, "%s/resampled", root);
+    const tub_resample_params params = {
+        .size = sizeof params, .in = out, .out = to, .stride = 4, .on_file = move_resampled};
+    assert_int_equal(tub_features_resample(&params, NULL, &err), TUB_ERROR_OUTPUT);
+    assert_non_null(strstr(err.text, "during the run"));
+    assert_int_not_equal(access(to, F_OK), 0);
+}
+
 // Names of all sorts: nothing outside the folder, the manifest stays JSON, resume knows them again.
 static void test_names(void **state)
 {
@@ -737,6 +758,7 @@ int main(void)
         TEST(test_dry_run_in_a_folder_to_read),
         TEST(test_bad_output),
         TEST(test_folder_that_goes),
+        TEST(test_folder_that_goes_while_resampling),
         TEST(test_names),
         TEST(test_wrong_params),
     };
