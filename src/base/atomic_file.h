@@ -38,6 +38,7 @@ tub_status tub_append_lines(const char *path, const char *const *lines, size_t c
 
 // Removes this host's stale temporary files in `folder` whose process is dead.
 void tub_atomic_sweep(const char *folder);
+void tub_atomic_sweep_beside(const char *path);     // of a file that is to be written
 
 // Makes a folder and its parents. Errors: TUB_ERROR_OUTPUT.
 tub_status tub_make_folder(const char *path, tub_error *err);

@@ -11,7 +11,6 @@
 #include "half.h"
 #include "memory.h"
 #include "npy_header.h"
-#include "temp_name.h"
 
 enum { HEADER_MOST = 65536 };
 
@@ -146,15 +145,6 @@ tub_status tub_npy_stat(const char *path, tub_array *out, int64_t *file_bytes, t
     return s;
 }
 
-// What writers that were killed left there.
-static void sweep_beside(const char *path)
-{
-    char *folder = tub_folder_of(path);
-    if (folder)
-        tub_atomic_sweep(folder);
-    tub_free(folder);
-}
-
 tub_status tub_npy_begin(const char *path, tub_dtype dtype, int rank, const int64_t *dims, tub_npy_writer **out,
                          tub_error *err)
 {
@@ -173,7 +163,7 @@ tub_status tub_npy_begin(const char *path, tub_dtype dtype, int rank, const int6
                        : tub_npy_header(dtype, rank, w->dims, header, err);
     if (s == TUB_OK) {
         tub_npy_data_bytes(dtype, rank, w->dims, &w->row_bytes);
-        sweep_beside(path);
+        tub_atomic_sweep_beside(path);
         s = tub_atomic_open(path, &w->file, err);
     }
     if (s == TUB_OK) {

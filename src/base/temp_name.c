@@ -126,3 +126,11 @@ void tub_atomic_sweep(const char *folder)
             unlinkat(dirfd(d), e->d_name, 0);
     closedir(d);
 }
+
+void tub_atomic_sweep_beside(const char *path)
+{
+    char *folder = tub_folder_of(path);
+    if (folder)
+        tub_atomic_sweep(folder);
+    tub_free(folder);
+}

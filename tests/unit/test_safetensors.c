@@ -8,7 +8,10 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
+#include "atomic_file.h"
 #include "memory.h"
 #include "safetensors.h"
 #include "temp_folder.h"
@@ -200,6 +203,28 @@ static void round_trip(void **state)
     tub_tensor_file_finish(&s);
 }
 
+// What a writer that was killed left beside it goes, which are gigabytes of a large model.
+static void sweeps_before_it_writes(void **state)
+{
+    (void)state;
+    const float a = 1;
+    const tub_tensor t = {.name = "a", .dtype = TUB_F32, .rank = 1, .dims = {1}, .data = &a};
+    const char *path = test_path(folder, "model.safetensors");
+    const int before = test_count_files(folder, "model.safetensors");
+    pid_t child = fork();
+    if (child == 0) {
+        tub_atomic_file *file;
+        _exit(tub_atomic_open(path, &file, NULL) != TUB_OK);
+    }
+    int status = -1;
+    assert_int_equal(waitpid(child, &status, 0), child);
+    assert_int_equal(status, 0);
+    assert_int_equal(test_count_files(folder, ".tmp"), 1);
+    assert_int_equal(tub_safetensors_write(path, &t, 1, NULL), TUB_OK);
+    assert_int_equal(test_count_files(folder, ".tmp"), 0);
+    assert_int_equal(test_count_files(folder, "model.safetensors"), before + 1);
+}
+
 // Every prefix of a good file is refused, and no byte of the header, flipped, makes the reader fall over.
 static void survives_mutations(void **state)
 {
@@ -240,6 +265,7 @@ int main(void)
         cmocka_unit_test(refuses_sizes),
         cmocka_unit_test(accepts_what_is_legal),
         cmocka_unit_test(round_trip),
+        cmocka_unit_test(sweeps_before_it_writes),
         cmocka_unit_test(refuses_headers_that_want_memory),
         cmocka_unit_test(survives_mutations),
     };
