@@ -277,6 +277,7 @@ tub_status tub_dataset_settle(tub_dataset *d, const tub_encoder_info *info, cons
         return tub_fail(err, TUB_ERROR_ARGUMENT, "run: a data set, a model's info and params are needed");
     tub_run_totals unwanted;
     tub_run run = {.d = d, .params = params, .info = info, .totals = totals ? totals : &unwanted};
+    *run.totals = (tub_run_totals){0};
     for (size_t i = 0; i < d->list.count; i++)
         if (d->list.items[i].state == TUB_ITEM_TODO)
             return tub_fail(err, TUB_ERROR_ARGUMENT, "%s: is to do yet: that takes an encoder", d->list.items[i].path);

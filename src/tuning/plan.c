@@ -134,11 +134,12 @@ static tub_status check(const tub_plan_params *params, tub_error *err)
 
 tub_status tub_plan_make(const tub_plan_params *params, tub_plan **out, tub_error *err)
 {
-    if (!params || !out)
-        return tub_fail(err, TUB_ERROR_ARGUMENT, "plan: params and somewhere to put it are needed");
+    if (!out)
+        return tub_fail(err, TUB_ERROR_ARGUMENT, "plan: nowhere to put it");
     *out = NULL;
-    TUB_TRY(check(params, err));
-    if (!params->dataset || !params->info)
+    if (params)
+        TUB_TRY(check(params, err));
+    if (!params || !params->dataset || !params->info)
         return tub_fail(err, TUB_ERROR_ARGUMENT, "plan: a data set and a model's info are needed");
     tub_plan *p = tub_calloc(1, sizeof *p);
     if (!p)

@@ -408,9 +408,11 @@ static tub_status check(const tub_tune_params *params, tub_error *err)
 
 tub_status tub_tune(const tub_tune_params *params, tub_tuning **out, tub_error *err)
 {
-    if (!params || !out)
-        return tub_fail(err, TUB_ERROR_ARGUMENT, "tune: params and somewhere to put it are needed");
+    if (!out)
+        return tub_fail(err, TUB_ERROR_ARGUMENT, "tune: nowhere to put it");
     *out = NULL;
+    if (!params)
+        return tub_fail(err, TUB_ERROR_ARGUMENT, "tune: no params were given");
     TUB_TRY(check(params, err));
     tub_tuning *t = tub_calloc(1, sizeof *t);
     if (!t)

@@ -226,8 +226,11 @@ static void tuning_refuses_such_params(void **state)
 {
     (void)state;
     tub_tune_params params = {.size = 8};
-    tub_tuning *t = NULL;
+    static char never;
+    tub_tuning *t = (tub_tuning *)(void *)&never;
     tub_error err = {0};
+    assert_int_equal(tub_tune(NULL, &t, &err), TUB_ERROR_ARGUMENT);
+    assert_null(t); // and may be closed
     assert_int_equal(tub_tune(&params, &t, &err), TUB_ERROR_ARGUMENT);
     assert_non_null(strstr(err.text, "tub_tune_params.size is 8"));
     params = (tub_tune_params){.budget = -1};
