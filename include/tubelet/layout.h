@@ -36,8 +36,8 @@ typedef struct tub_layout {
     tub_dtype dtype;                // TUB_F32 or TUB_F16
 } tub_layout;
 
-// Errors: TUB_ERROR_ARGUMENT (a template without the video's name, with an unknown word, or that would leave the
-// folder; a key for a .npy, or that is no plain word; another dtype). Thread-safety: safe.
+// Errors: TUB_ERROR_ARGUMENT (a template without the video's name, with an unknown word, that would leave the folder
+// or isn't UTF-8; a key for a .npy, or that is no plain word; another dtype). Thread-safety: safe.
 TUB_API tub_status tub_layout_check(const tub_layout *layout, tub_error *err);
 
 // The name of a video's file in the folder, without the extension. `split` may be NULL where the template has none.

@@ -17,3 +17,11 @@ size_t tub_utf8_sequence(const char *text)
     bool outside = (s[0] == 0xed && s[1] > 0x9f) || (s[0] == 0xf4 && s[1] > 0x8f);
     return overlong || outside ? 0 : length;
 }
+
+bool tub_utf8_is(const char *text)
+{
+    size_t length = 1;
+    for (; *text && length; text += length)
+        length = tub_utf8_sequence(text);
+    return length != 0;
+}

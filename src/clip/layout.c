@@ -5,6 +5,7 @@
 
 #include "fail.h"
 #include "params.h"
+#include "utf8.h"
 
 typedef enum tub_word { WORD_NONE, WORD_STEM, WORD_BARE, WORD_SPLIT } tub_word;
 
@@ -28,6 +29,8 @@ static tub_status refuse(tub_error *err, const char *name, const char *why)
 static tub_status check_words(const char *name, tub_error *err)
 {
     int videos = 0, splits = 0;
+    if (!tub_utf8_is(name))
+        return refuse(err, name, "features.json can hold UTF-8 only, and this isn't");
     for (const char *at = name; *at;) {
         size_t length;
         tub_word word = *at == '{' || *at == '}' ? word_at(at, &length) : WORD_NONE;

@@ -9,6 +9,7 @@
 #include "folder_lock.h"
 #include "params.h"
 #include "run_impl.h"
+#include "utf8.h"
 
 // Manifest lines of other settings, where features.json doesn't tell (it was removed, say).
 static tub_status refuse_mixture(const tub_run *run, tub_error *err)
@@ -216,6 +217,8 @@ static tub_status sweep(tub_dataset *d, tub_error *err)
 static tub_status check_params(const tub_run_params *params, tub_error *err)
 {
     TUB_TRY(tub_check_size("tub_run_params", params->size, sizeof *params, err));
+    if (params->preset && !tub_utf8_is(params->preset))
+        return tub_fail(err, TUB_ERROR_ARGUMENT, "tub_run_params.preset: \"%.64s\" isn't UTF-8", params->preset);
     TUB_TRY(tub_check_choice("tub_run_params.pool", (int)params->pool, TUB_POOL_PROJECTION, err));
     return tub_extractor_check_params(&params->extractor, err);
 }

@@ -307,10 +307,13 @@ static void test_wrong_params(void **state)
     (void)state;
     make_videos(1);
     tub_encoder *encoder = toy_encoder(0);
-    tub_run_params wrong[] = {
-        {.size = 8}, {.extractor.size = 8}, {.pool = (tub_pool)9}, {.extractor.video_stream = -1}};
+    tub_run_params wrong[] = {{.size = 8},
+                              {.extractor.size = 8},
+                              {.pool = (tub_pool)9},
+                              {.extractor.video_stream = -1},
+                              {.preset = "caf\xe9"}};
     static const char *const says[] = {"tub_run_params.size is 8", "tub_extractor_params.size is 8",
-                                       "tub_run_params.pool is 9", "video_stream is -1"};
+                                       "tub_run_params.pool is 9", "video_stream is -1", "\"caf?\" isn't UTF-8"};
     for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
         tub_dataset *d = NULL;
         assert_int_equal(open_set(&d), TUB_OK);

@@ -59,6 +59,9 @@ static void test_checks(void **state)
     assert_int_equal(check((tub_layout){.container = TUB_CONTAINER_NPZ, .key = "feats", .dtype = TUB_F16}), TUB_OK);
     assert_int_equal(check((tub_layout){.container = TUB_CONTAINER_NPY, .key = "feats"}), TUB_ERROR_ARGUMENT);
     assert_int_equal(check((tub_layout){.key = "a/b"}), TUB_ERROR_ARGUMENT);
+    assert_int_equal(check((tub_layout){.name = "caf\xe9_{stem}"}), TUB_ERROR_ARGUMENT);
+    assert_int_equal(check((tub_layout){.name = "{stem}_caf\xc3"}), TUB_ERROR_ARGUMENT);
+    assert_int_equal(check((tub_layout){.name = "{stem}_caf\xc3\xa9"}), TUB_OK);
     assert_int_equal(check((tub_layout){.dtype = TUB_BF16}), TUB_ERROR_ARGUMENT);
     assert_int_equal(check((tub_layout){.container = (tub_container)3}), TUB_ERROR_ARGUMENT);
 }
