@@ -107,7 +107,7 @@ typedef struct tub_run_params {
     size_t size;                            // sizeof(tub_run_params)
     tub_extractor_params extractor;
     const char *preset;                     // recorded, NULL = none
-    tub_pool pool;                          // recorded
+    tub_pool pool;                          // as in the encoder's params (TUB_ERROR_ARGUMENT otherwise); recorded
     void (*on_event)(void *user, const tub_event *event);   // from the calling thread; may be NULL
     void *user;
     const volatile int *stop;               // when it becomes non-zero: drop what is in flight and return (may be NULL)

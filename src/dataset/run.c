@@ -4,6 +4,7 @@
 
 #include "atomic_file.h"
 #include "clock.h"
+#include "encoder_impl.h"
 #include "fail.h"
 #include "failures.h"
 #include "folder_lock.h"
@@ -214,19 +215,25 @@ static tub_status sweep(tub_dataset *d, tub_error *err)
     return kept ? TUB_OK : tub_fail_memory(err, "a run");
 }
 
-static tub_status check_params(const tub_run_params *params, tub_error *err)
+// `encoder`: NULL where no row is made.
+static tub_status check_params(const tub_run_params *params, const tub_encoder *encoder, tub_error *err)
 {
     TUB_TRY(tub_check_size("tub_run_params", params->size, sizeof *params, err));
     if (params->preset && !tub_utf8_is(params->preset))
         return tub_fail(err, TUB_ERROR_ARGUMENT, "tub_run_params.preset: \"%.64s\" isn't UTF-8", params->preset);
     TUB_TRY(tub_check_choice("tub_run_params.pool", (int)params->pool, TUB_POOL_PROJECTION, err));
+    if (encoder && params->pool != encoder->pool)
+        return tub_fail(err, TUB_ERROR_ARGUMENT,
+                        "tub_run_params.pool is %s, but the encoder's is %s: the same must be said of both, as it is "
+                        "what folders are kept apart by",
+                        tub_pool_name(params->pool), tub_pool_name(encoder->pool));
     return tub_extractor_check_params(&params->extractor, err);
 }
 
 static tub_status run_all(tub_run *run, tub_encoder *encoder, const tub_source_ops *source, tub_error *err)
 {
     tub_dataset *d = run->d;
-    TUB_TRY(check_params(run->params, err));
+    TUB_TRY(check_params(run->params, encoder, err));
     TUB_TRY(tub_settings_make(run->info, run->params, &d->place.layout, &run->asked, err));
     TUB_TRY(tub_settings_agree(d->out, &run->asked, false, err));
     TUB_TRY(refuse_mixture(run, err));

@@ -76,6 +76,7 @@ tub_status tub_encoder_open(const tub_encoder_params *params, tub_encoder **out,
     TUB_TRY(tub_encoder_check_params(params, err));
     TUB_TRY(open_any(params, out, err));
     (*out)->info.l2_normalize = params->l2_normalize;
+    (*out)->pool = params->pool;
     return TUB_OK;
 }
 

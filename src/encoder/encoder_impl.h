@@ -47,6 +47,7 @@ typedef struct tub_encoder_ops {
 struct tub_encoder {
     const tub_encoder_ops *ops;
     tub_encoder_info info;
+    tub_pool pool;                              // as asked for
     atomic_int interrupted;                     // see tub_encoder_interrupt()
     atomic_bool hurried;                        // a run with it was cancelled: closing it waits for nothing
 };

@@ -322,6 +322,15 @@ static void test_wrong_params(void **state)
         assert_false(toy_exists(out, "features.json"));
         tub_dataset_close(&d);
     }
+    // An encoder of another pooling than what is recorded: folders couldn't be kept apart.
+    tub_dataset *d = NULL;
+    encoder->pool = TUB_POOL_MEAN;
+    const tub_run_params silent = {.size = sizeof silent};
+    assert_int_equal(open_set(&d), TUB_OK);
+    assert_int_equal(tub_dataset_run_source(d, encoder, &silent, &toy_source, &totals, &err), TUB_ERROR_ARGUMENT);
+    assert_non_null(strstr(err.text, "pool is default, but the encoder's is mean"));
+    assert_false(toy_exists(out, "features.json"));
+    tub_dataset_close(&d);
     tub_encoder_close(&encoder);
 }
 
