@@ -44,12 +44,31 @@ static void tidy(char *text, bool cut)
     }
 }
 
+// Paths may be longer than a text: what is cut out is its middle, as the reason stands at the end. Not through a
+// character.
+static void shorten(char *out, size_t bytes, const char *whole, size_t length)
+{
+    static const char gap[] = " ... ";
+    size_t head = (bytes - sizeof gap) / 2, tail = length - (bytes - sizeof gap - head);
+    for (int i = 0; i < 3 && ((unsigned char)whole[head] & 0xc0) == 0x80; i++)
+        head--;
+    for (int i = 0; i < 3 && ((unsigned char)whole[tail] & 0xc0) == 0x80; i++)
+        tail++;
+    snprintf(out, bytes, "%.*s%s%s", (int)head, whole, gap, whole + tail);
+}
+
 static TUB_PRINTF(3, 0) void format_line(char *out, size_t bytes, const char *format, va_list args)
 {
-    int length = vsnprintf(out, bytes, format, args);
+    char whole[10 * TUB_ERROR_TEXT]; // has room for two of the longest paths
+    int length = vsnprintf(whole, sizeof whole, format, args);
     if (length < 0)
-        out[0] = 0;
-    tidy(out, length >= (int)bytes);
+        whole[0] = 0;
+    tidy(whole, length >= (int)sizeof whole);
+    const size_t left = strlen(whole);
+    if (left < bytes)
+        memcpy(out, whole, left + 1);
+    else
+        shorten(out, bytes, whole, left);
 }
 
 tub_status tub_fail(tub_error *err, tub_status status, const char *format, ...)

@@ -11,7 +11,8 @@
 #endif
 
 // Writes status and text into `err` (NULL allowed) and returns the status: `return tub_fail(err, TUB_ERROR_…, …);`
-// Text too long is cut at a UTF-8 boundary; newlines and other control characters become spaces.
+// Of a text that is too long the middle is left out, at UTF-8 boundaries; newlines and other control characters become
+// spaces.
 tub_status tub_fail(tub_error *err, tub_status status, const char *format, ...) TUB_PRINTF(3, 4);
 
 // Prefixes the text already in `err`: "prefix: text". Returns err's status (or `status` if err is NULL).

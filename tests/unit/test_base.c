@@ -47,7 +47,7 @@ static void test_error_text_is_utf8(void **state)
     assert_string_equal(err.text, "a?"
                                   "?("
                                   "?????  z");
-    // Cut in the middle of a character: the character goes.
+    // The middle is left out, and characters that it would begin or end in.
     char text[TUB_ERROR_TEXT + 100];
     for (int before = 0; before < 3; before++) {
         memset(text, 'x', sizeof text);
@@ -56,10 +56,33 @@ static void test_error_text_is_utf8(void **state)
         text[sizeof text - 1] = 0;
         tub_fail(&err, TUB_ERROR_INPUT, "%s", text);
         size_t length = strlen(err.text);
-        assert_true(length < TUB_ERROR_TEXT && length >= TUB_ERROR_TEXT - 3);
-        assert_memory_equal(err.text + length - 3, "\xe2\x82\xac", 3);
+        assert_true(length < TUB_ERROR_TEXT && length >= TUB_ERROR_TEXT - 5);
+        const char *gap = strstr(err.text, " ... ");
+        assert_non_null(gap);
+        assert_memory_equal(gap - 3, "\xe2\x82\xac", 3);
+        assert_memory_equal(gap + 5, "\xe2\x82\xac", 3);
         assert_null(strchr(err.text, '?'));
     }
+}
+
+// Such paths there are (PATH_MAX is 4096), and the reason stands behind them.
+static void test_error_text_of_long_paths(void **state)
+{
+    (void)state;
+    static char path[4096], twice[10000];
+    tub_error err;
+    memset(path, 'p', sizeof path - 1);
+    memset(twice, '\x80', sizeof twice - 1);
+    assert_int_equal(tub_video_open(path, NULL, &(tub_video *){NULL}, &err), TUB_ERROR_INPUT);
+    assert_int_equal(strlen(err.text), TUB_ERROR_TEXT - 1);
+    assert_memory_equal(err.text, "pppp", 4);
+    assert_non_null(strstr(err.text, "p: can't be opened: File name too long"));
+    tub_fail(&err, TUB_ERROR_INPUT, "%s and %s: why", path, path);
+    assert_non_null(strstr(err.text, "p: why"));
+    tub_fail_within(&err, TUB_ERROR_INPUT, "%s", path);
+    assert_non_null(strstr(err.text, "p: why"));
+    tub_fail(&err, TUB_ERROR_INPUT, "%s", twice);
+    assert_int_equal(strlen(err.text), TUB_ERROR_TEXT - 1);
 }
 
 typedef struct heard {
@@ -287,6 +310,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_error_text),
         cmocka_unit_test(test_error_text_is_utf8),
+        cmocka_unit_test(test_error_text_of_long_paths),
         cmocka_unit_test(test_log),
         cmocka_unit_test(test_sizes),
         cmocka_unit_test(test_growing),
