@@ -232,22 +232,6 @@ bool tub_nvdec_has_pairs(const AVFrame *frame, int bits)
     return bits > 8 ? is_words(format) : format == AV_PIX_FMT_NV12;
 }
 
-// libav copies half of a frame's rows of chroma, rounded down: whole surfaces have an even number. It doesn't tell of
-// copies that failed: the device does.
-static int transfer_whole(AVFrame *to, const AVFrame *from)
-{
-    AVFrame *whole = av_frame_clone(from);
-    if (!whole)
-        return AVERROR(ENOMEM);
-    whole->width = pool_of(from)->width;
-    whole->height = pool_of(from)->height;
-    int r = av_hwframe_transfer_data(to, whole, 0);
-    av_frame_free(&whole);
-    if (r == 0 && !tub_nvdec_device_settle(pool_of(from)->device_ref))
-        r = AVERROR(EIO);
-    return r;
-}
-
 static bool open_pool(tub_nvdec *n, const AVHWFramesContext *like)
 {
     const AVHWFramesContext *pool = n->pool ? (const AVHWFramesContext *)(const void *)n->pool->data : NULL;
@@ -268,8 +252,8 @@ static bool open_pool(tub_nvdec *n, const AVHWFramesContext *like)
 static tub_status copy_on_gpu(tub_nvdec *n, AVFrame *frame, AVFrame *out)
 {
     int r = open_pool(n, pool_of(frame)) ? av_hwframe_get_buffer(n->pool, out, 0) : AVERROR(ENOSYS);
-    if (r == 0)
-        r = transfer_whole(out, frame);
+    if (r == 0 && !tub_nvdec_device_copy(frame, out))
+        r = AVERROR(EIO);
     if (r == 0)
         r = av_frame_copy_props(out, frame);
     if (r == AVERROR(ENOMEM))
@@ -315,6 +299,15 @@ tub_status tub_nvdec_keep(tub_nvdec *n, const AVCodecContext *decoder, AVFrame *
     return status;
 }
 
+// Of the whole surface, in its layout.
+static bool allocate_whole(const AVHWFramesContext *pool, AVFrame *out)
+{
+    out->format = pool->sw_format;
+    out->width = pool->width;
+    out->height = pool->height;
+    return av_frame_get_buffer(out, 0) == 0;
+}
+
 static bool lay_out(const AVFrame *frame, const AVFrame *fetched, AVFrame *out)
 {
     av_frame_unref(out);
@@ -328,10 +321,10 @@ static bool lay_out(const AVFrame *frame, const AVFrame *fetched, AVFrame *out)
 tub_status tub_nvdec_fetch(const AVFrame *frame, AVFrame *out, tub_error *err)
 {
     AVFrame *fetched = av_frame_alloc();
-    const int r = fetched ? transfer_whole(fetched, frame) : AVERROR(ENOMEM);
-    const bool ok = r == 0 && lay_out(frame, fetched, out);
+    const bool memory = fetched && allocate_whole(pool_of(frame), fetched);
+    const bool ok = memory && tub_nvdec_device_copy(frame, fetched) && lay_out(frame, fetched, out);
     av_frame_free(&fetched);
-    if (r == AVERROR(ENOMEM))
+    if (!memory)
         return tub_fail_memory(err, "a frame");
     return ok ? TUB_OK : TUB_AGAIN;
 }

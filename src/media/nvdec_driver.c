@@ -2,6 +2,8 @@
 
 #include <dlfcn.h>
 #include <libavutil/hwcontext.h>
+#include <libavutil/imgutils.h>
+#include <libavutil/pixdesc.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
@@ -15,6 +17,21 @@
 typedef struct CUctx_st *CUcontext;
 typedef struct CUstream_st *CUstream;
 #include <libavutil/hwcontext_cuda.h>
+
+// What cuMemcpy2DAsync() takes: CUDA_MEMCPY2D.
+typedef struct copy_side {
+    size_t x_bytes, y;
+    int memory; // HOST_MEMORY, DEVICE_MEMORY
+    void *host;
+    unsigned long long device;
+    void *array;
+    size_t pitch;
+} copy_side;
+
+typedef struct copy_2d {
+    copy_side from, to;
+    size_t bytes, rows;
+} copy_2d;
 
 typedef struct tub_nvdec_driver {
     void *cuda, *cuvid; // libraries
@@ -30,6 +47,7 @@ typedef struct tub_nvdec_driver {
     int (*create)(CUstream *stream, unsigned flags);
     int (*destroy)(CUstream stream);
     int (*synchronize)(CUstream stream);
+    int (*copy)(const copy_2d *copy, CUstream stream);
     int (*capabilities)(void *query);
 } tub_nvdec_driver;
 
@@ -44,7 +62,7 @@ typedef struct tub_nvdec_query {
     unsigned reserved_out[11];
 } tub_nvdec_query;
 
-enum { CHROMA_420 = 1, NON_BLOCKING = 1, NOT_SUPPORTED = 801 };
+enum { CHROMA_420 = 1, NON_BLOCKING = 1, NOT_SUPPORTED = 801, HOST_MEMORY = 1, DEVICE_MEMORY = 2 };
 
 typedef struct symbol {
     const char *name;
@@ -79,7 +97,8 @@ static bool load_libraries(tub_nvdec_driver *d, char *reason, size_t bytes)
                            {"cuCtxPopCurrent_v2", &d->pop},
                            {"cuStreamCreate", &d->create},
                            {"cuStreamDestroy_v2", &d->destroy},
-                           {"cuStreamSynchronize", &d->synchronize}};
+                           {"cuStreamSynchronize", &d->synchronize},
+                           {"cuMemcpy2DAsync_v2", &d->copy}};
     const symbol cuvid[] = {{"cuvidGetDecoderCaps", &d->capabilities}};
     d->cuda = open_library("libcuda.so.1");
     if (!d->cuda) {
@@ -235,16 +254,41 @@ static AVBufferRef *make_device(tub_nvdec_driver *d, char *reason, size_t bytes)
     return NULL;
 }
 
-bool tub_nvdec_device_settle(AVBufferRef *buffer)
+static copy_side side_of(const AVFrame *frame, int plane)
 {
-    const tub_nvdec_driver *d = ((const AVHWDeviceContext *)(const void *)buffer->data)->user_opaque;
-    CUcontext popped;
-    int code = d->push(d->context);
-    if (code == 0) {
-        code = d->synchronize(d->stream);
-        d->pop(&popped);
+    copy_side side = {.memory = HOST_MEMORY, .host = frame->data[plane], .pitch = (size_t)frame->linesize[plane]};
+    if (frame->format == AV_PIX_FMT_CUDA) {
+        side.memory = DEVICE_MEMORY;
+        side.host = NULL;
+        side.device = (uintptr_t)frame->data[plane];
     }
-    return code == 0;
+    return side;
+}
+
+static int copy_planes(const tub_nvdec_driver *d, const AVHWFramesContext *pool, const AVFrame *from, const AVFrame *to)
+{
+    const AVPixFmtDescriptor *format = av_pix_fmt_desc_get(pool->sw_format);
+    int code = 0;
+    for (int i = 0; code == 0 && i < av_pix_fmt_count_planes(pool->sw_format); i++) {
+        const copy_2d copy = {.from = side_of(from, i),
+                              .to = side_of(to, i),
+                              .bytes = (size_t)av_image_get_linesize(pool->sw_format, pool->width, i),
+                              .rows = (size_t)AV_CEIL_RSHIFT(pool->height, i ? format->log2_chroma_h : 0)};
+        code = d->copy(&copy, d->stream);
+    }
+    return code;
+}
+
+bool tub_nvdec_device_copy(const AVFrame *from, const AVFrame *to)
+{
+    const AVHWFramesContext *pool = (const AVHWFramesContext *)(const void *)from->hw_frames_ctx->data;
+    const tub_nvdec_driver *d = pool->device_ctx->user_opaque;
+    CUcontext popped;
+    if (d->push(d->context) != 0)
+        return false;
+    const int copied = copy_planes(d, pool, from, to), settled = d->synchronize(d->stream);
+    d->pop(&popped);
+    return copied == 0 && settled == 0;
 }
 
 AVBufferRef *tub_nvdec_device_open(int gpu, const tub_nvdec_need *need, char *reason, size_t bytes)

@@ -4,13 +4,13 @@
 // The libraries (libcuda.so.1, libnvcuvid.so.1) are opened when they are asked for, so nothing of CUDA is needed to
 // build and nothing of NVIDIA's to run. The context is the GPU's primary one, which CUDA's runtime, that is, our own
 // CUDA backend, uses too. Each device has a stream of its own there, which waits for no other: what libav queues is done
-// for everyone only once the device was settled.
+// for everyone only once the stream was waited for, as a copy does.
 //
 // Thread-safety: safe.
 #ifndef TUB_NVDEC_DRIVER_H
 #define TUB_NVDEC_DRIVER_H
 
-#include <libavutil/buffer.h>
+#include <libavutil/frame.h>
 #include <stdbool.h>
 #include <stddef.h>
 
@@ -32,7 +32,8 @@ typedef struct tub_nvdec_need {
 // The GPU of number `gpu`, as CUDA counts, as a device for decoders. Ownership: the caller's reference.
 // NULL: it doesn't decode such videos, or can't be had; `reason` says why.
 AVBufferRef *tub_nvdec_device_open(int gpu, const tub_nvdec_need *need, char *reason, size_t bytes);
-// Waits until what libav has queued on such a device is done. False: it failed.
-bool tub_nvdec_device_settle(AVBufferRef *device);
+// All of the surface that `from`, a frame on such a device, lies in, to `to`: on that device, too, or on the host, of the same
+// layout. Not by libav, which doesn't tell of copies that failed. False: this one did. It is done when this returns.
+bool tub_nvdec_device_copy(const AVFrame *from, const AVFrame *to);
 
 #endif

@@ -7,13 +7,15 @@
 #include <libavcodec/avcodec.h>
 #include <libavformat/avformat.h>
 #include <libavutil/pixdesc.h>
+#include <stdatomic.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 
 #define EXPORT __attribute__((visibility("default")))
 
-enum { OK = 0, INVALID = 1, NOT_SUPPORTED = 801, PICTURES = 1024, SURFACES = 64, FATAL_PICTURE = 10 };
+enum { OK = 0, INVALID = 1, NOT_SUPPORTED = 801, UNKNOWN = 999, PICTURES = 1024, SURFACES = 64, FATAL_PICTURE = 10 };
 
 #define FUNCTION(name, ...)                                                                                            \
     EXPORT int name(__VA_ARGS__);                                                                                      \
@@ -53,6 +55,20 @@ typedef struct decoder {
     int unmapped_count;
 } decoder;
 
+static atomic_int calls, failing; // as fake_nvdec_cuda.c has them
+
+static bool failed(void)
+{
+    const int number = ++calls, at = failing;
+    return number == at || (at < 0 && number >= -at);
+}
+
+FUNCTION(fake_failing_call, int at)
+{
+    failing = at;
+    return atomic_exchange(&calls, 0);
+}
+
 static int is_told(const char *what)
 {
     const char *told = getenv("FAKE_NVDEC");
@@ -68,6 +84,8 @@ static unsigned most_bits(int codec)
 
 FUNCTION(cuvidGetDecoderCaps, capabilities *c)
 {
+    if (failed())
+        return UNKNOWN;
     const unsigned most = is_told("small") ? 64 : 4096;
     if (is_told("no_engines"))
         return NOT_SUPPORTED;
@@ -147,6 +165,8 @@ FUNCTION(cuvidDestroyDecoder, decoder *d)
 
 FUNCTION(cuvidCreateDecoder, decoder **out, const creation *how)
 {
+    if (failed())
+        return UNKNOWN;
     decoder *d = is_told("refuses") ? NULL : calloc(1, sizeof *d);
     if (!d)
         return NOT_SUPPORTED;
@@ -161,6 +181,8 @@ FUNCTION(cuvidCreateDecoder, decoder **out, const creation *how)
 
 FUNCTION(cuvidDecodePicture, decoder *d, const picture *p)
 {
+    if (failed())
+        return UNKNOWN;
     if (p->surface < 0 || p->surface >= SURFACES || d->pictures >= PICTURES)
         return INVALID;
     d->shown[p->surface] = d->pictures;
@@ -199,6 +221,8 @@ static void fill(const decoder *d, const AVFrame *frame, uint8_t *out, size_t pi
 
 FUNCTION(cuvidMapVideoFrame64, decoder *d, int surface, uint64_t *out, unsigned *pitch, void *how)
 {
+    if (failed())
+        return UNKNOWN;
     (void)how;
     const int number = surface >= 0 && surface < SURFACES ? d->shown[surface] : 0;
     if (!d->frames[number] || (is_told("keeps") && number >= FATAL_PICTURE))

@@ -8,6 +8,7 @@
 // "copies_none": when something is copied on it. "no_streams": it has none.
 #include <pthread.h>
 #include <stdatomic.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -22,6 +23,16 @@ static atomic_int lost; // every later wait fails
 static atomic_int retained, streams, contexts;
 static pthread_mutex_t queueing = PTHREAD_MUTEX_INITIALIZER; // a stream is any thread's to use
 
+static atomic_int calls,
+    failing; // those that could have failed; which one does, from 1, those behind it as well: negative
+
+// Whether a call is the one that fails.
+static bool failed(void)
+{
+    const int number = ++calls, at = failing;
+    return number == at || (at < 0 && number >= -at);
+}
+
 static int is_told(const char *what)
 {
     const char *told = getenv("FAKE_NVDEC");
@@ -34,6 +45,8 @@ static int is_told(const char *what)
 
 FUNCTION(cuInit, unsigned flags)
 {
+    if (failed())
+        return UNKNOWN;
     (void)flags;
     return is_told("no_gpu") ? NO_DEVICE : OK;
 }
@@ -46,6 +59,8 @@ FUNCTION(cuDeviceGetCount, int *count)
 
 FUNCTION(cuDeviceGet, int *device, int ordinal)
 {
+    if (failed())
+        return UNKNOWN;
     *device = ordinal;
     return ordinal == 0 ? OK : NO_DEVICE;
 }
@@ -53,6 +68,8 @@ FUNCTION(cuDeviceGet, int *device, int ordinal)
 // libav asks for the alignment of textures.
 FUNCTION(cuDeviceGetAttribute, int *value, int attribute, int device)
 {
+    if (failed())
+        return UNKNOWN;
     (void)attribute;
     *value = 512;
     return device;
@@ -60,6 +77,8 @@ FUNCTION(cuDeviceGetAttribute, int *value, int attribute, int device)
 
 FUNCTION(cuDevicePrimaryCtxRetain, void **out, int device)
 {
+    if (failed())
+        return UNKNOWN;
     (void)device;
     lost = OK;
     contexts += retained++ == 0;
@@ -69,11 +88,20 @@ FUNCTION(cuDevicePrimaryCtxRetain, void **out, int device)
 
 FUNCTION(cuDevicePrimaryCtxRelease, int device)
 {
-    if (--retained < streams) {
+    if (failing && retained == 1)
+        streams = 0; // which go with the context, where they couldn't be destroyed
+    if (--retained < streams && !failing) {
         fprintf(stderr, "fake driver: a stream outlives its context\n");
         abort();
     }
     return device;
+}
+
+// For tests: from now on call `at` fails, or, of a negative one, all from -at on. How many there were before.
+FUNCTION(fake_failing_call, int at)
+{
+    failing = at;
+    return atomic_exchange(&calls, 0);
 }
 
 // For tests: how often the context was made, and whether it still is there.
@@ -85,6 +113,8 @@ FUNCTION(fake_contexts, int *made)
 
 FUNCTION(cuCtxPushCurrent_v2, void *pushed)
 {
+    if (failed())
+        return UNKNOWN;
     return pushed == &context ? OK : NOT_SUPPORTED;
 }
 
@@ -96,6 +126,8 @@ FUNCTION(cuCtxPopCurrent_v2, void **popped)
 
 FUNCTION(cuMemAlloc_v2, uint64_t *out, size_t bytes)
 {
+    if (failed())
+        return OUT_OF_MEMORY;
     *out = (uintptr_t)malloc(bytes);
     return *out ? OK : OUT_OF_MEMORY;
 }
@@ -139,6 +171,8 @@ static void do_copy(const copy_2d *copy)
 
 FUNCTION(cuStreamCreate, queue **out, unsigned flags)
 {
+    if (failed())
+        return UNKNOWN;
     if (flags != NON_BLOCKING || is_told("no_streams"))
         return NOT_SUPPORTED;
     *out = calloc(1, sizeof **out);
@@ -146,8 +180,10 @@ FUNCTION(cuStreamCreate, queue **out, unsigned flags)
     return *out ? OK : OUT_OF_MEMORY;
 }
 
+// One that is told to fail has waited.
 FUNCTION(cuStreamSynchronize, queue *stream)
 {
+    const bool fails = failed();
     if (!stream)
         return INVALID;
     pthread_mutex_lock(&queueing);
@@ -155,7 +191,7 @@ FUNCTION(cuStreamSynchronize, queue *stream)
         do_copy(&stream->copies[i]);
     stream->count = 0;
     pthread_mutex_unlock(&queueing);
-    return lost;
+    return fails ? UNKNOWN : lost;
 }
 
 // What nobody has waited for is lost.
@@ -171,6 +207,8 @@ FUNCTION(cuStreamDestroy_v2, queue *stream)
 
 FUNCTION(cuMemcpy2DAsync_v2, const copy_2d *copy, queue *stream)
 {
+    if (failed())
+        return UNKNOWN;
     if (!stream)
         return INVALID;
     if (is_told(copy->to.type == 1 ? "gives_none" : "copies_none"))

@@ -384,17 +384,60 @@ static void what_a_gpu_takes_is_listed(void **state)
     unsetenv("FAKE_NVDEC");
 }
 
+// A function of a fake, whose code stays.
+static void *fake_function(const char *library, const char *name)
+{
+    void *opened = dlopen(library, RTLD_NOW | RTLD_LOCAL | RTLD_NODELETE);
+    void *function = opened ? dlsym(opened, name) : NULL;
+    assert_non_null(function);
+    dlclose(opened);
+    return function;
+}
+
 // How often the GPU's context was made so far. None is left.
 static int contexts(void)
 {
-    void *driver = dlopen("libcuda.so.1", RTLD_NOW | RTLD_LOCAL);
     int made = 0, (*ask)(int *) = NULL;
-    assert_non_null(driver);
-    *(void **)(void *)&ask = dlsym(driver, "fake_contexts");
-    assert_non_null(ask);
+    *(void **)(void *)&ask = fake_function("libcuda.so.1", "fake_contexts");
     assert_int_equal(ask(&made), 0);
-    dlclose(driver);
     return made;
+}
+
+// Whichever call of the library fails, once or with all behind it, frames are the processor's: of the first ones, which
+// open the decoder and have the first frames, all, and some of the others.
+static void each_call_fails(const char *library, const char *path, const outcome *want)
+{
+    enum { FIRST = 40, STEP = 97 };
+    int (*break_call)(int at) = NULL;
+    *(void **)(void *)&break_call = fake_function(library, "fake_failing_call");
+    break_call(0);
+    assert_string_equal(decode(path, 1).info.decoder, "nvdec");
+    const int calls = break_call(0);
+    assert_true(calls > 50);
+    for (int at = 1; at <= calls; at += at < FIRST ? 1 : STEP)
+        for (int sign = -1; sign <= 1; sign += 2) {
+            break_call(sign * at);
+            const outcome have = decode(path, 1);
+            break_call(0);
+            if (have.status != TUB_END || have.info.frames != want->info.frames || have.info.partial ||
+                strcmp(have.hash, want->hash) != 0)
+                fail_msg("%s, call %d of %d: %d, %lld frames by %s (%s)", library, sign * at, calls, have.status,
+                         (long long)have.info.frames, have.info.decoder, have.info.why_not_gpu);
+            assert_int_equal(strcmp(have.info.decoder, "nvdec") != 0, have.info.why_not_gpu[0] != 0);
+        }
+    contexts();
+}
+
+static void whichever_call_fails(void **state)
+{
+    (void)state;
+    if (!libav_knows_gpus)
+        skip();
+    assert_true(make("e.mp4", "format=yuv420p", h264));
+    const char *path = test_path(folder, "e.mp4");
+    const outcome want = decode(path, 0);
+    each_call_fails("libcuda.so.1", path, &want);
+    each_call_fails("libnvcuvid.so.1", path, &want);
 }
 
 static void extract(const char *path, int times, const char *decoder)
@@ -487,6 +530,7 @@ int main(void)
         cmocka_unit_test(a_decoder_that_fails),
         cmocka_unit_test(what_a_gpu_takes_is_listed),
         cmocka_unit_test(a_run_keeps_the_gpu),
+        cmocka_unit_test(whichever_call_fails),
         cmocka_unit_test(damage_that_shows),
     };
     return cmocka_run_group_tests(tests, start, end);
