@@ -14,6 +14,8 @@ enum { MOST_DEVICES = 8, BLOCK_HEADER = 64, FILLED = 1 << 20 };
 
 fake_gpu_params fake_gpu;
 fake_gpu_counts fake_gpu_counted[MOST_DEVICES];
+atomic_int fake_gpu_calls;
+static atomic_bool lost[MOST_DEVICES]; // to all who have opened it
 
 // One thing to do, now or when a graph is replayed.
 typedef struct work {
@@ -59,6 +61,8 @@ void fake_gpu_reset(void)
 {
     fake_gpu = (fake_gpu_params){0};
     memset(fake_gpu_counted, 0, sizeof fake_gpu_counted);
+    memset(lost, 0, sizeof lost);
+    fake_gpu_calls = 0;
 }
 
 static fake_gpu_counts *counts(const tub_gpu *gpu)
@@ -78,6 +82,20 @@ static size_t memory(int device)
     return fake_gpu.memory ? fake_gpu.memory : (size_t)1 << 30;
 }
 
+// Whether this call is the one that fails.
+static tub_status refuse(tub_gpu *gpu, fake_gpu_call call, tub_error *err)
+{
+    if (fake_gpu.refuse_kinds && !(fake_gpu.refuse_kinds & 1u << call))
+        return TUB_OK;
+    const int number = ++fake_gpu_calls;
+    if (number != fake_gpu.refuse_call)
+        return TUB_OK;
+    if (gpu && fake_gpu.refuse_for_good)
+        lost[gpu->index] = true;
+    return tub_fail(err, fake_gpu.refuse_short ? TUB_ERROR_MEMORY : TUB_ERROR_DEVICE,
+                    "fake GPU: call %d, of kind %d, failed", number, (int)call);
+}
+
 static tub_status fake_count(int *out, tub_error *err)
 {
     (void)err;
@@ -87,6 +105,7 @@ static tub_status fake_count(int *out, tub_error *err)
 
 static tub_status fake_describe(int index, tub_gpu_facts *out, tub_error *err)
 {
+    TUB_TRY(refuse(NULL, FAKE_GPU_DESCRIBE, err));
     if (index < 0 || index >= devices())
         return tub_fail(err, TUB_ERROR_DEVICE, "no GPU %d", index);
     *out = (tub_gpu_facts){.major = fake_gpu.major ? fake_gpu.major : 9, .minor = fake_gpu.minor, .processors = 1};
@@ -100,6 +119,7 @@ static tub_status fake_describe(int index, tub_gpu_facts *out, tub_error *err)
 
 static tub_status fake_open(int index, bool bare, tub_gpu **out, tub_error *err)
 {
+    TUB_TRY(refuse(NULL, FAKE_GPU_OPEN, err));
     if (index < 0 || index >= devices())
         return tub_fail(err, TUB_ERROR_DEVICE, "no GPU %d", index);
     *out = calloc(1, sizeof **out);
@@ -119,7 +139,7 @@ static void fake_close(tub_gpu **gpu)
 
 static tub_status check(const tub_gpu *gpu, bool recordable, tub_error *err)
 {
-    if (gpu->dead)
+    if (gpu->dead || lost[gpu->index])
         return tub_fail(err, TUB_ERROR_DEVICE, "fake GPU %d fell off the bus", gpu->index);
     if (gpu->recording && !recordable)
         return tub_fail(err, TUB_ERROR_DEVICE, "not while work is recorded");
@@ -128,12 +148,14 @@ static tub_status check(const tub_gpu *gpu, bool recordable, tub_error *err)
 
 static tub_status fake_memory_free(tub_gpu *gpu, size_t *out, tub_error *err)
 {
+    TUB_TRY(refuse(gpu, FAKE_GPU_MEMORY_FREE, err));
     *out = fake_gpu.lies_free ? fake_gpu.lies_free : memory(gpu->index) - counts(gpu)->bytes;
     return check(gpu, false, err);
 }
 
 static tub_status fake_allocate(tub_gpu *gpu, size_t bytes, void **out, tub_error *err)
 {
+    TUB_TRY(refuse(gpu, FAKE_GPU_ALLOCATE, err));
     TUB_TRY(check(gpu, false, err));
     fake_gpu_counts *c = counts(gpu);
     if (bytes > memory(gpu->index) - c->bytes)
@@ -166,6 +188,7 @@ static void fake_release(tub_gpu *gpu, void *data)
 
 static tub_status fake_allocate_host(tub_gpu *gpu, size_t bytes, void **out, tub_error *err)
 {
+    TUB_TRY(refuse(gpu, FAKE_GPU_ALLOCATE_HOST, err));
     TUB_TRY(check(gpu, false, err));
     *out = malloc(bytes ? bytes : 1);
     counts(gpu)->host_blocks++;
@@ -182,10 +205,12 @@ static void fake_release_host(tub_gpu *gpu, void *data)
 
 static tub_status fake_pin(tub_gpu *gpu, void *host, size_t bytes, tub_error *err)
 {
+    TUB_TRY(refuse(gpu, FAKE_GPU_PIN, err));
     (void)host;
     (void)bytes;
+    TUB_TRY(check(gpu, false, err));
     counts(gpu)->pinned++;
-    return check(gpu, false, err);
+    return TUB_OK;
 }
 
 static void fake_unpin(tub_gpu *gpu, void *host)
@@ -201,6 +226,7 @@ enum { ADVISED, FASTER, OTHER_ORDER, UNABLE, ALGORITHMS };
 static tub_status fake_algorithms(tub_gpu *gpu, const tub_gpu_gemm *gemm, tub_gpu_algorithm *out, int *count,
                                   tub_error *err)
 {
+    TUB_TRY(refuse(gpu, FAKE_GPU_ALGORITHMS, err));
     if (gemm->type == TUB_GPU_E4M3 && (fake_gpu.no_fp8 || gemm->k % 16 || gemm->n % 16 || !gemm->weight_scales)) {
         *count = 0;
         return check(gpu, false, err);
@@ -220,6 +246,7 @@ static bool is_able(const tub_gpu_gemm *gemm, const tub_gpu_algorithm *algorithm
 static tub_status fake_serves(tub_gpu *gpu, const tub_gpu_gemm *gemm, const tub_gpu_algorithm *algorithm,
                               tub_error *err)
 {
+    TUB_TRY(refuse(gpu, FAKE_GPU_SERVES, err));
     TUB_TRY(check(gpu, false, err));
     return is_able(gemm, algorithm) ? TUB_OK : TUB_END;
 }
@@ -246,6 +273,7 @@ static tub_status is_text_of(const tub_gpu_plan *made, tub_gpu_text text, bool *
 static tub_status fake_plan_attention(tub_gpu *gpu, const tub_gpu_attention *shape, tub_gpu_text text,
                                       tub_gpu_plan **out, size_t *workspace, tub_error *err)
 {
+    TUB_TRY(refuse(gpu, FAKE_GPU_PLAN_ATTENTION, err));
     const tub_gpu_plan made = {shape->batch, shape->heads, shape->dim, shape->queries, shape->keys};
     bool read;
     TUB_TRY(check(gpu, false, err));
@@ -379,6 +407,7 @@ static tub_status enqueue(tub_gpu *gpu, const work *w, tub_error *err)
 
 static tub_status fake_launch(tub_gpu *gpu, const tub_gpu_task *task, tub_error *err)
 {
+    TUB_TRY(refuse(gpu, FAKE_GPU_LAUNCH, err));
     const work w = {.kind = TASK, .task = *task};
     TUB_TRY(fake_gpu_check_task(task, err));
     if (task->kind == TUB_GPU_JOINED && (fake_gpu.no_joined || (fake_gpu.no_wide && task->joined.wide)))
@@ -394,6 +423,7 @@ static tub_status fake_launch(tub_gpu *gpu, const tub_gpu_task *task, tub_error 
 static tub_status fake_multiply(tub_gpu *gpu, const tub_gpu_gemm *gemm, const tub_gpu_algorithm *algorithm,
                                 tub_error *err)
 {
+    TUB_TRY(refuse(gpu, FAKE_GPU_MULTIPLY, err));
     if (gpu->bare)
         return tub_fail(err, TUB_ERROR_INTERNAL, "a product on a device without libraries");
     const work w = {.kind = PRODUCT, .product = {*gemm, *algorithm}};
@@ -410,6 +440,7 @@ static tub_status fake_multiply(tub_gpu *gpu, const tub_gpu_gemm *gemm, const tu
 static tub_status fake_attend(tub_gpu *gpu, const tub_gpu_plan *plan, const tub_gpu_attention *a, void *workspace,
                               tub_error *err)
 {
+    TUB_TRY(refuse(gpu, FAKE_GPU_ATTEND, err));
     const work w = {.kind = ATTENTION, .attention = *a};
     if (!plan || !workspace)
         return tub_fail(err, TUB_ERROR_INTERNAL, "attention without a plan or its workspace");
@@ -427,6 +458,7 @@ static tub_status copy(tub_gpu *gpu, tub_gpu_stream stream, const work *w, tub_e
 static tub_status fake_upload(tub_gpu *gpu, tub_gpu_stream stream, void *to, const void *host, size_t bytes,
                               tub_error *err)
 {
+    TUB_TRY(refuse(gpu, FAKE_GPU_UPLOAD, err));
     const work w = {.kind = UPLOAD, .copy = {to, host, bytes}};
     if (++counts(gpu)->uploads == fake_gpu.fail_upload)
         return tub_fail(err, fake_gpu.short_upload ? TUB_ERROR_MEMORY : TUB_ERROR_DEVICE, "fake GPU %d: a copy failed",
@@ -438,12 +470,23 @@ static tub_status fake_upload(tub_gpu *gpu, tub_gpu_stream stream, void *to, con
 static tub_status fake_download(tub_gpu *gpu, tub_gpu_stream stream, void *host, const void *from, size_t bytes,
                                 tub_error *err)
 {
+    TUB_TRY(refuse(gpu, FAKE_GPU_DOWNLOAD, err));
     const work w = {.kind = DOWNLOAD, .copy = {host, from, bytes}};
     return copy(gpu, stream, &w, err);
 }
 
+// A call that only tells of an error of what was under way, which has ended then.
+static tub_status refuse_behind(tub_gpu *gpu, fake_gpu_call call, tub_error *err)
+{
+    const tub_status status = refuse(gpu, call, err);
+    if (status != TUB_OK)
+        flush(gpu, gpu->deferred_count);
+    return status;
+}
+
 static tub_status fake_record(tub_gpu *gpu, int event, tub_gpu_stream stream, tub_error *err)
 {
+    TUB_TRY(refuse_behind(gpu, FAKE_GPU_RECORD, err));
     gpu->event_depth[event] = (stream == TUB_GPU_COPY) == fake_gpu.late ? 0 : gpu->deferred_count;
     gpu->event_clock[event] = gpu->clock;
     return check(gpu, false, err);
@@ -451,6 +494,7 @@ static tub_status fake_record(tub_gpu *gpu, int event, tub_gpu_stream stream, tu
 
 static tub_status fake_wait(tub_gpu *gpu, tub_gpu_stream stream, int event, tub_error *err)
 {
+    TUB_TRY(refuse_behind(gpu, FAKE_GPU_WAIT, err));
     if (stream == TUB_GPU_COMPUTE && !fake_gpu.late)
         flush(gpu, gpu->event_depth[event]);
     return check(gpu, false, err);
@@ -461,11 +505,13 @@ static tub_status fake_settle(tub_gpu *gpu, int event, tub_error *err)
     if (fake_gpu.slow && gpu->index == fake_gpu.slow_device)
         usleep((useconds_t)fake_gpu.slow);
     flush(gpu, gpu->event_depth[event]);
+    TUB_TRY(refuse(gpu, FAKE_GPU_SETTLE, err));
     return check(gpu, false, err);
 }
 
 static tub_status fake_elapsed(tub_gpu *gpu, int from, int to, double *milliseconds, tub_error *err)
 {
+    TUB_TRY(refuse(gpu, FAKE_GPU_ELAPSED, err));
     *milliseconds = gpu->event_clock[to] - gpu->event_clock[from];
     return check(gpu, false, err);
 }
@@ -474,6 +520,7 @@ static tub_status fake_elapsed(tub_gpu *gpu, int from, int to, double *milliseco
 
 static tub_status fake_capture(tub_gpu *gpu, tub_error *err)
 {
+    TUB_TRY(refuse(gpu, FAKE_GPU_CAPTURE, err));
     TUB_TRY(check(gpu, false, err));
     if (fake_gpu.no_graphs) {
         tub_fail(err, TUB_ERROR_DEVICE, "this device records nothing");
@@ -503,11 +550,18 @@ static tub_status fake_captured(tub_gpu *gpu, tub_gpu_graph **out, tub_error *er
         *out = NULL;
         return tub_fail(err, TUB_ERROR_DEVICE, "a recording was spoiled");
     }
+    const tub_status status = refuse(gpu, FAKE_GPU_CAPTURED, err);
+    if (status != TUB_OK) {
+        fake_forget(gpu, *out);
+        *out = NULL;
+        return status;
+    }
     return check(gpu, false, err);
 }
 
 static tub_status fake_replay(tub_gpu *gpu, tub_gpu_graph *graph, tub_error *err)
 {
+    TUB_TRY(refuse(gpu, FAKE_GPU_REPLAY, err));
     TUB_TRY(check(gpu, false, err));
     TUB_TRY(count_call(gpu, err));
     counts(gpu)->replays++;

@@ -42,7 +42,37 @@ typedef struct fake_gpu_params {
     bool short_upload;      // ... as there is no memory for it
     int slow_device;        // this device ...
     int slow;               // ... sleeps so many microseconds at each settle
+    int refuse_call;        // of all devices' calls that can fail this one does, from 1 (0 = none) ...
+    unsigned refuse_kinds;  // ... counted are those of these kinds, 1 << fake_gpu_call (0 = all)
+    bool refuse_short;      // ... as there is no memory for it
+    bool refuse_for_good;   // ... and its device is lost
 } fake_gpu_params;
+
+// The table's calls that can be told to fail.
+typedef enum fake_gpu_call {
+    FAKE_GPU_DESCRIBE,
+    FAKE_GPU_OPEN,
+    FAKE_GPU_MEMORY_FREE,
+    FAKE_GPU_ALLOCATE,
+    FAKE_GPU_ALLOCATE_HOST,
+    FAKE_GPU_PIN,
+    FAKE_GPU_UPLOAD,
+    FAKE_GPU_DOWNLOAD,
+    FAKE_GPU_LAUNCH,
+    FAKE_GPU_RECORD,
+    FAKE_GPU_WAIT,
+    FAKE_GPU_SETTLE,
+    FAKE_GPU_ELAPSED,
+    FAKE_GPU_ALGORITHMS,
+    FAKE_GPU_SERVES,
+    FAKE_GPU_MULTIPLY,
+    FAKE_GPU_PLAN_ATTENTION,
+    FAKE_GPU_ATTEND,
+    FAKE_GPU_CAPTURE,
+    FAKE_GPU_CAPTURED,
+    FAKE_GPU_REPLAY,
+    FAKE_GPU_CALLS
+} fake_gpu_call;
 
 typedef struct fake_gpu_counts {
     atomic_int launches, multiplies, attends;   // run or recorded
@@ -61,8 +91,9 @@ typedef struct fake_gpu_counts {
 
 extern fake_gpu_params fake_gpu;
 extern fake_gpu_counts fake_gpu_counted[8];     // by device; zeroed by tests
+extern atomic_int fake_gpu_calls;       // that could have been told to fail
 extern const tub_gpu_ops fake_gpu_ops;
 
-void fake_gpu_reset(void);  // params and counts
+void fake_gpu_reset(void);  // params, counts, and what was lost
 
 #endif

@@ -441,6 +441,38 @@ static void short_memory_is_no_attempt(void **state)
 }
 
 // Half as many items, which a run goes on with, are products to be measured: that they were is kept.
+// Whichever launch fails once: the program is compiled, with the same rows, or an error says why it isn't.
+static void a_launch_that_fails_on_trial(void **state)
+{
+    float wanted[ITEMS * COLS];
+    int kinds[3], tried = 0;
+    gpu_subject_joins = true;
+    joined_rows(TUB_F16, wanted, kinds);
+    for (int call = 1, calls = 1; call <= calls; call++) {
+        tub_error err = {0};
+        gpu_subject *s = calloc(1, sizeof *s);
+        assert_non_null(s);
+        forget(*state);
+        fake_gpu_reset();
+        fake_gpu.refuse_kinds = 1u << FAKE_GPU_LAUNCH;
+        fake_gpu.refuse_call = call;
+        gpu_subject_build(s, 1);
+        const tub_status status = gpu_subject_open(s, TUB_F16, 8, 0, &err);
+        if (status != TUB_OK && (status != TUB_ERROR_DEVICE || err.status != status))
+            fail_msg("launch %d: %d: %s", call, (int)status, err.text);
+        if (status == TUB_OK) {
+            calls = fake_gpu_calls;
+            gpu_subject_run_all(s, 8);
+            assert_memory_equal(s->rows, wanted, sizeof wanted);
+            tried++;
+        } else {
+            calls++;
+        }
+        gpu_subject_stop(s);
+    }
+    assert_true(tried > 2);
+}
+
 static void what_a_run_measures_is_kept(void **state)
 {
     float rows[ITEMS * COLS];
@@ -554,6 +586,7 @@ int main(void)
         TEST(a_deadly_kernel_is_left),
         TEST(a_group_makes_one_attempt),
         TEST(short_memory_is_no_attempt),
+        TEST(a_launch_that_fails_on_trial),
         TEST(what_a_run_measures_is_kept),
         TEST(nothing_is_tried_of_other_types),
         TEST(attention_is_made_of_its_text),

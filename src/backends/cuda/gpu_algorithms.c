@@ -29,7 +29,10 @@ static tub_status measure(const tub_gpu_trial *t, const tub_gpu_way *ways, int c
         TUB_TRY(tub_gpu_trial_same(t, &ways[i], &same, err));
         if (!same)
             continue;
-        TUB_TRY(tub_gpu_trial_time(t, &ways[i], &time, err));
+        const tub_status status = tub_gpu_trial_time(t, &ways[i], &time, err);
+        if (status == TUB_END) // it did, and doesn't any more
+            continue;
+        TUB_TRY(status);
         if (time < least) {
             least = time;
             *best = ways[i];
