@@ -293,6 +293,33 @@ static void what_float16_cannot_hold_is_computed_again(void **state)
     }
 }
 
+// What computes them takes memory, too: fewer items at once make room for it.
+static void memory_is_made_for_what_float16_cannot_hold(void **state)
+{
+    (void)state;
+    tub_error err = {0};
+    float wanted[ITEMS * COLS];
+    gpu_subject *s = calloc(1, sizeof *s);
+    gpu_subject_build(s, 3e5f);
+    assert_int_equal(gpu_subject_open(s, TUB_F16, ITEMS, 0, &err), TUB_OK);
+    const int usual = s->executable->wave;
+    const size_t whole = fake_gpu_counted[0].most_bytes;
+    gpu_subject_run_all(s, ITEMS);
+    memcpy(wanted, s->rows, sizeof wanted);
+    const size_t both = fake_gpu_counted[0].most_bytes;
+    gpu_subject_stop(s);
+    fake_gpu_reset();
+    s = calloc(1, sizeof *s);
+    gpu_subject_build(s, 3e5f);
+    assert_int_equal(gpu_subject_open(s, TUB_F16, ITEMS, both - 4096, &err), TUB_OK);
+    assert_true(whole < both - 4096);
+    assert_int_equal(s->executable->wave, usual);
+    gpu_subject_run_all(s, ITEMS);
+    assert_memory_equal(s->rows, wanted, sizeof wanted);
+    assert_int_equal(s->executable->wave, (usual + 1) / 2);
+    gpu_subject_stop(s);
+}
+
 // Linear layers of whole 16 columns and of 16 rows or more; what a row is rounded to depends on that row.
 static void fp8_is_for_linear_layers(void **state)
 {
@@ -368,6 +395,7 @@ int main(void)
         TEST(a_device_that_fails_is_said),
         TEST(after_a_failed_copy_none_is_under_way),
         TEST(what_float16_cannot_hold_is_computed_again),
+        TEST(memory_is_made_for_what_float16_cannot_hold),
         TEST(fp8_is_for_linear_layers),
         TEST(fp8_falls_back_layer_by_layer_and_says_so_once),
         TEST(stops_when_asked),

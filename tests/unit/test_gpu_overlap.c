@@ -110,6 +110,33 @@ static void they_do_overlap(void **state)
     gpu_subject_stop(s);
 }
 
+// Room for what float16 can't hold is made while another run is under way.
+static void memory_is_made_for_what_float16_cannot_hold(void **state)
+{
+    (void)state;
+    tub_error err = {0};
+    float wanted[ITEMS * COLS];
+    size_t memory = 0;
+    for (int is_short = 0; is_short < 2; is_short++) {
+        gpu_subject *s = calloc(1, sizeof *s);
+        assert_non_null(s);
+        fake_gpu_reset();
+        fake_gpu.late = true;
+        gpu_subject_build(s, 3e5f);
+        assert_int_equal(gpu_subject_open(s, TUB_F16, 16, memory, &err), TUB_OK);
+        const int usual = s->executable->wave;
+        if (run_overlapping(s, 16, &err) != TUB_OK)
+            fail_msg("%s", err.text);
+        if (is_short)
+            assert_memory_equal(s->rows, wanted, sizeof wanted);
+        assert_int_equal(s->executable->rescued, ITEMS);
+        assert_int_equal(s->executable->wave < usual, is_short);
+        memcpy(wanted, s->rows, sizeof wanted);
+        memory = fake_gpu_counted[0].most_bytes - 4096;
+        gpu_subject_stop(s);
+    }
+}
+
 // What was computed before isn't lost, wherever it happens.
 static void short_memory_halves(void **state)
 {
@@ -281,6 +308,7 @@ int main(void)
         cmocka_unit_test_setup(the_same_rows, reset),
         cmocka_unit_test_setup(without_graphs, reset),
         cmocka_unit_test_setup(they_do_overlap, reset),
+        cmocka_unit_test_setup(memory_is_made_for_what_float16_cannot_hold, reset),
         cmocka_unit_test_setup(short_memory_halves, reset),
         cmocka_unit_test_setup(both_short_halve_once, reset),
         cmocka_unit_test_setup(no_memory_for_any_item, reset),

@@ -16,7 +16,7 @@
 //
 // In float16 a row may overflow. Rows that come out non-finite are computed again, item by item, by a second executable
 // in bfloat16 (float32 on cards before 8.0), which is compiled when the first such row appears; that is why the program
-// must stay.
+// must stay. Where it has no room, fewer items are computed at once, too.
 #ifndef TUB_GPU_EXECUTABLE_H
 #define TUB_GPU_EXECUTABLE_H
 
@@ -220,6 +220,11 @@ void tub_gpu_run_fetch(tub_executable *e, tub_gpu_room *room, const tub_batch *b
 tub_status tub_gpu_run_rescue(tub_executable *e, const tub_batch *batch, tub_error *err);
 // tub_gpu_run() of a batch whose first attempt has ended so: out of memory, half as many items at once are computed.
 tub_status tub_gpu_run_after(tub_executable *e, const tub_batch *batch, tub_status before, tub_error *err);
+
+// ---- gpu_overlap.c ----
+
+// Waits for all runs that are under way: nothing of e is in use then.
+void tub_gpu_land(tub_executable *e);
 
 // ---- gpu_run.c, gpu_overlap.c, gpu_compile.c: what a backend's table holds ----
 

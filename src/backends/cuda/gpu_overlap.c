@@ -38,7 +38,7 @@ tub_status tub_gpu_begin(tub_executable *e, const tub_batch *batch, tub_error *e
     return TUB_OK;
 }
 
-static void land(tub_executable *e, int number)
+static void land_one(tub_executable *e, int number)
 {
     const tub_backend *b = e->backend;
     tub_gpu_flight *f = &e->flights[number];
@@ -50,16 +50,21 @@ static void land(tub_executable *e, int number)
         tub_gpu_run_fetch(e, &e->rooms[number], &f->batch);
 }
 
+void tub_gpu_land(tub_executable *e)
+{
+    for (int i = 0; i < e->flight_count; i++)
+        land_one(e, (e->first_flight + i) % TUB_RUNS_BEGUN);
+}
+
 tub_status tub_gpu_end(tub_executable *e, tub_error *err)
 {
     const int number = e->first_flight;
     const tub_gpu_flight *f = &e->flights[number];
     e->first_flight = (number + 1) % TUB_RUNS_BEGUN;
     e->flight_count--;
-    land(e, number);
+    land_one(e, number);
     if (f->state == TUB_GPU_LANDED)
         return tub_gpu_run_rescue(e, &f->batch, err);
-    if (e->flight_count > 0)
-        land(e, e->first_flight);
+    tub_gpu_land(e);
     return tub_gpu_run_after(e, &f->batch, f->wave == e->wave ? f->status : TUB_OK, err);
 }

@@ -317,7 +317,13 @@ static tub_status open_rescue(tub_executable *e, tub_error *err)
         return TUB_OK;
     tub_warn(&e->backend->log, "%s: a row overflowed in float16: such rows are computed in %s", e->backend->info.name,
              tub_dtype_name(dtype));
-    return tub_gpu_compile_rescue(e, dtype, err);
+    tub_status status = tub_gpu_compile_rescue(e, dtype, err);
+    while (status == TUB_ERROR_MEMORY && e->wave > 1) { // its weights have no room beside so many items
+        tub_gpu_land(e);
+        TUB_TRY(halve(e, err));
+        status = tub_gpu_compile_rescue(e, dtype, err);
+    }
+    return status;
 }
 
 static tub_status rescue_item(tub_executable *e, const tub_batch *batch, int item, tub_error *err)
