@@ -58,6 +58,11 @@ row() { # part, result, detail
     [ "$2" != FAILED ] || failed=1
 }
 
+# A command that waits for a GPU in vain doesn't end when it is asked to.
+stop_after() { # seconds command...
+    timeout -k 5 "$@"
+}
+
 shown() { # name: whether an earlier call had it
     grep -qxF "$1" "$work/done" 2>/dev/null
 }
@@ -86,7 +91,7 @@ end_sections() {
 
 part() { # name seconds command...: ok or FAILED by its exit code, its last line as the detail
     local log=$work/part$sections.log code
-    timeout $(($2 * slack)) "${@:3}" >"$log" 2>&1
+    stop_after $(($2 * slack)) "${@:3}" >"$log" 2>&1
     code=$?
     if [ "$code" = 0 ]; then row "$1" ok "$( (grep PASSED "$log" || tail -1 "$log") | tail -1 | cut -c1-110)"
     else row "$1" FAILED "exit $code: $(grep -E 'ERROR|relative error|max-abs|cosine|rror' "$log" | tail -1 | cut -c1-160)"; fi
@@ -94,13 +99,15 @@ part() { # name seconds command...: ok or FAILED by its exit code, its last line
 
 model_of() { # size: the folder of a random checkpoint, made once
     local folder=$work/model-${1/:/-}
-    [ -d "$folder" ] || "$tubelet" init "$1" "$folder" >/dev/null 2>&1
+    [ -d "$folder" ] || { rm -rf "$folder.part" && "$tubelet" init "$1" "$folder.part" >/dev/null 2>&1 && mv "$folder.part" "$folder"; }
     echo "$folder"
 }
 
 clip=videomae:$([ -n "${SMALL:-}" ] && echo tiny || echo base)
-extract() { # out options...
-    "$tubelet" extract "$work/videos" --model "$(model_of "$clip")" --out "$work/$1" --device cuda "${@:2}" >"$work/$1.log" 2>&1
+extract() { # out options...: in the first half of the time
+    local left=$((limit / 2 * slack - SECONDS + began))
+    [ $left -gt 0 ] || { echo "not run: the time is used up" >"$work/$1.log"; return 124; }
+    stop_after $left "$tubelet" extract "$work/videos" --model "$(model_of "$clip")" --out "$work/$1" --device cuda "${@:2}" >"$work/$1.log" 2>&1
 }
 summary() { grep -h -o '[0-9]* frames, .*clips.s' "$work/$1.log" | tail -1; }
 digest() { (cd "$work/$1" && sha256sum ./*.npy | sha256sum); }
@@ -115,14 +122,16 @@ same_bytes() {
 }
 
 halving() {
-    local limit
-    for limit in 700 500 38; do # MiB; base needs some 400, tiny some 40
+    local mib code
+    for mib in 700 500 38; do # MiB; base needs some 400, tiny some 40
         rm -f "$XDG_CACHE_HOME/tubelet/gpu-fits.txt"
-        if extract short --batch 64 --gpu-memory $limit && grep -q "items at once" "$work/short.log"; then
-            if [ "$(digest whole)" = "$(digest short)" ]; then row "halved within $limit MiB" ok "$(grep -c 'items at once' "$work/short.log") halvings, same bytes"
-            else row "halved within $limit MiB" FAILED "other bytes"; fi
-        elif grep -q -E "memory|MiB" "$work/short.log"; then row "halved within $limit MiB" - "$(grep -E "memory|MiB" "$work/short.log" | tail -1 | cut -c1-110)"
-        else row "halved within $limit MiB" - "all of a batch has room"; fi
+        extract short --batch 64 --gpu-memory $mib && code=0 || code=$?
+        if [ $code = 0 ] && grep -q "items at once" "$work/short.log"; then
+            if [ "$(digest whole)" = "$(digest short)" ]; then row "halved within $mib MiB" ok "$(grep -c 'items at once' "$work/short.log") halvings, same bytes"
+            else row "halved within $mib MiB" FAILED "other bytes"; fi
+        elif [ $code = 0 ]; then row "halved within $mib MiB" - "all of a batch has room"
+        elif grep -q "MiB of GPU memory are allowed" "$work/short.log"; then row "halved within $mib MiB" - "$(grep "MiB of GPU memory are allowed" "$work/short.log" | tail -1 | cut -c1-110)"
+        else row "halved within $mib MiB" FAILED "exit $code: $(tail -1 "$work/short.log" | cut -c1-110)"; fi
         rm -rf "$work/short"
     done
 }
@@ -132,8 +141,8 @@ nvdec_frames() {
     local video name why
     for video in "${films[@]}"; do
         name="NVDEC, $(basename "$video")"
-        timeout 60 "$tubelet" frames "$video" --out "$work/cpu.npy" --decoder cpu >/dev/null 2>&1
-        timeout 60 "$tubelet" frames "$video" --out "$work/nvdec.npy" --decoder nvdec >/dev/null 2>"$work/nvdec.log"
+        stop_after 60 "$tubelet" frames "$video" --out "$work/cpu.npy" --decoder cpu >/dev/null 2>&1
+        stop_after 60 "$tubelet" frames "$video" --out "$work/nvdec.npy" --decoder nvdec >/dev/null 2>"$work/nvdec.log"
         why=$(sed -n 's/.*decoded on the processor: //p' "$work/nvdec.log" | head -1)
         if [ -n "$why" ]; then
             row "$name" - "$why"

@@ -15,7 +15,7 @@ figure() { # name command...
 at_most() { # seconds command...: for so long, and not beyond the eight minutes
     local left=$(((limit - 5) * slack - SECONDS + began))
     [ $left -gt 0 ] || return 124
-    timeout $((left < $1 ? left : $1)) "${@:2}"
+    stop_after $((left < $1 ? left : $1)) "${@:2}"
 }
 
 or_why() { # log command...: if it says nothing, the log's last line
@@ -32,9 +32,11 @@ has() { # Python modules, on a machine with CUDA for PyTorch
     [ "${had[$1]}" = yes ] || { echo "no torch with CUDA and $1 here"; return 1; }
 }
 
+videos_to_features() { summary whole | grep . || { echo "failed: $(tail -1 "$work/whole.log" | cut -c1-90)"; return 1; }; }
+
 # ---- frames ----
 rate_of() { # decoder video: frames a second
-    timeout 60 "$tubelet" bench --case decode --repeat 3 --json --decoder "$1" --video "$2" 2>>"$work/nvdec.log" | tail -1 |
+    stop_after 60 "$tubelet" bench --case decode --repeat 3 --json --decoder "$1" --video "$2" 2>>"$work/nvdec.log" | tail -1 |
         sed -n 's/.*"frames_per_second":\([0-9.e+-]*\).*/\1/p'
 }
 
@@ -43,7 +45,12 @@ decoding() { echo "$([ -n "$no_nvdec" ] || echo "NVDEC $(rate_of nvdec "$long") 
 torchvision() { has torchvision && or_why "$work/peer.log" at_most 60 python3 "$here/tools/gpu_frames_peer.py"; }
 
 speed() { # command: a program that times kernels, line by line
-    at_most 100 "$bin/$1" $([ -z "${SMALL:-}" ] || echo 1) 2>"$work/speed.log" || { echo "exit code $? (124: 100 s weren't enough): $(tail -1 "$work/speed.log" | cut -c1-90)"; return 2; }
+    local code time=$(((limit - 5) * slack - SECONDS + began))
+    at_most 100 "$bin/$1" $([ -z "${SMALL:-}" ] || echo 1) 2>"$work/speed.log" && return
+    code=$?
+    [ $code != 124 ] || [ $time -ge 100 ] || { echo "not finished: the time is used up"; return 1; }
+    echo "exit code $code (124: 100 s weren't enough): $(tail -1 "$work/speed.log" | cut -c1-90)"
+    return 2
 }
 
 # ---- forwards ----
@@ -116,7 +123,7 @@ batch=$([ -n "${SMALL:-}" ] && echo 4 || echo 32)
 for dtype in f32 tf32 bf16 f16 fp8; do figure "forward, $clip x $batch, $dtype" forward --clips $batch --dtype $dtype; done
 for without in no-graph no-autotune no-cudnn blocking-copies; do figure "  f16 --$without" forward --clips $batch --dtype f16 --$without; done
 figure "  f16, one clip" forward --clips 1 --batch 1 --dtype f16
-figure "videos to features" summary whole
+figure "videos to features" videos_to_features
 
 if [ -n "${SMALL:-}" ]; then
     figure "forward, videomae:tiny x 2" an_item videomae:tiny 2 "no goal"
