@@ -194,6 +194,8 @@ static inline const tub_backend_ops *under_test(size_t i)
     for (size_t k = 0; tub_backend_at(k); k++)
         if ((!only || !strcmp(only, tub_backend_at(k)->name)) && offers(tub_backend_at(k), TUB_F32) && runnable++ == i)
             return tub_backend_at(k);
+    if (only && runnable == 0)
+        fail_msg("backend %s doesn't run here", only);
     return i == runnable && !only && tub_cpu_isa() == TUB_ISA_SCALAR ? &fake_gpu_backend : NULL;
 }
 
