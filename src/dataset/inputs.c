@@ -182,12 +182,17 @@ static tub_status add_path(tub_scan *scan, const char *path, bool listed, tub_er
     return add_file(scan, path, &info, err);
 }
 
-// `line` of the list `name`: relative to its folder, where that isn't the shell's (@/dev/stdin, @<(find ...)).
+// Names of what is open already, @/dev/stdin and @<(find ...), whose folder isn't the list's. /dev/shm holds files.
+static bool is_descriptor(const char *name)
+{
+    return !strcmp(name, "/dev/stdin") || !strncmp(name, "/dev/fd/", 8) || !strncmp(name, "/proc/self/fd/", 14);
+}
+
+// `line` of the list `name`: relative to its folder.
 static tub_status add_line(tub_scan *scan, const char *name, const char *line, tub_error *err)
 {
     const char *slash = strrchr(name, '/');
-    bool piped = strncmp(name, "/dev/", 5) == 0;
-    int folder = slash && line[0] != '/' && !piped ? (int)(slash - name) + 1 : 0;
+    int folder = slash && line[0] != '/' && !is_descriptor(name) ? (int)(slash - name) + 1 : 0;
     const char *path = tub_arena_format(scan->arena, "%.*s%s", folder, name, line);
     if (!path)
         return tub_fail_memory(err, "the list of videos");
