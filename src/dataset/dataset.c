@@ -121,6 +121,8 @@ static bool is_valid(const tub_dataset *d, const tub_entry *entry, const tub_rec
         return false;
     if (record->video_bytes < 0 || entry->bytes < 0 || record->video_bytes == entry->bytes)
         return true;
+    if (record->video_bytes == TUB_CHANGED)
+        return false; // which was said then
     tub_warn(&d->log, "%s: its features were made from %s with %lld bytes, now it has %lld: they are made again",
              entry->path, record->video, (long long)record->video_bytes, (long long)entry->bytes);
     return false;

@@ -30,9 +30,15 @@ typedef struct tub_above {
     ino_t inode;
 } tub_above;
 
+static int64_t written_at(const struct stat *info)
+{
+    return (int64_t)info->st_mtim.tv_sec * 1000000000 + info->st_mtim.tv_nsec;
+}
+
 static void know(tub_entry *entry, const struct stat *info)
 {
     entry->bytes = info->st_size;
+    entry->written = written_at(info);
     entry->device = info->st_dev;
     entry->inode = info->st_ino;
 }
@@ -75,6 +81,16 @@ void tub_entry_ask(tub_entry *entry)
     if (entry->unasked && stat(entry->path, &info) == 0)
         know(entry, &info);
     entry->unasked = false;
+}
+
+bool tub_entry_look_again(tub_entry *entry)
+{
+    struct stat info;
+    if (entry->bytes < 0 || stat(entry->path, &info) != 0 ||
+        (info.st_size == entry->bytes && written_at(&info) == entry->written))
+        return true;
+    entry->bytes = TUB_CHANGED;
+    return false;
 }
 
 static void ask(void *context, size_t i)

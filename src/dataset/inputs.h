@@ -14,13 +14,17 @@
 
 #include "memory.h"
 
+// In a record, the size of no video that gives features.
+enum { TUB_CHANGED = 0 };
+
 typedef struct tub_entry {
     const char *path, *stem;
     const char *name;           // of its features' file, without extension; from entry_names.h
     const char *key;            // the name as JSON text (name_text.h); the stem's before there is one
-    int64_t bytes;              // of the video, -1: not there
+    int64_t bytes;              // of the video, -1: not there; TUB_CHANGED once tub_entry_look_again() found so
+    int64_t written;            // when, in nanoseconds since 1970
     uint64_t device, inode;
-    bool unasked;               // the three above aren't known yet
+    bool unasked;               // the four above aren't known yet
     // What is known of its features; see dataset.c
     tub_item_state state;
     const char *reason;
@@ -43,5 +47,9 @@ tub_status tub_inputs_list(tub_arena *arena, const char *const *inputs, size_t c
 // what isn't there has -1 bytes.
 void tub_entry_ask(tub_entry *entry);
 void tub_inputs_ask(tub_entries *list);
+
+// Whether the video is still the one that was listed, by size and time; one that is gone, too. Else its bytes are
+// TUB_CHANGED from here on: what was read of it isn't what is there, and mustn't pass for it.
+bool tub_entry_look_again(tub_entry *entry);
 
 #endif

@@ -58,6 +58,16 @@ static tub_status append_failure(const tub_dataset *d, const char *line, tub_err
     return status;
 }
 
+// A copy or a download that is under way: the size can be the final one from its beginning.
+static void look_again(const tub_run *run, tub_entry *entry)
+{
+    if (!tub_entry_look_again(entry))
+        tub_warn(&run->d->log,
+                 "%s: it was written to during the run: what was read of it counts for nothing later, and "
+                 "the next run reads it again",
+                 entry->path);
+}
+
 tub_status tub_run_fail(tub_run *run, tub_work *work, const tub_result *result, tub_error *err)
 {
     tub_dataset *d = run->d;
@@ -67,6 +77,7 @@ tub_status tub_run_fail(tub_run *run, tub_work *work, const tub_result *result, 
     if (stale)
         unlink(stale);
     tub_free(stale);
+    look_again(run, work->entry);
     char *line = tub_failure_line(work->entry, result);
     if (!line)
         return tub_fail_memory(err, work->entry->path);
@@ -167,6 +178,7 @@ static tub_status publish(tub_run *run, tub_work *work, const tub_result *r, tub
     TUB_TRY(tub_feature_seal(&work->writer, checksum, &finished.bytes, &file, err));
     finished.mtime = tub_atomic_mtime(file);
     finished.save_seconds = work->save_seconds + tub_now() - start;
+    look_again(run, work->entry);
     char *line = tub_record_line(work->entry, &finished, &run->asked, &run->d->place.layout);
     work->result = tub_calloc(1, sizeof *work->result);
     if (!line || !work->result) {

@@ -5,6 +5,7 @@
 #include <tubelet/video.h>
 
 #include "atomic_file.h"
+#include "inputs.h"
 #include "memory.h"
 #include "verify_impl.h"
 
@@ -141,8 +142,11 @@ static void check_video(tub_subject *s)
         return;
     bool there = stat(t->video, &info) == 0;
     if (there && t->video_bytes >= 0 && info.st_size != t->video_bytes) {
-        TELL(s, TUB_FINDING_STALE, "its video had %lld bytes and has %lld now: %s", (long long)t->video_bytes,
-             (long long)info.st_size, t->video);
+        if (t->video_bytes == TUB_CHANGED)
+            TELL(s, TUB_FINDING_STALE, "its video was written to while it was read: %s", t->video);
+        else
+            TELL(s, TUB_FINDING_STALE, "its video had %lld bytes and has %lld now: %s", (long long)t->video_bytes,
+                 (long long)info.st_size, t->video);
         return;
     }
     if (!s->v->params->deep)

@@ -24,6 +24,7 @@ static int events, ticks;
 static volatile int stop;
 static bool stop_at_first, stop_at_tick, retry, dry;
 static void (*meanwhile)(void); // after the first video
+static void (*listed)(void);    // before the first one is read
 static int rank, world;
 static const char *annotations;
 static double delay;
@@ -39,7 +40,7 @@ static int set_up(void **state)
     snprintf(videos, sizeof videos, "%s/videos", root);
     events = ticks = stop = rank = world = 0;
     stop_at_first = stop_at_tick = retry = dry = false;
-    meanwhile = NULL;
+    meanwhile = listed = NULL;
     annotations = NULL;
     delay = 0;
     return 0;
@@ -88,6 +89,8 @@ static tub_status run_with(tub_encoder *encoder, int stride)
     tub_run_params params = {.size = sizeof params, .on_event = on_event, .stop = &stop};
     params.extractor = (tub_extractor_params){.size = sizeof params.extractor, .decode_threads = 2,
                                               .sampling = {.stride = stride}};
+    if (listed)
+        listed();
     if (status == TUB_OK)
         status = tub_dataset_run_source(d, encoder, &params, &toy_source, &totals, &err);
     if (status == TUB_OK)
@@ -451,6 +454,34 @@ static void test_videos_that_come_later(void **state)
     assert_false(toy_exists(out, "failures.jsonl"));
 }
 
+static void write_again(void)
+{
+    toy_write(videos, "v00.mp4", "frames=%d seed=%d", 3, 9); // as long as before
+    toy_write(videos, "sick.mp4", "bad");
+}
+
+// What is written to while it is read can have its final size from the beginning: neither its features nor its failure
+// count for the next run.
+static void test_videos_that_are_written_to(void **state)
+{
+    (void)state;
+    make_videos(2);
+    toy_write(videos, "sick.mp4", "bad");
+    const struct timespec long_ago[2] = {{.tv_sec = 1000000000}, {.tv_sec = 1000000000}};
+    assert_int_equal(utimensat(AT_FDCWD, toy_path(videos, "v00.mp4"), long_ago, 0), 0);
+    assert_int_equal(utimensat(AT_FDCWD, toy_path(videos, "sick.mp4"), long_ago, 0), 0);
+    listed = write_again;
+    assert_int_equal(run(), TUB_OK);
+    expect(0, 2, 0, 1, 0);
+    listed = NULL;
+    assert_int_equal(run(), TUB_OK);
+    expect(1, 1, 0, 1, 0);
+    assert_int_equal(totals.recorded_failures, 0);
+    assert_int_equal(run(), TUB_OK);
+    expect(2, 0, 0, 1, 0);
+    assert_int_equal(totals.recorded_failures, 1);
+}
+
 // Another run in the same folder, from its beginning to its end, while one goes on.
 static int other_world;
 
@@ -761,6 +792,7 @@ int main(void)
         TEST(test_mixing_refused),
         TEST(test_failures),
         TEST(test_videos_that_come_later),
+        TEST(test_videos_that_are_written_to),
         TEST(test_failures_of_two_runs),
         TEST(test_failures_that_vanish),
         TEST(test_shards),
