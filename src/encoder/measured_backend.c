@@ -1,8 +1,12 @@
 #include "measured_backend.h"
 
+#include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
+#include <unistd.h>
 
 #include "atomic_file.h"
 #include "cache_path.h"
@@ -10,6 +14,7 @@
 #include "fail.h"
 #include "json.h"
 #include "measured_program.h"
+#include "temp_name.h"
 
 enum { ITEMS = 4, TURNS = 5, KEY = 384 };
 static const double clearly = 1.1; // how much faster another must be than the first
@@ -159,8 +164,9 @@ static const tub_backend_ops *measure_and_remember(const tub_candidates *c, cons
     double gain = 1;
     for (int i = 0; i < c->count; i++)
         machines[i].ops = c->backends[i];
-    // Where it can't be kept it would be measured, and perhaps chosen, anew each time.
-    json_t *place = json_pack("{s:s}", "backend", c->backends[0]->name);
+    // Where it can't be kept it would be measured, and perhaps chosen, anew each time. No answer yet, for those who
+    // read.
+    json_t *place = json_pack("{s:s}", "backend", "");
     const bool kept = remember(file, all, key, place);
     json_decref(place);
     if (!kept)
@@ -177,21 +183,59 @@ static const tub_backend_ops *measure_and_remember(const tub_candidates *c, cons
     return chosen;
 }
 
+static json_t *load(const char *file)
+{
+    json_t *all = NULL;
+    if (tub_json_load(file, TUB_ERROR_INPUT, &all, NULL) == TUB_OK && json_is_object(all))
+        return all;
+    json_decref(all);
+    return json_object();
+}
+
+static const tub_backend_ops *answer(const tub_candidates *c, const json_t *all, const char *key)
+{
+    return named(c, json_string_value(json_object_get(json_object_get(all, key), "backend")));
+}
+
+// Those who start together wait for one answer, or shards of one data set would disagree. A help where the file system
+// can lock folders. -1: it can't be opened.
+static int lock_beside(const char *file)
+{
+    char *folder = tub_folder_of(file);
+    int lock = -1;
+    if (folder && tub_make_folder(folder, NULL) == TUB_OK)
+        lock = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    while (lock >= 0 && flock(lock, LOCK_EX) != 0 && errno == EINTR)
+        ;
+    tub_free(folder);
+    return lock;
+}
+
+static const tub_backend_ops *measure_once(const tub_candidates *c, const char *file, const char *key,
+                                           const tub_log *log)
+{
+    const int lock = lock_beside(file);
+    json_t *all = load(file);
+    const tub_backend_ops *chosen = answer(c, all, key);
+    if (!chosen)
+        chosen = measure_and_remember(c, file, all, key, log);
+    json_decref(all);
+    if (lock >= 0)
+        close(lock);
+    return chosen;
+}
+
 const tub_backend_ops *tub_measured_backend(const tub_candidates *c, bool may_measure, const tub_log *log)
 {
     char key[KEY];
-    json_t *all = NULL;
     char *file = c->count > 1 ? tub_cache_path("backends.json") : NULL;
     if (!file)
         return c->backends[0];
     key_of(c, key);
-    if (tub_json_load(file, TUB_ERROR_INPUT, &all, NULL) != TUB_OK || !json_is_object(all)) {
-        json_decref(all);
-        all = json_object();
-    }
-    const tub_backend_ops *chosen = named(c, json_string_value(json_object_get(json_object_get(all, key), "backend")));
+    json_t *all = load(file);
+    const tub_backend_ops *chosen = answer(c, all, key);
     if (!chosen)
-        chosen = may_measure ? measure_and_remember(c, file, all, key, log) : c->backends[0];
+        chosen = may_measure ? measure_once(c, file, key, log) : c->backends[0];
     json_decref(all);
     tub_free(file);
     return chosen;

@@ -6,7 +6,7 @@
 // threads, on which no result may depend. The first of the candidates stays unless another is clearly faster, so that
 // noise doesn't choose; where nothing can be remembered, nothing is measured either.
 //
-// Thread-safety: safe; of several processes that measure at once the last one's answer stays.
+// Thread-safety: safe; of several threads and processes that start at once one measures, and the others take its answer.
 #ifndef TUB_MEASURED_BACKEND_H
 #define TUB_MEASURED_BACKEND_H
 

@@ -10,6 +10,8 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include "../../src/encoder/measured_backend.h"
 #include "atomic_file.h"
@@ -159,6 +161,34 @@ static void test_not_measured(void **state)
     assert_int_equal(told, 0);
 }
 
+static tub_status run_slowly(tub_executable *executable, const tub_batch *batch, tub_error *err)
+{
+    usleep(20000);
+    return tub_backend_native.run(executable, batch, err);
+}
+
+// Who starts while another process measures waits for its answer: shards must agree.
+static void test_measured_by_one(void **state)
+{
+    tub_backend_ops slow = tub_backend_native;
+    slow.name = "slow";
+    slow.run = run_slowly;
+    const tub_candidates c = {.backends = {&slow, &tub_backend_native}, .count = 2, .dtype = TUB_F32};
+    char *file = tub_format("%s/tubelet/backends.json", (char *)*state);
+    int status = -1;
+    const pid_t child = fork();
+    if (child == 0)
+        _exit(tub_measured_backend(&c, true, NULL) == &tub_backend_native ? 0 : 1);
+    while (access(file, F_OK) != 0 && waitpid(child, &status, WNOHANG) == 0)
+        usleep(1000);
+    assert_ptr_equal(tub_measured_backend(&c, true, &listener), &tub_backend_native);
+    assert_int_equal(told, 0);
+    if (status == -1)
+        assert_int_equal(waitpid(child, &status, 0), child);
+    assert_int_equal(status, 0);
+    tub_free(file);
+}
+
 static void test_broken_file(void **state)
 {
     const tub_candidates c = twins();
@@ -181,6 +211,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_other_builds, setup, teardown),
         cmocka_unit_test_setup_teardown(test_other_libraries, setup, teardown),
         cmocka_unit_test_setup_teardown(test_not_measured, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_measured_by_one, setup, teardown),
         cmocka_unit_test_setup_teardown(test_broken_file, setup, teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
