@@ -1,17 +1,14 @@
 #include "measured_backend.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/file.h>
-#include <unistd.h>
 
 #include "atomic_file.h"
 #include "cache_path.h"
 #include "clock.h"
 #include "fail.h"
+#include "folder_lock.h"
 #include "json.h"
 #include "measured_program.h"
 #include "temp_name.h"
@@ -197,16 +194,11 @@ static const tub_backend_ops *answer(const tub_candidates *c, const json_t *all,
     return named(c, json_string_value(json_object_get(json_object_get(all, key), "backend")));
 }
 
-// Those who start together wait for one answer, or shards of one data set would disagree. A help where the file system
-// can lock folders. -1: it can't be opened.
+// Those who start together wait for one answer, or shards of one data set would disagree.
 static int lock_beside(const char *file)
 {
     char *folder = tub_folder_of(file);
-    int lock = -1;
-    if (folder && tub_make_folder(folder, NULL) == TUB_OK)
-        lock = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    while (lock >= 0 && flock(lock, LOCK_EX) != 0 && errno == EINTR)
-        ;
+    const int lock = folder && tub_make_folder(folder, NULL) == TUB_OK ? tub_folder_lock(folder) : -1;
     tub_free(folder);
     return lock;
 }
@@ -220,8 +212,7 @@ static const tub_backend_ops *measure_once(const tub_candidates *c, const char *
     if (!chosen)
         chosen = measure_and_remember(c, file, all, key, log);
     json_decref(all);
-    if (lock >= 0)
-        close(lock);
+    tub_folder_unlock(lock);
     return chosen;
 }
 

@@ -1,4 +1,4 @@
-// One writer at a time for the few files that several shards share. A help where the file system can lock folders, and
+// One process or thread at a time for the few files that several share. A help where the file system can lock folders, and
 // nothing that correctness of the features rests on.
 #ifndef TUB_FOLDER_LOCK_H
 #define TUB_FOLDER_LOCK_H
