@@ -73,7 +73,8 @@ static const char *const tail[] = {
     "prefixed state dicts) are read",
     "by a reader that builds tensors and nothing else: any other global is refused by name. `tubelet convert MODEL "
     "DIR` writes any of these",
-    "checkpoints as a Hugging Face folder.",
+    "checkpoints as a Hugging Face folder. Names may be those of transformers' files or those that it has in memory "
+    "(version 5, `torch.save(model.state_dict())`).",
     "",
     "A tensor that is missing, unexpected or of another shape is an error by name (exit code 4), never a silent "
     "default.",

@@ -115,18 +115,39 @@ static json_t *make_registers_config(const tub_size *s)
     return NULL;
 }
 
+// Files have the gate above what it gates, in one tensor.
+static void bind_gated(tub_binder *b, const tub_config *c, const char *at, bool memory, tub_block *k)
+{
+    if (memory) {
+        const tub_layer gate = tub_bind_linear(b, c->mlp, c->hidden, true, at, "mlp.gate_proj");
+        const tub_layer up = tub_bind_linear(b, c->mlp, c->hidden, true, at, "mlp.up_proj");
+        k->up = tub_bind_pair(b, &gate, &up);
+    } else {
+        k->up = tub_bind_linear(b, 2 * c->mlp, c->hidden, true, at, "mlp.weights_in");
+    }
+    k->down = tub_bind_linear(b, c->hidden, c->mlp, true, at, memory ? "mlp.down_proj" : "mlp.weights_out");
+}
+
+static void bind_plain(tub_binder *b, const tub_config *c, const char *at, tub_block *k)
+{
+    k->up = tub_bind_linear(b, c->mlp, c->hidden, true, at, "mlp.fc1");
+    k->down = tub_bind_linear(b, c->hidden, c->mlp, true, at, "mlp.fc2");
+}
+
 static void bind_block(tub_binder *b, const tub_config *c, int i, tub_block *k)
 {
     char at[TUB_AT];
     snprintf(at, sizeof at, "encoder.layer.%d.", i);
+    const bool memory = tub_bind_is_of_memory(b, at);
     k->norm1 = tub_bind_norm(b, c->hidden, true, at, "norm1");
     k->qkv = tub_bind_query_key_value(b, c, at, NULL);
-    k->out = tub_bind_linear(b, c->hidden, c->hidden, true, at, "attention.output.dense");
+    k->out = tub_bind_linear(b, c->hidden, c->hidden, true, at, memory ? "attention.o_proj" : "attention.output.dense");
     k->scale1 = tub_bind_vector(b, TUB_FILL_SCALE, c->hidden, at, "layer_scale1.lambda1");
     k->norm2 = tub_bind_norm(b, c->hidden, true, at, "norm2");
-    k->up = tub_bind_linear(b, c->gated ? 2 * c->mlp : c->mlp, c->hidden, true, at,
-                            c->gated ? "mlp.weights_in" : "mlp.fc1");
-    k->down = tub_bind_linear(b, c->hidden, c->mlp, true, at, c->gated ? "mlp.weights_out" : "mlp.fc2");
+    if (c->gated)
+        bind_gated(b, c, at, memory, k);
+    else
+        bind_plain(b, c, at, k);
     k->scale2 = tub_bind_vector(b, TUB_FILL_SCALE, c->hidden, at, "layer_scale2.lambda1");
 }
 

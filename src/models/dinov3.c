@@ -108,7 +108,9 @@ static void bind_block(tub_binder *b, const tub_config *c, int i, tub_block *k)
                                    c->key_bias ? "attention.k_proj.bias" : NULL,
                                    c->value_bias ? "attention.v_proj.bias" : NULL};
     char at[TUB_AT];
-    snprintf(at, sizeof at, "layer.%d.", i);
+    snprintf(at, sizeof at, "model.layer.%d.", i); // as in memory
+    if (!tub_bind_is_of_memory(b, at))
+        snprintf(at, sizeof at, "layer.%d.", i);
     k->norm1 = tub_bind_norm(b, c->hidden, true, at, "norm1");
     k->qkv = tub_bind_qkv(b, c->hidden, at, names, biases);
     k->out = tub_bind_linear(b, c->hidden, c->hidden, c->proj_bias, at, "attention.o_proj");

@@ -29,12 +29,16 @@ tub_layer tub_bind_norm(tub_binder *b, int n, bool bias, const char *at, const c
 tub_tensor tub_bind_vector(tub_binder *b, tub_fill fill, int n, const char *at, const char *name);
 // q, k and v as one linear layer [3n, n]. `weights`: their full names; `biases`: likewise, NULL where there is none.
 tub_layer tub_bind_qkv(tub_binder *b, int n, const char *at, const char *const weights[3], const char *const biases[3]);
-// The same of a family whose names are those of transformers' ViT: "attention.attention.query" and so on. `biases`: names
-// of their own, NULL: named like the weights. None where the config has none.
+// Whether the block at `at` ("layers.0.") has the names that transformers 5 uses in memory ("attention.q_proj"), which
+// torch.save() of a state_dict writes down, and not those of its files.
+bool tub_bind_is_of_memory(const tub_binder *b, const char *at);
+// The same of a family whose names are those of transformers' ViT: "attention.attention.query" and so on, or those in
+// memory. `biases`: names of their own, NULL: named like the weights. None where the config has none.
 tub_layer tub_bind_query_key_value(tub_binder *b, const tub_config *c, const char *at, const char *const biases[3]);
 // "embeddings.patch_embeddings.projection": [n, 3, tubelet, height, width], without the third where `tubelet` is 0.
 tub_layer tub_bind_vit_patches(tub_binder *b, int n, int tubelet, int height, int width);
-// Block i ("encoder.layer.3.") with all names of transformers' ViT: "layernorm_before", "intermediate.dense", ...
+// Block i ("encoder.layer.3.") with all names of transformers' ViT: "layernorm_before", "intermediate.dense", ...; or
+// with those in memory ("layers.3.", "mlp.fc1").
 void tub_bind_vit_block(tub_binder *b, const tub_config *c, int i, const char *const biases[3], tub_block *k);
 // Two linear layers of one input, one above the other.
 tub_layer tub_bind_pair(tub_binder *b, const tub_layer *first, const tub_layer *second);

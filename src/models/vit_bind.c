@@ -35,14 +35,24 @@ tub_layer tub_bind_qkv(tub_binder *b, int n, const char *at, const char *const w
     return (tub_layer){.weight = tub_bind_rows(b, weight, 3), .bias = tub_bind_stack(b, bias, zeros, 3)};
 }
 
+bool tub_bind_is_of_memory(const tub_binder *b, const char *at)
+{
+    char probe[TUB_AT + 64];
+    snprintf(probe, sizeof probe, "%sattention.q_proj.weight", at);
+    return tub_binder_has(b, probe, false);
+}
+
 tub_layer tub_bind_query_key_value(tub_binder *b, const tub_config *c, const char *at, const char *const biases[3])
 {
-    static const char *const weights[3] = {"attention.attention.query.weight", "attention.attention.key.weight",
-                                           "attention.attention.value.weight"};
-    static const char *const like_weights[3] = {"attention.attention.query.bias", "attention.attention.key.bias",
-                                                "attention.attention.value.bias"};
+    static const char *const weights[2][3] = {
+        {"attention.attention.query.weight", "attention.attention.key.weight", "attention.attention.value.weight"},
+        {"attention.q_proj.weight", "attention.k_proj.weight", "attention.v_proj.weight"}};
+    static const char *const like_weights[2][3] = {
+        {"attention.attention.query.bias", "attention.attention.key.bias", "attention.attention.value.bias"},
+        {"attention.q_proj.bias", "attention.k_proj.bias", "attention.v_proj.bias"}};
     static const char *const none[3] = {0};
-    return tub_bind_qkv(b, c->hidden, at, weights, !c->qkv_bias ? none : biases ? biases : like_weights);
+    const int names = tub_bind_is_of_memory(b, at);
+    return tub_bind_qkv(b, c->hidden, at, weights[names], !c->qkv_bias ? none : biases ? biases : like_weights[names]);
 }
 
 tub_layer tub_bind_vit_patches(tub_binder *b, int n, int tubelet, int height, int width)
@@ -60,13 +70,16 @@ tub_layer tub_bind_vit_patches(tub_binder *b, int n, int tubelet, int height, in
 void tub_bind_vit_block(tub_binder *b, const tub_config *c, int i, const char *const biases[3], tub_block *k)
 {
     char at[TUB_AT];
-    snprintf(at, sizeof at, "encoder.layer.%d.", i);
+    snprintf(at, sizeof at, "layers.%d.", i);
+    const bool memory = tub_bind_is_of_memory(b, at);
+    if (!memory)
+        snprintf(at, sizeof at, "encoder.layer.%d.", i);
     k->norm1 = tub_bind_norm(b, c->hidden, true, at, "layernorm_before");
     k->qkv = tub_bind_query_key_value(b, c, at, biases);
-    k->out = tub_bind_linear(b, c->hidden, c->hidden, true, at, "attention.output.dense");
+    k->out = tub_bind_linear(b, c->hidden, c->hidden, true, at, memory ? "attention.o_proj" : "attention.output.dense");
     k->norm2 = tub_bind_norm(b, c->hidden, true, at, "layernorm_after");
-    k->up = tub_bind_linear(b, c->mlp, c->hidden, true, at, "intermediate.dense");
-    k->down = tub_bind_linear(b, c->hidden, c->mlp, true, at, "output.dense");
+    k->up = tub_bind_linear(b, c->mlp, c->hidden, true, at, memory ? "mlp.fc1" : "intermediate.dense");
+    k->down = tub_bind_linear(b, c->hidden, c->mlp, true, at, memory ? "mlp.fc2" : "output.dense");
 }
 
 tub_layer tub_bind_pair(tub_binder *b, const tub_layer *first, const tub_layer *second)
