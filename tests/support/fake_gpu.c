@@ -346,7 +346,7 @@ static void flush(tub_gpu *gpu, size_t depth)
 {
     if (depth == 0)
         return;
-    for (size_t i = 0; i < depth; i++)
+    for (size_t i = 0; i < depth && !lost[gpu->index]; i++)
         do_work(gpu, &gpu->deferred[i]);
     gpu->deferred_count -= depth;
     counts(gpu)->pending -= (int)depth;
