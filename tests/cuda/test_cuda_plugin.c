@@ -282,6 +282,44 @@ static void a_text_gives_the_same_plan(void **state)
     }
 }
 
+// The library's function, and how many calls it is until there is no memory for one.
+static cudnnStatus_t (*finalize)(cudnnBackendDescriptor_t);
+static int until_short;
+
+static cudnnStatus_t finalize_or_be_short(cudnnBackendDescriptor_t d)
+{
+    return until_short-- == 0 ? CUDNN_STATUS_INTERNAL_ERROR_DEVICE_ALLOCATION_FAILED : finalize(d);
+}
+
+// Then with fewer items, not by another kernel, whose bits are others.
+static void a_plan_that_has_no_memory_is_made_later(void **state)
+{
+    (void)state;
+    const tub_gpu_attention a = stacked(TUB_GPU_F16, 4, 12, 1568, 64);
+    tub_status status = TUB_ERROR_MEMORY;
+    tub_cudnn dnn = {0};
+    tub_error err = {0};
+    int call = 0;
+    assert_int_equal(tub_cudnn_load(&dnn, &err), TUB_OK);
+    cudnnBackendDescriptor_t gpu = describe(&dnn, dry_cards[H100].described);
+    if (!gpu)
+        skip();
+    finalize = dnn.cudnnBackendFinalize;
+    dnn.cudnnBackendFinalize = finalize_or_be_short;
+    for (; status == TUB_ERROR_MEMORY; call++) {
+        tub_gpu_plan *plan = NULL;
+        size_t workspace = 0;
+        until_short = call;
+        status = tub_attention_plan(&dnn, (tub_plan_target){.description = gpu}, &a, (tub_gpu_text){0}, &plan,
+                                    &workspace, &err);
+        assert_int_equal(plan != NULL, status == TUB_OK);
+        tub_plan_release(&dnn, plan);
+    }
+    assert_int_equal(status, TUB_OK);
+    assert_true(call > 5);
+    dnn.cudnnBackendDestroyDescriptor(gpu);
+}
+
 static void cudnn_is_not_asked_for_what_it_has_not(void **state)
 {
     (void)state;
@@ -331,6 +369,7 @@ int main(void)
         cmocka_unit_test(cudnn_takes_one_kernel_whatever_the_batch),
         cmocka_unit_test(cudnn_says_that_it_has_none_for_old_cards),
         cmocka_unit_test(a_text_gives_the_same_plan),
+        cmocka_unit_test(a_plan_that_has_no_memory_is_made_later),
         cmocka_unit_test(cudnn_is_not_asked_for_what_it_has_not),
         cmocka_unit_test(halving_is_for_memory_alone),
     };

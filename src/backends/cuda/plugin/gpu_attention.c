@@ -48,6 +48,8 @@ static tub_gpu_plan *make(tub_plan_build *b, const tub_gpu_attention *shape)
 
 static tub_status none(const tub_plan_build *b, const tub_gpu_attention *shape, tub_error *err)
 {
+    if (tub_plan_is_short(b->status)) // another engine, or our own kernel, would give other bits
+        return tub_plugin_fail(err, TUB_ERROR_MEMORY, "cuDNN has no memory left for a plan of attention");
     char why[128] = "no engine: the card is older than 8.0, or NVRTC, by which cuDNN compiles them, isn't there";
     if (b->engines > 0)
         snprintf(why, sizeof why, "%d engines, none runs here and adds up in order", (int)b->engines);

@@ -8,6 +8,19 @@ static void keep(tub_plan_build *b, cudnnStatus_t status)
         b->status = status;
 }
 
+bool tub_plan_is_short(cudnnStatus_t status)
+{
+    return status == CUDNN_STATUS_INTERNAL_ERROR_HOST_ALLOCATION_FAILED ||
+           status == CUDNN_STATUS_INTERNAL_ERROR_DEVICE_ALLOCATION_FAILED;
+}
+
+// What became of a part: only memory that is short concerns the whole.
+static void keep_short(tub_plan_build *b, cudnnStatus_t status)
+{
+    if (tub_plan_is_short(status))
+        keep(b, status);
+}
+
 cudnnBackendDescriptor_t tub_plan_create(tub_plan_build *b, cudnnBackendDescriptorType_t type)
 {
     cudnnBackendDescriptor_t d = NULL;
@@ -123,7 +136,7 @@ static bool splits(tub_plan_build *b, cudnnBackendDescriptor_t knob)
     }
 }
 
-bool tub_plan_in_order(const tub_plan_build *asked, cudnnBackendDescriptor_t configuration)
+bool tub_plan_in_order(tub_plan_build *asked, cudnnBackendDescriptor_t configuration)
 {
     enum { KNOBS = 16 };
     tub_plan_build b = {.dnn = asked->dnn, .target = asked->target};
@@ -137,6 +150,7 @@ bool tub_plan_in_order(const tub_plan_build *asked, cudnnBackendDescriptor_t con
     for (int64_t i = 0; i < knob_count && in_order; i++)
         in_order = !splits(&b, knobs[i]);
     tub_plan_end(&b);
+    keep_short(asked, b.status);
     return in_order && b.status == CUDNN_STATUS_SUCCESS;
 }
 
@@ -157,13 +171,14 @@ static void destroy(const tub_cudnn *dnn, cudnnBackendDescriptor_t d)
 }
 
 // Of a configuration, or, without one, of a text.
-static tub_gpu_plan *make(const tub_plan_build *b, cudnnBackendDescriptor_t configuration, const char *text,
-                          size_t bytes)
+static tub_gpu_plan *make(tub_plan_build *b, cudnnBackendDescriptor_t configuration, const char *text, size_t bytes)
 {
     int64_t count = 0;
     tub_gpu_plan *p = calloc(1, sizeof *p);
-    if (!p)
+    if (!p) {
+        keep(b, CUDNN_STATUS_INTERNAL_ERROR_HOST_ALLOCATION_FAILED);
         return NULL;
+    }
     tub_plan_build own = {.dnn = b->dnn, .target = b->target};
     p->plan = tub_plan_create(&own, CUDNN_BACKEND_EXECUTION_PLAN_DESCRIPTOR);
     aim(&own, p->plan, CUDNN_ATTR_EXECUTION_PLAN_HANDLE, CUDNN_ATTR_EXECUTION_PLAN_DEVICEPROP);
@@ -175,6 +190,7 @@ static tub_gpu_plan *make(const tub_plan_build *b, cudnnBackendDescriptor_t conf
     get(&own, p->plan, CUDNN_ATTR_EXECUTION_PLAN_WORKSPACE_SIZE, CUDNN_TYPE_INT64, 1, &count, &p->workspace);
     if (own.status == CUDNN_STATUS_SUCCESS)
         return p;
+    keep_short(b, own.status);
     destroy(b->dnn, p->plan);
     free(p);
     return NULL;
@@ -190,7 +206,7 @@ tub_gpu_plan *tub_plan_make(tub_plan_build *b, cudnnBackendDescriptor_t configur
     return p;
 }
 
-tub_gpu_plan *tub_plan_read(const tub_plan_build *b, const char *text, size_t bytes)
+tub_gpu_plan *tub_plan_read(tub_plan_build *b, const char *text, size_t bytes)
 {
     return make(b, NULL, text, bytes);
 }
@@ -241,6 +257,6 @@ tub_status tub_plan_run(tub_gpu *gpu, const tub_gpu_plan *plan, int count, const
     tub_plan_end(&b);
     if (b.status == CUDNN_STATUS_SUCCESS)
         return TUB_OK;
-    return tub_plugin_fail(err, b.status == CUDNN_STATUS_ALLOC_FAILED ? TUB_ERROR_MEMORY : TUB_ERROR_DEVICE,
+    return tub_plugin_fail(err, tub_plan_is_short(b.status) ? TUB_ERROR_MEMORY : TUB_ERROR_DEVICE,
                            "cuDNN's attention: %s", gpu->cudnn.cudnnGetErrorString(b.status));
 }

@@ -48,14 +48,16 @@ cudnnBackendDescriptor_t tub_plan_describe(tub_plan_build *b, const tub_plan_ten
 void tub_plan_ask(tub_plan_build *b, cudnnBackendDescriptor_t operation);
 // Whether sums are added up in one order: neither in parts nor as blocks happen to end. The library's own note of that
 // isn't relied upon: cuDNN 9.27 doesn't have it for an attention that gives other bits now and then.
-bool tub_plan_in_order(const tub_plan_build *b, cudnnBackendDescriptor_t configuration);
-// NULL: this GPU can't run it. Takes the configuration if there is a plan of it.
+bool tub_plan_in_order(tub_plan_build *b, cudnnBackendDescriptor_t configuration);
+// NULL: this GPU can't run it, or, which b->status says, memory is short. Takes the configuration if there is a plan of it.
 tub_gpu_plan *tub_plan_make(tub_plan_build *b, cudnnBackendDescriptor_t configuration);
-// A plan that tub_plan_write() has written, for the same GPU and library: nothing is compiled. NULL: it isn't one.
-tub_gpu_plan *tub_plan_read(const tub_plan_build *b, const char *text, size_t bytes);
+// A plan that tub_plan_write() has written, for the same GPU and library: nothing is compiled. NULL: it isn't one,
+// or memory is short.
+tub_gpu_plan *tub_plan_read(tub_plan_build *b, const char *text, size_t bytes);
 // *bytes: room at `text`, then what there is to write; of less room nothing is written. False: it can't be written.
 bool tub_plan_write(const tub_cudnn *dnn, const tub_gpu_plan *plan, char *text, size_t *bytes);
 void tub_plan_end(tub_plan_build *b);
+bool tub_plan_is_short(cudnnStatus_t status);   // of memory, the GPU's or the host's
 void tub_plan_release(const tub_cudnn *dnn, tub_gpu_plan *plan);    // accepts NULL
 
 // Runs it on pointers[i] for the tensor ids[i].
