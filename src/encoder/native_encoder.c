@@ -535,7 +535,7 @@ tub_status tub_native_encoder_open(const tub_encoder_params *params, tub_encoder
         if (status != TUB_OK && err)
             *err = before ? first : error;
         if (status == TUB_OK || failed == before || !tub_backend_is_open(params))
-            return status;
+            return status == TUB_OK || !before ? status : first.status;
         if (!before) {
             first = error;
             while (!(failed & 1u << first_failed))
