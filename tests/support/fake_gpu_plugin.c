@@ -28,6 +28,23 @@ const tub_gpu_ops *tub_gpu_plugin(void)
                                  .short_call = (int)number(text, "short_call"),
                                  .short_times = (int)number(text, "short_times"),
                                  .slow_device = (int)number(text, "slow_device"),
-                                 .slow = (int)number(text, "slow")};
+                                 .slow = (int)number(text, "slow"),
+                                 .no_graphs = number(text, "no_graphs"),
+                                 .late = number(text, "late"),
+                                 .refuse_call = (int)number(text, "refuse_call"),
+                                 .refuse_kinds = (unsigned)number(text, "refuse_kinds"),
+                                 .refuse_short = number(text, "refuse_short"),
+                                 .refuse_for_good = number(text, "refuse_for_good")};
     return &fake_gpu_ops;
+}
+
+// For tests that open it: counts as of the devices' start, how many calls could have failed; all is forgotten then.
+__attribute__((visibility("default"))) int fake_gpu_plugin_end(fake_gpu_counts counts[8]);
+
+int fake_gpu_plugin_end(fake_gpu_counts counts[8])
+{
+    const int calls = fake_gpu_calls;
+    memcpy(counts, fake_gpu_counted, sizeof fake_gpu_counted);
+    fake_gpu_reset();
+    return calls;
 }
