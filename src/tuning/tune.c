@@ -312,9 +312,9 @@ static tub_status confirm(tub_tuning *t, tub_error *err)
     }
 }
 
-// The GPU's decoder beside the winner, with as many threads as it takes by itself. A row that is told, and no more: of
-// damaged videos it gives other frames, and doesn't say so.
-static tub_status compare_decoder(tub_tuning *t, tub_decoder decoder, tub_error *err)
+// The GPU's decoder beside the winner, with as many threads as it takes by itself. *out: its entry, or the winner's
+// where there was no time for it.
+static tub_status measure_decoder(tub_tuning *t, tub_decoder decoder, size_t *out, tub_error *err)
 {
     const size_t best = t->best, i = t->count;
     tub_tune_entry asked = t->entries[best];
@@ -322,29 +322,38 @@ static tub_status compare_decoder(tub_tuning *t, tub_decoder decoder, tub_error 
     asked.decode_threads = t->params->extractor.decode_threads;
     TUB_TRY(try_entry(t, &asked, err));
     t->best = best;
+    *out = t->count > i ? i : best;
     while (t->count > i && t->entries[i].row.rate > 0 && t->entries[i].row.runs < CONFIRMATIONS && has_time(t, 2)) {
         TUB_TRY(measure(t, best, err));
         TUB_TRY(measure(t, i, err));
     }
-    const double winners = t->entries[best].row.rate; // 0: it failed meanwhile
-    if (t->count > i && winners > 0 && t->entries[i].row.rate > noise * winners) {
-        char text[200];
-        snprintf(
-            text, sizeof text,
-            "--decoder %s is %.2f times as fast as the winner; no profile sets it, as GPUs conceal what is damaged in "
-            "a video and don't tell",
-            tub_decoder_name(decoder), t->entries[i].row.rate / winners);
-        note(t, text);
-    }
     return TUB_OK;
+}
+
+// A row that is told, and no more: of damaged videos it gives other frames, and doesn't say so.
+static void tell_decoder(tub_tuning *t, size_t i)
+{
+    const tub_tune_row *row = &t->entries[i].row, *winner = &t->entries[t->best].row;
+    char text[200];
+    if (winner->rate <= 0 || row->rate <= noise * winner->rate) // 0: the winner failed meanwhile
+        return;
+    snprintf(text, sizeof text,
+             "--decoder %s is %.2f times as fast as the winner; no profile sets it, as GPUs conceal what is damaged in "
+             "a video and don't tell",
+             tub_decoder_name(row->decoder), row->rate / winner->rate);
+    note(t, text);
 }
 
 static tub_status compare_decoders(tub_tuning *t, tub_error *err)
 {
+    size_t nvdec, both;
     if (!t->on_gpu || !t->params->video_count || t->params->extractor.decoder != TUB_DECODER_AUTO)
         return TUB_OK;
-    TUB_TRY(compare_decoder(t, TUB_DECODER_NVDEC, err));
-    return compare_decoder(t, TUB_DECODER_BOTH, err);
+    TUB_TRY(measure_decoder(t, TUB_DECODER_NVDEC, &nvdec, err));
+    TUB_TRY(measure_decoder(t, TUB_DECODER_BOTH, &both, err));
+    tell_decoder(t, nvdec);
+    tell_decoder(t, both);
+    return TUB_OK;
 }
 
 static void fill_profile(tub_tuning *t, const tub_encoder_info *info)

@@ -191,17 +191,21 @@ class Gpus(CommandCase):
         nvdec = {"LD_LIBRARY_PATH": os.environ["FAKE_NVDEC_FOLDER"], "FAKE_NVDEC_VIDEO": str(video)}
         cache = {"XDG_CACHE_HOME": str(self.folder / "tune-cache")}
         common = ["tune", video, "--model", self.model, "--device", "cuda", "--batch", "4", "--dtype", "f16", "--prefetch", "4", "--decode-threads", "2"]
-        def rows(environment, *options):
-            done = self.check(0, *common, *options, "--budget", "30", "--json", environment={**gpus("devices=1"), **environment, **cache})
-            return {row["decoder"]: row for row in map(json.loads, done.stdout.splitlines()) if row["event"] == "row"}, done.stderr
-        found, text = rows(nvdec)
-        self.assertEqual(set(found), {"auto", "nvdec", "both"}, text)
+        def rows(wanted, environment, *options):
+            for budget in ("20", "60", "200"): # on a machine with much else to do the first doesn't suffice for all
+                done = self.check(0, *common, *options, "--budget", budget, "--json", environment={**gpus("devices=1"), **environment, **cache})
+                found = {row["decoder"]: row for row in map(json.loads, done.stdout.splitlines()) if row["event"] == "row"}
+                if set(found) == wanted:
+                    break
+            self.assertEqual(set(found), wanted, done.stderr)
+            return found, done.stderr
+        found, text = rows({"auto", "nvdec", "both"}, nvdec)
         self.assertTrue(all(row["rate"] > 0 and not row["reason"] for row in found.values()), found)
         self.assertTrue(found["auto"]["winner"])
         for decoder in ("nvdec", "both"): # it is told where it is faster
             self.assertEqual(f"--decoder {decoder} is " in text, found[decoder]["rate"] > 1.04 * found["auto"]["rate"], text)
-        self.assertEqual(set(rows(nvdec, "--decoder", "both")[0]), {"both"}) # what is given isn't varied
-        found, text = rows({}) # no NVDEC here
+        rows({"both"}, nvdec, "--decoder", "both") # what is given isn't varied
+        found, text = rows({"auto", "nvdec", "both"}, {}) # no NVDEC here
         self.assertEqual({found[d]["reason"] for d in ("nvdec", "both")}, {"the GPU decoded none of the videos"}, found)
         # The profile is of a GPU's run.
         for device, line in (("cuda", "profile: f16 on cuda"), ("cpu", "profile of f16 on cuda left aside, as this run is on device cpu: ")):
