@@ -98,11 +98,14 @@ int cli_verify(const cli_arguments *args)
     cli_status_line("");
     if (status == TUB_ERROR_CANCELLED && cli_interrupted())
         return cli_interrupted();
-    if (status != TUB_OK)
+    const bool unwritten = status == TUB_ERROR_OUTPUT && totals.files > 0; // all was looked at
+    if (status != TUB_OK && !unwritten)
         return cli_fail(&err);
     if (v.json)
         print_end(&totals);
     else
-        say_end(params.folder, !params.read_only, &totals);
+        say_end(params.folder, !params.read_only && !unwritten, &totals);
+    if (unwritten)
+        return cli_refuse(CLI_OUTPUT, "%s: --read-only checks without writing it", err.text);
     return sum(&totals) ? CLI_INCOMPLETE : CLI_OK;
 }

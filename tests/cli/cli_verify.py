@@ -134,6 +134,15 @@ class Verify(CommandCase):
         self.assertEqual(set(self.findings(out)[0]), {("stale", "v00.npy")})
         self.assertEqual(set(self.findings(out, "--deep")[0]), {("stale", "v00.npy"), ("stale", "v01.npy")})
 
+    def test_what_was_found_is_told_where_nothing_can_be_written(self):
+        folder = self.copy("blocked")
+        (folder / "missing_files.txt").unlink(missing_ok=True)
+        (folder / "missing_files.txt").mkdir()
+        done = self.check(5, "verify", folder)
+        self.assertIn("8 files, 8 good", done.stdout)
+        self.assertIn("--read-only checks without writing it", done.stderr)
+        self.check(0, "verify", folder, "--read-only")
+
     def test_failures_are_told_with_their_reason(self):
         videos = self.folder / "some"
         videos.mkdir()
