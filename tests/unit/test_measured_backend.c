@@ -163,7 +163,8 @@ static void test_not_measured(void **state)
 
 static tub_status run_slowly(tub_executable *executable, const tub_batch *batch, tub_error *err)
 {
-    usleep(20000);
+    for (int i = 0; i < 3; i++)
+        (void)tub_backend_native.run(executable, batch, err);
     return tub_backend_native.run(executable, batch, err);
 }
 
