@@ -153,6 +153,7 @@ typedef struct tub_progress {
     int64_t batches, items;             // run by the encoder so far
     int batch;                          // most items of one
     int jobs_waiting, ready, ready_most, results_waiting;   // depths: jobs, items before the device, results
+    int64_t videos_by_gpu;              // that GPUs decode or have decoded; not those that they leave to the processor
 } tub_progress;
 TUB_API void tub_extractor_progress(tub_extractor *x, tub_progress *out);
 

@@ -263,11 +263,14 @@ static void decode(tub_extractor *x, tub_lane *lane, tub_reel *reel)
             leave_gpus(x);
             on_gpus = false;
         }
+        atomic_fetch_add_explicit(&x->counters.by_gpu, on_gpus, memory_order_relaxed);
         reel->status = extract(&s, &reel->error);
         x->source->info(s.source, &reel->info);
         atomic_fetch_add_explicit(&x->counters.left_out, reel->info.frames_left_out, memory_order_relaxed);
         if (reel->info.why_not_gpu[0])
             tub_extractor_decodes_itself(x, reel->path, reel->info.why_not_gpu);
+        if (reel->info.why_not_gpu[0] && on_gpus) // no more
+            atomic_fetch_sub_explicit(&x->counters.by_gpu, 1, memory_order_relaxed);
         note_seconds(&s);
         x->source->close(&s.source);
     } else {

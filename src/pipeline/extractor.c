@@ -435,6 +435,7 @@ void tub_extractor_progress(tub_extractor *x, tub_progress *out)
         .ready = tub_batcher_count(x->batcher),
         .ready_most = x->plan.ready,
         .results_waiting = (int)tub_queue_count(x->results),
+        .videos_by_gpu = atomic_load_explicit(&c->by_gpu, memory_order_relaxed),
     };
     tub_idle_explain(c, out);
 }

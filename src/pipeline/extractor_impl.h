@@ -77,7 +77,7 @@ struct tub_reel {
 // Seconds are kept as nanoseconds.
 typedef struct tub_counters {
     _Atomic int64_t frames, rows, open, decode, convert, forward, decode_wait, device_wait, output_wait;
-    _Atomic int64_t decode_cpu, convert_cpu, forward_cpu, batches, items, left_out;
+    _Atomic int64_t decode_cpu, convert_cpu, forward_cpu, batches, items, left_out, by_gpu;
     // Of device_wait (idle.h)
     _Atomic int64_t idle_start, idle_input, idle_open, idle_decode, idle_convert;
 } tub_counters;

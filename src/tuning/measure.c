@@ -1,7 +1,6 @@
 #include "measure.h"
 
 #include <stdlib.h>
-#include <string.h>
 
 #include "clock.h"
 #include "fail.h"
@@ -16,7 +15,7 @@ static const double patience = 0.02; // between two looks at how far it is
 typedef struct extraction {
     tub_extractor *x;
     const char *const *videos;
-    size_t count, next, failed, ended, by_gpu;
+    size_t count, next, failed;
     double seconds, began, from, to;
     int64_t rows, rows_from; // rows so far, and where counting began
     bool counting;
@@ -56,8 +55,6 @@ static tub_status take(extraction *e, tub_relay *relay, tub_error *err)
     look(e);
     if (status != TUB_OK)
         return status == TUB_AGAIN ? TUB_OK : status;
-    e->ended += result->kind == TUB_RESULT_DONE;
-    e->by_gpu += result->kind == TUB_RESULT_DONE && !strcmp(result->info.decoder, "nvdec");
     if (result->kind == TUB_RESULT_DONE && result->status != TUB_OK && ++e->failed >= e->count && e->rows == 0)
         status = tub_fail(err, TUB_ERROR_VIDEO, "none of %zu videos decodes: %s", e->count, result->text);
     tub_relay_give_back(relay);
@@ -104,7 +101,7 @@ tub_status tub_measure_extraction(tub_encoder *encoder, const tub_extractor_para
         *out = (tub_measurement){.rate = (double)(e.rows - e.rows_from) / (e.to - e.from),
                                  .decode_threads = progress.decode_threads,
                                  .bottleneck = bottleneck(&progress),
-                                 .none_by_gpu = e.ended > 0 && e.by_gpu == 0};
+                                 .none_by_gpu = progress.videos_by_gpu == 0};
     return status;
 }
 

@@ -8,7 +8,7 @@ typedef struct tub_measurement {
     double rate; // rows a second; of forwards alone, items a second
     int decode_threads;
     const char *bottleneck; // "forward", "decode" or "convert", static
-    bool none_by_gpu;       // videos ended, and no GPU decoded one of them
+    bool none_by_gpu;       // no GPU decoded a video or began to
 } tub_measurement;
 
 // Extracts the videos, one after the other and again from the first, for about `seconds` after the first rows came.

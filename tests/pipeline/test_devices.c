@@ -348,10 +348,34 @@ static void why_they_do_not_is_said_once(void **state)
     assert_int_equal(n.warnings, 8);
 }
 
+// While they are decoded, too: a measurement ends before long videos do.
+static void what_they_decode_is_counted(void **state)
+{
+    (void)state;
+    static const char *const mixed[] = {"fake:seed=1,frames=9,why=1", "fake:seed=2,frames=9", "fake:seed=3,frames=9"};
+    static const tub_decoder decoders[] = {TUB_DECODER_CPU, TUB_DECODER_NVDEC, TUB_DECODER_BOTH};
+    static const int counts[] = {0, 2, 2};
+    const fake_encoder_params p = {.lanes = 1};
+    for (int i = 0; i < 3; i++) {
+        fake_outcome outcomes[3];
+        tub_progress progress;
+        tub_error err = {0};
+        notes n = {0};
+        tub_extractor_params params = four_frames(&n);
+        params.decoder = decoders[i];
+        fake_encoder *encoder = fake_encoder_create(&p);
+        assert_int_equal(fake_run_all(encoder, &params, mixed, 3, outcomes, &progress, &err), TUB_END);
+        assert_int_equal(progress.videos_by_gpu, counts[i]);
+        fake_outcomes_free(outcomes, 3);
+        close_encoder(encoder);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(any_number_gives_the_same),
+        cmocka_unit_test(what_they_decode_is_counted),
         cmocka_unit_test(a_fast_one_does_more),
         cmocka_unit_test(runs_overlap_where_they_can),
         cmocka_unit_test(the_slots_are_pinned_while_it_runs),
