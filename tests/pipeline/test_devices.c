@@ -275,7 +275,7 @@ static void what_is_too_much_for_them_is_the_processors(void **state)
     const char *slow[VIDEOS];
     notes n = {0};
     for (int i = 0; i < VIDEOS; i++) {
-        snprintf(names[i], sizeof names[i], "fake:seed=%d,frames=9,pause=500000", i + 1);
+        snprintf(names[i], sizeof names[i], "fake:seed=%d,frames=9,begun=%d", i + 1, VIDEOS);
         slow[i] = names[i];
     }
     decode_by(VIDEOS, TUB_DECODER_BOTH, &gpu, slow, VIDEOS, &n);
@@ -314,7 +314,7 @@ static void the_processors_videos_are_no_turns(void **state)
     const char *slow[MANY];
     notes n = {0};
     for (int i = 0; i < MANY; i++) {
-        snprintf(names[i], sizeof names[i], "fake:seed=%d,frames=9,pause=%d", i + 1, i == 0 ? 500000 : 900000);
+        snprintf(names[i], sizeof names[i], "fake:seed=%d,frames=9,begun=%d", i + 1, i == 0 ? MANY - 1 : MANY);
         slow[i] = names[i];
     }
     decode_by(MANY - 1, TUB_DECODER_BOTH, &gpus, slow, MANY, &n);

@@ -6,7 +6,7 @@
 //   height=, width=, float=1           pixels that come out
 //   refuse=1      opening fails                     fail=K        next() fails instead of giving frame K
 //   blind=K       convert() of frame K fails        partial=1     damage is noted
-//   delay=US      microseconds a frame              pause=US      microseconds to open
+//   delay=US      microseconds a frame              begun=N       opening takes until N videos are being opened or were
 //   jump=K        frame K and later come 100 hours late
 //   why=N         a GPU that is asked to decode it doesn't, for reason N; else its frames are on the GPU
 //   name=ANY      nothing: tells equal videos apart
@@ -19,7 +19,7 @@
 
 typedef struct fake_video {
     int64_t seed, frames, fail, blind, jump;
-    int height, width, delay, pause, why;
+    int height, width, delay, begun, why;
     double fps;
     bool is_float, refuse, partial, jitter;
 } fake_video;
@@ -30,6 +30,7 @@ enum { FAKE_GPUS = 8 };
 
 typedef struct fake_source_counts {
     atomic_int open;            // now
+    atomic_int begun;           // that were opened, or are being
     atomic_int most_open;
     atomic_int decoded, converted;
     atomic_int left_out;        // of the decoded: not in fact, as they weren't wanted
