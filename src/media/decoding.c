@@ -106,7 +106,16 @@ static bool trust_frame(tub_decoding *d, const AVFrame *frame, int64_t *number)
            frame->height == d->height && tub_order_frame(&d->order, frame, number);
 }
 
-// Feeds the decoder one packet, or tells it that there are no more.
+// A GPU's decoder may lack the GPU's memory, which doesn't concern the processor's.
+static tub_status lacks_memory(tub_decoding *d, tub_error *err)
+{
+    if (!tub_decoding_is_on_gpu(d))
+        return tub_fail_memory(err, "a frame");
+    snprintf(d->nvdec.reason, sizeof d->nvdec.reason, "there is no memory left for the GPU's decoder");
+    return TUB_AGAIN;
+}
+
+// Feeds the decoder one packet, or tells it that there are no more. TUB_AGAIN: on a GPU it can't go on.
 static tub_status feed(tub_decoding *d, tub_error *err)
 {
     int r = av_read_frame(d->file.format, d->packet);
@@ -126,7 +135,7 @@ static tub_status feed(tub_decoding *d, tub_error *err)
             tub_damage_error(&d->damage, "damaged data", r, d->frames);
     }
     av_packet_unref(d->packet);
-    return r == AVERROR(ENOMEM) ? tub_fail_memory(err, "a frame") : TUB_OK;
+    return r == AVERROR(ENOMEM) ? lacks_memory(d, err) : TUB_OK;
 }
 
 static tub_status decode(tub_decoding *d, AVFrame *out, tub_error *err)
@@ -139,7 +148,7 @@ static tub_status decode(tub_decoding *d, AVFrame *out, tub_error *err)
         if (r == AVERROR_EOF)
             return TUB_END;
         if (r == AVERROR(ENOMEM))
-            return tub_fail_memory(err, "a frame");
+            return lacks_memory(d, err);
         if (r != AVERROR(EAGAIN))
             tub_damage_error(&d->damage, "damaged data", r, d->frames);
         if (d->draining && ++d->stuck > STUCK_MOST)
