@@ -33,6 +33,17 @@ static inline void tub_callbacks_are_thread_safe(AVCodecContext *decoder)
 #endif
 }
 
+// That a GPU's decoder gives its own surfaces, as it always did: later versions copy each, and don't tell of copies that
+// failed.
+static inline void tub_take_surfaces(AVCodecContext *decoder)
+{
+#ifdef AV_HWACCEL_FLAG_UNSAFE_OUTPUT
+    decoder->hwaccel_flags |= AV_HWACCEL_FLAG_UNSAFE_OUTPUT;
+#else
+    (void)decoder;
+#endif
+}
+
 // In the stream's time base, 0 = unknown.
 static inline int64_t tub_frame_ticks(const AVFrame *frame)
 {

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "fail.h"
+#include "libav_compat.h"
 #include "nvdec_driver.h"
 
 #define SAY(n, ...) snprintf((n)->reason, sizeof(n)->reason, __VA_ARGS__)
@@ -102,6 +103,7 @@ static AVCodecContext *make_decoder(tub_nvdec *n, const tub_video_file *file, co
     decoder->err_recognition |= AV_EF_EXPLODE; // what libav itself sees of damage is to be heard of
     decoder->opaque = n;
     decoder->get_format = choose_format;
+    tub_take_surfaces(decoder); // which are copied at once, by us
     decoder->hw_device_ctx = av_buffer_ref(n->device);
     av_opt_set(decoder, "max_pixels", TUB_PIXELS_MOST, 0);
     if (!decoder->hw_device_ctx)
