@@ -703,9 +703,11 @@ static void replace(void)
     toy_write(out, "features.json", "{}");
 }
 
+// Files come and go meanwhile, of which a removal may trip.
 static void delete_all(void)
 {
-    toy_remove(out);
+    for (int i = 0; i < 1000 && access(out, F_OK) == 0; i++)
+        toy_remove(out);
 }
 
 static void empty(void)
@@ -724,8 +726,9 @@ static void test_folder_that_goes(void **state)
         snprintf(out, sizeof out, "%s/going", root);
         events = 0;
         meanwhile = ways[i / 2];
-        assert_int_equal(run(), TUB_ERROR_OUTPUT);
-        assert_non_null(strstr(err.text, "during the run"));
+        const tub_status status = run();
+        if (status != TUB_ERROR_OUTPUT || !strstr(err.text, "during the run"))
+            fail_msg("way %zu: %d, %s", i, status, err.text);
         assert_true(meanwhile == empty || !toy_exists(out, "v29.npy"));
         toy_remove(out);
         toy_remove(toy_path(root, "elsewhere"));
