@@ -59,6 +59,7 @@ fake_video fake_video_parse(const char *path)
         .delay = (int)option(path, "delay", 0),
         .begun = (int)option(path, "begun", 0),
         .why = (int)option(path, "why", 0),
+        .threads = (int)option(path, "threads", 0),
         .fps = option(path, "fps", 30),
         .is_float = option(path, "float", 0) != 0,
         .refuse = option(path, "refuse", 0) != 0,
@@ -112,13 +113,14 @@ static tub_status fake_open(const char *path, const tub_video_params *params, vo
     wait_for_others(video.begun);
     if (video.refuse)
         return tub_fail(err, TUB_ERROR_VIDEO, "%s: refused", path);
+    if (video.threads > 0 && video.threads != params->threads)
+        return tub_fail(err, TUB_ERROR_VIDEO, "%s: %d threads are asked for", path, params->threads);
     source *s = calloc(1, sizeof *s);
     s->video = video;
     s->gpu = params->gpu;
     s->wants = params->wants;
     s->user = params->user;
     atomic_fetch_add(&fake_counts.decoders[params->gpu % FAKE_GPUS], 1);
-    atomic_store(&fake_counts.threads, params->threads);
     s->planes = malloc(fake_video_bytes(&video));
     s->converted = calloc((size_t)video.frames + 1, sizeof *s->converted);
     snprintf(s->path, sizeof s->path, "%s", path);

@@ -8,6 +8,7 @@
 //   blind=K       convert() of frame K fails        partial=1     damage is noted
 //   delay=US      microseconds a frame              begun=N       opening takes until N videos are being opened or were
 //   jump=K        frame K and later come 100 hours late
+//   threads=N     opening fails unless the decoder shall use N threads
 //   why=N         a GPU that is asked to decode it doesn't, for reason N; else its frames are on the GPU
 //   name=ANY      nothing: tells equal videos apart
 #ifndef FAKE_SOURCE_H
@@ -19,7 +20,7 @@
 
 typedef struct fake_video {
     int64_t seed, frames, fail, blind, jump;
-    int height, width, delay, begun, why;
+    int height, width, delay, begun, why, threads;
     double fps;
     bool is_float, refuse, partial, jitter;
 } fake_video;
@@ -36,7 +37,6 @@ typedef struct fake_source_counts {
     atomic_int left_out;        // of the decoded: not in fact, as they weren't wanted
     atomic_int repeated;        // conversions of a frame that was converted before
     atomic_int decoders[FAKE_GPUS]; // videos by tub_video_params.gpu
-    atomic_int threads;         // of the video that was opened last, as asked for
 } fake_source_counts;
 extern fake_source_counts fake_counts;
 void fake_counts_reset(void);
