@@ -60,7 +60,7 @@ static void test_waits_for_decoding(void **state)
 static void test_busy_device(void **state)
 {
     (void)state;
-    tub_progress p = run(&(fake_encoder_params){.delay = 5000}, 2, NULL, fast, 2);
+    tub_progress p = run(&(fake_encoder_params){.delay = 20000}, 2, NULL, fast, 2);
     check_sums(&p);
     assert_true(p.device_wait_seconds < p.forward_seconds);
     assert_true(p.decode_wait_seconds > 0);

@@ -116,6 +116,31 @@ static tub_status encode(fake_encoder *e, int lane, const void *const *frames, c
     return status;
 }
 
+static int runs_of_others(fake_encoder *e, int lane)
+{
+    int runs = 0;
+    for (int i = 0; i < FAKE_LANES; i++)
+        runs += i == lane ? 0 : atomic_load(&e->lane_runs[i]);
+    return runs;
+}
+
+// The others' first runs begin no sooner. Not for ever: a test that waits in vain shall say what it has counted.
+static void wait_for_others(fake_encoder *e, int lane)
+{
+    const int *waits = e->params.lane_waits;
+    int waiting = 0;
+    for (int i = 0; i < FAKE_LANES; i++)
+        waiting += waits[i] > 0;
+    e->met += waits[lane] > 0;
+    for (int i = 0; e->met < waiting || runs_of_others(e, lane) < waits[lane]; i++) {
+        if (i == 20000) {
+            e->in_vain++;
+            return;
+        }
+        usleep(1000);
+    }
+}
+
 static tub_status fake_run_lane(tub_encoder *encoder, int lane, const tub_lane_run *run, float *tokens, tub_error *err)
 {
     const void *const *frames = run->frames;
@@ -123,8 +148,10 @@ static tub_status fake_run_lane(tub_encoder *encoder, int lane, const tub_lane_r
     const int items = run->items;
     fake_encoder *e = (fake_encoder *)encoder;
     const tub_encoder_info *info = &e->base.info;
-    if (e->params.delay + e->params.lane_delay[lane])
-        usleep((useconds_t)(e->params.delay + e->params.lane_delay[lane]));
+    if (e->params.delay)
+        usleep((useconds_t)e->params.delay);
+    if (atomic_load(&e->lane_runs[lane]) == 0)
+        wait_for_others(e, lane);
     const int lane_run = atomic_fetch_add(&e->lane_runs[lane], 1) + 1;
     if (e->params.lane_fail[lane] && lane_run >= e->params.lane_fail[lane])
         return tub_fail(err, TUB_ERROR_DEVICE, "fake device %d is out of order", lane);

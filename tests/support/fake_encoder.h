@@ -19,7 +19,7 @@ typedef struct fake_encoder_params {
     bool no_pinning;
     int lanes;              // devices (0 = 1)
     int gpus[FAKE_LANES];   // their numbers
-    int lane_delay[FAKE_LANES];     // microseconds a run, more than `delay`
+    int lane_waits[FAKE_LANES];     // the device's first run ends when the others have ended so many (0 = at once)
     int lane_fail[FAKE_LANES];      // 1 + the device's run from which on it fails, from 0 (0 = never)
     bool overlaps;          // runs are begun and ended, and computed at their ends (FAKE_ENCODER_OVERLAPS: of every one)
     bool makes_frames;      // its devices do, in memory of their own
@@ -36,6 +36,8 @@ typedef struct fake_encoder {
     int begun_count[FAKE_LANES];
     atomic_int ahead;       // runs that were begun while another was
     atomic_int lane_runs[FAKE_LANES];
+    atomic_int met;         // devices that wait, in their first run
+    atomic_int in_vain;     // waits
     int pins, unpins;
     const char *pinned;     // memory that frames must lie in
     size_t pinned_bytes;
