@@ -1,0 +1,261 @@
+// Runs over toy videos in a folder that has been run in before: what is skipped, what is made again, what is refused.
+// clang-format off
+#include <stdarg.h>
+#include <stddef.h>
+#include <setjmp.h>
+#include <stdint.h>
+#include <cmocka.h>
+// clang-format on
+
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <tubelet/npy.h>
+#include <unistd.h>
+
+#include "encoder_impl.h"
+#include "toy_run.h"
+
+// Everything that isn't valid by header, size and manifest is made again, and becomes what it was.
+static void test_resume(void **state)
+{
+    (void)state;
+    toy_make_videos(8);
+    assert_int_equal(toy_run(), TUB_OK);
+    char before[TUB_HASH_TEXT], after[TUB_HASH_TEXT];
+    assert_int_equal(toy_digest(toy.out, before), 8);
+    unlink(toy_path(toy.out, "v01.npy"));
+    assert_int_equal(truncate(toy_path(toy.out, "v02.npy"), 100), 0);
+    struct stat info;
+    assert_int_equal(stat(toy_path(toy.out, "v03.npy"), &info), 0);
+    assert_int_equal(truncate(toy_path(toy.out, "v03.npy"), info.st_size + 4), 0);
+    // A whole file of another shape, which no manifest line tells of.
+    const int64_t dims[] = {1, TOY_DIM};
+    const float row[TOY_DIM] = {0};
+    assert_int_equal(tub_npy_write(toy_path(toy.out, "v04.npy"), TUB_F32, 2, dims, row, &toy.err), TUB_OK);
+    toy_write(toy.out, ".v05.npy.otherhost.1.0.tmp", "another host's: left alone");
+    assert_int_equal(toy_run(), TUB_OK);
+    toy_expect(4, 4, 0, 0, 0);
+    assert_true(toy_exists(toy.out, ".v05.npy.otherhost.1.0.tmp"));
+    unlink(toy_path(toy.out, ".v05.npy.otherhost.1.0.tmp"));
+    toy_digest(toy.out, after);
+    assert_string_equal(before, after);
+
+    // Without the manifest nothing is known to be whole; a torn one tells what it still tells.
+    char *manifest = toy_read(toy.out, "manifest.jsonl");
+    unlink(toy_path(toy.out, "manifest.jsonl"));
+    assert_int_equal(toy_run(), TUB_OK);
+    toy_expect(0, 8, 0, 0, 0);
+    char *second = strchr(manifest, '\n') + 1;
+    toy_write(toy.out, "manifest.jsonl", "%.*s", (int)(second - manifest) + 20, manifest);
+    tub_free(manifest);
+    assert_int_equal(toy_run(), TUB_OK);
+    toy_expect(1, 7, 0, 0, 0);
+    toy_digest(toy.out, after);
+    assert_string_equal(before, after);
+    assert_int_equal(toy_run(), TUB_OK);
+    toy_expect(8, 0, 0, 0, 0);
+
+    // A video that was replaced is another video.
+    toy_write(toy.videos, "v06.mp4", "frames=60 seed=66 longer");
+    assert_int_equal(toy_run(), TUB_OK);
+    toy_expect(7, 1, 0, 0, 0);
+}
+
+static tub_status settle(int stride, const char *stamp)
+{
+    tub_encoder *encoder = toy_encoder(0);
+    tub_run_params params = {.size = sizeof params};
+    tub_dataset *d = NULL;
+    params.extractor.sampling.stride = stride;
+    snprintf(encoder->info.model_stamp, sizeof encoder->info.model_stamp, "%s", stamp);
+    memset(&toy.totals, 0x7f, sizeof toy.totals);
+    assert_int_equal(toy_open_set(&d), TUB_OK);
+    tub_status status = tub_dataset_settle(d, &encoder->info, &params, &toy.totals, &toy.err);
+    tub_dataset_close(&d);
+    tub_encoder_close(&encoder);
+    return status;
+}
+
+// Where nothing is to do no encoder is needed, and other settings are refused all the same.
+static void test_settled(void **state)
+{
+    (void)state;
+    tub_dataset *d;
+    const char *stamp, *hash;
+    toy_make_videos(3);
+    assert_int_equal(settle(2, ""), TUB_ERROR_ARGUMENT);
+    assert_non_null(strstr(toy.err.text, "v00.mp4: is to do yet"));
+    toy_expect(0, 0, 0, 0, 0); // filled in also when it fails
+    assert_int_equal(toy_run(), TUB_OK);
+    assert_int_equal(toy_open_set(&d), TUB_OK);
+    assert_false(tub_dataset_known_model(d, &stamp, &hash));
+    tub_dataset_close(&d);
+    assert_int_equal(settle(2, "5555"), TUB_OK);
+    toy_expect(3, 0, 0, 0, 0);
+    assert_int_equal(settle(16, "6666"), TUB_ERROR_ARGUMENT);
+    assert_non_null(strstr(toy.err.text, "stride: 2 there, 16 asked"));
+    assert_int_equal(toy_open_set(&d), TUB_OK);
+    assert_true(tub_dataset_known_model(d, &stamp, &hash));
+    assert_string_equal(stamp, "5555");
+    assert_string_equal(hash, "0123456789abcdef0123456789abcdef");
+    tub_dataset_close(&d);
+}
+
+static void overwrite(const char *name, long at, char byte)
+{
+    FILE *file = fopen(toy_path(toy.out, name), "r+b");
+    assert_non_null(file);
+    assert_int_equal(fseek(file, at, SEEK_SET), 0);
+    fputc(byte, file);
+    fclose(file);
+}
+
+// A file as old as its line tells isn't opened; one that was written to is, and counts if its header is right.
+static void test_touched(void **state)
+{
+    (void)state;
+    toy_make_videos(4);
+    assert_int_equal(toy_run(), TUB_OK);
+    const struct timespec other[2] = {{.tv_sec = 1000000000}, {.tv_sec = 1000000000}};
+    assert_int_equal(utimensat(AT_FDCWD, toy_path(toy.out, "v00.npy"), other, 0), 0);
+    assert_int_equal(toy_run(), TUB_OK);
+    toy_expect(4, 0, 0, 0, 0);
+    overwrite("v01.npy", 0, 'X');
+    assert_int_equal(truncate(toy_path(toy.out, "v02.npy"), 130), 0);
+    unlink(toy_path(toy.out, "v03.npy"));
+    assert_int_equal(toy_run(), TUB_OK);
+    toy_expect(1, 3, 0, 0, 0);
+}
+
+static void test_mixing_refused(void **state)
+{
+    (void)state;
+    toy_make_videos(2);
+    assert_int_equal(toy_run(), TUB_OK);
+    tub_encoder *encoder = toy_encoder(0);
+    assert_int_equal(toy_run_with(encoder, 16), TUB_ERROR_ARGUMENT);
+    assert_non_null(strstr(toy.err.text, "stride: 2 there, 16 asked"));
+    encoder->info.dtype = TUB_BF16;
+    assert_int_equal(toy_run_with(encoder, 2), TUB_ERROR_ARGUMENT);
+    assert_non_null(strstr(toy.err.text, "dtype: f32 there, bf16 asked"));
+    encoder->info.dtype = TUB_F32;
+    encoder->info.model_hash[0] = 'f';
+    assert_int_equal(toy_run_with(encoder, 2), TUB_ERROR_ARGUMENT);
+    assert_non_null(strstr(toy.err.text, "model hash"));
+    // Nor is it forgotten with features.json.
+    unlink(toy_path(toy.out, "features.json"));
+    assert_int_equal(toy_run_with(encoder, 2), TUB_ERROR_ARGUMENT);
+    assert_non_null(strstr(toy.err.text, "another model"));
+    tub_encoder_close(&encoder);
+    assert_int_equal(toy_run(), TUB_OK);
+    toy_expect(2, 0, 0, 0, 0);
+    // Batch and threads are no settings.
+    encoder = toy_encoder(0);
+    encoder->info.batch = 1;
+    assert_int_equal(toy_run_with(encoder, 2), TUB_OK);
+    tub_encoder_close(&encoder);
+
+    tub_dataset *d;
+    tub_dtype dtype = TUB_DTYPE_AUTO;
+    const char *backend = NULL;
+    assert_int_equal(toy_open_set(&d), TUB_OK);
+    assert_true(tub_dataset_pinned(d, &dtype, &backend));
+    assert_int_equal(dtype, TUB_F32);
+    assert_string_equal(backend, "reference");
+    tub_dataset_close(&d);
+}
+
+static void test_failures(void **state)
+{
+    (void)state;
+    toy_make_videos(2);
+    toy_write(toy.videos, "sick.mp4", "bad");
+    toy_write(toy.videos, "ill.mp4", "bad");
+    assert_int_equal(toy_run(), TUB_OK);
+    toy_expect(0, 2, 0, 2, 0);
+    toy.retry = true;
+    assert_int_equal(toy_run(), TUB_OK);
+    toy_expect(2, 0, 0, 2, 0);
+    assert_int_equal(toy.totals.recorded_failures, 0);
+    assert_int_equal(toy_lines_of("failures.jsonl"), 2);
+    // Replaced: tried without being asked. A later success takes it off the list.
+    toy.retry = false;
+    toy_write(toy.videos, "sick.mp4", "frames=20 seed=1 now well");
+    assert_int_equal(toy_run(), TUB_OK);
+    toy_expect(2, 1, 0, 1, 0);
+    assert_int_equal(toy_lines_of("failures.jsonl"), 1);
+    json_t *line = toy_line_about("failures.jsonl", "sick.mp4");
+    assert_null(line);
+    // In a run of shards too, whose own files are others.
+    toy_write(toy.videos, "ill.mp4", "frames=20 seed=1 now well");
+    toy.world = 2;
+    for (toy.rank = 0; toy.rank < 2; toy.rank++)
+        assert_int_equal(toy_run(), TUB_OK);
+    assert_false(toy_exists(toy.out, "failures.jsonl"));
+    // Failed features don't lie about.
+    toy.world = 0;
+    toy.rank = 0;
+    toy_write(toy.videos, "sick.mp4", "bad");
+    assert_int_equal(toy_run(), TUB_OK);
+    toy_expect(3, 0, 0, 1, 0);
+    assert_false(toy_exists(toy.out, "sick.npy"));
+}
+
+// What wasn't there and is now, on a server that was away say, is tried without being asked.
+static void test_videos_that_come_later(void **state)
+{
+    (void)state;
+    toy_make_videos(1);
+    assert_int_equal(symlink(toy_path(toy.root, "away.mp4"), toy_path(toy.videos, "away.mp4")), 0);
+    assert_int_equal(toy_run(), TUB_OK);
+    toy_expect(0, 1, 0, 1, 0);
+    assert_int_equal(toy_run(), TUB_OK);
+    toy_expect(1, 0, 0, 1, 0);
+    assert_int_equal(toy.totals.recorded_failures, 1);
+    toy_write(toy.root, "away.mp4", "frames=20 seed=1");
+    assert_int_equal(toy_run(), TUB_OK);
+    toy_expect(1, 1, 0, 0, 0);
+    assert_false(toy_exists(toy.out, "failures.jsonl"));
+}
+
+static void test_shards(void **state)
+{
+    (void)state;
+    char whole[TUB_HASH_TEXT], parts[TUB_HASH_TEXT];
+    toy_make_videos(12);
+    assert_int_equal(toy_run(), TUB_OK);
+    assert_int_equal(toy_digest(toy.out, whole), 12);
+    snprintf(toy.out, sizeof toy.out, "%s/shards", toy.root);
+    toy.world = 3;
+    size_t all = 0;
+    for (toy.rank = 0; toy.rank < 3; toy.rank++) {
+        assert_int_equal(toy_run(), TUB_OK);
+        assert_int_equal(toy.totals.ok, toy.totals.videos);
+        all += toy.totals.videos;
+    }
+    assert_int_equal(all, 12);
+    assert_int_equal(toy_digest(toy.out, parts), 12);
+    assert_string_equal(whole, parts);
+    assert_int_equal(
+        toy_lines_of("manifest.0.jsonl") + toy_lines_of("manifest.1.jsonl") + toy_lines_of("manifest.2.jsonl"), 12);
+    // Another division resumes from all of them.
+    toy.world = toy.rank = 0;
+    assert_int_equal(toy_run(), TUB_OK);
+    toy_expect(12, 0, 0, 0, 0);
+    toy.world = 4;
+    toy.rank = 4;
+    assert_int_equal(toy_run(), TUB_ERROR_ARGUMENT);
+}
+
+int main(void)
+{
+#define TEST(f) cmocka_unit_test_setup_teardown(f, toy_set_up, toy_tear_down)
+    const struct CMUnitTest tests[] = {
+        TEST(test_resume),         TEST(test_settled),  TEST(test_touched),
+        TEST(test_mixing_refused), TEST(test_failures), TEST(test_videos_that_come_later),
+        TEST(test_shards),
+    };
+    return cmocka_run_group_tests_name("dataset_resume", tests, NULL, NULL);
+}
