@@ -13,8 +13,8 @@
 //
 // The ends of videos that have no item before them in the line are handed over at once.
 //
-// Where devices have frames of their own, a device thread prefers entries whose frames are on its device, if there are more
-// than a batch to choose from. One video's entries have one home, so they stay in order.
+// Where devices have frames of their own, a device thread prefers entries whose frames are on its device, if there are
+// more than a batch to choose from. One video's entries have one home, so they stay in order.
 //
 // Several device threads take turns: loads are numbered in the order of the line, and each is its taker's until it is
 // done. A load whose device failed is given back and handed to the next that asks; while loads are out, one may come

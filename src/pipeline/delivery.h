@@ -1,8 +1,8 @@
 // From encoded loads to results: rows to their videos in the order of the line, whoever encoded them.
 //
-// Device threads put down what they encoded, in any order; who finds that it is a load's turn delivers it and all behind
-// it that are there, while the others encode on. A load waits here without slots; how many can is what the batcher may
-// have out. When nobody takes results any more, put() says so.
+// Device threads put down what they encoded, in any order; who finds that it is a load's turn delivers it and all
+// behind it that are there, while the others encode on. A load waits here without slots; how many can is what the
+// batcher may have out. When nobody takes results any more, put() says so.
 //
 // Thread-safety: put() from any thread. Lock order: its lock before the batcher's; neither is held while results are
 // sent.

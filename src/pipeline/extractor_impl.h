@@ -10,33 +10,38 @@
 // frames go into slots, complete windows (frame models: single frames) go to the batcher as entries, and the end of
 // the video as the last one. Waiting for a slot is the back-pressure: when the device is slow, slots run out.
 //
-// Where GPUs make frames (gpu_slots.h), a worker has its video's made on one lane's, the one that decodes it if one does.
+// Where GPUs make frames (gpu_slots.h), a worker has its video's made on one of them: on the one that decodes it, if
+// one does.
 //
-// A device thread (device_thread.c), one a device, takes loads of entries from the batcher, encodes them, gives the slots
-// back and puts the rows down for delivery. One of them at a time delivers (delivery.h), in the order of the line: it
-// appends each row to its video's chunk of rows, and sends a chunk when it is full, at the video's end with DONE behind
-// it. Frame models make a detour: their embeddings go through frame_rows.h, which turns them into window means. A device
-// that fails while others work gives its load back to the batcher and is done; the last one's failure is the extractor's.
+// A device thread (device_thread.c), one a device, takes loads of entries from the batcher, encodes them, gives the
+// slots back and puts the rows down for delivery. Where runs overlap it begins the next load, if it is full by then,
+// while one is computed. One of the threads at a time delivers (delivery.h), in the order of the line: it appends each
+// row to its video's chunk of rows, and sends a chunk when it is full, at the video's end with DONE behind it. Frame
+// models make a detour: their embeddings go through frame_rows.h, which turns them into window means. A device that
+// fails while others work gives its loads back to the batcher and is done; the last one's failure is the extractor's.
 //
 // A reel is one job on its way. submit() makes it and puts it into the list of reels; the worker that decodes it owns
-// it until batcher_end(), the delivery after, which frees it when DONE is sent. Two parts of it are the delivery's from
-// the start: they are marked below. What is cut short (cancel, a failed device) leaves its reels in the
-// list for close(). A chunk of rows is the reel's, then the result's; tub_result_release() frees it.
+// it until batcher_end(), the delivery after, which frees it when DONE is sent. What is the delivery's from the start
+// is marked below. What is cut short (cancel, a failed device) leaves its reels in the list for close(). A chunk of
+// rows is the reel's, then the result's; tub_result_release() frees it.
 //
 // Nothing is unbounded: jobs, entries, slots and results have fixed numbers, a reel has one chunk. Nothing can lock up:
-// the caller waits only for results; who delivers waits for the caller, a device thread for entries when there is no
-// load to seal (batcher.h says when there is), or for the turn of another's load, which holds no slots by then; a worker waits for room in the line, which is then full and thus sealed, or for
-// a slot, and then the pool is starved and the load is sealed; if there is no entry either, all slots are held by
-// incomplete windows, and of slots there are enough for every open video to complete one (resource_plan.h).
+//
+//   - the caller waits only for results, and who delivers only for the caller;
+//   - a device thread waits for entries when there is no load to seal (batcher.h says when there is), or, where as many
+//     loads are out as may be, for one of them to be delivered: it holds no slots by then;
+//   - a worker waits for room in the line, which is then full and thus sealed, or for a slot, and then the pool is
+//     starved and the load is sealed. If there is no entry either, all slots are held by incomplete windows, and of
+//     slots there are enough for every open video to complete one (resource_plan.h).
 //
 // Stopping: `stopping` is set, then pool, batcher and queues are stopped, which wakes everyone. Cancel stops the
 // results as well; a failed device finishes them, so that what was sent before is still delivered, then its error.
 //
 // How many workers work at once adapts to what the device waits for: core_share.h.
 //
-// Lock order: slot pool -> batcher -> results; delivery -> batcher; the list's lock, the share's and the queues' are
-// leaves. None is held across a
-// source, the encoder or the caller's functions.
+// Lock order: slot pool -> batcher; delivery -> batcher; list of reels -> core share; the queues' locks are leaves.
+// None is held across a source, the encoder or the caller's functions, but for the list's across the log's, which gets
+// one line at a time.
 #ifndef TUB_EXTRACTOR_IMPL_H
 #define TUB_EXTRACTOR_IMPL_H
 
@@ -160,11 +165,12 @@ void tub_extractor_lost(tub_extractor *x, int device, const tub_error *error);
 
 // A video wasn't decoded on a GPU as was asked for: said once a reason.
 void tub_extractor_decodes_itself(tub_extractor *x, const char *path, const char *why);
+
 // More or fewer of the workers work at once, as the device waited for this part of its time: said.
 void tub_extractor_shares_anew(tub_extractor *x, double waited);
 
-// TUB_WITHOUT_OVERLAP: the device thread begins or ends with a batch; a worker waits until none is being encoded. Nobody
-// waits for a worker that stands here: the device thread has all that it needs.
+// TUB_WITHOUT_OVERLAP: the device thread begins or ends with a batch; a worker waits until none is being encoded.
+// Nobody waits for a worker that stands here: the device thread has all that it needs.
 void tub_extractor_encoding(tub_extractor *x, bool encoding);
 void tub_extractor_stand(tub_extractor *x);
 

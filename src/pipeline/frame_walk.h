@@ -26,7 +26,8 @@ typedef struct tub_walk_sink {
     bool (*frame)(void *user, int slot, int64_t first, int64_t count, bool last);
     // After each decoded frame. May be NULL.
     bool (*step)(void *user);
-    // The source's current frame into a slot, otherwise than by its convert(). TUB_END: convert() shall do it. May be NULL.
+    // The source's current frame into a slot, otherwise than by its convert(). TUB_END: convert() shall do it. May be
+    // NULL.
     tub_status (*make)(void *user, int slot, tub_error *err);
     // A slot may have to be waited for; it was. May be NULL.
     void (*waits)(void *user);

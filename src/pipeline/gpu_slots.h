@@ -2,9 +2,9 @@
 // on each of them as well: the same number, the same count, free at the same time. Which of its places holds the frame
 // is noted here, and a lane's clips are gathered from its own without a copy.
 //
-// A made frame isn't pixels but what the encoder makes of them first. With one lane it stays where it was made. With several
-// it is copied to the host's slot at once, as it is: any lane, each of which prefers its own, may take the clip, and what a
-// GPU made isn't lost with it.
+// A made frame isn't pixels but what the encoder makes of them first. With one lane it stays where it was made. With
+// several it is copied to the host's slot at once, as it is: any lane, each of which prefers its own, may take the
+// clip, and what a GPU made isn't lost with it.
 //
 // A GPU that fails at making frames makes no more; they are converted on the host then, which is said once.
 //

@@ -1,5 +1,6 @@
-// The resource plan: how many workers and slots an extractor gets, decided once at open. One worker a processor, up to what
-// a device can take, unless told: how many of them work at once follows the bottleneck.
+// The resource plan: how many workers and slots an extractor gets, decided once at open. Unless told there is a worker
+// a processor, up to what a device can take; where GPUs decode beside it there are some more, which wait for these. How
+// many of them work at once follows the bottleneck.
 //
 // Let `pinned` be the slots that one open video may pin: what its windower holds and, with fps resampling, the frame
 // whose stay isn't decided yet and the last one that was. Memory allowing, there are slots for every open video, the

@@ -1,6 +1,6 @@
 // Frame slots: fixed memory for decoded pixels, counted references, blocking take: the pipeline's back-pressure.
 //
-// Thread-safety: all calls, from any thread. Lock order: slot pool -> batcher -> results.
+// Thread-safety: all calls, from any thread. Lock order: slot pool -> batcher.
 #ifndef TUB_SLOT_POOL_H
 #define TUB_SLOT_POOL_H
 
