@@ -85,6 +85,14 @@ void tub_extractor_decodes_itself(tub_extractor *x, const char *path, const char
     pthread_mutex_unlock(&x->lock);
 }
 
+static void write_in_turn(void *extractor, int level, const char *text)
+{
+    tub_extractor *x = extractor;
+    pthread_mutex_lock(&x->lock);
+    x->log.write(x->log.user, level, text);
+    pthread_mutex_unlock(&x->lock);
+}
+
 void tub_extractor_encoding(tub_extractor *x, bool encoding)
 {
     if (!(x->without & TUB_WITHOUT_OVERLAP))
@@ -233,7 +241,8 @@ static tub_status open_gpu_slots(tub_extractor *x, tub_error *err)
     tub_error why = {0};
     if (!makes_frames_on_gpus(x))
         return TUB_OK;
-    const tub_status status = tub_gpu_slots_open(x->encoder, x->pool, x->plan.slots, &x->log, &x->gpu_slots, &why);
+    const tub_status status =
+        tub_gpu_slots_open(x->encoder, x->pool, x->plan.slots, &x->log_in_turn, &x->gpu_slots, &why);
     if (status == TUB_OK)
         return TUB_OK;
     if (status == TUB_END)
@@ -317,6 +326,7 @@ tub_status tub_extractor_open_source(tub_encoder *encoder, const tub_extractor_p
     x->runs_ahead = tub_encoder_overlaps(encoder) && !(p->without & TUB_WITHOUT_OVERLAP) ? TUB_LANE_RUNS : 1;
     x->source = source;
     x->log = p->log;
+    x->log_in_turn = (tub_log){p->log.write ? write_in_turn : NULL, x};
     x->trace = p->trace;
     x->video_stream = p->video_stream;
     x->without = p->without;

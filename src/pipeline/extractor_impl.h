@@ -95,6 +95,7 @@ struct tub_extractor {
     const tub_source_ops *source;
     tub_sampling sampling;
     tub_log log;
+    tub_log log_in_turn;            // the same under the lock below, for those who don't know it
     tub_trace *trace;               // borrowed, or NULL
     int video_stream;
     unsigned without;

@@ -22,7 +22,8 @@ typedef struct tub_gpu_slots tub_gpu_slots;
 // Bytes that a slot of the host needs for frames that the encoder's GPUs have made; 0: none.
 size_t tub_gpu_slots_host_bytes(const tub_encoder *encoder);
 
-// `pool`: of `slots` slots. All borrowed. TUB_END: the encoder makes no frames. Errors: those of the GPUs.
+// `pool`: of `slots` slots. `log`: called from any thread that makes frames. All borrowed. TUB_END: the encoder makes no
+// frames. Errors: those of the GPUs.
 tub_status tub_gpu_slots_open(tub_encoder *encoder, const tub_slot_pool *pool, int slots, const tub_log *log,
                               tub_gpu_slots **out, tub_error *err);
 void tub_gpu_slots_close(tub_gpu_slots **slots); // accepts NULL

@@ -6,9 +6,11 @@
 #include <stdint.h>
 
 #include <cmocka.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "fake_run.h"
 
@@ -160,6 +162,29 @@ static void one_that_fails_is_left_alone(void **state)
         }
 }
 
+static atomic_int writing, beside; // calls of the log that go on, and those that came meanwhile
+
+static void note_slowly(void *user, int level, const char *text)
+{
+    atomic_fetch_add(&beside, atomic_fetch_add(&writing, 1) > 0);
+    usleep(30000);
+    note(user, level, text);
+    atomic_fetch_sub(&writing, 1);
+}
+
+// A log gets one call at a time.
+static void those_that_fail_at_once_are_told_in_turn(void **state)
+{
+    (void)state;
+    const fake_encoder_params p = {.makes_frames = true, .lanes = 2, .frame_fail = {1, 1}};
+    notes n = {0};
+    tub_extractor_params params = all_windows(&n, TUB_RESIZER_GPU);
+    params.log.write = note_slowly;
+    run(&p, &params);
+    assert_int_equal(n.warnings, 2);
+    assert_int_equal(beside, 0);
+}
+
 // On a busy machine one of them may do nearly all.
 static void what_a_lost_one_made_is_not_lost(void **state)
 {
@@ -214,6 +239,7 @@ int main(void)
         cmocka_unit_test(several_share_them),
         cmocka_unit_test(whatever_is_sampled),
         cmocka_unit_test(one_that_fails_is_left_alone),
+        cmocka_unit_test(those_that_fail_at_once_are_told_in_turn),
         cmocka_unit_test(what_a_lost_one_made_is_not_lost),
         cmocka_unit_test(where_there_are_none),
     };
