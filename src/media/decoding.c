@@ -1,6 +1,8 @@
 #include "decoding.h"
 
+#include <inttypes.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "fail.h"
 #include "libav_compat.h"
@@ -121,6 +123,10 @@ static tub_status feed(tub_decoding *d, tub_error *err)
     int r = av_read_frame(d->file.format, d->packet);
     if (r == AVERROR(ENOMEM))
         return tub_fail_memory(err, "a packet");
+    // The video may be whole: its first frames must not pass for all of it. Demuxers may say that it ends here.
+    if (r < 0 && d->file.system_error)
+        return tub_fail(err, TUB_ERROR_INPUT, "can't be read behind frame %" PRId64 ": %s", d->frames,
+                        strerror(d->file.system_error));
     if (r < 0) {
         if (r != AVERROR_EOF)
             tub_damage_error(&d->damage, "reading failed", r, d->frames);

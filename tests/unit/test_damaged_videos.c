@@ -8,6 +8,7 @@
 #include <cmocka.h>
 // clang-format on
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -15,6 +16,19 @@
 #include <tubelet/video.h>
 
 #include "ffmpeg_clips.h"
+
+static off_t unreadable_from; // 0: all of a file can be read
+
+// In the place of the system's (tests/CMakeLists.txt).
+ssize_t __real_pread(int fd, void *data, size_t bytes, off_t offset);
+ssize_t __wrap_pread(int fd, void *data, size_t bytes, off_t offset);
+ssize_t __wrap_pread(int fd, void *data, size_t bytes, off_t offset)
+{
+    if (!unreadable_from || offset + (off_t)bytes <= unreadable_from)
+        return __real_pread(fd, data, bytes, offset);
+    errno = ESTALE;
+    return -1;
+}
 
 static tub_video_info damaged(const char *name)
 {
@@ -59,6 +73,32 @@ static void cut_files_are_partial(void **state)
     assert_true(info.frames > 5 && info.frames < 50);
     info = damaged("cut_front.mkv");
     assert_true(info.frames > 5 && info.frames < 50);
+}
+
+// A server that is away for a while says nothing of the video, which may be whole.
+static void files_that_cant_be_read_to_their_end_fail(void **state)
+{
+    (void)state;
+    static const char *const names[] = {"unread.mp4", "unread.mkv", "unread.avi", "unread.ts"};
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        tub_video *video = NULL;
+        tub_error err = {0};
+        tub_frame frame;
+        struct stat about;
+        must(FFMPEG PATTERN "-c:v mpeg4 -q:v 2 -movflags faststart %s", "320x240", "4", names[i]);
+        assert_int_equal(stat(test_path(clips_folder, names[i]), &about), 0);
+        assert_true(about.st_size > 400000);
+        assert_int_equal(tub_video_open(test_path(clips_folder, names[i]), NULL, &video, &err), TUB_OK);
+        unreadable_from = about.st_size / 2;
+        tub_status status;
+        while ((status = tub_video_next(video, &frame, &err)) == TUB_OK)
+            ;
+        unreadable_from = 0;
+        tub_video_close(&video);
+        assert_int_equal(status, TUB_ERROR_INPUT);
+        assert_non_null(strstr(err.text, names[i]));
+        assert_non_null(strstr(err.text, strerror(ESTALE)));
+    }
 }
 
 static void garbage_inside_is_partial(void **state)
@@ -340,6 +380,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(cut_files_are_partial),
+        cmocka_unit_test(files_that_cant_be_read_to_their_end_fail),
         cmocka_unit_test(garbage_inside_is_partial),
         cmocka_unit_test(a_hole_in_matroska_is_partial),
         cmocka_unit_test(holes_are_partial),
