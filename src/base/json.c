@@ -21,7 +21,7 @@ tub_status tub_json_parse(const char *text, size_t bytes, const char *name, tub_
     *out = json_loadb(text, bytes, JSON_REJECT_DUPLICATES, &e);
     if (*out)
         return TUB_OK;
-    if (json_error_code(&e) == json_error_out_of_memory)
+    if (!e.text[0] || json_error_code(&e) == json_error_out_of_memory) // it says nothing where memory is short
         return tub_fail_memory(err, name);
     return tub_fail(err, status, "%s: not valid JSON: line %d, column %d: %s", name, e.line, e.column, e.text);
 }

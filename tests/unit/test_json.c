@@ -6,6 +6,7 @@
 
 #include <cmocka.h>
 
+#include <stdlib.h>
 #include <string.h>
 
 #include "json.h"
@@ -42,6 +43,37 @@ static void test_rejected_texts(void **state)
     json_t *json = NULL;
     assert_int_equal(tub_json_parse("{}garbage", 2, "x", TUB_ERROR_INPUT, &json, NULL), TUB_OK);
     json_decref(json);
+}
+
+static int allocations; // that are left
+
+static void *allocate(size_t bytes)
+{
+    return allocations-- > 0 ? malloc(bytes) : NULL;
+}
+
+// Where jansson says nothing itself, that is what it was.
+static void test_short_memory(void **state)
+{
+    (void)state;
+    const char text[] = "{\"a\": [1, 2.5, \"b\"], \"c\": {\"d\": null}}";
+    tub_status status = TUB_ERROR_MEMORY;
+    int most = 0, short_of = 0;
+    json_set_alloc_funcs(allocate, free);
+    for (; most < 100 && status != TUB_OK; most++) {
+        json_t *json = NULL;
+        tub_error err = {0};
+        allocations = most;
+        status = tub_json_parse(text, strlen(text), "config.json", TUB_ERROR_MODEL, &json, &err);
+        allocations = 100;
+        json_decref(json);
+        if (strstr(err.text, "line -1"))
+            fail_msg("allocation %d: %s", most, err.text);
+        short_of += status == TUB_ERROR_MEMORY;
+    }
+    json_set_alloc_funcs(malloc, free);
+    assert_in_range(most, 10, 99);
+    assert_in_range(short_of, 5, most);
 }
 
 static void test_files(void **state)
@@ -116,6 +148,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_rejected_texts),
+        cmocka_unit_test(test_short_memory),
         cmocka_unit_test(test_files),
         cmocka_unit_test(test_typed_values),
     };
