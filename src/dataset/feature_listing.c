@@ -38,34 +38,51 @@ static bool is_folder(const char *folder, const char *file, const struct dirent 
     return is;
 }
 
+static tub_status list(tub_feature_listing *l, const char *folder, const char *under, int depth, tub_error *err);
+
+static tub_status list_name(tub_feature_listing *l, const char *folder, const char *under, const struct dirent *e,
+                            int depth, tub_error *err)
+{
+    bool feature = is_feature_name(e->d_name);
+    if (e->d_name[0] == '.' || (!feature && e->d_type == DT_REG))
+        return TUB_OK;
+    const char *file = tub_arena_format(&l->arena, "%s%s", under, e->d_name);
+    if (!file)
+        return tub_fail_memory(err, folder);
+    if (!is_folder(folder, file, e))
+        return !feature || keep(l, file) ? TUB_OK : tub_fail_memory(err, folder);
+    const char *deeper = tub_arena_format(&l->arena, "%s/", file);
+    if (!deeper)
+        return tub_fail_memory(err, folder);
+    return depth < DEEPEST ? list(l, folder, deeper, depth + 1, err) : TUB_OK;
+}
+
+static tub_status list_open(tub_feature_listing *l, DIR *d, const char *path, const char *folder, const char *under,
+                            int depth, tub_error *err)
+{
+    errno = 0;
+    for (const struct dirent *e; (e = readdir(d)); errno = 0)
+        TUB_TRY(list_name(l, folder, under, e, depth, err));
+    return errno ? tub_fail(err, TUB_ERROR_OUTPUT, "%s: this folder can't be listed: %s", path, strerror(errno))
+                 : TUB_OK;
+}
+
 // `under`: the folder's part of the names, "" or "training/". A folder that can't be listed isn't an empty one.
 static tub_status list(tub_feature_listing *l, const char *folder, const char *under, int depth, tub_error *err)
 {
     char *path = tub_format("%s/%s", folder, under);
-    DIR *d = path ? opendir(path) : NULL;
+    if (!path)
+        return tub_fail_memory(err, folder);
+    DIR *d = opendir(path);
     tub_status status = TUB_OK;
-    bool kept = path != NULL;
-    if (kept && !d && errno != ENOENT)
+    if (d)
+        status = list_open(l, d, path, folder, under, depth, err);
+    else if (errno != ENOENT)
         status = tub_fail(err, TUB_ERROR_OUTPUT, "%s: this folder can't be listed: %s", path, strerror(errno));
-    for (const struct dirent *e; d && kept && status == TUB_OK && (e = readdir(d));) {
-        bool feature = is_feature_name(e->d_name);
-        if (e->d_name[0] == '.' || (!feature && e->d_type == DT_REG))
-            continue;
-        const char *file = tub_arena_format(&l->arena, "%s%s", under, e->d_name);
-        kept = file != NULL;
-        if (kept && is_folder(folder, file, e)) {
-            const char *deeper = tub_arena_format(&l->arena, "%s/", file);
-            kept = deeper != NULL;
-            if (kept && depth < DEEPEST)
-                status = list(l, folder, deeper, depth + 1, err);
-        } else if (feature) {
-            kept = keep(l, file);
-        }
-    }
     if (d)
         closedir(d);
     tub_free(path);
-    return kept ? status : tub_fail_memory(err, folder);
+    return status;
 }
 
 static int by_bytes(const void *a, const void *b)

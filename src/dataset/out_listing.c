@@ -61,11 +61,17 @@ tub_status tub_out_listing_read(const char *folder, tub_out_listing *out, tub_er
         return tub_fail(err, TUB_ERROR_OUTPUT, "%s: this folder can't be listed: %s", folder, strerror(errno));
     bool kept = true;
     const struct dirent *found;
-    while (kept && (found = readdir(d)))
+    errno = 0;
+    while (kept && (found = readdir(d))) {
         kept = take(out, folder, found->d_name);
+        errno = 0;
+    }
+    const int error = errno; // half a folder would pass for one without records
     closedir(d);
     if (!kept)
         return tub_fail_memory(err, folder);
+    if (error)
+        return tub_fail(err, TUB_ERROR_OUTPUT, "%s: this folder can't be listed: %s", folder, strerror(error));
     sort(&out->manifests);
     sort(&out->failures);
     return TUB_OK;

@@ -9,6 +9,7 @@
 
 #include <cmocka.h>
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
@@ -19,6 +20,7 @@
 #include <sys/stat.h>
 #include <sys/types.h>
 #include <sys/wait.h>
+#include <tubelet/features.h>
 #include <unistd.h>
 
 #include "toy_videos.h"
@@ -130,6 +132,20 @@ int __wrap_fstatat(int fd, const char *path, struct stat *info, int flags)
 {
     fault.stats++;
     return __real_fstatat(fd, path, info, flags);
+}
+
+// Whether the folder of features can't be listed to its end.
+static bool unlisted;
+
+struct dirent *__real_readdir(DIR *folder);
+struct dirent *__wrap_readdir(DIR *folder);
+struct dirent *__wrap_readdir(DIR *folder)
+{
+    struct stat there, features;
+    if (!unlisted || fstat(dirfd(folder), &there) || __real_stat(out, &features) || there.st_ino != features.st_ino)
+        return __real_readdir(folder);
+    errno = EIO;
+    return NULL;
 }
 
 static tub_status open_set(const char *folder, tub_dataset **d)
@@ -319,6 +335,26 @@ static void test_killed(void **state)
     assert_int_equal(status, 0);
 }
 
+// What isn't listed isn't missing: all would be made again, and nothing be said.
+static void test_folders_that_cant_be_listed(void **state)
+{
+    (void)state;
+    tub_run_totals totals;
+    tub_verify_totals found;
+    const tub_verify_params params = {.size = sizeof params, .folder = out, .read_only = true};
+    toy_remove(out);
+    assert_int_equal(run(out, &totals), TUB_OK);
+    unlisted = true;
+    tub_status again = run(out, &totals);
+    assert_non_null(strstr(err.text, strerror(EIO)));
+    tub_status verified = tub_features_verify(&params, &found, &err);
+    assert_non_null(strstr(err.text, strerror(EIO)));
+    unlisted = false;
+    assert_int_equal(again, TUB_ERROR_OUTPUT);
+    assert_int_equal(verified, TUB_ERROR_OUTPUT);
+    check_finished("unlisted");
+}
+
 // Looking at a folder of finished videos takes so many calls: none that grows faster than the videos, no file opened.
 static void test_calls_of_a_resume(void **state)
 {
@@ -344,6 +380,6 @@ int main(void)
 {
 #define TEST(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
     const struct CMUnitTest tests[] = {TEST(test_errors), TEST(test_interrupted), TEST(test_killed),
-                                       TEST(test_calls_of_a_resume)};
+                                       TEST(test_folders_that_cant_be_listed), TEST(test_calls_of_a_resume)};
     return cmocka_run_group_tests_name("file_calls", tests, NULL, NULL);
 }
