@@ -14,7 +14,7 @@
 
 #include "memory.h"
 
-// In a record, the size of no video that gives features.
+// In a record, the size of no video that gives features: what was read of it counts for nothing later.
 enum { TUB_CHANGED = 0 };
 
 typedef struct tub_entry {

@@ -68,6 +68,13 @@ static void look_again(const tub_run *run, tub_entry *entry)
                  entry->path);
 }
 
+// Memory that was short, a server that was away: the next run tries again.
+static void forgive(tub_entry *entry, tub_status status)
+{
+    if (entry->bytes >= 0 && (status == TUB_ERROR_INPUT || status == TUB_ERROR_MEMORY))
+        entry->bytes = TUB_CHANGED;
+}
+
 tub_status tub_run_fail(tub_run *run, tub_work *work, const tub_result *result, tub_error *err)
 {
     tub_dataset *d = run->d;
@@ -78,6 +85,7 @@ tub_status tub_run_fail(tub_run *run, tub_work *work, const tub_result *result, 
         unlink(stale);
     tub_free(stale);
     look_again(run, work->entry);
+    forgive(work->entry, result->status);
     char *line = tub_failure_line(work->entry, result);
     if (!line)
         return tub_fail_memory(err, work->entry->path);

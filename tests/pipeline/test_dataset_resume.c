@@ -203,6 +203,20 @@ static void test_failures(void **state)
     assert_false(toy_exists(toy.out, "sick.npy"));
 }
 
+// A file system that is away for a while: the same videos are tried again when it is back.
+static void test_failures_of_the_machine(void **state)
+{
+    (void)state;
+    toy_make_videos(2);
+    toy_write(toy.videos, "far.mp4", "frames=20 away");
+    assert_int_equal(toy_run(), TUB_OK);
+    toy_expect(0, 2, 0, 1, 0);
+    toy_write(toy.videos, "far.mp4", "frames=20     "); // of the same size
+    assert_int_equal(toy_run(), TUB_OK);
+    toy_expect(2, 1, 0, 0, 0);
+    assert_false(toy_exists(toy.out, "failures.jsonl"));
+}
+
 // What wasn't there and is now, on a server that was away say, is tried without being asked.
 static void test_videos_that_come_later(void **state)
 {
@@ -253,8 +267,13 @@ int main(void)
 {
 #define TEST(f) cmocka_unit_test_setup_teardown(f, toy_set_up, toy_tear_down)
     const struct CMUnitTest tests[] = {
-        TEST(test_resume),         TEST(test_settled),  TEST(test_touched),
-        TEST(test_mixing_refused), TEST(test_failures), TEST(test_videos_that_come_later),
+        TEST(test_resume),
+        TEST(test_settled),
+        TEST(test_touched),
+        TEST(test_mixing_refused),
+        TEST(test_failures),
+        TEST(test_failures_of_the_machine),
+        TEST(test_videos_that_come_later),
         TEST(test_shards),
     };
     return cmocka_run_group_tests_name("dataset_resume", tests, NULL, NULL);

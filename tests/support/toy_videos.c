@@ -36,8 +36,10 @@ static tub_status toy_open(const char *path, const tub_video_params *params, voi
     TUB_TRY(tub_read_file(path, 1 << 20, &text, &bytes, err));
     toy t = {.frames = word(text, "frames="), .seed = word(text, "seed="), .partial = strstr(text, "partial") != NULL,
              .slow = strstr(text, "slow") != NULL};
-    bool bad = strstr(text, "bad") != NULL;
+    bool bad = strstr(text, "bad") != NULL, away = strstr(text, "away") != NULL;
     tub_free(text);
+    if (away)
+        return tub_fail(err, TUB_ERROR_INPUT, "%s: can't be opened: Stale file handle", path);
     if (bad || t.frames < 1)
         return tub_fail(err, TUB_ERROR_VIDEO, "%s: nothing in it can be decoded", path);
     toy *copy = tub_calloc(1, sizeof *copy);

@@ -1,5 +1,5 @@
 // Toy videos and a toy encoder for tests of data sets: real files on disk, whose text says what decoding them gives
-// ("frames=40 seed=3", and words: bad, partial, slow), and rows that depend on those pixels alone.
+// ("frames=40 seed=3", and words: bad, away, partial, slow), and rows that depend on those pixels alone.
 #ifndef TOY_VIDEOS_H
 #define TOY_VIDEOS_H
 
