@@ -79,11 +79,10 @@ static void take_pins(extraction *x)
 }
 
 // Where nothing is to do, what the model would be is enough to tell whether it is the same.
-static int open_encoder(extraction *x)
+static int open_model(extraction *x)
 {
     tub_encoder_params *encoder = &x->settings.encoder;
     tub_error err;
-    tub_sampling resolved;
     take_pins(x);
     if (!tub_dataset_known_model(x->dataset, &encoder->known_stamp, &encoder->known_hash))
         encoder->known_stamp = encoder->known_hash = NULL;
@@ -95,14 +94,6 @@ static int open_encoder(extraction *x)
     if (s != TUB_OK)
         return cli_fail(&err);
     x->info = x->encoder ? tub_encoder_get_info(x->encoder) : &tub_description_get_info(x->description)->encoder;
-    const tub_encoder_info *info = x->info;
-    if (tub_sampling_resolve(&x->settings.sampling, info->clip_length, &resolved, &err) != TUB_OK)
-        return cli_fail(&err);
-    const cli_decoding decoding = cli_decoding_of(info, cli_decoder(x->args));
-    cli_report_start(&x->report, info, &resolved, &decoding);
-    cli_watch_start(&x->watch, info, &resolved, &decoding);
-    if (*x->profile.line)
-        cli_say(x->report.text, "[R%d] %s", x->rank, x->profile.line);
     return CLI_OK;
 }
 
@@ -135,6 +126,53 @@ static tub_run_params run_params(extraction *x)
         .user = x,
         .stop = cli_stop_flag(),
     };
+}
+
+// Whether the folder holds another precision or backend than we chose where that was left open.
+static bool chose_otherwise(const extraction *x, const tub_encoder_params *asked)
+{
+    tub_dtype dtype;
+    const char *backend;
+    if (!tub_dataset_pinned(x->dataset, &dtype, &backend))
+        return false;
+    return (asked->dtype == TUB_DTYPE_AUTO && dtype != x->info->dtype) ||
+           ((!asked->backend || !strcmp(asked->backend, "auto")) && strcmp(backend, x->info->backend) != 0);
+}
+
+// Of shards that start together in a new folder on unlike machines, the first decides and the others do as it does.
+static int open_as_pinned(extraction *x)
+{
+    const tub_encoder_params asked = x->settings.encoder;
+    const tub_run_params params = run_params(x);
+    tub_error err;
+    int code = open_model(x);
+    if (code != CLI_OK || !x->encoder || is_dry(x->args))
+        return code;
+    if (tub_dataset_pin(x->dataset, x->info, &params, &err) != TUB_OK)
+        return cli_fail(&err);
+    if (!chose_otherwise(x, &asked))
+        return CLI_OK;
+    tub_encoder_close(&x->encoder);
+    x->settings.encoder = asked;
+    return open_model(x);
+}
+
+static int open_encoder(extraction *x)
+{
+    tub_error err;
+    tub_sampling resolved;
+    int code = open_as_pinned(x);
+    if (code != CLI_OK)
+        return code;
+    const tub_encoder_info *info = x->info;
+    if (tub_sampling_resolve(&x->settings.sampling, info->clip_length, &resolved, &err) != TUB_OK)
+        return cli_fail(&err);
+    const cli_decoding decoding = cli_decoding_of(info, cli_decoder(x->args));
+    cli_report_start(&x->report, info, &resolved, &decoding);
+    cli_watch_start(&x->watch, info, &resolved, &decoding);
+    if (*x->profile.line)
+        cli_say(x->report.text, "[R%d] %s", x->rank, x->profile.line);
+    return CLI_OK;
 }
 
 static tub_status run_or_settle(extraction *x, tub_run_totals *totals, tub_error *err)

@@ -113,6 +113,13 @@ typedef struct tub_run_params {
     const volatile int *stop;               // when it becomes non-zero: drop what is in flight and return (may be NULL)
 } tub_run_params;
 
+// Of runs that start together in a new folder, on unlike machines say, the first to call this decides: its settings are
+// written into the folder, and tub_dataset_pinned() then answers with the precision and backend that the folder holds,
+// for an encoder that the caller left open. Nothing happens where the folder wasn't new, or is only looked at.
+// Errors: as of tub_dataset_run(), to which it is left to refuse other settings than the folder's.
+TUB_API tub_status tub_dataset_pin(tub_dataset *d, const tub_encoder_info *info, const tub_run_params *params,
+                                   tub_error *err);
+
 // Extracts what is to do, in the calling thread (which writes the files) and others that end with the call.
 // Single videos that fail are recorded and are no error. Errors: TUB_ERROR_ARGUMENT (the folder holds features of
 // another model or other settings, naming them), TUB_ERROR_OUTPUT (also where the folder was deleted, moved, emptied or

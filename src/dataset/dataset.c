@@ -89,8 +89,9 @@ static tub_status open_list(tub_dataset *d, const tub_dataset_params *p, tub_err
     return tub_shard_pick(&d->list, d->rank, d->world, err);
 }
 
-static tub_status open_pins(tub_dataset *d, const tub_dataset_params *p, tub_error *err)
+tub_status tub_dataset_read_pins(tub_dataset *d, tub_error *err)
 {
+    tub_settings_finish(&d->there);
     TUB_TRY(tub_settings_load(d->out, &d->there, err));
     const json_t *settings = json_object_get(d->there.root, "settings");
     const char *dtype = json_string_value(json_object_get(settings, "dtype"));
@@ -99,6 +100,12 @@ static tub_status open_pins(tub_dataset *d, const tub_dataset_params *p, tub_err
         return tub_fail(err, TUB_ERROR_ARGUMENT,
                         "%s/features.json: its `dtype` or `backend` can't be read: choose another output folder",
                         d->out);
+    return TUB_OK;
+}
+
+static tub_status open_pins(tub_dataset *d, const tub_dataset_params *p, tub_error *err)
+{
+    TUB_TRY(tub_dataset_read_pins(d, err));
     char *path = tub_format("%s/features.json", d->out);
     const tub_layout *asked = &p->layout;
     d->place = (tub_feature_place){.folder = d->out, .layout = *asked};

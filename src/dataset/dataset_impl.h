@@ -31,6 +31,9 @@ struct tub_dataset {
     tub_log log;
 };
 
+// What the folder's features.json says now; nothing where there is none.
+tub_status tub_dataset_read_pins(tub_dataset *d, tub_error *err);
+
 // tub_dataset_run() with another source of frames than libav: tests.
 tub_status tub_dataset_run_source(tub_dataset *d, tub_encoder *encoder, const tub_run_params *params,
                                   const tub_source_ops *source, tub_run_totals *totals, tub_error *err);

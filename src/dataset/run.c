@@ -230,6 +230,27 @@ static tub_status check_params(const tub_run_params *params, const tub_encoder *
     return tub_extractor_check_params(&params->extractor, err);
 }
 
+static tub_status pin(tub_run *run, tub_error *err)
+{
+    TUB_TRY(refuse_mixture(run, err));
+    const tub_status status = tub_settings_agree(run->d->out, &run->asked, true, err);
+    return status == TUB_ERROR_ARGUMENT ? TUB_OK : status; // another was first
+}
+
+tub_status tub_dataset_pin(tub_dataset *d, const tub_encoder_info *info, const tub_run_params *params, tub_error *err)
+{
+    if (!d || !info || !params)
+        return tub_fail(err, TUB_ERROR_ARGUMENT, "pin: a data set, a model's info and params are needed");
+    tub_run run = {.d = d, .params = params, .info = info};
+    if (d->there.root || d->dry_run)
+        return TUB_OK;
+    TUB_TRY(check_params(params, NULL, err));
+    TUB_TRY(tub_settings_make(info, params, &d->place.layout, &run.asked, err));
+    tub_status status = pin(&run, err);
+    tub_settings_finish(&run.asked);
+    return status == TUB_OK ? tub_dataset_read_pins(d, err) : status;
+}
+
 static tub_status run_all(tub_run *run, tub_encoder *encoder, const tub_source_ops *source, tub_error *err)
 {
     tub_dataset *d = run->d;

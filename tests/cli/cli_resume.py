@@ -157,6 +157,16 @@ class Resume(CommandCase):
         self.check(0, *self.arguments, out)
         self.assertEqual(digests(out), self.whole)
 
+    def test_shards_of_unlike_machines(self):
+        """Started together in a new folder, with the precision left open: the first decides, and the others can follow or say why not."""
+        levels, out = ("avx2", "amx"), self.folder / "unlike"
+        command = [TUBELET, "extract", self.videos, "--model", self.model, "--out", out, "--shard"]
+        shards = [subprocess.Popen([*map(str, command), f"{i}/4"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+                                   env={**ENVIRONMENT, "TUBELET_ISA": levels[i % 2]}) for i in range(4)]
+        for shard in shards:
+            _, error = shard.communicate()
+            self.assertIn(shard.returncode, (0, 6), error)
+
 
 if __name__ == "__main__":
     unittest.main()

@@ -167,6 +167,37 @@ static void test_mixing_refused(void **state)
     tub_dataset_close(&d);
 }
 
+// Two runs that start together in a new folder: the second is told what the first has chosen.
+static void test_the_first_run_decides(void **state)
+{
+    (void)state;
+    tub_dataset *d[2];
+    tub_dtype dtype;
+    const char *backend;
+    toy_make_videos(2);
+    tub_encoder *encoder = toy_encoder(0);
+    const tub_run_params params = {.size = sizeof params,
+                                   .extractor = {.size = sizeof params.extractor, .sampling = {.stride = 2}}};
+    for (int i = 0; i < 2; i++) {
+        assert_int_equal(toy_open_set(&d[i]), TUB_OK);
+        assert_false(tub_dataset_pinned(d[i], &dtype, &backend));
+    }
+    for (int i = 0; i < 2; i++) {
+        encoder->info.dtype = i ? TUB_BF16 : TUB_F32;
+        assert_int_equal(tub_dataset_pin(d[i], &encoder->info, &params, &toy.err), TUB_OK);
+        assert_true(tub_dataset_pinned(d[i], &dtype, &backend));
+        assert_int_equal(dtype, TUB_F32);
+        assert_string_equal(backend, "reference");
+    }
+    encoder->info.dtype = TUB_F32;
+    for (int i = 0; i < 2; i++) {
+        assert_int_equal(tub_dataset_run_source(d[i], encoder, &params, &toy_source, &toy.totals, &toy.err), TUB_OK);
+        assert_int_equal(toy.totals.ok, 2);
+        tub_dataset_close(&d[i]);
+    }
+    tub_encoder_close(&encoder);
+}
+
 static void test_failures(void **state)
 {
     (void)state;
@@ -271,6 +302,7 @@ int main(void)
         TEST(test_settled),
         TEST(test_touched),
         TEST(test_mixing_refused),
+        TEST(test_the_first_run_decides),
         TEST(test_failures),
         TEST(test_failures_of_the_machine),
         TEST(test_videos_that_come_later),
