@@ -86,14 +86,17 @@ static tub_status read_array(tub_share_of *out, tub_error *err)
                                 "shard yourself (RANK/WORLD)";
     const char *id = variable("SLURM_ARRAY_TASK_ID"), *count = variable("SLURM_ARRAY_TASK_COUNT");
     const char *least = variable("SLURM_ARRAY_TASK_MIN"), *step = variable("SLURM_ARRAY_TASK_STEP");
+    const char *most = variable("SLURM_ARRAY_TASK_MAX");
     *out = (tub_share_of){0};
     if (id && !count)
         *out = (tub_share_of){.lone = "SLURM_ARRAY_TASK_ID", .missing = "SLURM_ARRAY_TASK_COUNT"};
     if (!id || !count)
         return TUB_OK;
-    int64_t i, n, low = 0, by = 1;
+    int64_t i, n, high, low = 0, by = 1;
     bool right = number(id, &i) && number(count, &n) && (!least || number(least, &low)) && (!step || number(step, &by));
     right = right && i >= low && low >= 0 && by >= 1 && (i - low) % by == 0 && n >= 1 && n <= TUB_SHARDS;
+    // --array=3,17,42 runs some of another array's again: no task of it may pass for a third of all.
+    right = right && (!most || (number(most, &high) && high >= i && (high - low) / by == n - 1));
     if (!right || (i - low) / by >= n)
         return tub_fail(err, TUB_ERROR_ARGUMENT, wrong, id, count, least ? least : "0", step ? step : "1");
     *out = (tub_share_of){.rank = (i - low) / by, .world = n};
