@@ -137,9 +137,9 @@ TUB_API tub_status tub_dataset_settle(tub_dataset *d, const tub_encoder_info *in
 TUB_API void tub_dataset_close(tub_dataset **d);
 
 // Rank and world from the environment: SLURM_PROCID/SLURM_STEP_NUM_TASKS (in an srun step), SLURM_ARRAY_TASK_ID/_COUNT
-// (with _MIN, _MAX and _STEP; both: a part of a part), RANK/WORLD_SIZE, OMPI_COMM_WORLD_RANK/_SIZE, PMI_RANK/_SIZE. `source`:
-// which, static; "none" leaves 0 of 1. Errors: TUB_ERROR_ARGUMENT (values that make no sense, one of a pair alone,
-// launchers within each other that say different things).
+// (with _MIN, _MAX and _STEP; both: a part of a part), RANK/WORLD_SIZE, OMPI_COMM_WORLD_RANK/_SIZE, PMI_RANK/_SIZE.
+// `source`: which, static; "none" leaves 0 of 1. Errors: TUB_ERROR_ARGUMENT (values that make no sense, one of a pair
+// alone, launchers within each other that say different things).
 TUB_API tub_status tub_shard_from_environment(int *rank, int *world, const char **source, tub_error *err);
 // "RANK/WORLD", ranks from 0.
 TUB_API tub_status tub_shard_parse(const char *text, int *rank, int *world, tub_error *err);

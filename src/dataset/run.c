@@ -1,4 +1,5 @@
 #include <limits.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -8,6 +9,7 @@
 #include "fail.h"
 #include "failures.h"
 #include "folder_lock.h"
+#include "in_parallel.h"
 #include "params.h"
 #include "run_impl.h"
 #include "utf8.h"
@@ -151,6 +153,34 @@ static tub_status extract(tub_run *run, tub_encoder *encoder, const tub_source_o
     return status;
 }
 
+typedef struct tub_losses {
+    const tub_run *run;
+    _Atomic(const tub_entry *) one;
+} tub_losses;
+
+static void look_for_file(void *context, size_t i)
+{
+    tub_losses *losses = context;
+    const tub_entry *entry = losses->run->work[i].entry;
+    const bool done = entry->state == TUB_ITEM_DONE || entry->state == TUB_ITEM_DONE_PARTIAL;
+    if (done && strchr(entry->name, '/') && tub_feature_file_mtime(&losses->run->d->place, entry->name) < 0)
+        losses->one = entry;
+}
+
+// Of folders inside of ours, which names with a split lead into, and which are made anew where they are gone.
+static tub_status look_for_losses(const tub_run *run, tub_error *err)
+{
+    tub_losses losses = {.run = run};
+    if (tub_layout_has_split(run->d->place.layout.name))
+        tub_in_parallel(run->count, look_for_file, &losses);
+    if (!losses.one)
+        return TUB_OK;
+    return tub_fail(err, TUB_ERROR_OUTPUT,
+                    "%s: the features of %s are gone: their folder was deleted, moved, emptied or replaced during the "
+                    "run: put it back, or run again",
+                    run->d->out, losses.one->path);
+}
+
 // Whatever else is told, features that aren't there any more are told of.
 static tub_status extract_here(tub_run *run, tub_encoder *encoder, const tub_source_ops *source, bool *gone,
                                tub_error *err)
@@ -158,7 +188,7 @@ static tub_status extract_here(tub_run *run, tub_encoder *encoder, const tub_sou
     tub_error error;
     TUB_TRY(tub_out_folder_hold(run->d->out, &run->folder, err));
     tub_status status = extract(run, encoder, source, err);
-    *gone = tub_out_folder_check(&run->folder, &error) != TUB_OK;
+    *gone = tub_out_folder_check(&run->folder, &error) != TUB_OK || look_for_losses(run, &error) != TUB_OK;
     tub_out_folder_release(&run->folder);
     if (*gone && err)
         *err = error;

@@ -147,6 +147,32 @@ static void test_folder_that_goes(void **state)
     }
 }
 
+static void delete_split(void)
+{
+    for (int i = 0; i < 1000 && access(toy_path(toy.out, "train"), F_OK) == 0; i++)
+        toy_remove(toy_path(toy.out, "train"));
+}
+
+// Nor are those of a folder in it, which is made anew for the rest.
+static void test_folder_inside_that_goes(void **state)
+{
+    (void)state;
+    toy_write(toy.root, "splits.json",
+              "{\"database\": {\"v00\": {\"subset\": \"train\"}, \"v01\": {\"subset\": \"train\"}}}");
+    char path[128];
+    snprintf(path, sizeof path, "%s/splits.json", toy.root);
+    toy.annotations = path;
+    toy.file_name = "{split}/{stem}";
+    toy.meanwhile = delete_split;
+    toy_make_videos(2);
+    assert_int_equal(toy_run(), TUB_ERROR_OUTPUT);
+    assert_non_null(strstr(toy.err.text, "during the run"));
+    toy.meanwhile = NULL;
+    assert_int_equal(toy_run(), TUB_OK);
+    assert_true(toy.totals.ok > 0);
+    assert_true(toy_exists(toy.out, "train/v00.npy") && toy_exists(toy.out, "train/v01.npy"));
+}
+
 static void move_resampled(void *user, const char *file, int64_t rows_in, int64_t rows_out, const char *error)
 {
     (void)user, (void)file, (void)rows_in, (void)rows_out, (void)error;
@@ -171,11 +197,9 @@ int main(void)
 {
 #define TEST(f) cmocka_unit_test_setup_teardown(f, toy_set_up, toy_tear_down)
     const struct CMUnitTest tests[] = {
-        TEST(test_videos_that_are_written_to),
-        TEST(test_failures_of_two_runs),
-        TEST(test_failures_that_vanish),
-        TEST(test_folder_that_goes),
-        TEST(test_folder_that_goes_while_resampling),
+        TEST(test_videos_that_are_written_to), TEST(test_failures_of_two_runs),
+        TEST(test_failures_that_vanish),       TEST(test_folder_that_goes),
+        TEST(test_folder_inside_that_goes),    TEST(test_folder_that_goes_while_resampling),
     };
     return cmocka_run_group_tests_name("dataset_meanwhile", tests, NULL, NULL);
 }

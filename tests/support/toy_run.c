@@ -64,6 +64,7 @@ tub_status toy_open_set(tub_dataset **d)
                                  .shard_rank = toy.rank,
                                  .shard_world = toy.world,
                                  .annotations = toy.annotations,
+                                 .layout = {.name = toy.file_name},
                                  .retry_failed = toy.retry,
                                  .dry_run = toy.dry};
     return tub_dataset_open(&params, d, &toy.err);

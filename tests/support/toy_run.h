@@ -14,7 +14,7 @@ typedef struct toy_runs {
     void (*meanwhile)(void);                // after the first video
     void (*listed)(void);                   // before the first one is read
     int rank, world;
-    const char *annotations;
+    const char *annotations, *file_name;
     double delay;                           // seconds a batch
 } toy_runs;
 
