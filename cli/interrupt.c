@@ -3,16 +3,31 @@
 #include <errno.h>
 #include <poll.h>
 #include <signal.h>
+#include <stdbool.h>
 #include <stddef.h>
+#include <time.h>
 #include <unistd.h>
 
 static volatile int caught; // the signal's number
+static struct timespec caught_at;
+
+// timeout(1) and others signal a process and then its group, which is the same wish once.
+static bool is_echo(int number)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    long long since = (now.tv_sec - caught_at.tv_sec) * 1000000000ll + now.tv_nsec - caught_at.tv_nsec;
+    return number == caught && since < 100000000;
+}
 
 static void on_signal(int number)
 {
     static const char text[] = "\ntubelet: stopping; a second signal leaves at once\n";
+    if (caught && is_echo(number))
+        return;
     if (caught)
         _exit(128 + number);
+    clock_gettime(CLOCK_MONOTONIC, &caught_at);
     caught = number;
     // Only calls like write() may be made here, and there is nothing to do where it fails. Where the reader has stopped
     // it would keep the second signal from us.

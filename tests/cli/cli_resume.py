@@ -95,6 +95,23 @@ class Resume(CommandCase):
         self.assertEqual(rest, "", error)
         self.assertIn("a second signal leaves at once", error)
 
+    def test_a_signal_and_its_echo(self):
+        """timeout(1) signals its child, then the group that the child is in: the run ends in order for all that."""
+        for i in range(20):
+            out = self.folder / f"echo{i}"
+            child = self.start(out, "--backend", "reference", "--threads", "1", "--size", "560x560", "--json")
+            self.assertEqual(json.loads(child.stdout.readline())["event"], "start")
+            child.send_signal(signal.SIGTERM)
+            while "a second signal leaves at once" not in child.stderr.readline():
+                self.assertIsNone(child.poll())
+            child.send_signal(signal.SIGTERM)
+            rest, error = child.communicate()
+            self.assertEqual(child.returncode, 143, error)
+            if rest and json.loads(rest.splitlines()[-1])["event"] == "end":
+                self.assertEqual(strays(out), [])
+                return
+        self.fail("twenty runs left at once")
+
     def test_a_reader_that_has_stopped(self):
         """A pager holds a run for as long as it likes, until the first signal: whether stdout or both go there."""
         for both in (False, True):
