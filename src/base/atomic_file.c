@@ -48,7 +48,7 @@ static int open_temp(tub_atomic_file *f)
             errno = ENOMEM;
             return -1;
         }
-        int fd = open(f->temp, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+        int fd = tub_open_to_write(f->temp, O_RDWR | O_CREAT | O_EXCL);
         if (fd >= 0)
             return fd;
         int error = errno;

@@ -36,6 +36,10 @@ tub_status tub_atomic_save(const char *path, const void *data, size_t bytes, tub
 tub_status tub_append_line(const char *path, const char *line, tub_error *err);
 tub_status tub_append_lines(const char *path, const char *const *lines, size_t count, tub_error *err);  // with one write
 
+// open() for writing, with O_CLOEXEC. Never as 0, 1 or 2: where a program has closed these, what anything prints would go
+// into the file. -1: the error in errno.
+int tub_open_to_write(const char *path, int flags);
+
 // Removes this host's stale temporary files in `folder` whose process is dead.
 void tub_atomic_sweep(const char *folder);
 void tub_atomic_sweep_beside(const char *path);     // of a file that is to be written

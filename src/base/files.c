@@ -17,6 +17,19 @@ static tub_status cannot(tub_error *err, const char *what, const char *path, int
     return tub_fail(err, TUB_ERROR_OUTPUT, "%s: can't %s: %s", path, what, strerror(error));
 }
 
+int tub_open_to_write(const char *path, int flags)
+{
+    int fd = open(path, flags | O_CLOEXEC, 0666);
+    if (fd < 0 || fd > STDERR_FILENO)
+        return fd;
+    int above = fcntl(fd, F_DUPFD_CLOEXEC, STDERR_FILENO + 1), error = errno;
+    close(fd);
+    if (above < 0 && flags & O_EXCL)
+        unlink(path);
+    errno = error;
+    return above;
+}
+
 // Whether what is there ends in the middle of a line. 0 or the system's error.
 static int look_at_end(int fd, bool *torn, bool *is_new)
 {
@@ -89,7 +102,7 @@ tub_status tub_append_lines(const char *path, const char *const *lines, size_t c
     for (size_t i = 0; i < count; i++)
         if (strchr(lines[i], '\n'))
             return tub_fail(err, TUB_ERROR_INTERNAL, "%s: a line to append holds a newline", path);
-    int fd = open(path, O_RDWR | O_CREAT | O_APPEND | O_CLOEXEC, 0666);
+    int fd = tub_open_to_write(path, O_RDWR | O_CREAT | O_APPEND);
     if (fd < 0)
         return cannot(err, "open it", path, errno);
     bool torn = false, is_new = false;

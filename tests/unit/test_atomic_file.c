@@ -337,6 +337,36 @@ static void test_reading_whole_files(void **state)
     tub_free(text);
 }
 
+// What a process without 0, 1 and 2 prints is in no file. The number of what went wrong.
+static int write_without_standard_files(const char *path, const char *lines)
+{
+    tub_atomic_file *f;
+    for (int fd = 0; fd <= STDERR_FILENO; fd++)
+        close(fd);
+    if (tub_atomic_open(path, &f, NULL) != TUB_OK)
+        return 1;
+    for (int fd = 0; fd <= STDERR_FILENO; fd++)
+        if (write(fd, "printed", 7) >= 0)
+            return 2;
+    if (tub_atomic_write(f, "data", 4, NULL) != TUB_OK || tub_atomic_commit(&f, NULL) != TUB_OK)
+        return 3;
+    return tub_open_to_write(lines, O_WRONLY | O_CREAT | O_APPEND) > STDERR_FILENO ? 0 : 4;
+}
+
+static void test_never_a_standard_file(void **state)
+{
+    const char *folder = *state, *path = test_path(folder, "a.npy");
+    fflush(NULL);
+    pid_t child = fork();
+    if (child == 0)
+        _exit(write_without_standard_files(path, test_path(folder, "lines.jsonl")));
+    int status;
+    assert_int_equal(waitpid(child, &status, 0), child);
+    assert_true(WIFEXITED(status));
+    assert_int_equal(WEXITSTATUS(status), 0);
+    expect_content(path, "data");
+}
+
 #define CASE(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
 
 int main(void)
@@ -353,6 +383,7 @@ int main(void)
         CASE(test_sweep_beside_containers),
         CASE(test_sweep_before_an_array),
         CASE(test_sweep_after_a_killed_writer),
+        CASE(test_never_a_standard_file),
         CASE(test_folders),
         CASE(test_reading_whole_files),
     };
