@@ -20,7 +20,8 @@
 // Every params struct begins with `size_t size`: its sizeof, or 0 for the same. All else zero means defaults. This holds
 // for the params within params, too. Another size is TUB_ERROR_ARGUMENT: the program was compiled with the headers of
 // another version of this library, and neither shorter nor longer structs are understood. So is a value that an enum or
-// a set of flags doesn't have, and a negative number of something.
+// a set of flags doesn't have, and a negative number of something, and where a call returns a tub_status a pointer that is
+// NULL though nothing says that it may be. Calls that return something else need what they are asked of.
 // open/close allocate and free. The library never prints, exits, aborts or changes process state. It computes with the
 // rounding of the thread that calls it: rows are as described where that is to nearest, as at a program's start.
 #ifndef TUBELET_TUBELET_H

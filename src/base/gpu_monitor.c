@@ -8,6 +8,7 @@
 
 #include "fail.h"
 #include "memory.h"
+#include "params.h"
 
 // NVML's numbers.
 enum { CLOCK_MULTIPROCESSORS = 1, SENSOR_GPU = 0, NAME_BYTES = 96, BUS_BYTES = 32 };
@@ -148,6 +149,7 @@ static tub_status start(tub_gpu_monitor *m, int device, tub_error *err)
 
 tub_status tub_gpu_monitor_open(int device, tub_gpu_monitor **out, tub_error *err)
 {
+    TUB_TRY(tub_check_given("out", out, err));
     *out = NULL;
     tub_gpu_monitor *m = tub_calloc(1, sizeof *m);
     if (!m)

@@ -8,6 +8,7 @@
 #include <tubelet/transform.h>
 
 #include "fail.h"
+#include "params.h"
 
 typedef struct name_row {
     int value;
@@ -67,8 +68,11 @@ static const char *name_of(const name_row *rows, int value)
     return "unknown";
 }
 
-static tub_status parse(const name_row *rows, const char *what, const char *name, int *out, tub_error *err)
+// `wanted`: the caller's `out`, which takes the value.
+static tub_status parse(const name_row *rows, const char *what, const char *name, const void *wanted, int *out,
+                        tub_error *err)
 {
+    TUB_TRY(tub_check_given("out", wanted, err));
     char known[256] = "";
     size_t used = 0;
     for (; rows->name; rows++) {
@@ -100,7 +104,7 @@ const char *tub_dtype_name(tub_dtype dtype)
 tub_status tub_dtype_parse(const char *name, tub_dtype *out, tub_error *err)
 {
     int value;
-    TUB_TRY(parse(precisions, "precision", name, &value, err));
+    TUB_TRY(parse(precisions, "precision", name, out, &value, err));
     *out = (tub_dtype)value;
     return TUB_OK;
 }
@@ -113,7 +117,7 @@ const char *tub_pool_name(tub_pool pool)
 tub_status tub_pool_parse(const char *name, tub_pool *out, tub_error *err)
 {
     int value;
-    TUB_TRY(parse(pools, "pooling", name, &value, err));
+    TUB_TRY(parse(pools, "pooling", name, out, &value, err));
     *out = (tub_pool)value;
     return TUB_OK;
 }
@@ -126,7 +130,7 @@ const char *tub_positions_name(tub_positions value)
 tub_status tub_decoder_parse(const char *name, tub_decoder *out, tub_error *err)
 {
     int value = 0;
-    TUB_TRY(parse(decoders, "decoder", name, &value, err));
+    TUB_TRY(parse(decoders, "decoder", name, out, &value, err));
     *out = (tub_decoder)value;
     return TUB_OK;
 }
@@ -139,7 +143,7 @@ const char *tub_decoder_name(tub_decoder decoder)
 tub_status tub_resizer_parse(const char *name, tub_resizer *out, tub_error *err)
 {
     int value = 0;
-    TUB_TRY(parse(resizers, "resizer", name, &value, err));
+    TUB_TRY(parse(resizers, "resizer", name, out, &value, err));
     *out = (tub_resizer)value;
     return TUB_OK;
 }
@@ -152,7 +156,7 @@ const char *tub_resizer_name(tub_resizer resizer)
 tub_status tub_positions_parse(const char *name, tub_positions *out, tub_error *err)
 {
     int value;
-    TUB_TRY(parse(positions, "frame positions", name, &value, err));
+    TUB_TRY(parse(positions, "frame positions", name, out, &value, err));
     *out = (tub_positions)value;
     return TUB_OK;
 }
@@ -165,7 +169,7 @@ const char *tub_transform_base_name(tub_transform_base base)
 tub_status tub_transform_base_parse(const char *name, tub_transform_base *out, tub_error *err)
 {
     int value;
-    TUB_TRY(parse(bases, "transform", name, &value, err));
+    TUB_TRY(parse(bases, "transform", name, out, &value, err));
     *out = (tub_transform_base)value;
     return TUB_OK;
 }
@@ -178,7 +182,7 @@ const char *tub_interpolation_name(tub_interpolation interpolation)
 tub_status tub_interpolation_parse(const char *name, tub_interpolation *out, tub_error *err)
 {
     int value;
-    TUB_TRY(parse(interpolations, "interpolation", name, &value, err));
+    TUB_TRY(parse(interpolations, "interpolation", name, out, &value, err));
     *out = (tub_interpolation)value;
     return TUB_OK;
 }

@@ -11,6 +11,7 @@
 #include "half.h"
 #include "memory.h"
 #include "npy_header.h"
+#include "params.h"
 
 enum { HEADER_MOST = 65536 };
 
@@ -113,6 +114,8 @@ static tub_status read_elements(int fd, const char *path, int64_t size, tub_arra
 
 tub_status tub_npy_read(const char *path, tub_array *out, tub_error *err)
 {
+    TUB_TRY(tub_check_given("path", path, err));
+    TUB_TRY(tub_check_given("out", out, err));
     int fd;
     int64_t size = 0;
     *out = (tub_array){0};
@@ -134,6 +137,9 @@ void tub_array_finish(tub_array *array)
 
 tub_status tub_npy_stat(const char *path, tub_array *out, int64_t *file_bytes, tub_error *err)
 {
+    TUB_TRY(tub_check_given("path", path, err));
+    TUB_TRY(tub_check_given("out", out, err));
+    TUB_TRY(tub_check_given("file_bytes", file_bytes, err));
     int fd;
     int64_t size = 0, begin = 0, bytes = 0;
     *out = (tub_array){0};
@@ -148,7 +154,10 @@ tub_status tub_npy_stat(const char *path, tub_array *out, int64_t *file_bytes, t
 tub_status tub_npy_begin(const char *path, tub_dtype dtype, int rank, const int64_t *dims, tub_npy_writer **out,
                          tub_error *err)
 {
+    TUB_TRY(tub_check_given("path", path, err));
+    TUB_TRY(tub_check_given("out", out, err));
     *out = NULL;
+    TUB_TRY(tub_check_given("dims", rank > 0 ? (const void *)dims : "", err));
     char header[TUB_NPY_HEADER];
     tub_npy_writer *w = tub_calloc(1, sizeof *w);
     if (!w)
@@ -181,6 +190,8 @@ tub_status tub_npy_begin(const char *path, tub_dtype dtype, int rank, const int6
 
 tub_status tub_npy_append(tub_npy_writer *w, const void *data, size_t bytes, tub_error *err)
 {
+    TUB_TRY(tub_check_given("the writer", w, err));
+    TUB_TRY(tub_check_given("data", bytes ? data : "", err));
     TUB_TRY(tub_atomic_write(w->file, data, bytes, err));
     w->bytes += (int64_t)bytes;
     return TUB_OK;
@@ -199,7 +210,8 @@ static tub_status write_header(tub_npy_writer *w, tub_error *err)
 
 tub_status tub_npy_commit(tub_npy_writer **writer, char *checksum, int64_t *bytes, tub_error *err)
 {
-    tub_npy_writer *w = *writer;
+    tub_npy_writer *w = writer ? *writer : NULL;
+    TUB_TRY(tub_check_given("the writer", w, err));
     tub_status s = write_header(w, err);
     if (s == TUB_OK && checksum)
         s = tub_atomic_checksum(w->file, checksum, err);
@@ -229,8 +241,10 @@ tub_status tub_npy_write(const char *path, tub_dtype dtype, int rank, const int6
     char header[TUB_NPY_HEADER];
     int64_t bytes;
     tub_atomic_file *f;
+    TUB_TRY(tub_check_given("path", path, err));
     TUB_TRY(tub_npy_header(dtype, rank, dims, header, err));
     tub_npy_data_bytes(dtype, rank, dims, &bytes);
+    TUB_TRY(tub_check_given("data", bytes ? data : "", err));
     TUB_TRY(tub_atomic_open(path, &f, err));
     tub_status s = tub_atomic_write(f, header, sizeof header, err);
     if (s == TUB_OK)

@@ -8,6 +8,7 @@
 
 #include "fail.h"
 #include "half.h"
+#include "params.h"
 
 enum { PREFIX = 10, KEY_BYTES = 16 };
 
@@ -33,6 +34,8 @@ tub_status tub_npy_header(tub_dtype dtype, int rank, const int64_t *dims, char o
 {
     char text[512];
     int64_t bytes;
+    TUB_TRY(tub_check_given("dims", rank > 0 ? (const void *)dims : "", err));
+    TUB_TRY(tub_check_given("out", out, err));
     if (!tub_npy_data_bytes(dtype, rank, dims, &bytes))
         return tub_fail(err, TUB_ERROR_ARGUMENT, "an array of this type or shape can't be a .npy file");
     int n = snprintf(text, sizeof text, "{'descr': '%s', 'fortran_order': False, 'shape': (",

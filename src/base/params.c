@@ -19,6 +19,11 @@ tub_status tub_check_choice(const char *member, int value, int last, tub_error *
     return tub_fail(err, TUB_ERROR_ARGUMENT, "%s is %d: its values go from 0 to %d", member, value, last);
 }
 
+tub_status tub_check_given(const char *what, const void *pointer, tub_error *err)
+{
+    return pointer ? TUB_OK : tub_fail(err, TUB_ERROR_ARGUMENT, "%s is NULL: it must be given here", what);
+}
+
 tub_status tub_check_flags(const char *member, unsigned value, unsigned known, tub_error *err)
 {
     if ((value & ~known) == 0)

@@ -13,6 +13,9 @@ tub_status tub_check_size(const char *name, size_t size, size_t ours, tub_error 
 // An enum that goes from 0 to `last`.
 tub_status tub_check_choice(const char *member, int value, int last, tub_error *err);
 
+// A pointer that the call can't do without. `what` names it: "out".
+tub_status tub_check_given(const char *what, const void *pointer, tub_error *err);
+
 // A set of flags.
 tub_status tub_check_flags(const char *member, unsigned value, unsigned known, tub_error *err);
 

@@ -304,6 +304,8 @@ static tub_status write_all(const tub_trace *trace, page *p)
 
 tub_status tub_trace_save(const tub_trace *trace, const char *path, tub_error *err)
 {
+    TUB_TRY(tub_check_given("the trace", trace, err));
+    TUB_TRY(tub_check_given("path", path, err));
     page *p = tub_calloc(1, sizeof *p);
     if (!p)
         return tub_fail_memory(err, "a trace");

@@ -90,6 +90,7 @@ static void set_normalize(tub_transform *t, const tub_transform_options *o)
 tub_status tub_transform_resolve(const tub_transform_options *options, const tub_transform *model, int model_height,
                                  int model_width, tub_transform *out, tub_error *err)
 {
+    TUB_TRY(tub_check_given("out", out, err));
     static const tub_transform_options defaults;
     const tub_transform_options *o = options ? options : &defaults;
     TUB_TRY(check(o, err));

@@ -73,6 +73,7 @@ static bool plain_word(const char *key)
 
 tub_status tub_layout_check(const tub_layout *layout, tub_error *err)
 {
+    TUB_TRY(tub_check_given("layout", layout, err));
     const char *name = layout->name, *key = layout->key;
     if (name && strlen(name) > TUB_LAYOUT_NAME)
         return tub_fail(err, TUB_ERROR_ARGUMENT, "file name: longer than %d bytes", TUB_LAYOUT_NAME);
@@ -99,6 +100,9 @@ bool tub_layout_has_split(const char *name)
 tub_status tub_layout_file_name(const char *name, const char *stem, const char *split, char *out, size_t bytes,
                                 tub_error *err)
 {
+    TUB_TRY(tub_check_given("name", name, err));
+    TUB_TRY(tub_check_given("stem", stem, err));
+    TUB_TRY(tub_check_given("out", out, err));
     size_t used = 0;
     const char *bare = strncmp(stem, "v_", 2) == 0 && stem[2] ? stem + 2 : stem;
     const char *const values[] = {NULL, stem, bare, split};
@@ -132,6 +136,7 @@ const char *tub_container_name(tub_container container)
 
 tub_status tub_container_parse(const char *name, tub_container *out, tub_error *err)
 {
+    TUB_TRY(tub_check_given("out", out, err));
     for (int i = TUB_CONTAINER_NPY; name && i <= TUB_CONTAINER_NPZ; i++)
         if (strcmp(name, container_names[i]) == 0) {
             *out = (tub_container)i;

@@ -22,6 +22,7 @@ static tub_status check_range(const char *option, int value, int most, tub_error
 
 tub_status tub_sampling_resolve(const tub_sampling *asked, int model_clip_length, tub_sampling *out, tub_error *err)
 {
+    TUB_TRY(tub_check_given("out", out, err));
     tub_sampling s = asked ? *asked : (tub_sampling){0};
     TUB_TRY(tub_check_size("tub_sampling", s.size, sizeof s, err));
     s.size = sizeof s;
@@ -83,6 +84,7 @@ const char *tub_align_name(tub_align align)
 
 tub_status tub_align_parse(const char *name, tub_align *out, tub_error *err)
 {
+    TUB_TRY(tub_check_given("out", out, err));
     for (int i = 0; name && i <= TUB_ALIGN_BACKPAD; i++)
         if (strcmp(name, align_names[i]) == 0) {
             *out = (tub_align)i;

@@ -288,6 +288,8 @@ tub_status tub_features_compare(const tub_compare_params *params, tub_compare_to
     if (!params)
         return tub_fail(err, TUB_ERROR_ARGUMENT, "compare: two folders of features are needed");
     TUB_TRY(tub_check_size("tub_compare_params", params->size, sizeof *params, err));
+    TUB_TRY(tub_check_given("tub_compare_params.a", params->a, err));
+    TUB_TRY(tub_check_given("tub_compare_params.b", params->b, err));
     tub_compare_totals unwanted;
     tub_compare c = {.params = params, .totals = totals ? totals : &unwanted};
     *c.totals = (tub_compare_totals){0};

@@ -7,12 +7,14 @@
 
 #include "fail.h"
 #include "memory.h"
+#include "params.h"
 #include "plain_numbers.h"
 
 static const char *const consumer_names[] = {"opentad", "actionformer"};
 
 tub_status tub_consumer_parse(const char *name, tub_consumer *out, tub_error *err)
 {
+    TUB_TRY(tub_check_given("out", out, err));
     for (int i = 0; name && i <= TUB_CONSUMER_ACTIONFORMER; i++)
         if (strcmp(name, consumer_names[i]) == 0) {
             *out = (tub_consumer)i;

@@ -198,10 +198,12 @@ static tub_status fill(tub_dataset *d, const tub_dataset_params *p, tub_error *e
 
 tub_status tub_dataset_open(const tub_dataset_params *params, tub_dataset **out, tub_error *err)
 {
+    TUB_TRY(tub_check_given("out", out, err));
     *out = NULL;
     if (!params || !params->out || !params->out[0])
         return tub_fail(err, TUB_ERROR_ARGUMENT, "no output folder was given");
     TUB_TRY(tub_check_size("tub_dataset_params", params->size, sizeof *params, err));
+    TUB_TRY(tub_check_given("tub_dataset_params.inputs", params->input_count ? (const void *)params->inputs : "", err));
     tub_dataset *d = tub_calloc(1, sizeof *d);
     if (!d)
         return tub_fail_memory(err, "a data set");

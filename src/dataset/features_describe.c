@@ -6,6 +6,7 @@
 #include "annotations.h"
 #include "fail.h"
 #include "feature_folder.h"
+#include "params.h"
 
 // The rate that all lines tell; 0 where they differ or don't say.
 static double common_fps(const tub_told_list *told)
@@ -133,6 +134,8 @@ static tub_status describe(const tub_feature_folder *f, const char *annotations,
 
 tub_status tub_features_describe(const char *folder, const char *annotations, tub_features_info *out, tub_error *err)
 {
+    TUB_TRY(tub_check_given("folder", folder, err));
+    TUB_TRY(tub_check_given("out", out, err));
     tub_feature_folder f;
     tub_status status = tub_feature_folder_open(folder, &f, err);
     if (status == TUB_OK)

@@ -323,6 +323,7 @@ tub_status tub_features_resample(const tub_resample_params *params, tub_resample
     if (!params || !params->out || !params->out[0])
         return tub_fail(err, TUB_ERROR_ARGUMENT, "resample: no output folder was given");
     TUB_TRY(tub_check_size("tub_resample_params", params->size, sizeof *params, err));
+    TUB_TRY(tub_check_given("tub_resample_params.in", params->in, err));
     TUB_TRY(tub_check_count("tub_resample_params.stride", params->stride, err));
     tub_resample_totals unwanted;
     tub_resampling r = {.params = params, .totals = totals ? totals : &unwanted, .folder.fd = -1};

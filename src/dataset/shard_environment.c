@@ -5,6 +5,7 @@
 #include <tubelet/dataset.h>
 
 #include "fail.h"
+#include "params.h"
 #include "shard_pick.h"
 
 // A whole decimal number, and nothing else.
@@ -23,6 +24,8 @@ static bool number(const char *text, int64_t *out)
 
 tub_status tub_shard_parse(const char *text, int *rank, int *world, tub_error *err)
 {
+    TUB_TRY(tub_check_given("rank", rank, err));
+    TUB_TRY(tub_check_given("world", world, err));
     const char *slash = text ? strchr(text, '/') : NULL;
     char first[24] = "";
     int64_t r, w;
@@ -143,6 +146,9 @@ static tub_status refuse_others(const tub_share_of ways[WAYS], const tub_share_o
 
 tub_status tub_shard_from_environment(int *rank, int *world, const char **source, tub_error *err)
 {
+    TUB_TRY(tub_check_given("rank", rank, err));
+    TUB_TRY(tub_check_given("world", world, err));
+    TUB_TRY(tub_check_given("source", source, err));
     tub_share_of ways[WAYS], found = {.rank = 0, .world = 1};
     *source = "none";
     TUB_TRY(read_ways(ways, err));

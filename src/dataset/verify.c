@@ -266,6 +266,7 @@ tub_status tub_features_verify(const tub_verify_params *params, tub_verify_total
     if (!params)
         return tub_fail(err, TUB_ERROR_ARGUMENT, "verify: a folder of features is needed");
     TUB_TRY(tub_check_size("tub_verify_params", params->size, sizeof *params, err));
+    TUB_TRY(tub_check_given("tub_verify_params.folder", params->folder, err));
     tub_verify_totals unwanted;
     tub_verify v = {.params = params, .totals = totals ? totals : &unwanted};
     *v.totals = (tub_verify_totals){0};

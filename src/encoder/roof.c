@@ -1,6 +1,7 @@
 #include "backend.h"
 #include "clock.h"
 #include "fail.h"
+#include "params.h"
 
 enum { REPEATS = 8 };
 
@@ -56,6 +57,7 @@ static void measure(tub_team *team, int threads, double seconds, loop *l, double
 
 tub_status tub_roof_measure(tub_dtype dtype, int threads, double seconds, double *flops_per_second, tub_error *err)
 {
+    TUB_TRY(tub_check_given("flops_per_second", flops_per_second, err));
     enum { MOST = sizeof((loop *)0)->done / sizeof(double) };
     tub_team *team = NULL;
     if (threads < 0 || threads > MOST || !(seconds >= 0) || seconds > 60)

@@ -191,6 +191,7 @@ static tub_status open_video(tub_video *v, const char *path, const tub_video_par
 
 tub_status tub_video_open(const char *path, const tub_video_params *params, tub_video **out, tub_error *err)
 {
+    TUB_TRY(tub_check_given("out", out, err));
     static const tub_video_params defaults;
     const tub_video_params *p = params ? params : &defaults;
     double start = tub_now();
@@ -218,6 +219,8 @@ tub_status tub_video_open(const char *path, const tub_video_params *params, tub_
 
 tub_status tub_video_next(tub_video *v, tub_frame *out, tub_error *err)
 {
+    TUB_TRY(tub_check_given("the video", v, err));
+    TUB_TRY(tub_check_given("out", out, err));
     if (v->ended)
         return TUB_END;
     if (v->waiting) {
@@ -267,6 +270,8 @@ static tub_status get_picture(tub_video *v, tub_picture *picture, tub_error *err
 
 tub_status tub_video_convert(tub_video *v, void *out, tub_error *err)
 {
+    TUB_TRY(tub_check_given("the video", v, err));
+    TUB_TRY(tub_check_given("out", out, err));
     tub_picture picture;
     double start = tub_now(), decoding = v->decode_seconds;
     tub_status status = get_picture(v, &picture, err);
@@ -336,6 +341,7 @@ void tub_video_close(tub_video **video)
 tub_status tub_video_probe(const char *path, const tub_video_params *params, bool count, tub_video_info *out,
                            tub_error *err)
 {
+    TUB_TRY(tub_check_given("out", out, err));
     tub_video *v;
     tub_frame frame;
     TUB_TRY(tub_video_open(path, params, &v, err));

@@ -3,6 +3,7 @@
 
 #include "fail.h"
 #include "model.h"
+#include "params.h"
 
 bool tub_family_at(size_t i, tub_family_info *out)
 {
@@ -56,6 +57,7 @@ static int default_dim(const tub_architecture *a, const tub_config *config)
 
 tub_status tub_family_size_at(size_t family, size_t i, tub_size_info *out, tub_error *err)
 {
+    TUB_TRY(tub_check_given("out", out, err));
     const tub_architecture *a = tub_architecture_at(family);
     if (!a)
         return TUB_END;

@@ -362,6 +362,7 @@ static tub_status how_it_ended(tub_extractor *x, tub_error *err)
 
 tub_status tub_extractor_submit(tub_extractor *x, const tub_job *job, tub_error *err)
 {
+    TUB_TRY(tub_check_given("the extractor", x, err));
     if (!job || !job->path)
         return tub_fail(err, TUB_ERROR_ARGUMENT, "extractor: a job without a path");
     tub_status ended = how_it_ended(x, err);
@@ -393,6 +394,8 @@ void tub_extractor_finish(tub_extractor *x)
 
 tub_status tub_extractor_receive(tub_extractor *x, tub_result *out, tub_error *err)
 {
+    TUB_TRY(tub_check_given("the extractor", x, err));
+    TUB_TRY(tub_check_given("out", out, err));
     if (x->delivered == x->submitted && !x->finished) {
         tub_status ended = how_it_ended(x, err);
         return ended == TUB_END ? TUB_AGAIN : ended;

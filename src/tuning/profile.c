@@ -13,6 +13,7 @@
 #include "json.h"
 #include "machine_hash.h"
 #include "memory.h"
+#include "params.h"
 #include "profile_folder.h"
 #include "tune_impl.h"
 
@@ -74,6 +75,8 @@ static tub_status read_profile(const json_t *root, const char *path, tub_profile
 
 tub_status tub_profile_read(const char *path, tub_profile *out, tub_error *err)
 {
+    TUB_TRY(tub_check_given("path", path, err));
+    TUB_TRY(tub_check_given("out", out, err));
     json_t *root = NULL;
     *out = (tub_profile){0};
     TUB_TRY(tub_json_load(path, TUB_ERROR_INPUT, &root, err));
@@ -113,6 +116,7 @@ static void free_list(struct dirent **list, int count)
 
 tub_status tub_profile_at(size_t i, tub_profile *out, tub_error *err)
 {
+    TUB_TRY(tub_check_given("out", out, err));
     char machine[40], folder[1024], path[2048] = "";
     struct dirent **list = NULL;
     int count = list_profiles(&list);
@@ -128,6 +132,7 @@ tub_status tub_profile_at(size_t i, tub_profile *out, tub_error *err)
 
 tub_status tub_profile_find(const tub_encoder_params *params, tub_profile *out, tub_error *err)
 {
+    TUB_TRY(tub_check_given("out", out, err));
     tub_profile any;
     char machine[40], model[40], path[2048];
     tub_description *d = NULL;
@@ -175,6 +180,7 @@ static char *profile_text(const tub_tuning *t)
 
 tub_status tub_tuning_save(tub_tuning *t, tub_error *err)
 {
+    TUB_TRY(tub_check_given("the tuning", t, err));
     tub_profile *p = &t->profile;
     char folder[1024];
     tub_machine_hash(p->machine);

@@ -423,6 +423,7 @@ tub_status tub_tune(const tub_tune_params *params, tub_tuning **out, tub_error *
     if (!params)
         return tub_fail(err, TUB_ERROR_ARGUMENT, "tune: no params were given");
     TUB_TRY(check(params, err));
+    TUB_TRY(tub_check_given("tub_tune_params.videos", params->video_count ? (const void *)params->videos : "", err));
     tub_tuning *t = tub_calloc(1, sizeof *t);
     if (!t)
         return tub_fail_memory(err, "a tuning");
