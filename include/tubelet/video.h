@@ -43,7 +43,7 @@ typedef struct tub_frame_place {
 typedef struct tub_video_params {
     size_t size;                        // sizeof(tub_video_params)
     int stream;                         // 1 + index of the video stream among the file's video streams (0 = libav's best)
-    int threads;                        // decoding threads (0 = 1); frames don't depend on it
+    int threads;                        // decoding threads, at most 1024 (0 = 1); frames don't depend on it
     int gpu;                            // 1 + number of the NVIDIA GPU, as CUDA counts, whose decoder shall decode (NVDEC);
                                         // what it can't decode is decoded on the processor (0 = all is)
     const tub_transform *transform;     // what convert() does (NULL = uint8 RGB, untransformed); copied

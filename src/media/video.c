@@ -15,6 +15,8 @@
 #include "video_clock.h"
 #include "video_planes.h"
 
+enum { MOST_THREADS = 1024 };
+
 struct tub_video {
     char *path;
     tub_decoding decoding;
@@ -199,6 +201,9 @@ tub_status tub_video_open(const char *path, const tub_video_params *params, tub_
     if (!path)
         return tub_fail(err, TUB_ERROR_ARGUMENT, "video: no path was given");
     TUB_TRY(tub_check_size("tub_video_params", p->size, sizeof *p, err));
+    if (p->threads > MOST_THREADS)
+        return tub_fail(err, TUB_ERROR_ARGUMENT, "%s: %d threads: must be from 1 to %d, or 0 for one", path, p->threads,
+                        MOST_THREADS);
     if (p->stream < 0 || p->threads < 0 || p->gpu < 0)
         return tub_fail(err, TUB_ERROR_ARGUMENT, "%s: stream %d, threads %d, GPU %d: none may be negative", path,
                         p->stream, p->threads, p->gpu);

@@ -7,7 +7,6 @@
 #include <cmocka.h>
 // clang-format on
 
-#include <limits.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -180,9 +179,9 @@ static void what_is_no_video_fails_with_a_reason(void **state)
     expect_error(test_path(clips_folder, "sound_only.mp4"), TUB_ERROR_VIDEO, "no video stream");
     tub_video *video = NULL;
     tub_error err;
-    tub_video_params params = {.size = sizeof params, .threads = INT_MAX}; // libav has no memory for so many
-    assert_int_equal(tub_video_open(test_path(clips_folder, "last.mp4"), &params, &video, &err), TUB_ERROR_MEMORY);
-    assert_non_null(strstr(err.text, "its decoder can't be opened: not enough memory"));
+    tub_video_params params = {.size = sizeof params, .threads = 1025}; // libav would start all of them
+    assert_int_equal(tub_video_open(test_path(clips_folder, "last.mp4"), &params, &video, &err), TUB_ERROR_ARGUMENT);
+    assert_non_null(strstr(err.text, "last.mp4: 1025 threads: must be from 1 to 1024"));
 }
 
 // A playlist names other files: it isn't followed, nor is any container that isn't on the list.
