@@ -5,6 +5,7 @@
 
 #include "clock.h"
 #include "fail.h"
+#include "log_turns.h"
 #include "memory.h"
 #include "native_weights.h"
 #include "pixel_plan.h"
@@ -28,6 +29,8 @@ typedef struct native {
     tub_precision_check *check; // until the first run; NULL in other types
     bool waits;                 // each run for the one before
     int *positions;             // of items that are videos of their own; NULL where the program wants none
+    tub_log_turns turns;        // of the lanes
+    tub_log log;                // theirs
 } native;
 
 typedef tub_native_opening opening;
@@ -160,6 +163,7 @@ static void close_native(tub_encoder *encoder)
         close_lane(n, &n->lanes[i]);
     tub_native_opening_finish(&n->opening);
     tub_team_close(&n->team);
+    tub_log_turns_close(&n->turns);
     tub_free(n->positions);
     tub_free(n);
 }
@@ -308,7 +312,7 @@ static tub_status open_lane(const opening *o, native *n, int i, tub_error *err)
                                     .device = o->devices.index[i],
                                     .memory = o->params->device_memory,
                                     .without = o->params->gpu_without,
-                                    .log = o->params->log,
+                                    .log = n->log,
                                     .group = o->number};
     TUB_TRY(n->ops->open(&opened, &n->lanes[i].backend, err));
     return n->ops->compile(n->lanes[i].backend, o->program, &compiled, &n->lanes[i].executable, err);
@@ -368,7 +372,7 @@ static tub_status open_check(const opening *o, native *n, tub_backend *backend, 
                                                .program = o->program,
                                                .weights = tub_native_weights_store(&n->check_weights),
                                                .dtype = n->base.info.dtype,
-                                               .log = o->params->log};
+                                               .log = n->log};
     return tub_precision_check_open(&params, &n->check, err);
 }
 
@@ -488,6 +492,7 @@ static tub_status open_with(const tub_encoder_params *params, unsigned *failed, 
     if (!n)
         return tub_fail_memory(err, "an encoder");
     n->base.ops = &encoder_ops;
+    n->log = tub_log_turns_open(&n->turns, &params->log);
     opening o = {.params = params, .failed = *failed, .number = (uint64_t)(tub_now() * 1e9)};
     tub_status status = tub_native_prepare(&o, &n->base.info, err);
     n->ops = o.backend;

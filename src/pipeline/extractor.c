@@ -59,17 +59,13 @@ void tub_extractor_fail(tub_extractor *x, const tub_error *error)
 
 void tub_extractor_lost(tub_extractor *x, int device, const tub_error *error)
 {
-    pthread_mutex_lock(&x->lock);
     tub_warn(&x->log, "device %d of %d failed, the others take its work: %s", device, x->devices, error->text);
-    pthread_mutex_unlock(&x->lock);
 }
 
 void tub_extractor_shares_anew(tub_extractor *x, double waited)
 {
-    pthread_mutex_lock(&x->lock);
     tub_inform(&x->log, "%d of %d decoding threads work at once from here on: the encoder waited %.0f %% of the time",
                tub_core_share_allowed(x->share), x->plan.workers, 100 * waited);
-    pthread_mutex_unlock(&x->lock);
 }
 
 void tub_extractor_decodes_itself(tub_extractor *x, const char *path, const char *why)
@@ -78,19 +74,12 @@ void tub_extractor_decodes_itself(tub_extractor *x, const char *path, const char
     pthread_mutex_lock(&x->lock);
     for (int i = 0; i < x->reasons; i++)
         fresh = fresh && strcmp(x->not_on_gpu[i], why) != 0;
-    if (fresh && x->reasons < TUB_REASONS) {
+    fresh = fresh && x->reasons < TUB_REASONS;
+    if (fresh)
         snprintf(x->not_on_gpu[x->reasons++], sizeof *x->not_on_gpu, "%s", why);
+    pthread_mutex_unlock(&x->lock);
+    if (fresh)
         tub_warn(&x->log, "%s: decoded on the processor, as are others like it: %s", path, why);
-    }
-    pthread_mutex_unlock(&x->lock);
-}
-
-static void write_in_turn(void *extractor, int level, const char *text)
-{
-    tub_extractor *x = extractor;
-    pthread_mutex_lock(&x->lock);
-    x->log.write(x->log.user, level, text);
-    pthread_mutex_unlock(&x->lock);
 }
 
 void tub_extractor_encoding(tub_extractor *x, bool encoding)
@@ -241,8 +230,7 @@ static tub_status open_gpu_slots(tub_extractor *x, tub_error *err)
     tub_error why = {0};
     if (!makes_frames_on_gpus(x))
         return TUB_OK;
-    const tub_status status =
-        tub_gpu_slots_open(x->encoder, x->pool, x->plan.slots, &x->log_in_turn, &x->gpu_slots, &why);
+    const tub_status status = tub_gpu_slots_open(x->encoder, x->pool, x->plan.slots, &x->log, &x->gpu_slots, &why);
     if (status == TUB_OK)
         return TUB_OK;
     if (status == TUB_END)
@@ -325,8 +313,7 @@ tub_status tub_extractor_open_source(tub_encoder *encoder, const tub_extractor_p
     x->devices = x->info->lanes > 1 ? x->info->lanes : 1;
     x->runs_ahead = tub_encoder_overlaps(encoder) && !(p->without & TUB_WITHOUT_OVERLAP) ? TUB_LANE_RUNS : 1;
     x->source = source;
-    x->log = p->log;
-    x->log_in_turn = (tub_log){p->log.write ? write_in_turn : NULL, x};
+    x->log = tub_log_turns_open(&x->turns, &p->log);
     x->trace = p->trace;
     x->video_stream = p->video_stream;
     x->without = p->without;
@@ -489,6 +476,7 @@ void tub_extractor_close(tub_extractor **extractor)
     tub_free(x->workers);
     pthread_cond_destroy(&x->encoded);
     pthread_mutex_destroy(&x->lock);
+    tub_log_turns_close(&x->turns);
     tub_free(x);
     *extractor = NULL;
 }

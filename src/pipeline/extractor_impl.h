@@ -39,9 +39,9 @@
 //
 // How many workers work at once adapts to what the device waits for: core_share.h.
 //
-// Lock order: slot pool -> batcher; delivery -> batcher; list of reels -> core share; the queues' locks are leaves.
-// None is held across a source, the encoder or the caller's functions, but for the list's across the log's, which gets
-// one line at a time.
+// Lock order: slot pool -> batcher; delivery -> batcher; the list's lock, the share's, the queues' and the log's are
+// leaves. None is held across a source, the encoder or the caller's functions, but the log's across the caller's log,
+// which gets one line at a time.
 #ifndef TUB_EXTRACTOR_IMPL_H
 #define TUB_EXTRACTOR_IMPL_H
 
@@ -52,6 +52,7 @@
 #include "core_share.h"
 #include "frame_rows.h"
 #include "gpu_slots.h"
+#include "log_turns.h"
 #include "nvdec_hold.h"
 #include "queue.h"
 #include "resource_plan.h"
@@ -94,8 +95,8 @@ struct tub_extractor {
     const tub_encoder_info *info;
     const tub_source_ops *source;
     tub_sampling sampling;
-    tub_log log;
-    tub_log log_in_turn;            // the same under the lock below, for those who don't know it
+    tub_log log;                    // from any thread
+    tub_log_turns turns;            // its own
     tub_trace *trace;               // borrowed, or NULL
     int video_stream;
     unsigned without;

@@ -11,6 +11,7 @@
 // clang-format on
 
 #include <dlfcn.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -195,9 +196,43 @@ static void each_call_fails(void **state)
         sweep(&settings[i], i);
 }
 
+typedef struct listener {
+    atomic_int inside, calls, overlaps;
+} listener;
+
+// Takes its time, so that another call would come meanwhile.
+static void listen(void *user, int level, const char *text)
+{
+    (void)level, (void)text;
+    listener *l = user;
+    if (atomic_fetch_add(&l->inside, 1))
+        atomic_fetch_add(&l->overlaps, 1);
+    usleep(20000);
+    atomic_fetch_add(&l->calls, 1);
+    atomic_fetch_sub(&l->inside, 1);
+}
+
+// Each GPU, opened beside the others, tells that its memory is short.
+static void gpus_log_in_turn(void **state)
+{
+    (void)state;
+    enum { GPUS = 4 };
+    listener heard = {0};
+    fake_gpu_counts counts[8];
+    tub_encoder *encoder = NULL;
+    const tub_encoder_params params = {
+        .model = model, .device = "cuda", .batch = 64, .log = {.write = listen, .user = &heard}};
+    setenv("FAKE_GPU", "devices=4 memory=50000000", 1);
+    assert_int_equal(tub_encoder_open(&params, &encoder, &err), TUB_OK);
+    tub_encoder_close(&encoder);
+    end_of_gpus(counts);
+    assert_int_equal(heard.calls, GPUS);
+    assert_int_equal(heard.overlaps, 0);
+}
+
 int main(int argc, char **argv)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(each_call_fails)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(each_call_fails), cmocka_unit_test(gpus_log_in_turn)};
     step_told = argc > 1 ? atoi(argv[1]) : 0;
     return cmocka_run_group_tests(tests, set_up, tear_down);
 }
