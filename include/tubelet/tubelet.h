@@ -22,6 +22,8 @@
 // another version of this library, and neither shorter nor longer structs are understood. So is a value that an enum or
 // a set of flags doesn't have, and a negative number of something, and where a call returns a tub_status a pointer that is
 // NULL though nothing says that it may be. Calls that return something else need what they are asked of.
+// A child that is forked opens its own objects: those of its parent it neither uses nor closes, as their threads are the
+// parent's.
 // open/close allocate and free. The library never prints, exits, aborts or changes process state. It computes with the
 // rounding of the thread that calls it: rows are as described where that is to nearest, as at a program's start.
 #ifndef TUBELET_TUBELET_H
