@@ -27,8 +27,8 @@ tub_status tub_consumer_parse(const char *name, tub_consumer *out, tub_error *er
 typedef struct tub_printer {
     void (*write)(void *user, const char *line);
     void *user;
-    const char *folder; // absolute, with a slash behind
-    const char *annotations;
+    const char *folder;      // absolute, with a slash behind
+    const char *annotations; // absolute, NULL = none
     const tub_features_info *info;
 } tub_printer;
 
@@ -126,6 +126,8 @@ static void opentad(const tub_printer *p)
     line(p, "data_path = %s", quoted(p->folder, path));
     line(p, "block_list = data_path + \"missing_files.txt\"  # tubelet verify writes it");
     line(p, "features = dict(");
+    if (p->annotations)
+        line(p, "    ann_file=annotation_path,");
     line(p, "    data_path=data_path,");
     line(p, "    block_list=block_list,");
     if (i->fixed_rows) {
@@ -139,6 +141,9 @@ static void opentad(const tub_printer *p)
     }
     line(p, ")");
     line(p, "dataset = dict(train=dict(**features), val=dict(**features), test=dict(**features))");
+    if (p->annotations)
+        line(p, "evaluation = dict(ground_truth_filename=annotation_path)");
+    line(p, "# To stand in each pipeline in the place of its LoadFeats:");
     say_opentad_loader(p);
     line(p, "model = dict(projection=dict(in_channels=%lld))", (long long)i->dim);
 }
@@ -170,7 +175,7 @@ static void actionformer(const tub_printer *p)
         say_affix(p, k);
     line(p, "  input_dim: %lld", (long long)i->dim);
     if (i->fixed_rows) {
-        line(p, "  feat_stride: -1    # duration * fps / rows, by the loader");
+        line(p, "  feat_stride: -1    # duration * fps / rows, by the loaders `anet` and `hacs` alone");
         line(p, "  num_frames: 1      # in rows: the offset is half of one");
         line(p, "  max_seq_len: %lld", (long long)i->fixed_rows);
     } else {
@@ -180,9 +185,36 @@ static void actionformer(const tub_printer *p)
     }
     if (i->fps > 0)
         line(p, "  default_fps: %s%s", number(i->fps, text), i->native ? "    # the videos' own, the same in all" : "");
+    else if (i->fixed_rows)
+        line(p, "  default_fps: 30    # any will do: it cancels out");
     else
         line(p, "  default_fps: null    # the videos' own, and they differ: `fps` of the annotations");
     line(p, "# Videos without features that can be used: %smissing_files.txt (tubelet verify)", p->folder);
+}
+
+// Configurations are read in other folders than this one. What can't be resolved stays as it is.
+static char *whole_path(const char *path, const char *behind)
+{
+    char *real = realpath(path, NULL);
+    char *whole = tub_format("%s%s", real ? real : path, behind);
+    free(real);
+    return whole;
+}
+
+static tub_status print(tub_consumer consumer, tub_printer *p, const char *folder, const char *annotations,
+                        tub_error *err)
+{
+    char *path = whole_path(folder, "/"), *ids = annotations ? whole_path(annotations, "") : NULL;
+    p->folder = path;
+    p->annotations = ids;
+    bool whole = path && (ids || !annotations);
+    if (whole && consumer == TUB_CONSUMER_OPENTAD)
+        opentad(p);
+    else if (whole)
+        actionformer(p);
+    tub_free(ids);
+    tub_free(path);
+    return whole ? TUB_OK : tub_fail_memory(err, folder);
 }
 
 tub_status tub_consumer_config(const char *folder, const char *annotations, tub_consumer consumer,
@@ -193,16 +225,6 @@ tub_status tub_consumer_config(const char *folder, const char *annotations, tub_
         return tub_fail(err, TUB_ERROR_ARGUMENT, "consumer %d: there is no such trainer, or nobody to write to",
                         (int)consumer);
     TUB_TRY(tub_features_describe(folder, annotations, &info, err));
-    char *real = realpath(folder, NULL), *path = real ? tub_format("%s/", real) : NULL;
-    free(real);
-    if (!path)
-        return tub_fail_memory(err, folder);
-    const tub_printer printer = {
-        .write = write, .user = user, .folder = path, .annotations = annotations, .info = &info};
-    if (consumer == TUB_CONSUMER_OPENTAD)
-        opentad(&printer);
-    else
-        actionformer(&printer);
-    tub_free(path);
-    return TUB_OK;
+    tub_printer printer = {.write = write, .user = user, .info = &info};
+    return print(consumer, &printer, folder, annotations, err);
 }

@@ -241,6 +241,15 @@ class Consumers(CommandCase):
         self.assertEqual([name["prefix"] for name in facts["names"]], ["training/v_", "validation/v_"])
         self.assertEqual((facts["key"], facts["container"]), ("feature", "npz"))
 
+    def test_annotations_are_what_is_trained_with(self):
+        """Named from one folder, read in another; OpenTAD's base configurations give the data sets another file unless told."""
+        videos, out, anno = self.make_videos("named", (30,)), self.folder / "out-named", self.folder / "named.json"
+        anno.write_text(json.dumps({"database": {p.stem: {"subset": "training", "duration": 1.2, "annotations": []} for p in videos.iterdir()}}))
+        self.check(0, "extract", videos, "--model", self.model, "--out", out)
+        block, yaml = self.blocks(out, "--annotations", os.path.relpath(anno))
+        self.assertEqual([block["dataset"][split]["ann_file"] for split in ("train", "val", "test")], [str(anno)] * 3)
+        self.assertEqual((block["evaluation"]["ground_truth_filename"], yaml["json_file"]), (str(anno), str(anno)))
+
     def test_rates_that_differ_are_left_to_the_annotations(self):
         videos = self.make_videos("rates", (30, 30))
         out = self.folder / "out-rates"
@@ -248,6 +257,11 @@ class Consumers(CommandCase):
         block, yaml = self.blocks(out)
         self.assertNotIn("fps", block["features"])
         self.assertIsNone(yaml["default_fps"])
+        # Of rows that tile the duration the loader needs a rate, which annotations of ActivityNet don't have, and none in particular.
+        self.check(0, "resample", out, self.folder / "out-rates-8", "--length", "8")
+        text = self.check(0, "consumer-config", "actionformer", self.folder / "out-rates-8").stdout
+        self.assertGreater(actionformer(text)["default_fps"], 0)
+        self.assertIn("loaders `anet` and `hacs`", text)
 
     def test_a_rate_that_counts_empty_packets(self):
         """What is copied into an AVI file states twice its rate: rows would stand at half of their second."""
