@@ -71,7 +71,8 @@ typedef struct tub_verify_params {
 } tub_verify_params;
 
 // Checks a folder file by file, and writes its missing_files.txt: ids whose features aren't there or can't be used, one
-// a line (OpenTAD's block_list). What is found is no error of the call.
+// a line (OpenTAD's block_list). Without annotations the ids of the list that is there stay until they have features.
+// What is found is no error of the call.
 // Errors: TUB_ERROR_ARGUMENT (no such folder, or without annotations nothing in it; a features.json or annotation file
 // that isn't one), TUB_ERROR_OUTPUT (missing_files.txt can't be written), TUB_ERROR_CANCELLED.
 TUB_API tub_status tub_features_verify(const tub_verify_params *params, tub_verify_totals *totals, tub_error *err);

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "annotations.h"
+#include "atomic_file.h"
 #include "memory.h"
 #include "name_text.h"
 #include "params.h"
@@ -114,12 +115,17 @@ typedef struct tub_missing {
     char *text;
     size_t used, capacity;
     size_t lines; // ids
+    tub_stem_map listed;
 } tub_missing;
 
 static tub_status add_missing(tub_missing *m, const char *id, tub_error *err)
 {
-    size_t length = strlen(id);
+    size_t length = strlen(id), before;
     void *text = m->text;
+    if (!tub_stem_map_add(&m->listed, id, m->lines, &before))
+        return tub_fail_memory(err, "missing_files.txt");
+    if (before != (size_t)TUB_NO_STEM)
+        return TUB_OK;
     m->lines++;
     if (strchr(id, '\n')) // no line can hold it, and its parts may be other videos
         return TUB_OK;
@@ -203,6 +209,60 @@ static tub_status check_failures(tub_verify *v, tub_missing *m, tub_error *err)
     return TUB_OK;
 }
 
+// The stems of what can be used.
+static bool take_good(tub_verify *v, tub_stem_map *good)
+{
+    const tub_feature_listing *l = &v->folder.listing;
+    for (size_t i = 0; i < l->count; i++)
+        if (!v->unusable[i] && !tub_stem_map_set(good, id_of(v, tub_verify_told(v, l->files[i]), l->files[i]), i))
+            return false;
+    return true;
+}
+
+static bool is_good(const tub_stem_map *good, const char *id)
+{
+    char longer[256];
+    const bool fits = snprintf(longer, sizeof longer, "v_%s", id) < (int)sizeof longer;
+    return tub_stem_map_get(good, id) != (size_t)TUB_NO_STEM ||
+           (fits && tub_stem_map_get(good, longer) != (size_t)TUB_NO_STEM) ||
+           (strncmp(id, "v_", 2) == 0 && tub_stem_map_get(good, id + 2) != (size_t)TUB_NO_STEM);
+}
+
+static tub_status keep_lines(tub_verify *v, char *text, const tub_stem_map *good, tub_missing *m, tub_error *err)
+{
+    char *rest = NULL;
+    const size_t before = m->lines;
+    for (char *id = strtok_r(text, "\n", &rest); id; id = strtok_r(NULL, "\n", &rest)) {
+        if (is_good(good, id))
+            continue;
+        const char *kept = tub_arena_strdup(&v->folder.arena, id);
+        if (!kept)
+            return tub_fail_memory(err, "missing_files.txt");
+        TUB_TRY(add_missing(m, kept, err));
+    }
+    v->totals->videos += m->lines - before;
+    return TUB_OK;
+}
+
+// Without annotations nobody else knows of the ids that an earlier list has, and a trainer ends at the first one that
+// it lacks.
+static tub_status keep_list(tub_verify *v, tub_missing *m, tub_error *err)
+{
+    enum { MOST = 1 << 28 };
+    tub_stem_map good = {0};
+    char *text = NULL, *path = tub_format("%s/missing_files.txt", v->folder.place.folder);
+    size_t bytes;
+    tub_status status = path ? tub_read_file(path, MOST, &text, &bytes, err) : tub_fail_memory(err, "the list");
+    if (status == TUB_OK)
+        status = take_good(v, &good) ? keep_lines(v, text, &good, m, err) : tub_fail_memory(err, "the features");
+    else if (status == TUB_ERROR_INPUT) // there is none
+        status = TUB_OK;
+    tub_stem_map_finish(&good);
+    tub_free(text);
+    tub_free(path);
+    return status;
+}
+
 static tub_status check_files(tub_verify *v, tub_error *err)
 {
     size_t count = v->folder.listing.count;
@@ -223,8 +283,10 @@ static tub_status check_all(tub_verify *v, tub_missing *m, tub_error *err)
     TUB_TRY(check_ids(v, m, err));
     TUB_TRY(check_told_files(v, m, err));
     TUB_TRY(check_failures(v, m, err));
-    if (!v->params->annotations)
+    if (!v->params->annotations) {
         v->totals->videos = v->folder.told.count + v->folder.failed.count;
+        TUB_TRY(keep_list(v, m, err));
+    }
     v->totals->missing = m->lines;
     return v->params->read_only ? TUB_OK
                                 : tub_missing_save(v->folder.place.folder, m->text ? m->text : "", m->used, err);
@@ -257,6 +319,7 @@ static tub_status run(tub_verify *v, tub_error *err)
     match_ids(v);
     tub_missing missing = {0};
     tub_status status = check_all(v, &missing, err);
+    tub_stem_map_finish(&missing.listed);
     tub_free(missing.text);
     return status;
 }

@@ -121,6 +121,18 @@ class Verify(CommandCase):
         self.findings(folder, "--annotations", annotations, "--read-only")
         self.assertFalse((folder / "missing_files.txt").exists())
 
+    def test_without_annotations_their_missing_ids_stay_listed(self):
+        """OpenTAD ends at the first id of its annotations that has no features and isn't in the list."""
+        folder = self.copy("listed")
+        (folder / "missing_files.txt").write_text("v02\nv_v03\nv04\nlost\n")        # two have features by now, under either name
+        (folder / "v04.npy").write_bytes(b"")
+        self.assertIn("2 of 9 videos", self.check(3, "verify", folder).stdout)
+        self.assertEqual((folder / "missing_files.txt").read_text(), "v04\nlost\n")
+        annotations = self.folder / "two.json"
+        annotations.write_text(json.dumps({"database": {"v02": {"annotations": []}, "v05": {"annotations": []}}}))
+        self.findings(folder, "--annotations", annotations)
+        self.assertEqual((folder / "missing_files.txt").read_text(), "")                # they know all there are
+
     def test_a_replaced_video_is_stale(self):
         videos = self.folder / "replaced"
         shutil.copytree(self.videos, videos)
