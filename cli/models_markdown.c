@@ -35,6 +35,15 @@ static const char *const between[] = {
     "state), `patch-mean` (of its patch tokens), `projection` (CLIP's image embedding). `tubelet embed --tokens` "
     "writes the last hidden",
     "state itself.",
+    "`--layer N` takes the hidden state after block N instead of the last, without a norm. `--normalize` makes rows of "
+    "length 1.",
+    "",
+    "onevision and llavavit know where a clip's frames stand in time. `--frame-positions` says it: `index` 0, 1, 2, "
+    "... "
+    "(as the original",
+    "script), `spread` evenly over 0 to 63 (as the model card), `video` by the frame's place in its video, 0 to 63 (as "
+    "OneVision's later",
+    "scripts), for which each video is decoded twice.",
     "",
     "Without a `preprocessor_config.json` (`video_preprocessor_config.json`, `processor_config.json`) the defaults of "
     "the preprocessor's class",

@@ -138,7 +138,7 @@ typedef struct tub_resample_totals {
 //
 // With a stride, rows are taken out and nothing is computed: the bytes are those that an extraction with that stride
 // gives, and the offset stays (with centred windows it is the old stride's, which features.json then says). With a
-// length, rows are interpolated linearly as OpenTAD's resizing data sets and ActionFormer do it.
+// length, rows are interpolated linearly as ActionFormer does it.
 //
 // A file that can't be used is reported to `on_file` and counted. Errors: TUB_ERROR_ARGUMENT (no such folder, no
 // features.json, a stride that isn't a multiple, an output that holds something else), TUB_ERROR_OUTPUT,

@@ -12,7 +12,7 @@ int64_t tub_rows_every(int64_t rows, int64_t step, bool keep_last);
 int64_t tub_rows_every_at(int64_t rows, int64_t step, int64_t i);
 
 // Row `i` of `length` as torch.nn.functional.interpolate(mode="linear", align_corners=False) makes it out of `rows`
-// rows, to the bit: what OpenTAD and ActionFormer resize features with.
+// rows, with torch 2.15 to the bit (2.11 rounds positions once less): what ActionFormer resizes features with.
 void tub_rows_linear(const float *values, int64_t rows, int64_t dim, int64_t length, int64_t i, float *out);
 
 #endif
