@@ -1,6 +1,7 @@
 #include "row_compare.h"
 
 #include <math.h>
+#include <string.h>
 
 static double cosine(double ab, double aa, double bb)
 {
@@ -47,16 +48,6 @@ void tub_rows_compare(const tub_row_track *a, const tub_row_track *b, tub_row_su
     }
 }
 
-void tub_rows_mean(const tub_row_track *t, float *out)
-{
-    for (int64_t c = 0; c < t->dim; c++) {
-        double sum = 0;
-        for (int64_t i = 0; i < t->rows; i++)
-            sum += (double)t->values[i * t->dim + c];
-        out[c] = t->rows ? (float)(sum / (double)t->rows) : 0;
-    }
-}
-
 // Row `at` of `a`, clamped to what there is.
 static const float *row_at(const tub_row_track *a, int64_t at)
 {
@@ -65,18 +56,34 @@ static const float *row_at(const tub_row_track *a, int64_t at)
 
 // Between rows by Catmull and Rom's cubic: a straight line would make every place between two rows look worse than it
 // is, and pull the best lag towards whole rows.
-static double alike(const tub_row_track *a, const float *row, const float *means, double at)
+static void between(const tub_row_track *a, double at, float *out)
 {
     int64_t low = (int64_t)at;
     const float t = (float)(at - (double)low);
     const float weights[4] = {((2 - t) * t - 1) * t / 2, ((3 * t - 5) * t * t + 2) / 2, ((4 - 3 * t) * t + 1) * t / 2,
                               (t - 1) * t * t / 2};
     const float *p = row_at(a, low - 1), *q = row_at(a, low), *r = row_at(a, low + 1), *s = row_at(a, low + 2);
-    const float *mean_a = means, *mean_b = means + a->dim;
+    for (int64_t c = 0; c < a->dim; c++)
+        out[c] = weights[0] * p[c] + weights[1] * q[c] + weights[2] * r[c] + weights[3] * s[c];
+}
+
+// One of `looked` rows of `b`, spread over all, and `a` where it stands; NULL where `a` has nothing there.
+static const float *pair(const tub_row_track *a, const tub_row_track *b, double lag, int64_t k, int64_t looked,
+                         float *row_a)
+{
+    int64_t i = k * b->rows / looked;
+    double at = place(a, b, i, lag);
+    if (at < 0 || at > (double)(a->rows - 1))
+        return NULL;
+    between(a, at, row_a);
+    return b->values + i * b->dim;
+}
+
+static double alike(const float *a, const float *b, const float *mean_a, const float *mean_b, int64_t dim)
+{
     double ab = 0, aa = 0, bb = 0;
-    for (int64_t c = 0; c < a->dim; c++) {
-        float x = weights[0] * p[c] + weights[1] * q[c] + weights[2] * r[c] + weights[3] * s[c] - mean_a[c];
-        float y = row[c] - mean_b[c];
+    for (int64_t c = 0; c < dim; c++) {
+        float x = a[c] - mean_a[c], y = b[c] - mean_b[c];
         ab += (double)(x * y);
         aa += (double)(x * x);
         bb += (double)(y * y);
@@ -84,21 +91,41 @@ static double alike(const tub_row_track *a, const float *row, const float *means
     return cosine(ab, aa, bb);
 }
 
-double tub_rows_alike(const tub_row_track *a, const tub_row_track *b, const float *means, double lag, int64_t most,
+// Of the rows that are compared: those of all rows differ where one of the two has few.
+static int64_t take_means(const tub_row_track *a, const tub_row_track *b, double lag, int64_t looked, float *mean_a,
+                          float *mean_b, float *row_a)
+{
+    int64_t rows = 0;
+    memset(mean_a, 0, (size_t)a->dim * sizeof *mean_a);
+    memset(mean_b, 0, (size_t)a->dim * sizeof *mean_b);
+    for (int64_t k = 0; k < looked; k++) {
+        const float *row_b = pair(a, b, lag, k, looked, row_a);
+        rows += row_b != NULL;
+        for (int64_t c = 0; row_b && c < a->dim; c++) {
+            mean_a[c] += row_a[c];
+            mean_b[c] += row_b[c];
+        }
+    }
+    for (int64_t c = 0; rows && c < a->dim; c++) {
+        mean_a[c] /= (float)rows;
+        mean_b[c] /= (float)rows;
+    }
+    return rows;
+}
+
+double tub_rows_alike(const tub_row_track *a, const tub_row_track *b, float *scratch, double lag, int64_t most,
                       int64_t *rows)
 {
     int64_t looked = b->rows < most ? b->rows : most;
+    float *mean_a = scratch, *mean_b = mean_a + a->dim, *row_a = mean_b + a->dim;
     double sum = 0;
-    *rows = 0;
+    *rows = take_means(a, b, lag, looked, mean_a, mean_b, row_a);
     for (int64_t k = 0; k < looked; k++) {
-        int64_t i = k * b->rows / looked;
-        double at = place(a, b, i, lag);
-        if (at < 0 || at > (double)(a->rows - 1))
-            continue;
-        sum += alike(a, b->values + i * b->dim, means, at);
-        ++*rows;
+        const float *row_b = pair(a, b, lag, k, looked, row_a);
+        if (row_b)
+            sum += alike(row_a, row_b, mean_a, mean_b, a->dim);
     }
-    if (4 * *rows < looked)
+    if (4 * *rows < looked || *rows < 2)
         *rows = 0;
     return *rows ? sum / (double)*rows : 0;
 }

@@ -23,12 +23,9 @@ typedef struct tub_row_sums {
 void tub_rows_compare(const tub_row_track *a, const tub_row_track *b, tub_row_sums *out);
 
 // How much `b` is like `a` when its rows are moved `lag` frames later: the mean cosine of its rows and of `a` between
-// its rows, from the means of either on (means: [dim] of a, then [dim] of b). *rows: how many could be compared, at most
-// `most`, spread over all; fewer than a quarter of them count as none (0).
-double tub_rows_alike(const tub_row_track *a, const tub_row_track *b, const float *means, double lag, int64_t most,
+// its rows, from the means of what is compared on. *rows: how many could be compared, at most `most`, spread over all;
+// fewer than a quarter of them count as none (0), as does a single one, which is its own mean. `scratch`: [3, dim].
+double tub_rows_alike(const tub_row_track *a, const tub_row_track *b, float *scratch, double lag, int64_t most,
                       int64_t *rows);
-
-// The means of the rows, [dim].
-void tub_rows_mean(const tub_row_track *t, float *out);
 
 #endif

@@ -108,10 +108,12 @@ static tub_status read_track(const tub_feature_folder *f, const char *file, cons
 static int best_lag(const double *cosines, const double *rows, int most)
 {
     int best = 0;
+    if (rows[most] == 0) // nothing to be better than
+        return 0;
     for (int lag = 1; lag <= most; lag++)
         for (int sign = -1; sign <= 1; sign += 2) {
-            int at = most + sign * lag, now = most + best;
-            if (rows[at] > 0 && (rows[now] == 0 || cosines[at] > cosines[now] + 1e-9))
+            int at = most + sign * lag;
+            if (rows[at] > 0 && cosines[at] > cosines[most + best] + 1e-9)
                 best = sign * lag;
         }
     return best;
@@ -127,19 +129,17 @@ static tub_status look_for_lag(tub_compare *c, const tub_row_track *a, const tub
 {
     int most = c->totals->lag_most;
     double cosines[2 * TUB_LAG_MOST + 1], rows[2 * TUB_LAG_MOST + 1];
-    float *means = tub_calloc((size_t)a->dim, 2 * sizeof *means);
-    if (!means)
+    float *scratch = tub_calloc((size_t)a->dim, 3 * sizeof *scratch);
+    if (!scratch)
         return tub_fail_memory(err, "the means of rows");
-    tub_rows_mean(a, means);
-    tub_rows_mean(b, means + a->dim);
     for (int k = 0; k <= 2 * most; k++) {
         int64_t looked;
-        cosines[k] = tub_rows_alike(a, b, means, k - most, ROWS_LOOKED, &looked);
+        cosines[k] = tub_rows_alike(a, b, scratch, k - most, ROWS_LOOKED, &looked);
         rows[k] = (double)looked;
         c->totals->lag_cosine[k] += cosines[k] * rows[k];
         c->weight[k] += rows[k];
     }
-    tub_free(means);
+    tub_free(scratch);
     int best = best_lag(cosines, rows, most);
     out->cosine_at_0 = cosines[most];
     if (!clearly_better(cosines[most + best], cosines[most]))

@@ -61,6 +61,17 @@ class Compare(CommandCase):
                         self.assertLessEqual(abs(video["lag"] - lag), 1)
                     self.assertIn(f"B is shifted by {frames} frames", self.check(3, "compare", first, second).stdout)
 
+    def test_every_n_th_of_the_same_rows_is_no_shift(self):
+        """Two or three rows have another mean than all: taken from that, equal rows would be unlike."""
+        a = self.folder / "frames"
+        self.check(0, "extract", self.make_videos("short", (60, 45, 70)), "--model", self.model, "--out", a, "--dtype", "f32", "--clip-length", "1", "--stride", "2")
+        for stride in (46, 60, 64):
+            with self.subTest(stride=stride):
+                b = self.folder / f"frames-{stride}"
+                self.check(0, "resample", a, b, "--stride", stride)
+                _, end = self.events(0, a, b)
+                self.assertEqual((end["shifted"], end["max_abs"]), (False, 0))
+
     def test_alignments_that_are_told_are_no_shift(self):
         """Centred windows begin six frames earlier, and their features.json says so."""
         a, b = self.extract("stride4"), self.extract("center4", "--align", "center")
