@@ -75,6 +75,14 @@ static tub_value build_residual(fixture *f, const start_values *s)
     return tub_linear_residual(f->program, "residual", s->patches, weight(f, cols, k), bias, scale, residual);
 }
 
+// More inputs than a backend sums at once, of any remainder.
+static tub_value build_long(fixture *f, const start_values *s)
+{
+    const int cols = between(f, 1, 200), k = between(f, 700, 3000);
+    return tub_linear(f->program, "long", project(f, s->patches, k, TUB_NARROW), weight(f, cols, k), tub_no_tensor(),
+                      TUB_ACT_NONE, TUB_WIDE);
+}
+
 static tub_value build_norm(fixture *f, const start_values *s)
 {
     const int cols = between(f, 2, 200);
@@ -237,6 +245,7 @@ static const struct {
     {"gather", build_gather},
     {"concat", build_concat},
     {"mean", build_mean},
+    {"linear of many inputs", build_long},
 };
 
 // float32: a rounding is 6e-8 and the largest error seen 7e-7 (softmax of scores that were rounded themselves).

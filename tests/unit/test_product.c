@@ -84,8 +84,8 @@ static float *product(const tub_product *p, const matrices *m, bool down, int fi
     const int depth = tub_product_depth(p, m->k);
     char *a = tub_alloc_aligned(1, g.bytes), *b = tub_alloc_aligned(1, tub_product_panel_bytes(p, m->k));
     float *c = tub_alloc_aligned((size_t)(p->rows * p->cols), sizeof(float));
-    tub_product_pack_a(p, (const char *)m->a + (size_t)(first_row * m->k) * p->element, (size_t)m->k * p->element, rows,
-                       m->k, a);
+    tub_product_pack_a(p, &g, (const char *)m->a + (size_t)(first_row * m->k) * p->element, (size_t)m->k * p->element,
+                       rows, m->k, a);
     if (down)
         tub_product_pack_down(p, m->b, (size_t)m->cols, m->k, m->cols, b);
     else

@@ -138,7 +138,8 @@ static void begin(const work *w, const char *q, size_t stride, int queries)
     const attention_step *a = w->a;
     const int rows = a->product->rows;
     for (int r = 0; r < queries; r += rows)
-        tub_product_pack_a(a->product, q + (size_t)r * stride, stride, queries - r < rows ? queries - r : rows, a->dim,
+        tub_product_pack_a(a->product, &a->query_packing, q + (size_t)r * stride, stride,
+                           queries - r < rows ? queries - r : rows, a->dim,
                            w->queries + (size_t)(r / rows) * a->query_packing.bytes);
     for (int r = 0; r < queries; r++) {
         w->greatest[r] = -INFINITY;

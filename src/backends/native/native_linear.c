@@ -66,8 +66,9 @@ static void pack_rows(const work *w, int first, int count)
     const int most = l->product->rows;
     const char *from = rows_of(w) + (size_t)first * element;
     for (int r = 0; r < w->rows; r += most)
-        tub_product_pack_a(l->product, from + (size_t)r * row_bytes, row_bytes, w->rows - r < most ? w->rows - r : most,
-                           count, w->packed_rows + (size_t)(r / most) * l->packing.bytes);
+        tub_product_pack_a(l->product, &l->packing, from + (size_t)r * row_bytes, row_bytes,
+                           w->rows - r < most ? w->rows - r : most, count,
+                           w->packed_rows + (size_t)(r / most) * l->packing.bytes);
 }
 
 static void pack_int8_rows(const work *w, int first, int count)

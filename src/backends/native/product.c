@@ -69,18 +69,18 @@ static void pack_rest(const tub_product *p, const char *from, size_t row_bytes, 
     }
 }
 
-void tub_product_pack_a(const tub_product *p, const void *from, size_t row_bytes, int rows, int k, void *out)
+void tub_product_pack_a(const tub_product *p, const tub_product_packing *g, const void *from, size_t row_bytes,
+                        int rows, int k, void *out)
 {
-    const tub_product_packing g = tub_product_packing_of(p, k);
     const size_t bytes = (size_t)k * p->element, padded = (size_t)tub_product_depth(p, k) * p->element;
     if (p->packs_a) {
-        p->pack_spans(from, row_bytes, rows, (int)(bytes / g.row), out);
+        p->pack_spans(from, row_bytes, rows, (int)(bytes / g->row), out);
         if (rows < p->rows || bytes < padded)
-            pack_rest(p, from, row_bytes, rows, bytes, padded / g.row, &g, out);
+            pack_rest(p, from, row_bytes, rows, bytes, padded / g->row, g, out);
         return;
     }
     for (int r = 0; r < rows; r++) {
-        char *to = (char *)out + (size_t)r * g.row;
+        char *to = (char *)out + (size_t)r * g->row;
         memcpy(to, (const char *)from + (size_t)r * row_bytes, bytes);
         memset(to + bytes, 0, padded - bytes);
     }

@@ -68,7 +68,9 @@ typedef struct tub_product_packing {
 } tub_product_packing;
 tub_product_packing tub_product_packing_of(const tub_product *p, int k);
 // `from`: `rows` rows of k narrow elements, row_bytes apart. All that the level may read is written, zeros included.
-void tub_product_pack_a(const tub_product *p, const void *from, size_t row_bytes, int rows, int k, void *out);
+// `g`: of this k, or of a longer one of which this is the last part.
+void tub_product_pack_a(const tub_product *p, const tub_product_packing *g, const void *from, size_t row_bytes,
+                        int rows, int k, void *out);
 
 int tub_product_depth(const tub_product *p, int k);                 // k filled up
 size_t tub_product_panel_bytes(const tub_product *p, int k);
