@@ -179,12 +179,13 @@ static tub_status read_resize(const json_t *config, const class *k, tub_transfor
     TUB_TRY(read_size(config, "size", &t->height, &t->width, &shortest, err));
     TUB_TRY(tub_json_int(config, where, "resample", k->interpolation, 0, 5, &resample, err));
     t->resize = !wanted ? TUB_RESIZE_NONE : shortest ? TUB_RESIZE_SHORTEST : TUB_RESIZE_EXACT;
-    if (wanted && resample != TUB_NEAREST && resample != TUB_BILINEAR && resample != TUB_BICUBIC)
+    bool known = resample == TUB_NEAREST || resample == TUB_BILINEAR || resample == TUB_BICUBIC;
+    if (wanted && !known)
         return tub_fail(err, TUB_ERROR_MODEL,
                         "%s: key \"resample\": %d isn't known: 0 (nearest), 2 (bilinear) and 3 "
                         "(bicubic) are",
                         where, (int)resample);
-    t->interpolation = (tub_interpolation)resample;
+    t->interpolation = known ? (tub_interpolation)resample : k->interpolation; // not known: nothing is resized
     t->antialias = t->interpolation != TUB_NEAREST;
     return TUB_OK;
 }

@@ -118,6 +118,10 @@ static void reads_objects_and_switches(void **state)
     assert_true(t.crop_height == 0 && !t.rescale && !t.normalize);
     t = read_text("{\"size\": {\"height\": 40, \"width\": 48}}", "DINOv3ViTImageProcessor");
     assert_true(t.resize == TUB_RESIZE_EXACT && t.height == 40 && t.width == 48);
+    // How it would resize, if it did, isn't asked.
+    t = read_text("{\"do_resize\": false, \"resample\": 1}", "CLIPImageProcessor");
+    assert_int_equal(t.resize, TUB_RESIZE_NONE);
+    assert_int_equal(t.interpolation, TUB_BICUBIC);
     t = read_text("{\"resample\": 0}", "CLIPImageProcessor");
     assert_true(!t.antialias && t.centred);
     t = read_text("{\"offset\": false}", "VivitImageProcessor");
