@@ -16,7 +16,7 @@
 enum { IO_BYTES = 64 << 10, STREAMS_MOST = 64 };
 
 // No playlists, no pictures by pattern, no devices: only files that hold their video themselves.
-static const char formats[] = "mov,matroska,avi,mpegts,mpeg,flv,asf,ogg,gif,ivf";
+static const char formats[] = "mov,matroska,avi,mpegts,mpeg,mpegvideo,flv,asf,ogg,gif,ivf";
 
 static const char decoders[] =
     "h264,hevc,av1,libdav1d,libaom-av1,vp8,vp9,libvpx,libvpx-vp9,vvc,mpeg1video,mpeg2video,mpeg4,msmpeg4v1,msmpeg4v2,"

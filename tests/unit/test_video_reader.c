@@ -106,6 +106,19 @@ static void vp9_in_webm(void **state)
     assert_false(info.partial);
 }
 
+// What a .m2v is, and many a .mpg: MPEG video without a container.
+static void mpeg_video_needs_no_container(void **state)
+{
+    (void)state;
+    must(FFMPEG PATTERN "-c:v mpeg2video -bf 2 -g 12 -threads 1 es.m2v", "64x48", "1.2");
+    clips_decoded d = clips_decode("es.m2v", NULL);
+    assert_true(d.worst_step > 0.039 && d.worst_step < 0.041);
+    free(d.rgb);
+    tub_video_info info = clips_same_as_ffmpeg("es.m2v", NULL, "", 0);
+    assert_int_equal(info.frames, 30);
+    assert_false(info.partial);
+}
+
 static void edit_lists_are_obeyed(void **state)
 {
     (void)state;
@@ -267,6 +280,7 @@ int main(void)
         cmocka_unit_test(rotation_is_applied),
         cmocka_unit_test(other_pixel_formats),
         cmocka_unit_test(vp9_in_webm),
+        cmocka_unit_test(mpeg_video_needs_no_container),
         cmocka_unit_test(edit_lists_are_obeyed),
         cmocka_unit_test(size_may_change_midway),
         cmocka_unit_test(one_stream_of_several),
