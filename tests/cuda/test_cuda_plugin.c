@@ -351,6 +351,10 @@ static void halving_is_for_memory_alone(void **state)
     tub_error err = {0};
     assert_int_equal(tub_cuda_failed(&err, cudaSuccess, "a"), TUB_OK);
     assert_int_equal(tub_cuda_failed(&err, cudaErrorMemoryAllocation, "a"), TUB_ERROR_MEMORY);
+    assert_int_equal(tub_cuda_pinning_failed(&err, cudaErrorMemoryAllocation, 5 << 19), TUB_ERROR_MEMORY);
+    assert_string_equal(err.text, "the host has no 3 MiB left that can be pinned for the GPU");
+    assert_int_equal(tub_cuda_pinning_failed(&err, cudaErrorHostMemoryAlreadyRegistered, 1), TUB_ERROR_DEVICE);
+    assert_non_null(strstr(err.text, "pinned memory: CUDA: "));
     assert_int_equal(tub_cuda_failed(&err, cudaErrorLaunchOutOfResources, "a kernel of norms"), TUB_ERROR_DEVICE);
     assert_non_null(strstr(err.text, "a kernel of norms"));
     for (int i = 0; i < TUB_GPU_TASK_KINDS; i++) // each has a name of its own

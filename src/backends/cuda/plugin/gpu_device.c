@@ -36,6 +36,15 @@ tub_status tub_cuda_failed(tub_error *err, cudaError_t code, const char *what)
                            cudaGetErrorName(code));
 }
 
+tub_status tub_cuda_pinning_failed(tub_error *err, cudaError_t code, size_t bytes)
+{
+    const tub_status status = tub_cuda_failed(err, code, "pinned memory");
+    if (status == TUB_ERROR_MEMORY)
+        return tub_plugin_fail(err, status, "the host has no %zu MiB left that can be pinned for the GPU",
+                               (bytes >> 20) + 1);
+    return status;
+}
+
 #define TRY(call, what)                                                                                                \
     do {                                                                                                               \
         const tub_status try_ = tub_cuda_failed(err, (call), what);                                                    \
@@ -272,7 +281,7 @@ static void cuda_release(tub_gpu *gpu, void *memory)
 static tub_status cuda_allocate_host(tub_gpu *gpu, size_t bytes, void **out, tub_error *err)
 {
     USE(gpu);
-    return tub_cuda_failed(err, cudaHostAlloc(out, bytes ? bytes : 1, cudaHostAllocPortable), "pinned memory");
+    return tub_cuda_pinning_failed(err, cudaHostAlloc(out, bytes ? bytes : 1, cudaHostAllocPortable), bytes);
 }
 
 static void cuda_release_host(tub_gpu *gpu, void *memory)
@@ -284,7 +293,7 @@ static void cuda_release_host(tub_gpu *gpu, void *memory)
 static tub_status cuda_pin(tub_gpu *gpu, void *host, size_t bytes, tub_error *err)
 {
     USE(gpu);
-    return tub_cuda_failed(err, cudaHostRegister(host, bytes, cudaHostRegisterPortable), "pinning memory");
+    return tub_cuda_pinning_failed(err, cudaHostRegister(host, bytes, cudaHostRegisterPortable), bytes);
 }
 
 static void cuda_unpin(tub_gpu *gpu, void *host)

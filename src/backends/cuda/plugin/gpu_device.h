@@ -76,6 +76,8 @@ struct tub_gpu {
 // `err` for what the CUDA runtime answered: out of memory is TUB_ERROR_MEMORY, all else TUB_ERROR_DEVICE. (A kernel that
 // wants more registers or shared memory than a block may have wants them of half a batch, too.)
 tub_status tub_cuda_failed(tub_error *err, cudaError_t code, const char *what);
+// The same for memory of the host's that is to be pinned: it isn't the GPU's that is short then.
+tub_status tub_cuda_pinning_failed(tub_error *err, cudaError_t code, size_t bytes);
 tub_status tub_plugin_fail(tub_error *err, tub_status status, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 
