@@ -110,7 +110,8 @@ static tub_status compute(tub_executable *e, tub_gpu_list *list, tub_error *err)
 static size_t place_of(part *p, const void *frame, bool *fresh)
 {
     tub_executable *e = p->e;
-    size_t at = ((uintptr_t)frame >> 6) * 0x9e3779b97f4a7c15u & (e->seen_places - 1);
+    // Frames are apart by a multiple of a power of two, which the product's lower bits would keep.
+    size_t at = (size_t)(((uintptr_t)frame >> 6) * 0x9e3779b97f4a7c15u >> 32) & (e->seen_places - 1);
     while (e->seen[at].host && e->seen[at].host != frame)
         at = (at + 1) & (e->seen_places - 1);
     *fresh = !e->seen[at].host;
