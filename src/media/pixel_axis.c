@@ -90,7 +90,8 @@ static void antialias_window(const filter *f, int i, int in, window *w)
         w->weights[j] = rounded(f, w->weights[j] / sum);
 }
 
-// Clamped at the border: what falls outside counts for the outermost input.
+// Clamped at the border: what falls outside counts for the outermost input. The place is rounded twice, as by torch 2.15;
+// 2.11 fused the product and the difference.
 static void plain_window(const filter *f, int i, int in, window *w)
 {
     double source = rounded(f, rounded(f, f->scale * (i + 0.5)) - 0.5);
