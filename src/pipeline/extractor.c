@@ -59,7 +59,8 @@ void tub_extractor_fail(tub_extractor *x, const tub_error *error)
 
 void tub_extractor_lost(tub_extractor *x, int device, const tub_error *error)
 {
-    tub_warn(&x->log, "device %d of %d failed, the others take its work: %s", device, x->devices, error->text);
+    tub_warn(&x->log, "GPU %d, one of %d, failed, the others take its work: %s", x->info->gpus[device], x->devices,
+             error->text);
 }
 
 void tub_extractor_shares_anew(tub_extractor *x, double waited)

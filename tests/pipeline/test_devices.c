@@ -124,14 +124,16 @@ static void one_that_fails_hands_its_work_back(void **state)
     (void)state;
     for (int at = 1; at <= 12; at++)
         for (int lane = 0; lane < 2; lane++) {
-            fake_encoder_params p = {.lanes = 2, .batch = 4, .delay = 100};
+            fake_encoder_params p = {.lanes = 2, .batch = 4, .delay = 100, .gpus = {5, 3}};
             notes n = {0};
             int runs[FAKE_LANES];
             p.lane_fail[lane] = at;
             assert_int_equal(check_all(&p, &n, runs), 0);
             assert_int_equal(runs[lane] >= at, n.warnings);
-            if (n.warnings)
+            if (n.warnings) {
                 assert_non_null(strstr(n.last, "is out of order"));
+                assert_non_null(strstr(n.last, lane ? "GPU 3, one of 2, failed" : "GPU 5, one of 2, failed"));
+            }
         }
 }
 
