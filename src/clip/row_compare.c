@@ -67,16 +67,13 @@ static void between(const tub_row_track *a, double at, float *out)
         out[c] = weights[0] * p[c] + weights[1] * q[c] + weights[2] * r[c] + weights[3] * s[c];
 }
 
-// One of `looked` rows of `b`, spread over all, and `a` where it stands; NULL where `a` has nothing there.
-static const float *pair(const tub_row_track *a, const tub_row_track *b, double lag, int64_t k, int64_t looked,
-                         float *row_a)
+// The `k`-th of `looked` rows of `b`, spread over all, and where in `a` it stands; NULL where `a` has nothing there.
+static const float *look(const tub_row_track *a, const tub_row_track *b, double lag, int64_t k, int64_t looked,
+                         double *at)
 {
     int64_t i = k * b->rows / looked;
-    double at = place(a, b, i, lag);
-    if (at < 0 || at > (double)(a->rows - 1))
-        return NULL;
-    between(a, at, row_a);
-    return b->values + i * b->dim;
+    *at = place(a, b, i, lag);
+    return *at < 0 || *at > (double)(a->rows - 1) ? NULL : b->values + i * b->dim;
 }
 
 static double alike(const float *a, const float *b, const float *mean_a, const float *mean_b, int64_t dim)
@@ -91,20 +88,29 @@ static double alike(const float *a, const float *b, const float *mean_a, const f
     return cosine(ab, aa, bb);
 }
 
-// Of the rows that are compared: those of all rows differ where one of the two has few.
-static int64_t take_means(const tub_row_track *a, const tub_row_track *b, double lag, int64_t looked, float *mean_a,
-                          float *mean_b, float *row_a)
+static void add_to(float *sum, const float *row, int64_t dim)
+{
+    for (int64_t c = 0; c < dim; c++)
+        sum[c] += row[c];
+}
+
+// The rows of `a` that are compared, one after the other, and the means of what is: those of all rows differ where one
+// of the two has few.
+static int64_t take_rows(const tub_row_track *a, const tub_row_track *b, double lag, int64_t looked, float *mean_a,
+                         float *mean_b, float *rows_a)
 {
     int64_t rows = 0;
+    double at;
     memset(mean_a, 0, (size_t)a->dim * sizeof *mean_a);
     memset(mean_b, 0, (size_t)a->dim * sizeof *mean_b);
     for (int64_t k = 0; k < looked; k++) {
-        const float *row_b = pair(a, b, lag, k, looked, row_a);
-        rows += row_b != NULL;
-        for (int64_t c = 0; row_b && c < a->dim; c++) {
-            mean_a[c] += row_a[c];
-            mean_b[c] += row_b[c];
-        }
+        const float *row_b = look(a, b, lag, k, looked, &at);
+        if (!row_b)
+            continue;
+        float *row_a = rows_a + rows++ * a->dim;
+        between(a, at, row_a);
+        add_to(mean_a, row_a, a->dim);
+        add_to(mean_b, row_b, a->dim);
     }
     for (int64_t c = 0; rows && c < a->dim; c++) {
         mean_a[c] /= (float)rows;
@@ -118,14 +124,16 @@ double tub_rows_alike(const tub_row_track *a, const tub_row_track *b, float *scr
 {
     int64_t looked = b->rows < most ? b->rows : most;
     float *mean_a = scratch, *mean_b = mean_a + a->dim, *row_a = mean_b + a->dim;
-    double sum = 0;
-    *rows = take_means(a, b, lag, looked, mean_a, mean_b, row_a);
-    for (int64_t k = 0; k < looked; k++) {
-        const float *row_b = pair(a, b, lag, k, looked, row_a);
-        if (row_b)
-            sum += alike(row_a, row_b, mean_a, mean_b, a->dim);
-    }
+    double sum = 0, at;
+    *rows = take_rows(a, b, lag, looked, mean_a, mean_b, row_a);
     if (4 * *rows < looked || *rows < 2)
         *rows = 0;
+    for (int64_t k = 0; *rows && k < looked; k++) {
+        const float *row_b = look(a, b, lag, k, looked, &at);
+        if (!row_b)
+            continue;
+        sum += alike(row_a, row_b, mean_a, mean_b, a->dim);
+        row_a += a->dim;
+    }
     return *rows ? sum / (double)*rows : 0;
 }

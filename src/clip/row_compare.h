@@ -24,7 +24,8 @@ void tub_rows_compare(const tub_row_track *a, const tub_row_track *b, tub_row_su
 
 // How much `b` is like `a` when its rows are moved `lag` frames later: the mean cosine of its rows and of `a` between
 // its rows, from the means of what is compared on. *rows: how many could be compared, at most `most`, spread over all;
-// fewer than a quarter of them count as none (0), as does a single one, which is its own mean. `scratch`: [3, dim].
+// fewer than a quarter of them count as none (0), as does a single one, which is its own mean. `scratch`: [2 + n, dim], n
+// rows being looked at: `most`, or as many as `b` has.
 double tub_rows_alike(const tub_row_track *a, const tub_row_track *b, float *scratch, double lag, int64_t most,
                       int64_t *rows);
 

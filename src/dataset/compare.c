@@ -129,9 +129,10 @@ static tub_status look_for_lag(tub_compare *c, const tub_row_track *a, const tub
 {
     int most = c->totals->lag_most;
     double cosines[2 * TUB_LAG_MOST + 1], rows[2 * TUB_LAG_MOST + 1];
-    float *scratch = tub_calloc((size_t)a->dim, 3 * sizeof *scratch);
+    const int64_t kept = 2 + (b->rows < ROWS_LOOKED ? b->rows : ROWS_LOOKED);
+    float *scratch = tub_calloc((size_t)(kept * a->dim), sizeof *scratch);
     if (!scratch)
-        return tub_fail_memory(err, "the means of rows");
+        return tub_fail_memory(err, "rows to compare");
     for (int k = 0; k <= 2 * most; k++) {
         int64_t looked;
         cosines[k] = tub_rows_alike(a, b, scratch, k - most, ROWS_LOOKED, &looked);
