@@ -124,23 +124,11 @@ void tub_annotations_finish(tub_annotations *a)
     *a = (tub_annotations){0};
 }
 
-static bool has(const tub_annotations *a, const char *id)
-{
-    return tub_stem_map_get(&a->map, id) != (size_t)TUB_NO_STEM;
-}
-
 // An id with "v_" before it, in `room`; NULL where it doesn't fit.
 static const char *prefixed(const char *id, char room[256])
 {
     int length = snprintf(room, 256, "v_%s", id);
     return length < 256 ? room : NULL;
-}
-
-static bool names(const tub_annotations *a, const char *stem)
-{
-    char room[256];
-    const char *longer = prefixed(stem, room);
-    return has(a, stem) || (longer && has(a, longer)) || (strncmp(stem, "v_", 2) == 0 && has(a, stem + 2));
 }
 
 tub_status tub_annotations_select(const tub_annotations *a, const char *path, tub_entries *list, tub_error *err)
@@ -150,7 +138,7 @@ tub_status tub_annotations_select(const tub_annotations *a, const char *path, tu
     if (all)
         snprintf(first, sizeof first, "%s", list->items[0].stem);
     for (size_t i = 0; i < all; i++)
-        if (names(a, list->items[i].stem))
+        if (tub_stem_map_find(&a->map, list->items[i].stem) != (size_t)TUB_NO_STEM)
             list->items[kept++] = list->items[i];
     list->count = kept;
     if (kept)

@@ -1,5 +1,6 @@
 #include "stem_map.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "hash.h"
@@ -80,6 +81,17 @@ size_t tub_stem_map_get(const tub_stem_map *map, const char *key)
         return (size_t)TUB_NO_STEM;
     const struct tub_stem_slot *slot = slot_of(map, key, hash(key));
     return slot->key ? slot->value : (size_t)TUB_NO_STEM;
+}
+
+size_t tub_stem_map_find(const tub_stem_map *map, const char *key)
+{
+    char longer[256];
+    size_t at = tub_stem_map_get(map, key);
+    if (at == (size_t)TUB_NO_STEM && strncmp(key, "v_", 2) == 0)
+        at = tub_stem_map_get(map, key + 2);
+    if (at == (size_t)TUB_NO_STEM && snprintf(longer, sizeof longer, "v_%s", key) < (int)sizeof longer)
+        at = tub_stem_map_get(map, longer);
+    return at;
 }
 
 void tub_stem_map_finish(tub_stem_map *map)

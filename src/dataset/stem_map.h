@@ -23,6 +23,9 @@ bool tub_stem_map_set(tub_stem_map *map, const char *key, size_t value);
 bool tub_stem_map_add(tub_stem_map *map, const char *key, size_t value, size_t *there);
 // The number, (size_t)TUB_NO_STEM where the key isn't there.
 size_t tub_stem_map_get(const tub_stem_map *map, const char *key);
+// The same, where the key may be there with the "v_" less or more that some data sets put before file names and others
+// before ids; as it is comes first.
+size_t tub_stem_map_find(const tub_stem_map *map, const char *key);
 void tub_stem_map_finish(tub_stem_map *map);
 
 #endif

@@ -219,21 +219,12 @@ static bool take_good(tub_verify *v, tub_stem_map *good)
     return true;
 }
 
-static bool is_good(const tub_stem_map *good, const char *id)
-{
-    char longer[256];
-    const bool fits = snprintf(longer, sizeof longer, "v_%s", id) < (int)sizeof longer;
-    return tub_stem_map_get(good, id) != (size_t)TUB_NO_STEM ||
-           (fits && tub_stem_map_get(good, longer) != (size_t)TUB_NO_STEM) ||
-           (strncmp(id, "v_", 2) == 0 && tub_stem_map_get(good, id + 2) != (size_t)TUB_NO_STEM);
-}
-
 static tub_status keep_lines(tub_verify *v, char *text, const tub_stem_map *good, tub_missing *m, tub_error *err)
 {
     char *rest = NULL;
     const size_t before = m->lines;
     for (char *id = strtok_r(text, "\n", &rest); id; id = strtok_r(NULL, "\n", &rest)) {
-        if (is_good(good, id))
+        if (tub_stem_map_find(good, id) != (size_t)TUB_NO_STEM)
             continue;
         const char *kept = tub_arena_strdup(&v->folder.arena, id);
         if (!kept)

@@ -1,7 +1,6 @@
 #include "video_facts.h"
 
 #include <math.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -88,19 +87,8 @@ void tub_video_facts_finish(tub_video_facts *facts)
     *facts = (tub_video_facts){0};
 }
 
-static const tub_fact *find(const tub_video_facts *facts, const char *id)
-{
-    size_t at = tub_stem_map_get(&facts->map, id);
-    return at == (size_t)TUB_NO_STEM ? NULL : &facts->items[at];
-}
-
 const tub_fact *tub_video_facts_find(const tub_video_facts *facts, const char *stem)
 {
-    char longer[256];
-    const tub_fact *fact = find(facts, stem);
-    if (!fact && strncmp(stem, "v_", 2) == 0)
-        fact = find(facts, stem + 2);
-    if (!fact && snprintf(longer, sizeof longer, "v_%s", stem) < (int)sizeof longer)
-        fact = find(facts, longer);
-    return fact;
+    size_t at = tub_stem_map_find(&facts->map, stem);
+    return at == (size_t)TUB_NO_STEM ? NULL : &facts->items[at];
 }
