@@ -156,6 +156,8 @@ class Gpus(CommandCase):
         self.assertEqual(self.extract(gpus("devices=1"), "--device", "cuda", "--dtype", "fp8", "--batch", "7")[0], features)
         _, done, _ = self.extract(gpus("devices=1 major=8"), "--device", "cuda", "--dtype", "fp8", code=6)
         self.assertIn("9.0", done.stderr)
+        _, done, _ = self.extract(gpus("devices=1 no_row_scales=1"), "--device", "cuda", "--dtype", "fp8", code=6)
+        self.assertIn("needs cuBLASLt 12.9", done.stderr)
 
     def test_what_gpus_can_do_without(self):
         for options in (["--no-graph"], ["--blocking-copies"], ["--no-graph", "--no-autotune", "--blocking-copies"]):

@@ -109,6 +109,7 @@ static tub_status fake_describe(int index, tub_gpu_facts *out, tub_error *err)
     if (index < 0 || index >= devices())
         return tub_fail(err, TUB_ERROR_DEVICE, "no GPU %d", index);
     *out = (tub_gpu_facts){.major = fake_gpu.major ? fake_gpu.major : 9, .minor = fake_gpu.minor, .processors = 1};
+    out->row_scales = !fake_gpu.no_row_scales;
     out->code = fake_gpu.code ? fake_gpu.code : 10 * out->major + out->minor;
     snprintf(out->name, sizeof out->name, "fake GPU %d", index);
     snprintf(out->key, sizeof out->key, "fake");

@@ -24,7 +24,8 @@ typedef struct fake_gpu_params {
     bool no_graphs;         // recording isn't possible
     int spoiled;            // so many recordings come to nothing (0 = none)
     bool no_attention;      // the library serves no shape
-    bool no_fp8;            // the library has no products of e4m3
+    bool no_fp8;            // the library has no products of e4m3 here ...
+    bool no_row_scales;     // ... nor can have any, by its version
     bool near_order;        // the algorithm of other bits differs in the shortness of its first step alone
     bool slow_joined;       // a product with the step behind it takes longer than both
     bool no_joined;         // ... can't be launched

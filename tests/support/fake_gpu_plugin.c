@@ -30,6 +30,7 @@ const tub_gpu_ops *tub_gpu_plugin(void)
                                  .slow_device = (int)number(text, "slow_device"),
                                  .slow = (int)number(text, "slow"),
                                  .no_graphs = number(text, "no_graphs"),
+                                 .no_row_scales = number(text, "no_row_scales"),
                                  .late = number(text, "late"),
                                  .refuse_call = (int)number(text, "refuse_call"),
                                  .refuse_kinds = (unsigned)number(text, "refuse_kinds"),

@@ -38,6 +38,11 @@ static tub_status can(const tub_gpu_facts *info, tub_dtype dtype, tub_error *err
                         "%s (compute capability %d.%d) has no fp8 with a scale a row, which cuBLASLt has for 9.0 (H100, "
                         "H200): take `--dtype %s`",
                         info->name, info->major, info->minor, info->major >= 7 ? "f16" : "f32");
+    if (dtype == TUB_FP8 && !info->row_scales)
+        return tub_fail(err, TUB_ERROR_DEVICE,
+                        "fp8 with a scale a row needs cuBLASLt 12.9 or later, when libtubelet_cuda.so is built and when it "
+                        "runs (%s): update the CUDA toolkit, or take `--dtype f16`",
+                        info->libraries);
     const int least = dtype == TUB_F32 ? 0 : dtype == TUB_F16 ? 7 : dtype == TUB_BF16 || dtype == TUB_TF32 ? 8 : dtype == TUB_FP8 ? 9 : 99;
     if (info->major >= least)
         return TUB_OK;

@@ -36,7 +36,7 @@ extern "C" {
 
 // Grows with every change of what is below, and of what kernels give or take: a plug-in of another build is refused, and what
 // was measured with one is measured anew.
-enum { TUB_GPU_VERSION = 16 };
+enum { TUB_GPU_VERSION = 17 };
 
 typedef struct tub_gpu tub_gpu;             // a device, opened
 typedef struct tub_gpu_plan tub_gpu_plan;   // a library's attention for one shape
@@ -50,6 +50,7 @@ typedef struct tub_gpu_facts {
     int code;                       // 75: the kernels that run there were compiled for 7.5, and have nothing newer
     int processors;                 // multiprocessors
     size_t memory;                  // bytes
+    bool row_scales;                // cuBLASLt has products of E4M3 with a scale a row, as far as its version tells
 } tub_gpu_facts;
 
 typedef enum tub_gpu_stream { TUB_GPU_COMPUTE = 0, TUB_GPU_COPY = 1 } tub_gpu_stream;

@@ -118,6 +118,16 @@ static void write_libraries(char *out, size_t bytes, size_t versions[2])
     }
 }
 
+static bool has_row_scales(size_t cublaslt)
+{
+#ifdef TUB_CUBLASLT_ROW_SCALES
+    return cublaslt >= TUB_CUBLASLT_ROW_SCALES;
+#else
+    (void)cublaslt;
+    return false;
+#endif
+}
+
 static tub_status find_code(int index, const struct cudaDeviceProp *p, int *out, tub_error *err)
 {
     char list[128];
@@ -157,6 +167,7 @@ static tub_status cuda_describe(int index, tub_gpu_facts *out, tub_error *err)
     out->minor = p.minor;
     out->processors = p.multiProcessorCount;
     out->memory = p.totalGlobalMem;
+    out->row_scales = has_row_scales(versions[0]);
     return TUB_OK;
 }
 

@@ -57,6 +57,11 @@ typedef struct tub_cudnn {
 
 enum { TUB_CUDNN_LEAST = 91300 };  // with scaled-dot-product attention as one operation
 
+// "Outer vectors", a scale a row of e4m3 factors, came with cuBLASLt 12.9: its headers and the library have to know them.
+#if CUBLAS_VER_MAJOR > 12 || (CUBLAS_VER_MAJOR == 12 && CUBLAS_VER_MINOR >= 9)
+#define TUB_CUBLASLT_ROW_SCALES 120900
+#endif
+
 // Errors: TUB_ERROR_DEVICE naming the library and what to install.
 tub_status tub_cublaslt_load(tub_cublaslt *out, tub_error *err);
 tub_status tub_cudnn_load(tub_cudnn *out, tub_error *err);

@@ -65,10 +65,10 @@ static tub_status set(const product *p, cublasLtMatmulDescAttributes_t name, con
     return TUB_OK;
 }
 
-// Each row of either factor has a scale of its own: "outer vectors", which came with 12.9. Sums are kept in full.
+// Each row of either factor has a scale of its own. Sums are kept in full.
 static tub_status describe_scales(const product *p, const tub_gpu_gemm *g, tub_error *err)
 {
-#if CUBLAS_VER_MAJOR > 12 || (CUBLAS_VER_MAJOR == 12 && CUBLAS_VER_MINOR >= 9)
+#ifdef TUB_CUBLASLT_ROW_SCALES
     const int32_t mode = CUBLASLT_MATMUL_MATRIX_SCALE_OUTER_VEC_32F;
     const int8_t fast = 0;
     tub_status status = set(p, CUBLASLT_MATMUL_DESC_A_SCALE_MODE, &mode, sizeof mode, err);
