@@ -134,7 +134,8 @@ typedef struct layout {
 } layout;
 
 typedef struct product {
-    int32_t compute, scale_type, a_turned, b_turned, a_mode, b_mode, bias_type;
+    int32_t compute, scale_type, a_turned, b_turned, bias_type;
+    bool row_scales;
     uint32_t epilogue;
     const void *bias, *a_scales, *b_scales;
     layout a, b, c, d;
@@ -159,6 +160,26 @@ static bool read_layout(cublasLtMatrixLayout_t l, layout *out)
            order == CUBLASLT_ORDER_COL && batch == 1;
 }
 
+// Before 12.9 a scale is one of a whole factor: there is no mode to be read.
+#if CUBLAS_VER_MAJOR > 12 || (CUBLAS_VER_MAJOR == 12 && CUBLAS_VER_MINOR >= 9)
+static bool read_scale_modes(cublasLtMatmulDesc_t d, product *p)
+{
+    int32_t a = -1, b = -1;
+    if (!get(d, CUBLASLT_MATMUL_DESC_A_SCALE_MODE, &a, sizeof a) ||
+        !get(d, CUBLASLT_MATMUL_DESC_B_SCALE_MODE, &b, sizeof b))
+        return false;
+    p->row_scales = a == CUBLASLT_MATMUL_MATRIX_SCALE_OUTER_VEC_32F && b == a;
+    return true;
+}
+#else
+static bool read_scale_modes(cublasLtMatmulDesc_t d, product *p)
+{
+    (void)d;
+    p->row_scales = false;
+    return true;
+}
+#endif
+
 static bool read_product(cublasLtMatmulDesc_t d, cublasLtMatrixLayout_t a, cublasLtMatrixLayout_t b,
                          cublasLtMatrixLayout_t c, cublasLtMatrixLayout_t out, product *p)
 {
@@ -169,8 +190,7 @@ static bool read_product(cublasLtMatmulDesc_t d, cublasLtMatrixLayout_t a, cubla
                        get(d, CUBLASLT_MATMUL_DESC_EPILOGUE, &p->epilogue, sizeof p->epilogue) &&
                        get(d, CUBLASLT_MATMUL_DESC_BIAS_POINTER, &p->bias, sizeof p->bias) &&
                        get(d, CUBLASLT_MATMUL_DESC_BIAS_DATA_TYPE, &p->bias_type, sizeof p->bias_type) &&
-                       get(d, CUBLASLT_MATMUL_DESC_A_SCALE_MODE, &p->a_mode, sizeof p->a_mode) &&
-                       get(d, CUBLASLT_MATMUL_DESC_B_SCALE_MODE, &p->b_mode, sizeof p->b_mode) &&
+                       read_scale_modes(d, p) &&
                        get(d, CUBLASLT_MATMUL_DESC_A_SCALE_POINTER, &p->a_scales, sizeof p->a_scales) &&
                        get(d, CUBLASLT_MATMUL_DESC_B_SCALE_POINTER, &p->b_scales, sizeof p->b_scales);
     return (there && read_layout(a, &p->a) && read_layout(b, &p->b) && read_layout(c, &p->c) &&
@@ -200,8 +220,7 @@ static bool types_fit(const product *p, int capability)
         return false;
     if (in == CUDA_R_8F_E4M3)
         return capability == 90 && p->compute == CUBLAS_COMPUTE_32F && (out == CUDA_R_32F || out == CUDA_R_16BF) &&
-               (!has_bias(p) || bias == CUDA_R_16BF) && p->a_mode == CUBLASLT_MATMUL_MATRIX_SCALE_OUTER_VEC_32F &&
-               p->b_mode == CUBLASLT_MATMUL_MATRIX_SCALE_OUTER_VEC_32F && p->a.rows % 16 == 0 && p->d.rows % 16 == 0;
+               (!has_bias(p) || bias == CUDA_R_16BF) && p->row_scales && p->a.rows % 16 == 0 && p->d.rows % 16 == 0;
     if (p->a_scales || p->b_scales || (has_bias(p) && bias != (int32_t)out))
         return false;
     if (in == CUDA_R_32F)

@@ -92,6 +92,8 @@ const char *cudnnGetErrorString(cudnnStatus_t status)
 cudnnStatus_t cudnnCreate(cudnnHandle_t *out)
 {
     const char *described = dry_current()->described;
+    if (!described)
+        return CUDNN_STATUS_NOT_SUPPORTED_ARCH_MISMATCH;
     cudnnHandle_t h = *out = calloc(1, sizeof *h);
     if (!h)
         return CUDNN_STATUS_ALLOC_FAILED;

@@ -24,7 +24,7 @@ typedef struct dry_card {
     int processors;
     size_t memory;          // bytes
     int shared;             // bytes of a block, for kernels that ask for it
-    const char *described;  // as cuDNN describes GPUs
+    const char *described;  // as cuDNN describes GPUs; NULL: it doesn't start on this one
 } dry_card;
 
 // What was done so far, of all devices and threads.

@@ -155,6 +155,14 @@ cudaError_t __cudaLaunchKernel(cudaKernel_t function, dim3 grid, dim3 threads, v
     return launch(function, &(configuration){grid, threads, shared, stream});
 }
 
+// What code by CUDA 12 calls instead.
+cudaError_t cudaLaunchKernel(const void *function, dim3 grid, dim3 threads, void **arguments, size_t shared,
+                             cudaStream_t stream)
+{
+    (void)arguments;
+    return launch(function, &(configuration){grid, threads, shared, stream});
+}
+
 // In clusters, which the grid is a multiple of.
 cudaError_t cudaLaunchKernelExC(const cudaLaunchConfig_t *how, const void *function, void **arguments)
 {
