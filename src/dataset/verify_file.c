@@ -4,12 +4,10 @@
 #include <sys/stat.h>
 #include <tubelet/video.h>
 
-#include "atomic_file.h"
+#include "hash.h"
 #include "inputs.h"
 #include "memory.h"
 #include "verify_impl.h"
-
-enum { FILE_MOST = INT32_MAX };
 
 // The file at hand.
 typedef struct tub_subject {
@@ -114,6 +112,18 @@ static void check_rows(tub_subject *s, bool same_settings)
         TELL(s, TUB_FINDING_ROWS, "T is %lld, %lld frames give %lld", rows, (long long)frames, (long long)expected);
 }
 
+// In pieces: a file of hours may have gigabytes.
+static tub_status hash_file(const char *path, char out[TUB_HASH_TEXT], tub_error *err)
+{
+    tub_hash *hash = tub_hash_create();
+    if (!hash)
+        return tub_fail_memory(err, path);
+    tub_status status = tub_hash_file(hash, path, TUB_ERROR_INPUT, err);
+    tub_hash_text(hash, out);
+    tub_hash_destroy(&hash);
+    return status;
+}
+
 static tub_status check_bytes(tub_subject *s, tub_error *err)
 {
     const tub_told *t = s->told;
@@ -124,11 +134,15 @@ static tub_status check_bytes(tub_subject *s, tub_error *err)
     }
     if (s->v->params->quick || !t->checksum[0])
         return TUB_OK;
-    char *data, hash[TUB_HASH_TEXT];
-    size_t bytes;
-    TUB_TRY(tub_read_file(s->path, FILE_MOST, &data, &bytes, err));
-    tub_hash_bytes(data, bytes, hash);
-    tub_free(data);
+    char hash[TUB_HASH_TEXT];
+    tub_error why;
+    tub_status status = hash_file(s->path, hash, &why);
+    if (status == TUB_ERROR_INPUT) {
+        TELL(s, TUB_FINDING_BROKEN, "%s", after_path(s, why.text));
+        return TUB_OK;
+    }
+    if (status != TUB_OK)
+        return tub_fail(err, status, "%s", why.text);
     if (strcmp(hash, t->checksum))
         TELL(s, TUB_FINDING_CHECKSUM, "not the bytes that were written: changed since, or another run's file");
     return TUB_OK;

@@ -1,8 +1,8 @@
 """A broken folder is named file by file; a good one passes; missing_files.txt is what a trainer must leave out."""
-import json, math, pathlib, shutil, struct, unittest
+import json, math, os, pathlib, shutil, struct, subprocess, unittest
 
 from array_files import npy_bytes, rows
-from command_case import CommandCase, run
+from command_case import ENVIRONMENT, TUBELET, CommandCase, run
 
 
 class Verify(CommandCase):
@@ -67,6 +67,26 @@ class Verify(CommandCase):
         text = self.check(3, "verify", folder).stdout
         for kind, name in expected:
             self.assertRegex(text, rf"(?m)^{kind} +{name}: ")
+
+    def test_a_large_file_is_in_memory_once(self):
+        """Of hours of video there may be gigabytes of rows."""
+        folder, rows_of_64 = self.copy("large"), 1 << 20
+        header = f"{{'descr': '<f4', 'fortran_order': False, 'shape': ({rows_of_64}, 64), }}".ljust(117) + "\n"
+        with open(folder / "v00.npy", "wb") as file:
+            file.write(b"\x93NUMPY\x01\x00" + struct.pack("<H", 118) + header.encode())
+            file.truncate(128 + rows_of_64 * 64 * 4)
+        lines = [json.loads(line) for line in (folder / "manifest.jsonl").read_text().splitlines()]
+        for line in lines:
+            if line["output"] == "v00.npy":
+                line.update(T=rows_of_64, bytes=128 + rows_of_64 * 64 * 4, frames_used=4 * (rows_of_64 - 1) + 16)
+        (folder / "manifest.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
+        process = subprocess.Popen([TUBELET, "verify", folder], stdout=subprocess.PIPE, env=ENVIRONMENT)
+        with process.stdout as said:
+            self.assertRegex(said.read().decode(), r"(?m)^checksum +v00.npy: not the bytes")
+        _, status, usage = os.wait4(process.pid, 0)
+        process.returncode = os.waitstatus_to_exitcode(status)
+        self.assertEqual(process.returncode, 3)
+        self.assertLess(usage.ru_maxrss * 1024, 1.5 * rows_of_64 * 64 * 4)
 
     def test_half_of_a_run_with_other_settings(self):
         folder = self.copy("mixed")
