@@ -29,17 +29,11 @@ tub_status tub_json_parse(const char *text, size_t bytes, const char *name, tub_
 tub_status tub_json_load(const char *path, tub_status status, json_t **out, tub_error *err)
 {
     struct stat info;
-    *out = NULL;
-    if (stat(path, &info) == 0 && !S_ISREG(info.st_mode) && !S_ISDIR(info.st_mode)) // of folders reading tells
-        return tub_fail(err, status, "%s: isn't a file to be read: not a regular file", path);
-    return tub_json_load_named(path, status, out, err);
-}
-
-tub_status tub_json_load_named(const char *path, tub_status status, json_t **out, tub_error *err)
-{
     char *text = NULL;
     size_t bytes = 0;
     *out = NULL;
+    if (stat(path, &info) == 0 && !S_ISREG(info.st_mode) && !S_ISDIR(info.st_mode)) // of folders reading tells
+        return tub_fail(err, status, "%s: isn't a file to be read: not a regular file", path);
     tub_status s = tub_read_file(path, JSON_MOST, &text, &bytes, err);
     if (s == TUB_ERROR_INPUT) {
         if (err)

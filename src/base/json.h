@@ -9,9 +9,8 @@
 
 // Parses a file (at most 64 MiB): duplicate keys rejected, UTF-8 checked. *out is the caller's (json_decref).
 // Errors: `status`, also where there is no such file, and where it is a pipe or a device, for which one might wait for
-// ever. The second one takes these as well: what a user names may be one that a shell gives.
+// ever.
 tub_status tub_json_load(const char *path, tub_status status, json_t **out, tub_error *err);
-tub_status tub_json_load_named(const char *path, tub_status status, json_t **out, tub_error *err);
 tub_status tub_json_parse(const char *text, size_t bytes, const char *name, tub_status status, json_t **out, tub_error *err);
 
 // A typed value of an object, `fallback` where the key is absent or null. Errors: TUB_ERROR_MODEL "<where>: key …"

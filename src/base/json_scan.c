@@ -288,3 +288,14 @@ tub_scan tub_json_scan(const char *text, size_t bytes, const char *const *keys, 
     memset(fields, 0, count * sizeof *fields);
     return scan(&s, text + bytes);
 }
+
+tub_scan tub_json_members_of(const char *text, size_t bytes, const char *key,
+                             bool (*each)(void *user, const tub_field *name, const tub_field *value), void *user)
+{
+    tub_field object;
+    const tub_scan all = tub_json_scan(text, bytes, &key, 1, &object);
+    if (all != TUB_SCAN_OBJECT)
+        return all;
+    return object.kind == TUB_FIELD_OTHER && object.text ? tub_json_members(object.text, object.bytes, each, user)
+                                                         : TUB_SCAN_NONE;
+}

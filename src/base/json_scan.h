@@ -37,5 +37,8 @@ tub_scan tub_json_scan(const char *text, size_t bytes, const char *const *keys, 
 // escaped or `each` returned false, which doesn't stop it.
 tub_scan tub_json_members(const char *text, size_t bytes,
                           bool (*each)(void *user, const tub_field *name, const tub_field *value), void *user);
+// Likewise those of the object under `key` in it: NONE where there is none.
+tub_scan tub_json_members_of(const char *text, size_t bytes, const char *key,
+                             bool (*each)(void *user, const tub_field *name, const tub_field *value), void *user);
 
 #endif

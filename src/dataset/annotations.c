@@ -10,14 +10,11 @@
 #include "json.h"
 #include "json_scan.h"
 
-enum { FILE_BYTES = 1 << 30 };
-
 typedef struct tub_taking {
     tub_arena *arena;
     tub_annotations *out;
     size_t capacity;
     bool failed; // no memory
-    tub_field database;
 } tub_taking;
 
 // False: it is there already, or there is no memory.
@@ -37,22 +34,10 @@ static bool take_id(void *user, const tub_field *id, const tub_field *video)
     return is_new && !t->failed;
 }
 
-static bool find_database(void *user, const tub_field *name, const tub_field *value)
-{
-    static const char key[] = "database";
-    tub_taking *t = user;
-    bool is_it = name->bytes == sizeof key - 1 && memcmp(name->text, key, name->bytes) == 0;
-    if (is_it)
-        t->database = *value;
-    return true;
-}
-
 // Takes the ids of a file as they usually are; false leaves it to the parser, with nothing taken.
 static bool scan_ids(tub_taking *t, const char *text, size_t bytes)
 {
-    bool usual = tub_json_members(text, bytes, find_database, t) == TUB_SCAN_OBJECT && t->database.bytes &&
-                 tub_json_members(t->database.text, t->database.bytes, take_id, t) == TUB_SCAN_OBJECT &&
-                 t->out->count > 0;
+    bool usual = tub_json_members_of(text, bytes, "database", take_id, t) == TUB_SCAN_OBJECT && t->out->count > 0;
     if (!usual)
         tub_annotations_finish(t->out);
     return usual;
@@ -103,18 +88,15 @@ static tub_status take_text(tub_taking *t, const char *path, const char *text, s
 tub_status tub_annotations_read(tub_arena *arena, const char *path, tub_annotations *out, tub_error *err)
 {
     tub_taking t = {.arena = arena, .out = out};
-    char *text = NULL;
-    size_t bytes = 0;
+    char *text;
+    size_t bytes;
     *out = (tub_annotations){0};
-    tub_status status = tub_read_file(path, FILE_BYTES, &text, &bytes, err);
-    if (status == TUB_OK)
-        status = take_text(&t, path, text, bytes, err);
-    else if (status == TUB_ERROR_INPUT && err)
-        err->status = TUB_ERROR_ARGUMENT;
+    TUB_TRY(tub_annotations_text(path, &text, &bytes, err));
+    tub_status status = take_text(&t, path, text, bytes, err);
     tub_free(text);
     if (status != TUB_OK)
         tub_annotations_finish(out);
-    return status == TUB_ERROR_INPUT ? TUB_ERROR_ARGUMENT : status;
+    return status;
 }
 
 void tub_annotations_finish(tub_annotations *a)

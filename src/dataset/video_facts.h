@@ -27,6 +27,9 @@ typedef struct tub_video_facts {
 tub_status tub_video_facts_read(const char *path, tub_video_facts *out, tub_error *err);
 void tub_video_facts_finish(tub_video_facts *facts);
 
+// The text of such a file, which may have a gigabyte; freed with tub_free(). Errors: TUB_ERROR_ARGUMENT.
+tub_status tub_annotations_text(const char *path, char **out, size_t *bytes, tub_error *err);
+
 // Of a video by its stem, with "v_" more or less; NULL: none.
 const tub_fact *tub_video_facts_find(const tub_video_facts *facts, const char *stem);
 

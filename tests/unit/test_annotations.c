@@ -86,9 +86,73 @@ static void test_select_and_missing(void **state)
     tub_annotations_finish(&a);
 }
 
+static tub_status read_facts(const char *text, tub_video_facts *out)
+{
+    toy_write(root, "anno.json", "%s", text);
+    tub_status status = tub_video_facts_read(toy_path(root, "anno.json"), out, &err);
+    if (status != TUB_OK)
+        tub_video_facts_finish(out);
+    return status;
+}
+
+static void expect_two(const tub_video_facts *f, const char *second)
+{
+    assert_int_equal(f->count, 2);
+    const tub_fact *a = tub_video_facts_find(f, "a"), *b = tub_video_facts_find(f, second);
+    assert_ptr_equal(a, &f->items[0]);
+    assert_ptr_equal(b, &f->items[1]);
+    assert_string_equal(a->split, "training");
+    assert_true(a->duration == 1.5 && a->fps == 25 && a->frames == 38 && a->last_end == 1.25);
+    assert_true(!b->split && b->duration == 0 && b->last_end == 0);
+}
+
+// An escaped id is the parser's, and so all of that file.
+static void test_facts(void **state)
+{
+    (void)state;
+    static const char a[] = "{\"database\": {\"a\": {\"subset\": \"training\", \"duration\": 1.5, \"fps\": \"25\", \"frame\": 38, "
+                            "\"annotations\": [{\"segment\": [0.5, 1.25]}, {\"segment\": [0, 1]}]}, ";
+    static const struct {
+        const char *end, *second;
+    } files[] = {{"\"v_b\": {}}}", "b"}, {"\"\\u0062\": {}}}", "b"}, {"\"b\": null}, \"version\": \"\\u00e9\"}", "v_b"}};
+    char text[400];
+    tub_video_facts f;
+    for (size_t i = 0; i < sizeof files / sizeof *files; i++) {
+        snprintf(text, sizeof text, "%s%s", a, files[i].end);
+        assert_int_equal(read_facts(text, &f), TUB_OK);
+        expect_two(&f, files[i].second);
+        tub_video_facts_finish(&f);
+    }
+    static const char *const wrong[] = {"\"a\": {}}}", "\"b\": {\"fps\": 1, \"fps\": 2}}}", "\"b\": {}}", "\"b\": {}}} x"};
+    for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
+        snprintf(text, sizeof text, "%s%s", a, wrong[i]);
+        assert_int_equal(read_facts(text, &f), TUB_ERROR_ARGUMENT);
+    }
+    assert_int_equal(read_facts("{\"database\": {}}", &f), TUB_ERROR_ARGUMENT);
+}
+
+// Hundreds of thousands of videos with their segments are read by all that read annotations, or by none.
+static void test_large_facts(void **state)
+{
+    (void)state;
+    enum { BYTES = 80 << 20 };
+    tub_video_facts f;
+    tub_annotations a;
+    const char *path = toy_path(root, "large.json");
+    FILE *file = fopen(path, "w");
+    assert_non_null(file);
+    fprintf(file, "{\"database\": {\"a\": {\"duration\": 2}%*s}}", BYTES, "");
+    assert_int_equal(fclose(file), 0);
+    assert_int_equal(tub_annotations_read(&arena, path, &a, &err), TUB_OK);
+    assert_int_equal(tub_video_facts_read(path, &f, &err), TUB_OK);
+    assert_true(f.count == 1 && f.items[0].duration == 2);
+    tub_video_facts_finish(&f);
+    tub_annotations_finish(&a);
+}
+
 int main(void)
 {
 #define TEST(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
-    const struct CMUnitTest tests[] = {TEST(test_refused), TEST(test_select_and_missing)};
+    const struct CMUnitTest tests[] = {TEST(test_refused), TEST(test_select_and_missing), TEST(test_facts), TEST(test_large_facts)};
     return cmocka_run_group_tests_name("annotations", tests, NULL, NULL);
 }
