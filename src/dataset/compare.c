@@ -270,8 +270,8 @@ static tub_status run(tub_compare *c, tub_error *err)
     const tub_compare_params *p = c->params;
     if (p->lag_most < 0 || p->lag_most > TUB_LAG_MOST)
         return tub_fail(err, TUB_ERROR_ARGUMENT, "a lag of %d frames: at most %d", p->lag_most, TUB_LAG_MOST);
-    TUB_TRY(tub_feature_folder_open(p->a, &c->a, err));
-    TUB_TRY(tub_feature_folder_open(p->b, &c->b, err));
+    TUB_TRY(tub_feature_folder_open(p->a, false, &c->a, err));
+    TUB_TRY(tub_feature_folder_open(p->b, false, &c->b, err));
     TUB_TRY(check_lengths(c, err));
     TUB_TRY(index_b(c, err));
     take_grids(c);

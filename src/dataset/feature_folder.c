@@ -17,13 +17,16 @@ typedef struct tub_telling {
     tub_told_list *list;
     size_t file; // the one being read
     size_t *files;
-    bool failures;
+    bool failures, lines; // lines: they are kept
 } tub_telling;
 
-static const char *text_of(tub_arena *arena, const json_t *line, const char *key)
+// The same text again and again (hashes) is kept once: `last` is the one of the line before, or NULL.
+static const char *text_of(tub_arena *arena, const json_t *line, const char *key, const char *last)
 {
     const char *text = json_string_value(json_object_get(line, key));
-    return text && *text ? tub_arena_strdup(arena, text) : "";
+    if (!text || !*text)
+        return "";
+    return last && strcmp(last, text) == 0 ? last : tub_arena_strdup(arena, text);
 }
 
 static int64_t number_of(const json_t *line, const char *key)
@@ -32,19 +35,19 @@ static int64_t number_of(const json_t *line, const char *key)
     return json_is_integer(value) ? json_integer_value(value) : -1;
 }
 
-static tub_told told_of(tub_arena *arena, const json_t *line, const char *name)
+static tub_told told_of(tub_arena *arena, const json_t *line, const char *name, const tub_told *last)
 {
     const json_t *fps = json_object_get(line, "fps");
     const char *status = json_string_value(json_object_get(line, "status"));
     return (tub_told){
-        .file = text_of(arena, line, name),
-        .video = text_of(arena, line, "video"),
-        .reason = text_of(arena, line, "reason"),
-        .settings = text_of(arena, line, "settings"),
-        .model = text_of(arena, line, "model"),
-        .checksum = text_of(arena, line, "checksum"),
-        .time = text_of(arena, line, "time"),
-        .align = text_of(arena, line, "align"),
+        .file = text_of(arena, line, name, NULL),
+        .video = text_of(arena, line, "video", NULL),
+        .reason = text_of(arena, line, "reason", NULL),
+        .settings = text_of(arena, line, "settings", last ? last->settings : NULL),
+        .model = text_of(arena, line, "model", last ? last->model : NULL),
+        .checksum = text_of(arena, line, "checksum", NULL),
+        .time = text_of(arena, line, "time", last ? last->time : NULL),
+        .align = text_of(arena, line, "align", last ? last->align : NULL),
         .rows = number_of(line, "T"),
         .dim = number_of(line, "C"),
         .bytes = number_of(line, "bytes"),
@@ -62,7 +65,7 @@ static tub_told told_of(tub_arena *arena, const json_t *line, const char *name)
 
 static bool complete(const tub_told *t)
 {
-    return t->file && t->video && t->reason && t->settings && t->model && t->checksum && t->time && t->align && t->line;
+    return t->file && t->video && t->reason && t->settings && t->model && t->checksum && t->time && t->align;
 }
 
 // Of several lines about one file the latest counts (records.h).
@@ -96,18 +99,17 @@ static bool take(void *user, const tub_field *fields, const char *text, size_t b
     json_t *line = json_loadb(text, bytes, 0, NULL);
     if (!line)
         return true;
-    tub_told told = told_of(&t->folder->arena, line, t->failures ? "stem" : "output");
-    told.line = tub_arena_text(&t->folder->arena, text, bytes);
+    const tub_told *last = t->list->count ? &t->list->items[t->list->count - 1] : NULL;
+    tub_told told = told_of(&t->folder->arena, line, t->failures ? "stem" : "output", last);
+    told.line = t->lines ? tub_arena_text(&t->folder->arena, text, bytes) : NULL;
     json_decref(line);
-    if (!complete(&told))
+    if (!complete(&told) || (t->lines && !told.line))
         return false;
     return !told.file[0] || store(t->list, &told, t->file, &t->files);
 }
 
-static tub_status read_lines(tub_feature_folder *folder, const tub_paths *paths, tub_told_list *list, bool failures,
-                             tub_error *err)
+static tub_status read_lines(const tub_paths *paths, tub_telling t, tub_error *err)
 {
-    tub_telling t = {.folder = folder, .list = list, .failures = failures};
     tub_status status = TUB_OK;
     for (; status == TUB_OK && t.file < paths->count; t.file++)
         status = tub_json_lines_read(paths->items[t.file], NULL, 0, take, &t, err);
@@ -132,14 +134,16 @@ static bool sort(tub_told_list *list)
     return kept;
 }
 
-static tub_status read_told(tub_feature_folder *folder, const char *path, tub_error *err)
+static tub_status read_told(tub_feature_folder *folder, const char *path, bool lines, tub_error *err)
 {
     tub_out_listing listing;
     tub_status status = tub_out_listing_read(path, &listing, err);
     if (status == TUB_OK)
-        status = read_lines(folder, &listing.manifests, &folder->told, false, err);
+        status =
+            read_lines(&listing.manifests, (tub_telling){.folder = folder, .list = &folder->told, .lines = lines}, err);
     if (status == TUB_OK)
-        status = read_lines(folder, &listing.failures, &folder->failed, true, err);
+        status = read_lines(&listing.failures,
+                            (tub_telling){.folder = folder, .list = &folder->failed, .failures = true}, err);
     tub_out_listing_finish(&listing);
     if (status == TUB_OK && (!sort(&folder->told) || !sort(&folder->failed)))
         status = tub_fail_memory(err, path);
@@ -183,7 +187,7 @@ static tub_status read_settings(tub_feature_folder *f, const char *path, tub_err
     return status;
 }
 
-tub_status tub_feature_folder_open(const char *path, tub_feature_folder *out, tub_error *err)
+tub_status tub_feature_folder_open(const char *path, bool lines, tub_feature_folder *out, tub_error *err)
 {
     struct stat info;
     *out = (tub_feature_folder){.step = 1};
@@ -198,7 +202,7 @@ tub_status tub_feature_folder_open(const char *path, tub_feature_folder *out, tu
     if (!out->place.folder)
         return tub_fail_memory(err, path);
     TUB_TRY(read_settings(out, path, err));
-    TUB_TRY(read_told(out, path, err));
+    TUB_TRY(read_told(out, path, lines, err));
     return tub_feature_listing_read(path, &out->listing, err);
 }
 

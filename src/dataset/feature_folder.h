@@ -13,7 +13,7 @@ typedef struct tub_told {
     const char *file;           // relative, with its extension; of failures without
     const char *video, *reason, *settings, *model, *checksum, *time, *align;
     int64_t rows, dim, bytes, video_bytes, frames, frames_used, clip_length, stride, interval;
-    const char *line;           // all of it
+    const char *line;           // all of it, where lines were asked for; else NULL
     double fps;                 // that the grid stands on, 0 = unknown
     bool partial, is_short;
 } tub_told;
@@ -36,9 +36,10 @@ typedef struct tub_feature_folder {
     tub_feature_listing listing;
 } tub_feature_folder;
 
+// `lines`: the manifest's are wanted as they are, too, which are half of what a million videos take in memory.
 // Errors: TUB_ERROR_ARGUMENT (no such folder; features.json can't be read), TUB_ERROR_MEMORY. To be finished in every
 // case.
-tub_status tub_feature_folder_open(const char *path, tub_feature_folder *out, tub_error *err);
+tub_status tub_feature_folder_open(const char *path, bool lines, tub_feature_folder *out, tub_error *err);
 void tub_feature_folder_finish(tub_feature_folder *folder);
 
 // NULL: nothing is told of this file; of a video's failure `file` has no extension.

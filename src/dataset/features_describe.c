@@ -137,7 +137,7 @@ tub_status tub_features_describe(const char *folder, const char *annotations, tu
     TUB_TRY(tub_check_given("folder", folder, err));
     TUB_TRY(tub_check_given("out", out, err));
     tub_feature_folder f;
-    tub_status status = tub_feature_folder_open(folder, &f, err);
+    tub_status status = tub_feature_folder_open(folder, false, &f, err);
     if (status == TUB_OK)
         status = describe(&f, annotations, out, err);
     tub_feature_folder_finish(&f);

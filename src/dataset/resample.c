@@ -100,7 +100,7 @@ static tub_status open_out(tub_resampling *r, tub_error *err)
     r->manifest = tub_format("%s/manifest.jsonl", p->out);
     if (!r->manifest)
         return tub_fail_memory(err, p->out);
-    return tub_feature_folder_open(p->out, &r->there, err);
+    return tub_feature_folder_open(p->out, false, &r->there, err);
 }
 
 static tub_status complete_layout(tub_resampling *r, tub_error *err)
@@ -301,7 +301,7 @@ static tub_status copy_missing(const tub_resampling *r, tub_error *err)
 static tub_status run(tub_resampling *r, tub_error *err)
 {
     const tub_resample_params *p = r->params;
-    TUB_TRY(tub_feature_folder_open(p->in, &r->in, err));
+    TUB_TRY(tub_feature_folder_open(p->in, true, &r->in, err));
     if (!r->in.settings.root || !r->in.sampling.clip_length)
         return tub_fail(err, TUB_ERROR_ARGUMENT, "%s: no features.json in it says what these rows stand on", p->in);
     TUB_TRY(choose_step(r, err));

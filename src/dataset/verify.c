@@ -292,7 +292,7 @@ static bool is_empty(const tub_verify *v)
 
 static tub_status run(tub_verify *v, tub_error *err)
 {
-    TUB_TRY(tub_feature_folder_open(v->params->folder, &v->folder, err));
+    TUB_TRY(tub_feature_folder_open(v->params->folder, false, &v->folder, err));
     if (is_empty(v))
         return tub_fail(err, TUB_ERROR_ARGUMENT,
                         "%s: no features in it: a folder of features is needed, as tubelet extract --out makes",

@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "encoder_impl.h"
+#include "feature_folder.h"
 #include "record_line.h"
 #include "records.h"
 #include "temp_folder.h"
@@ -121,6 +122,33 @@ static void test_settings(void **state)
     tub_settings_finish(&a);
     tub_settings_finish(&b);
     tub_settings_finish(&c);
+}
+
+// Of a million videos a login node holds what is asked of them, not the manifest, and nothing of it a million times.
+static void test_a_folder_in_memory(void **state)
+{
+    (void)state;
+    enum { VIDEOS = 1000, LONGEST = 150 };
+    static const char line[] = "{\"video\":\"/x/v%04d.mp4\",\"output\":\"v%04d.npy\",\"T\":3,\"align\":\"valid\",\"pad\":\"%0500d\",\"settings\":"
+                               "\"948a88502151efed7937717827b43c3b\",\"model\":\"4bfb3e6cae8be9d20257ada3e2e7d0ba\",\"checksum\":"
+                               "\"a7122a2c3da12ca48e46913370ef9b%02d\",\"time\":\"2029-01-01T00:00:%02dZ\"}\n";
+    FILE *file = fopen(test_path(root, "manifest.jsonl"), "w");
+    assert_non_null(file);
+    for (int i = 0; i < VIDEOS; i++)
+        fprintf(file, line, i, i, 0, i % 90, i / 20);
+    assert_int_equal(fclose(file), 0);
+    tub_feature_folder f;
+    assert_int_equal(tub_feature_folder_open(root, false, &f, &err), TUB_OK);
+    assert_int_equal(f.told.count, VIDEOS);
+    const tub_told *told = tub_told_find(&f.told, "v0777.npy");
+    assert_string_equal(told->time, "2029-01-01T00:00:38Z");
+    assert_string_equal(told->settings, "948a88502151efed7937717827b43c3b");
+    assert_null(told->line);
+    assert_in_range(f.arena.bytes, 0, VIDEOS * LONGEST);
+    tub_feature_folder_finish(&f);
+    assert_int_equal(tub_feature_folder_open(root, true, &f, &err), TUB_OK);
+    assert_in_range(strlen(tub_told_find(&f.told, "v0777.npy")->line), 500, 1000);
+    tub_feature_folder_finish(&f);
 }
 
 // A line is valid JSON whatever the bytes of the name and of the reason are.
@@ -315,6 +343,7 @@ int main(void)
     const struct CMUnitTest tests[] = {TEST(test_lines),
                                        TEST(test_settings),
                                        TEST(test_settings_are_whole_or_none),
+                                       TEST(test_a_folder_in_memory),
                                        TEST(test_line_bytes),
                                        TEST(test_what_cant_be_listed_isnt_empty),
                                        TEST(test_what_is_missing_is_told),
