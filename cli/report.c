@@ -3,7 +3,6 @@
 #include <ctype.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 
 #include "cli.h"
 #include "console.h"
@@ -13,10 +12,9 @@
 
 enum { HEADERS_ASKED = 4 };
 
-static double file_bytes(const char *path)
+static double bytes_of(const tub_item *item)
 {
-    struct stat info;
-    return stat(path, &info) ? 0 : (double)info.st_size;
+    return item->bytes > 0 ? (double)item->bytes : 0;
 }
 
 static const char *base_name(const char *path)
@@ -55,7 +53,7 @@ static void ask_headers(cli_report *r, const tub_dataset *dataset)
         if (tub_video_probe(item.path, NULL, false, &info, NULL) != TUB_OK)
             continue;
         double stated = info.container_frames > 0 ? (double)info.container_frames : info.duration * info.fps;
-        bytes += stated > 0 ? file_bytes(item.path) : 0;
+        bytes += stated > 0 ? bytes_of(&item) : 0;
         frames += stated;
     }
     r->stated_bytes_per_row = frames > 0 ? bytes / frames : 0;
@@ -77,7 +75,7 @@ void cli_report_init(cli_report *r, const cli_arguments *args, const tub_dataset
         r->partial_before += item.state == TUB_ITEM_DONE_PARTIAL;
         if (item.state == TUB_ITEM_TODO) {
             r->todo++;
-            r->bytes_todo += file_bytes(item.path);
+            r->bytes_todo += bytes_of(&item);
         } else if (item.state == TUB_ITEM_FAILED) {
             r->failed_before++;
             keep_failure(r, item.path, item.reason);
@@ -193,7 +191,7 @@ void cli_report_event(void *user, const tub_event *event)
         cli_report_tick(r, event);
         return;
     }
-    r->bytes_done += file_bytes(event->item->path);
+    r->bytes_done += bytes_of(event->item);
     r->rows_done += event->result->status == TUB_OK ? event->result->total_rows : 0;
     if (event->result->status != TUB_OK)
         keep_failure(r, event->item->path, event->result->text);

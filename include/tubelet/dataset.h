@@ -55,6 +55,7 @@ typedef struct tub_item {
     const char *name;               // of its features' file, relative to the folder, without the extension
     tub_item_state state;
     const char *reason;             // of FAILED and DONE_PARTIAL, else NULL
+    int64_t bytes;                  // of the video's file as it was listed; -1: not there, 0 also: written to since
 } tub_item;
 
 // Lists the inputs, checks the names and reads what is already in the output folder.

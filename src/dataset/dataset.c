@@ -223,8 +223,12 @@ size_t tub_dataset_count(const tub_dataset *d)
 void tub_dataset_item(const tub_dataset *d, size_t i, tub_item *out)
 {
     const tub_entry *entry = &d->list.items[i];
-    *out = (tub_item){
-        .path = entry->path, .stem = entry->stem, .name = entry->name, .state = entry->state, .reason = entry->reason};
+    *out = (tub_item){.path = entry->path,
+                      .stem = entry->stem,
+                      .name = entry->name,
+                      .state = entry->state,
+                      .reason = entry->reason,
+                      .bytes = entry->bytes};
 }
 
 const tub_layout *tub_dataset_layout(const tub_dataset *d)

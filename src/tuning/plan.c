@@ -1,6 +1,5 @@
 #include <math.h>
 #include <string.h>
-#include <sys/stat.h>
 
 #include "clock.h"
 #include "fail.h"
@@ -28,10 +27,9 @@ static int64_t stated_frames(const tub_sampling *s, const tub_video_info *v)
     return frames > 0 && frames < 1e15 ? llround(fmax(frames, 1)) : 0; // the first one is always chosen
 }
 
-static double file_bytes(const char *path)
+static double bytes_of(const tub_item *item)
 {
-    struct stat about;
-    return stat(path, &about) ? 0 : (double)about.st_size;
+    return item->bytes > 0 ? (double)item->bytes : 0;
 }
 
 static tub_status read_header(tub_plan *p, const tub_plan_params *params, const char *path, tub_plan_item *item,
@@ -64,7 +62,7 @@ static tub_status read_items(tub_plan *p, const tub_plan_params *params, tub_err
         p->info.todo++;
         if (tub_now() - began < reading_patience)
             TUB_TRY(read_header(p, params, item.path, &p->items[i], err));
-        bytes += p->items[i].frames > 0 ? file_bytes(item.path) : 0;
+        bytes += p->items[i].frames > 0 ? bytes_of(&item) : 0;
         frames += (double)p->items[i].frames;
     }
     for (size_t i = 0; i < p->count; i++) {
@@ -74,7 +72,7 @@ static tub_status read_items(tub_plan *p, const tub_plan_params *params, tub_err
             continue;
         out->by_size = out->frames == 0;
         if (out->by_size && bytes > 0)
-            out->frames = llround(file_bytes(item.path) / bytes * frames);
+            out->frames = llround(bytes_of(&item) / bytes * frames);
         count_rows(p, params, out);
         p->info.by_size += out->by_size;
         p->info.frames += out->frames;
