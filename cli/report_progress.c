@@ -31,14 +31,16 @@ static double bytes_per_row(const cli_report *r)
     return r->rows_done > 0 ? r->bytes_done / (double)r->rows_done : r->stated_bytes_per_row;
 }
 
-// The done share of the work in bytes of video; videos under way count by their rows that are done.
+// The done share of the work in bytes of video; videos under way count by their rows that are done, which is a guess:
+// it never makes up for the last of what is left.
 static double done_share(const cli_report *r, const tub_progress *p)
 {
-    double under_way = 0;
+    double left = r->bytes_todo - r->bytes_done, under_way = 0;
     if (p->rows_done > r->rows_done)
         under_way = (double)(p->rows_done - r->rows_done) * bytes_per_row(r);
-    double share = r->bytes_todo > 0 ? (r->bytes_done + under_way) / r->bytes_todo : 0;
-    return share > 0.99 ? 0.99 : share;
+    if (under_way > 0.99 * left)
+        under_way = 0.99 * left;
+    return r->bytes_todo > 0 ? (r->bytes_done + under_way) / r->bytes_todo : 0;
 }
 
 static void write_progress(const cli_report *r, const tub_event *e, char *out, size_t size)
