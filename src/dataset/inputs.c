@@ -14,7 +14,7 @@
 #include "in_parallel.h"
 #include "name_text.h"
 
-enum { LIST_BYTES = 256 << 20 };
+enum { LIST_BYTES = 256 << 20, LINES = 1 << 13 };
 
 typedef struct tub_scan {
     tub_arena *arena;
@@ -182,20 +182,23 @@ static tub_status add_folder(tub_scan *scan, const char *path, const struct stat
                                       : " (known by their extensions)");
 }
 
-static tub_status add_path(tub_scan *scan, const char *path, bool listed, tub_error *err)
+// What is there.
+static tub_status add_known(tub_scan *scan, const char *path, const struct stat *info, tub_error *err)
+{
+    if (S_ISDIR(info->st_mode))
+        return add_folder(scan, path, info, err);
+    if (!S_ISREG(info->st_mode))
+        return tub_fail(err, TUB_ERROR_ARGUMENT, "%s: neither a file nor a folder", path);
+    return add_file(scan, path, info, err);
+}
+
+static tub_status add_path(tub_scan *scan, const char *path, tub_error *err)
 {
     struct stat info;
-    if (stat(path, &info) != 0) {
-        if (listed)
-            return add_file(scan, path, NULL, err);
+    if (stat(path, &info) != 0)
         return tub_fail(err, TUB_ERROR_ARGUMENT, "%s: %s", path,
                         errno == ENOENT ? "no such file or folder" : strerror(errno));
-    }
-    if (S_ISDIR(info.st_mode))
-        return add_folder(scan, path, &info, err);
-    if (!S_ISREG(info.st_mode))
-        return tub_fail(err, TUB_ERROR_ARGUMENT, "%s: neither a file nor a folder", path);
-    return add_file(scan, path, &info, err);
+    return add_known(scan, path, &info, err);
 }
 
 // Names of what is open already, @/dev/stdin and @<(find ...), whose folder isn't the list's. /dev/shm holds files.
@@ -204,23 +207,53 @@ static bool is_descriptor(const char *name)
     return !strcmp(name, "/dev/stdin") || !strncmp(name, "/dev/fd/", 8) || !strncmp(name, "/proc/self/fd/", 14);
 }
 
-// `line` of the list `name`: relative to its folder.
-static tub_status add_line(tub_scan *scan, const char *name, const char *line, tub_error *err)
+// Lines of the list `name`, as many as the file system is asked about at once.
+typedef struct tub_lines {
+    tub_scan *scan;
+    const char *name;
+    size_t count;
+    struct tub_line {
+        const char *path;
+        bool there;
+        struct stat info;
+    } items[LINES];
+} tub_lines;
+
+static void look_at_line(void *context, size_t i)
 {
-    const char *slash = strrchr(name, '/');
-    int folder = slash && line[0] != '/' && !is_descriptor(name) ? (int)(slash - name) + 1 : 0;
-    const char *path = tub_arena_format(scan->arena, "%.*s%s", folder, name, line);
-    if (!path)
-        return tub_fail_memory(err, "the list of videos");
-    tub_status status = add_path(scan, path, true, err);
-    return status == TUB_OK ? status : tub_fail_within(err, status, "%s", name);
+    struct tub_line *line = &((tub_lines *)context)->items[i];
+    line->there = stat(line->path, &line->info) == 0;
 }
 
-static tub_status add_lines(tub_scan *scan, const char *name, char *text, size_t bytes, tub_error *err)
+static tub_status flush_lines(tub_lines *lines, tub_error *err)
+{
+    tub_status status = TUB_OK;
+    tub_in_parallel(lines->count, look_at_line, lines);
+    for (size_t i = 0; status == TUB_OK && i < lines->count; i++) {
+        const struct tub_line *line = &lines->items[i];
+        status = line->there ? add_known(lines->scan, line->path, &line->info, err)
+                             : add_file(lines->scan, line->path, NULL, err);
+    }
+    lines->count = 0;
+    return status == TUB_OK ? status : tub_fail_within(err, status, "%s", lines->name);
+}
+
+// `line`: relative to the list's folder.
+static tub_status add_line(tub_lines *lines, const char *line, tub_error *err)
+{
+    const char *name = lines->name, *slash = strrchr(name, '/');
+    int folder = slash && line[0] != '/' && !is_descriptor(name) ? (int)(slash - name) + 1 : 0;
+    const char *path = tub_arena_format(lines->scan->arena, "%.*s%s", folder, name, line);
+    if (!path)
+        return tub_fail_memory(err, "the list of videos");
+    lines->items[lines->count++].path = path;
+    return lines->count == LINES ? flush_lines(lines, err) : TUB_OK;
+}
+
+static tub_status add_lines(tub_lines *lines, char *text, size_t bytes, tub_error *err)
 {
     if (memchr(text, '\0', bytes))
-        return tub_fail(err, TUB_ERROR_ARGUMENT, "%s: not a text file of one path a line", name);
-    size_t before = scan->out->count;
+        return tub_fail(err, TUB_ERROR_ARGUMENT, "%s: not a text file of one path a line", lines->name);
     if (bytes >= 3 && memcmp(text, "\xef\xbb\xbf", 3) == 0)
         text += 3;
     char *rest = NULL;
@@ -229,11 +262,24 @@ static tub_status add_lines(tub_scan *scan, const char *name, char *text, size_t
         if (length && line[length - 1] == '\r')
             line[length - 1] = '\0';
         if (line[0] != '#' && line[strspn(line, " \t")])
-            TUB_TRY(add_line(scan, name, line, err));
+            TUB_TRY(add_line(lines, line, err));
     }
-    if (scan->out->count == before)
+    return flush_lines(lines, err);
+}
+
+static tub_status add_text(tub_scan *scan, const char *name, char *text, size_t bytes, tub_error *err)
+{
+    const size_t before = scan->out->count;
+    tub_lines *lines = tub_calloc(1, sizeof *lines);
+    if (!lines)
+        return tub_fail_memory(err, "the list of videos");
+    lines->scan = scan;
+    lines->name = name;
+    tub_status status = add_lines(lines, text, bytes, err);
+    tub_free(lines);
+    if (status == TUB_OK && scan->out->count == before)
         return tub_fail(err, TUB_ERROR_ARGUMENT, "%s: this list names no video", name);
-    return TUB_OK;
+    return status;
 }
 
 static tub_status add_list(tub_scan *scan, const char *name, tub_error *err)
@@ -243,7 +289,7 @@ static tub_status add_list(tub_scan *scan, const char *name, tub_error *err)
     tub_error why;
     if (tub_read_file(name, LIST_BYTES, &text, &bytes, &why) != TUB_OK)
         return tub_fail(err, TUB_ERROR_ARGUMENT, "list of videos: %s", why.text);
-    tub_status status = add_lines(scan, name, text, bytes, err);
+    tub_status status = add_text(scan, name, text, bytes, err);
     tub_free(text);
     return status;
 }
@@ -264,7 +310,7 @@ tub_status tub_inputs_list(tub_arena *arena, const char *const *inputs, size_t c
         const char *path = inputs[i] ? tub_arena_strdup(arena, inputs[i]) : NULL;
         if (!path)
             return tub_fail(err, inputs[i] ? TUB_ERROR_MEMORY : TUB_ERROR_ARGUMENT, "input %zu can't be read", i + 1);
-        TUB_TRY(path[0] == '@' ? add_list(&scan, path + 1, err) : add_path(&scan, path, false, err));
+        TUB_TRY(path[0] == '@' ? add_list(&scan, path + 1, err) : add_path(&scan, path, err));
     }
     qsort(out->items, out->count, sizeof *out->items, by_path);
     return TUB_OK;

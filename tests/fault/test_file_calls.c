@@ -23,6 +23,7 @@
 #include <tubelet/features.h>
 #include <unistd.h>
 
+#include "inputs.h"
 #include "toy_videos.h"
 
 enum { VIDEOS = 4, CALLS_MOST = 2000, MANY = 600 };
@@ -120,10 +121,28 @@ ssize_t __wrap_pwrite(int fd, const void *data, size_t bytes, off_t offset)
     return fault.ending == SHORT_ONCE ? __real_pwrite(fd, data, cut(bytes), offset) : -1;
 }
 
+// Whether a second call comes while the first one waits, as for a server that is far away.
+static struct {
+    atomic_bool armed;
+    atomic_int calls;
+    bool met;
+} meeting;
+
+static void wait_for_another(void)
+{
+    enum { PATIENCE = 20000, SLICE = 1000 }; // in slices, in microseconds
+    if (!atomic_load(&meeting.armed) || atomic_fetch_add(&meeting.calls, 1) > 0)
+        return;
+    for (int i = 0; i < PATIENCE && atomic_load(&meeting.calls) < 2; i++)
+        usleep(SLICE);
+    meeting.met = atomic_load(&meeting.calls) > 1;
+}
+
 int __wrap_stat(const char *path, struct stat *info);
 int __wrap_stat(const char *path, struct stat *info)
 {
     fault.stats++;
+    wait_for_another();
     return __real_stat(path, info);
 }
 
@@ -377,10 +396,43 @@ static void test_calls_of_a_resume(void **state)
     assert_in_range(fault.stats, MANY, 2 * MANY + 12);
 }
 
+// Of a list's lines as of a folder's names the file system is asked several at a time.
+static void test_lines_of_a_list_are_asked_together(void **state)
+{
+    (void)state;
+    char list[96];
+    const char *inputs[] = {list};
+    tub_arena arena;
+    tub_entries found;
+    make_videos(MANY);
+    FILE *file = fopen(toy_path(root, "list.txt"), "w");
+    assert_non_null(file);
+    for (int i = 0; i < MANY; i++)
+        fprintf(file, "videos/v%03d.mp4\n", i);
+    assert_int_equal(fclose(file), 0);
+    snprintf(list, sizeof list, "@%s/list.txt", root);
+    tub_arena_init(&arena);
+    atomic_store(&meeting.armed, true);
+    tub_status status = tub_inputs_list(&arena, inputs, 1, false, &found, &err);
+    atomic_store(&meeting.armed, false);
+    assert_int_equal(status, TUB_OK);
+    assert_int_equal(found.count, MANY);
+    for (int i = 0; i < MANY; i++)
+        assert_true(found.items[i].bytes > 0);
+    assert_true(meeting.met);
+    assert_int_equal(meeting.calls, MANY);
+    tub_free(found.items);
+    tub_arena_finish(&arena);
+}
+
 int main(void)
 {
 #define TEST(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
-    const struct CMUnitTest tests[] = {TEST(test_errors), TEST(test_interrupted), TEST(test_killed),
-                                       TEST(test_folders_that_cant_be_listed), TEST(test_calls_of_a_resume)};
+    const struct CMUnitTest tests[] = {TEST(test_errors),
+                                       TEST(test_interrupted),
+                                       TEST(test_killed),
+                                       TEST(test_folders_that_cant_be_listed),
+                                       TEST(test_calls_of_a_resume),
+                                       TEST(test_lines_of_a_list_are_asked_together)};
     return cmocka_run_group_tests_name("file_calls", tests, NULL, NULL);
 }
