@@ -13,6 +13,8 @@
 #include "shard_pick.h"
 #include "stems.h"
 
+enum { REPLACED_TOLD = 8 }; // videos; of a collection that was encoded anew it would be each
+
 // A folder that can be written, made if needed; a dry run only looks.
 static tub_status check_folder(const char *path, bool dry_run, const tub_log *log, tub_error *err)
 {
@@ -120,7 +122,7 @@ static tub_status open_pins(tub_dataset *d, const tub_dataset_params *p, tub_err
 }
 
 // Whether the file is there as the record says, made with what the folder holds, of the video as it is now.
-static bool is_valid(const tub_dataset *d, const tub_entry *entry, const tub_record *record)
+static bool is_valid(tub_dataset *d, const tub_entry *entry, const tub_record *record)
 {
     if (d->there.root && (strcmp(record->settings, d->there.settings) || strcmp(record->model, d->there.model)))
         return false;
@@ -130,8 +132,9 @@ static bool is_valid(const tub_dataset *d, const tub_entry *entry, const tub_rec
         return true;
     if (record->video_bytes == TUB_CHANGED)
         return false; // which was said then
-    tub_warn(&d->log, "%s: its features were made from %s with %lld bytes, now it has %lld: they are made again",
-             entry->path, record->video, (long long)record->video_bytes, (long long)entry->bytes);
+    if (d->replaced++ < REPLACED_TOLD)
+        tub_warn(&d->log, "%s: its features were made from %s with %lld bytes, now it has %lld: they are made again",
+                 entry->path, record->video, (long long)record->video_bytes, (long long)entry->bytes);
     return false;
 }
 
@@ -181,6 +184,9 @@ static tub_status open_states(tub_dataset *d, bool retry, tub_error *err)
         ask_files(d);
     for (size_t i = 0; i < d->list.count; i++)
         judge(d, &d->list.items[i], retry);
+    if (d->replaced > REPLACED_TOLD)
+        tub_warn(&d->log, "%zu more videos have another size than when their features were made: they are made again",
+                 d->replaced - REPLACED_TOLD);
     return TUB_OK;
 }
 

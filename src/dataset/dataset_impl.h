@@ -26,6 +26,7 @@ struct tub_dataset {
     tub_settings there;             // features.json as it was at open
     tub_found found;                // in the output folder, at open
     bool untidy;                    // there are lines of failures that don't count any more
+    size_t replaced;                // videos of another size than what their features were made from
     tub_dtype dtype;                // pinned
     const char *backend;
     tub_log log;

@@ -63,6 +63,38 @@ static void test_resume(void **state)
     toy_expect(7, 1, 0, 0, 0);
 }
 
+static void note_warning(void *user, int level, const char *text)
+{
+    if (level == 0) {
+        ++*(int *)user;
+        snprintf(toy.err.text, sizeof toy.err.text, "%s", text);
+    }
+}
+
+// A collection that was encoded anew: its videos are counted, but not all of them named.
+static void test_replaced_videos_are_no_flood(void **state)
+{
+    (void)state;
+    enum { VIDEOS = 40, LINES = 9 };
+    const char *inputs[] = {toy.videos};
+    int warnings = 0;
+    tub_dataset_params params = {
+        .size = sizeof params, .inputs = inputs, .input_count = 1, .out = toy.out, .log = {note_warning, &warnings}};
+    tub_dataset *d;
+    toy_make_videos(VIDEOS);
+    assert_int_equal(toy_run(), TUB_OK);
+    for (int i = 0; i < VIDEOS; i++) {
+        char name[32];
+        snprintf(name, sizeof name, "v%02d.mp4", i);
+        toy_write(toy.videos, name, "frames=60 seed=66 longer");
+    }
+    assert_int_equal(tub_dataset_open(&params, &d, &toy.err), TUB_OK);
+    tub_dataset_close(&d);
+    assert_int_equal(warnings, LINES);
+    assert_string_equal(toy.err.text,
+                        "32 more videos have another size than when their features were made: they are made again");
+}
+
 static tub_status settle(int stride, const char *stamp)
 {
     tub_encoder *encoder = toy_encoder(0);
@@ -299,6 +331,7 @@ int main(void)
 #define TEST(f) cmocka_unit_test_setup_teardown(f, toy_set_up, toy_tear_down)
     const struct CMUnitTest tests[] = {
         TEST(test_resume),
+        TEST(test_replaced_videos_are_no_flood),
         TEST(test_settled),
         TEST(test_touched),
         TEST(test_mixing_refused),
