@@ -62,6 +62,11 @@ static int append_all(int fd, const char *text)
         text += n;
         left -= (size_t)n;
     }
+    return 0;
+}
+
+static int sync_file(int fd)
+{
     int synced;
     do
         synced = fsync(fd);
@@ -97,7 +102,7 @@ static char *join_lines(const char *const *lines, size_t count, bool torn)
     return text;
 }
 
-tub_status tub_append_lines(const char *path, const char *const *lines, size_t count, tub_error *err)
+static tub_status append(const char *path, const char *const *lines, size_t count, bool sync, tub_error *err)
 {
     for (size_t i = 0; i < count; i++)
         if (strchr(lines[i], '\n'))
@@ -111,13 +116,38 @@ tub_status tub_append_lines(const char *path, const char *const *lines, size_t c
     char *text = error ? NULL : join_lines(lines, count, torn);
     if (!error)
         error = text ? append_all(fd, text) : ENOMEM;
+    if (!error && sync)
+        error = sync_file(fd);
     tub_free(text);
     if (close(fd) < 0 && !error && errno != EINTR)
         error = errno;
     if (error)
         return cannot(err, "append to it", path, error);
-    if (is_new)
+    if (is_new && sync)
         sync_name(path);
+    return TUB_OK;
+}
+
+tub_status tub_append_lines(const char *path, const char *const *lines, size_t count, tub_error *err)
+{
+    return append(path, lines, count, true, err);
+}
+
+tub_status tub_append_line_unsynced(const char *path, const char *line, tub_error *err)
+{
+    return append(path, &line, 1, false, err);
+}
+
+tub_status tub_sync_lines(const char *path, tub_error *err)
+{
+    int fd = tub_open_to_write(path, O_RDWR | O_APPEND);
+    if (fd < 0)
+        return errno == ENOENT ? TUB_OK : cannot(err, "open it", path, errno);
+    int error = sync_file(fd);
+    close(fd);
+    if (error)
+        return cannot(err, "sync it", path, error);
+    sync_name(path);
     return TUB_OK;
 }
 

@@ -49,11 +49,12 @@ void tub_run_tick(tub_run *run)
     run->params->on_event(run->params->user, &event);
 }
 
-// Under the lock, because another shard may be putting the file in order (failures.h).
+// Under the lock, because another shard may be putting the file in order (failures.h). Synced at the end of the run: a
+// line that is lost costs one more try, and of a list of dead links each would wait for the disk.
 static tub_status append_failure(const tub_dataset *d, const char *line, tub_error *err)
 {
     int lock = tub_folder_lock(d->out);
-    tub_status status = tub_append_line(d->failures, line, err);
+    tub_status status = tub_append_line_unsynced(d->failures, line, err);
     tub_folder_unlock(lock);
     return status;
 }

@@ -218,8 +218,11 @@ static tub_status write_missing(const tub_dataset *d, tub_error *err)
     return status;
 }
 
-static tub_status put_in_order(const tub_dataset *d, bool tidy, tub_error *err)
+static tub_status put_in_order(const tub_run *run, bool tidy, tub_error *err)
 {
+    const tub_dataset *d = run->d;
+    if (run->totals->failed > run->totals->recorded_failures)
+        TUB_TRY(tub_sync_lines(d->failures, err));
     if (tidy)
         TUB_TRY(tub_failures_tidy(d, err));
     return d->annotated ? write_missing(d, err) : TUB_OK;
@@ -299,7 +302,7 @@ static tub_status run_all(tub_run *run, tub_encoder *encoder, const tub_source_o
         status = extract_here(run, encoder, source, &gone, err);
     if (gone)
         return status;
-    tub_status order = put_in_order(d, tidy, status == TUB_OK ? err : NULL);
+    tub_status order = put_in_order(run, tidy, status == TUB_OK ? err : NULL);
     return status == TUB_OK ? order : status;
 }
 

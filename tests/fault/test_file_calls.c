@@ -36,7 +36,7 @@ static struct {
     ending ending;
     int error;
     int at;
-    atomic_int calls, opens, stats;
+    atomic_int calls, opens, stats, syncs;
 } fault;
 
 static char root[64], videos[80], out[80], wanted[TUB_HASH_TEXT];
@@ -95,6 +95,7 @@ int __wrap_close(int fd)
 int __wrap_fsync(int fd);
 int __wrap_fsync(int fd)
 {
+    fault.syncs++;
     (void)fd; // the machine lives on: nothing is lost that isn't on the disk yet
     return fails(false) ? -1 : 0;
 }
@@ -396,6 +397,22 @@ static void test_calls_of_a_resume(void **state)
     assert_in_range(fault.stats, MANY, 2 * MANY + 12);
 }
 
+// Of a list of dead links most videos fail, each at once.
+static void test_failures_share_a_sync(void **state)
+{
+    (void)state;
+    tub_run_totals totals;
+    for (int i = 0; i < MANY; i++) {
+        char name[32];
+        snprintf(name, sizeof name, "w%03d.mp4", i);
+        toy_write(videos, name, "bad");
+    }
+    fault.syncs = 0;
+    assert_int_equal(run(out, &totals), TUB_OK);
+    assert_int_equal(totals.failed, MANY + 1);
+    assert_in_range(fault.syncs, 1, 3 * VIDEOS + 12);
+}
+
 // Of a list's lines as of a folder's names the file system is asked several at a time.
 static void test_lines_of_a_list_are_asked_together(void **state)
 {
@@ -433,6 +450,7 @@ int main(void)
                                        TEST(test_killed),
                                        TEST(test_folders_that_cant_be_listed),
                                        TEST(test_calls_of_a_resume),
+                                       TEST(test_failures_share_a_sync),
                                        TEST(test_lines_of_a_list_are_asked_together)};
     return cmocka_run_group_tests_name("file_calls", tests, NULL, NULL);
 }
