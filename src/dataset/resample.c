@@ -10,10 +10,18 @@
 #include "feature_array.h"
 #include "feature_folder.h"
 #include "feature_writer.h"
+#include "group_writer.h"
 #include "name_text.h"
 #include "out_folder.h"
 #include "params.h"
 #include "row_resampler.h"
+
+// A file on its way to its name; in the order in which they come there.
+typedef struct tub_pending {
+    struct tub_pending *next;
+    char *name;
+    int64_t rows_in, rows_out;
+} tub_pending;
 
 typedef struct tub_resampling {
     const tub_resample_params *params;
@@ -25,6 +33,8 @@ typedef struct tub_resampling {
     int64_t step;
     char *manifest;
     tub_out_folder folder;
+    tub_group_writer *publisher;
+    tub_pending *first, **last;
 } tub_resampling;
 
 static tub_status choose_step(tub_resampling *r, tub_error *err)
@@ -177,7 +187,7 @@ static tub_status overflowed(const tub_feature_writer *w, const char *file, tub_
 }
 
 static tub_status write_file(const tub_resampling *r, const char *name, const float *values, const tub_feature_array *a,
-                             tub_written *out, tub_error *err)
+                             tub_written *out, tub_atomic_file **sealed, tub_error *err)
 {
     bool keep_last = r->in.sampling.align == TUB_ALIGN_BACKPAD;
     tub_feature_writer *w;
@@ -192,17 +202,16 @@ static tub_status write_file(const tub_resampling *r, const char *name, const fl
     if (status == TUB_OK)
         status = overflowed(w, name, err);
     if (status == TUB_OK)
-        status = tub_feature_commit(&w, out->checksum, &out->bytes, err);
+        status = tub_feature_seal(&w, out->checksum, &out->bytes, sealed, err);
     else
         tub_feature_abandon(&w);
     tub_free(path);
-    out->mtime = tub_feature_file_mtime(&r->out, name);
+    out->mtime = status == TUB_OK ? tub_atomic_mtime(*sealed) : -1;
     return status;
 }
 
-// The old line, with what is different now.
-static tub_status tell(const tub_resampling *r, const tub_told *told, const char *name, const tub_written *w,
-                       tub_error *err)
+// The old line, with what is different now; NULL: out of memory.
+static char *make_line(const tub_resampling *r, const tub_told *told, const char *name, const tub_written *w)
 {
     tub_arena arena;
     tub_arena_init(&arena);
@@ -223,10 +232,59 @@ static tub_status tell(const tub_resampling *r, const tub_told *told, const char
     json_object_set(line, "offset_frames", json_object_get(grid, "offset_frames"));
     char *text = output ? json_dumps(line, JSON_COMPACT | JSON_REAL_PRECISION(12)) : NULL;
     json_decref(line);
-    tub_status status = text ? tub_append_line(r->manifest, text, err) : tub_fail_memory(err, name);
-    tub_free(text);
     tub_arena_finish(&arena);
+    return text;
+}
+
+static void forget(tub_pending *p)
+{
+    tub_free(p->name);
+    tub_free(p);
+}
+
+// Tells of the files that came to their names meanwhile.
+static void tell_published(tub_resampling *r)
+{
+    for (tub_pending *p; (p = tub_group_writer_take(r->publisher)); forget(p)) {
+        r->first = p->next;
+        r->totals->written++;
+        r->totals->rows_in += p->rows_in;
+        r->totals->rows_out += p->rows_out;
+        if (r->params->on_file)
+            r->params->on_file(r->params->user, p->name, p->rows_in, p->rows_out, NULL);
+    }
+    if (!r->first)
+        r->last = &r->first;
+}
+
+// The file and the line are the publisher's in every case.
+static tub_status publish(tub_resampling *r, tub_atomic_file *file, char *line, tub_pending *p, tub_error *err)
+{
+    while (!tub_group_writer_has_room(r->publisher)) {
+        tub_group_writer_wait(r->publisher);
+        tell_published(r);
+    }
+    *r->last = p;
+    r->last = &p->next;
+    tub_status status = tub_group_writer_put(r->publisher, file, line, p, err);
+    tell_published(r);
     return status;
+}
+
+static tub_status hand_over(tub_resampling *r, const tub_told *told, const char *name, const tub_written *w,
+                            tub_atomic_file *file, tub_error *err)
+{
+    tub_pending *p = tub_calloc(1, sizeof *p);
+    char *copy = tub_strdup(name), *line = make_line(r, told, name, w);
+    if (p && copy && line) {
+        *p = (tub_pending){.name = copy, .rows_in = told->rows, .rows_out = w->rows};
+        return publish(r, file, line, p, err);
+    }
+    tub_atomic_abandon(&file);
+    tub_free(line);
+    tub_free(copy);
+    tub_free(p);
+    return tub_fail_memory(err, name);
 }
 
 static tub_status resample(tub_resampling *r, const tub_told *told, const char *file, const char *name, tub_error *err)
@@ -234,6 +292,7 @@ static tub_status resample(tub_resampling *r, const tub_told *told, const char *
     tub_feature_array array;
     float *values;
     tub_written written = {0};
+    tub_atomic_file *sealed = NULL;
     char *path = tub_format("%s/%s", r->in.place.folder, file);
     if (!path)
         return tub_fail_memory(err, file);
@@ -243,16 +302,10 @@ static tub_status resample(tub_resampling *r, const tub_told *told, const char *
     if (array.rows != told->rows || array.dim != told->dim || !array.rows)
         status = tub_fail(err, TUB_ERROR_INPUT, "%s: it isn't as its manifest tells: verify the folder", file);
     if (status == TUB_OK)
-        status = write_file(r, name, values, &array, &written, err);
+        status = write_file(r, name, values, &array, &written, &sealed, err);
     tub_free(values);
     TUB_TRY(status);
-    TUB_TRY(tell(r, told, name, &written, err));
-    r->totals->written++;
-    r->totals->rows_in += array.rows;
-    r->totals->rows_out += written.rows;
-    if (r->params->on_file)
-        r->params->on_file(r->params->user, name, array.rows, written.rows, NULL);
-    return TUB_OK;
+    return hand_over(r, told, name, &written, sealed, err);
 }
 
 static tub_status take_file(tub_resampling *r, const char *file, tub_error *err)
@@ -298,6 +351,39 @@ static tub_status copy_missing(const tub_resampling *r, tub_error *err)
     return status;
 }
 
+static tub_status each_file(tub_resampling *r, tub_error *err)
+{
+    for (size_t i = 0; i < r->in.listing.count; i++) {
+        if (r->params->stop && *r->params->stop)
+            return tub_fail(err, TUB_ERROR_CANCELLED, "stopped: the same command goes on");
+        TUB_TRY(take_file(r, r->in.listing.files[i], err));
+    }
+    return TUB_OK;
+}
+
+// What is complete comes to its name, however it ended. That the folder is gone is told rather than what came of it.
+static tub_status take_files(tub_resampling *r, tub_error *err)
+{
+    tub_error error;
+    r->totals->files = r->in.listing.count;
+    r->last = &r->first;
+    TUB_TRY(tub_group_writer_open(r->manifest, &r->publisher, err));
+    tub_status status = each_file(r, err), published = tub_group_writer_wait_all(r->publisher, &error);
+    tell_published(r);
+    tub_group_writer_close(&r->publisher);
+    for (tub_pending *p; (p = r->first); forget(p))
+        r->first = p->next;
+    if (published == TUB_OK && status != TUB_ERROR_OUTPUT)
+        return status;
+    TUB_TRY(tub_out_folder_check(&r->folder, err));
+    if (published != TUB_OK && (status == TUB_OK || status == TUB_ERROR_CANCELLED)) {
+        status = published;
+        if (err)
+            *err = error;
+    }
+    return status;
+}
+
 static tub_status run(tub_resampling *r, tub_error *err)
 {
     const tub_resample_params *p = r->params;
@@ -308,12 +394,7 @@ static tub_status run(tub_resampling *r, tub_error *err)
     TUB_TRY(complete_layout(r, err));
     TUB_TRY(make_settings(r, err));
     TUB_TRY(open_out(r, err));
-    r->totals->files = r->in.listing.count;
-    for (size_t i = 0; i < r->in.listing.count; i++) {
-        if (p->stop && *p->stop)
-            return tub_fail(err, TUB_ERROR_CANCELLED, "stopped: the same command goes on");
-        TUB_TRY(take_file(r, r->in.listing.files[i], err));
-    }
+    TUB_TRY(take_files(r, err));
     TUB_TRY(tub_out_folder_check(&r->folder, err));
     return copy_missing(r, err);
 }

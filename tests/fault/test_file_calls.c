@@ -36,7 +36,7 @@ static struct {
     ending ending;
     int error;
     int at;
-    atomic_int calls, opens, stats, syncs;
+    atomic_int calls, opens, created, stats, syncs;
 } fault;
 
 static char root[64], videos[80], out[80], wanted[TUB_HASH_TEXT];
@@ -77,9 +77,28 @@ int __wrap_open(const char *path, int flags, ...)
     mode_t mode = flags & O_CREAT ? (mode_t)va_arg(args, int) : 0;
     va_end(args);
     fault.opens++;
+    fault.created += (flags & O_EXCL) != 0;
     // Only those that write: what can't be read is another matter.
     bool creates = flags & (O_CREAT | O_DIRECTORY);
     return creates && fails(false) ? -1 : __real_open(path, flags, mode);
+}
+
+// Whether files are written while one is being synced.
+static struct {
+    atomic_bool armed;
+    bool met;
+} syncing;
+
+// The first file is features.json.
+static void sync_until_another_is_begun(void)
+{
+    enum { PATIENCE = 20000, SLICE = 1000 }; // in slices, in microseconds
+    const int before = atomic_load(&fault.created);
+    if (before < 2 || !atomic_exchange(&syncing.armed, false))
+        return;
+    for (int i = 0; i < PATIENCE && atomic_load(&fault.created) == before; i++)
+        usleep(SLICE);
+    syncing.met = atomic_load(&fault.created) > before;
 }
 
 // A close that fails has closed.
@@ -96,6 +115,7 @@ int __wrap_fsync(int fd);
 int __wrap_fsync(int fd)
 {
     fault.syncs++;
+    sync_until_another_is_begun();
     (void)fd; // the machine lives on: nothing is lost that isn't on the disk yet
     return fails(false) ? -1 : 0;
 }
@@ -413,6 +433,27 @@ static void test_failures_share_a_sync(void **state)
     assert_in_range(fault.syncs, 1, 3 * VIDEOS + 12);
 }
 
+// A slow disk is waited for once for many small files, not for each.
+static void test_resampled_files_share_syncs(void **state)
+{
+    (void)state;
+    char to[96];
+    tub_run_totals totals;
+    tub_resample_totals resampled;
+    snprintf(to, sizeof to, "%s/resampled", root);
+    const tub_resample_params params = {.size = sizeof params, .in = out, .out = to, .stride = 4};
+    make_videos(MANY);
+    assert_int_equal(run(out, &totals), TUB_OK);
+    fault.created = 0;
+    syncing.met = false;
+    atomic_store(&syncing.armed, true);
+    tub_status status = tub_features_resample(&params, &resampled, &err);
+    atomic_store(&syncing.armed, false);
+    assert_int_equal(status, TUB_OK);
+    assert_int_equal(resampled.written, MANY - 1);
+    assert_true(syncing.met);
+}
+
 // Of a list's lines as of a folder's names the file system is asked several at a time.
 static void test_lines_of_a_list_are_asked_together(void **state)
 {
@@ -451,6 +492,7 @@ int main(void)
                                        TEST(test_folders_that_cant_be_listed),
                                        TEST(test_calls_of_a_resume),
                                        TEST(test_failures_share_a_sync),
+                                       TEST(test_resampled_files_share_syncs),
                                        TEST(test_lines_of_a_list_are_asked_together)};
     return cmocka_run_group_tests_name("file_calls", tests, NULL, NULL);
 }
