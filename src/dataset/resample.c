@@ -155,19 +155,32 @@ static bool is_done(const tub_resampling *r, const char *name)
     return done;
 }
 
+static void fill_row(const tub_resampling *r, const float *values, const tub_feature_array *a, int64_t count, int64_t i,
+                     float *row)
+{
+    if (r->params->length)
+        tub_rows_linear(values, a->rows, a->dim, count, i, row);
+    else
+        memcpy(row, values + tub_rows_every_at(a->rows, r->step, i) * a->dim, (size_t)a->dim * sizeof *row);
+}
+
+// Many rows a call: of an hour there may be a hundred thousand.
 static tub_status write_rows(const tub_resampling *r, tub_feature_writer *w, const float *values,
                              const tub_feature_array *a, int64_t count, tub_error *err)
 {
-    float *row = r->params->length ? tub_calloc((size_t)a->dim, sizeof *row) : NULL;
-    if (r->params->length && !row)
-        return tub_fail_memory(err, "a row");
+    enum { VALUES = 1 << 16 };
+    const int64_t most = a->dim > 0 && a->dim < VALUES ? VALUES / a->dim : 1;
+    float *block = tub_alloc_aligned((size_t)(most * a->dim), sizeof *block);
+    if (!block)
+        return tub_fail_memory(err, "rows");
     tub_status status = TUB_OK;
-    for (int64_t i = 0; status == TUB_OK && i < count; i++) {
-        if (row)
-            tub_rows_linear(values, a->rows, a->dim, count, i, row);
-        status = tub_feature_append(w, row ? row : values + tub_rows_every_at(a->rows, r->step, i) * a->dim, 1, err);
+    for (int64_t i = 0, some; status == TUB_OK && i < count; i += some) {
+        some = count - i < most ? count - i : most;
+        for (int64_t k = 0; k < some; k++)
+            fill_row(r, values, a, count, i + k, block + k * a->dim);
+        status = tub_feature_append(w, block, some, err);
     }
-    tub_free(row);
+    tub_free(block);
     return status;
 }
 

@@ -36,7 +36,7 @@ static struct {
     ending ending;
     int error;
     int at;
-    atomic_int calls, opens, created, stats, syncs;
+    atomic_int calls, opens, created, writes, stats, syncs;
 } fault;
 
 static char root[64], videos[80], out[80], wanted[TUB_HASH_TEXT];
@@ -137,6 +137,7 @@ ssize_t __wrap_write(int fd, const void *data, size_t bytes)
 ssize_t __wrap_pwrite(int fd, const void *data, size_t bytes, off_t offset);
 ssize_t __wrap_pwrite(int fd, const void *data, size_t bytes, off_t offset)
 {
+    fault.writes++;
     if (!fails(true))
         return __real_pwrite(fd, data, bytes, offset);
     return fault.ending == SHORT_ONCE ? __real_pwrite(fd, data, cut(bytes), offset) : -1;
@@ -433,8 +434,8 @@ static void test_failures_share_a_sync(void **state)
     assert_in_range(fault.syncs, 1, 3 * VIDEOS + 12);
 }
 
-// A slow disk is waited for once for many small files, not for each.
-static void test_resampled_files_share_syncs(void **state)
+// A slow disk is waited for once for many small files, not for each, and rows are written many at a time.
+static void test_resampled_files_share_calls(void **state)
 {
     (void)state;
     char to[96];
@@ -443,14 +444,17 @@ static void test_resampled_files_share_syncs(void **state)
     snprintf(to, sizeof to, "%s/resampled", root);
     const tub_resample_params params = {.size = sizeof params, .in = out, .out = to, .stride = 4};
     make_videos(MANY);
+    toy_write(videos, "v000.mp4", "frames=5000 seed=1");
     assert_int_equal(run(out, &totals), TUB_OK);
-    fault.created = 0;
+    fault.created = fault.writes = 0;
     syncing.met = false;
     atomic_store(&syncing.armed, true);
     tub_status status = tub_features_resample(&params, &resampled, &err);
     atomic_store(&syncing.armed, false);
     assert_int_equal(status, TUB_OK);
     assert_int_equal(resampled.written, MANY - 1);
+    assert_in_range(resampled.rows_out, 1000 + MANY, 5000);
+    assert_in_range(fault.writes, MANY, 3 * MANY + 12); // header, rows, header
     assert_true(syncing.met);
 }
 
@@ -492,7 +496,7 @@ int main(void)
                                        TEST(test_folders_that_cant_be_listed),
                                        TEST(test_calls_of_a_resume),
                                        TEST(test_failures_share_a_sync),
-                                       TEST(test_resampled_files_share_syncs),
+                                       TEST(test_resampled_files_share_calls),
                                        TEST(test_lines_of_a_list_are_asked_together)};
     return cmocka_run_group_tests_name("file_calls", tests, NULL, NULL);
 }
