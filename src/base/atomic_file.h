@@ -32,11 +32,10 @@ void tub_atomic_abandon(tub_atomic_file **f);                       // removes t
 // A whole small file at once.
 tub_status tub_atomic_save(const char *path, const void *data, size_t bytes, tub_error *err);
 
-// Appends one line (a newline is added) with O_APPEND and syncs. Heals a torn last line by starting on a new one.
-tub_status tub_append_line(const char *path, const char *line, tub_error *err);
-tub_status tub_append_lines(const char *path, const char *const *lines, size_t count, tub_error *err);  // with one write
-// Likewise without the sync, for lines that may be lost with the machine's power, until all are synced. No file, nothing
-// to sync.
+// Appends lines (a newline is added to each) with one write, O_APPEND, and syncs. Heals a torn last line by starting on
+// a new one.
+tub_status tub_append_lines(const char *path, const char *const *lines, size_t count, tub_error *err);
+// Likewise one without the sync: it may be lost with the machine's power until all are synced. No file, nothing to sync.
 tub_status tub_append_line_unsynced(const char *path, const char *line, tub_error *err);
 tub_status tub_sync_lines(const char *path, tub_error *err);
 

@@ -151,11 +151,6 @@ tub_status tub_sync_lines(const char *path, tub_error *err)
     return TUB_OK;
 }
 
-tub_status tub_append_line(const char *path, const char *line, tub_error *err)
-{
-    return tub_append_lines(path, &line, 1, err);
-}
-
 // One folder, whose parent is there. 0 or the system's error.
 static int make_one(const char *path)
 {

@@ -151,13 +151,6 @@ tub_status tub_feature_seal(tub_feature_writer **writer, char checksum[TUB_HASH_
     return status;
 }
 
-tub_status tub_feature_commit(tub_feature_writer **writer, char checksum[TUB_HASH_TEXT], int64_t *bytes, tub_error *err)
-{
-    tub_atomic_file *file;
-    TUB_TRY(tub_feature_seal(writer, checksum, bytes, &file, err));
-    return tub_atomic_commit(&file, err);
-}
-
 void tub_feature_abandon(tub_feature_writer **writer)
 {
     if (!writer || !*writer)

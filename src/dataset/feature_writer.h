@@ -19,8 +19,6 @@ bool tub_feature_overflowed(const tub_feature_writer *w, int64_t *row, float *va
 // Ends the file, for it to be committed: *out is the caller's. Frees the writer in every case.
 tub_status tub_feature_seal(tub_feature_writer **w, char checksum[TUB_HASH_TEXT], int64_t *bytes, tub_atomic_file **out,
                             tub_error *err);
-// Likewise, and commits it.
-tub_status tub_feature_commit(tub_feature_writer **w, char checksum[TUB_HASH_TEXT], int64_t *bytes, tub_error *err);
 // Removes the temporary file. Accepts NULL and a pointer to NULL.
 void tub_feature_abandon(tub_feature_writer **w);
 

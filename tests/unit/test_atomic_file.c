@@ -159,23 +159,28 @@ static void test_long_names(void **state)
     expect_content(test_path(folder, name), "x");
 }
 
+static tub_status append(const char *path, const char *line, tub_error *error)
+{
+    return tub_append_lines(path, &line, 1, error);
+}
+
 static void test_append_heals_a_torn_line(void **state)
 {
     const char *path = test_path(*state, "manifest.jsonl");
-    assert_int_equal(tub_append_line(path, "one", NULL), TUB_OK);
-    assert_int_equal(tub_append_line(path, "two", NULL), TUB_OK);
+    assert_int_equal(append(path, "one", NULL), TUB_OK);
+    assert_int_equal(append(path, "two", NULL), TUB_OK);
     expect_content(path, "one\ntwo\n");
     test_write_file(path, "one\ntw", 6);
-    assert_int_equal(tub_append_line(path, "three", NULL), TUB_OK);
+    assert_int_equal(append(path, "three", NULL), TUB_OK);
     expect_content(path, "one\ntw\nthree\n");
     test_write_file(path, "", 0);
-    assert_int_equal(tub_append_line(path, "", NULL), TUB_OK);
-    assert_int_equal(tub_append_line(path, "x", NULL), TUB_OK);
+    assert_int_equal(append(path, "", NULL), TUB_OK);
+    assert_int_equal(append(path, "x", NULL), TUB_OK);
     expect_content(path, "\nx\n");
     tub_error err = {0};
-    assert_int_equal(tub_append_line(path, "two\nlines", &err), TUB_ERROR_INTERNAL);
-    assert_int_equal(tub_append_line(*state, "x", &err), TUB_ERROR_OUTPUT);
-    assert_int_equal(tub_append_line("/dev/full", "x", &err), TUB_ERROR_OUTPUT);
+    assert_int_equal(append(path, "two\nlines", &err), TUB_ERROR_INTERNAL);
+    assert_int_equal(append(*state, "x", &err), TUB_ERROR_OUTPUT);
+    assert_int_equal(append("/dev/full", "x", &err), TUB_ERROR_OUTPUT);
     assert_non_null(strstr(err.text, "/dev/full"));
 }
 

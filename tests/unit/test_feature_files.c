@@ -44,6 +44,7 @@ static const char *write_file(const char *name, tub_layout layout)
 {
     const char *path = test_path(folder, name);
     tub_feature_writer *w;
+    tub_atomic_file *file;
     char checksum[TUB_HASH_TEXT], again[TUB_HASH_TEXT];
     int64_t bytes;
     size_t there;
@@ -51,7 +52,8 @@ static const char *write_file(const char *name, tub_layout layout)
     assert_int_equal(tub_feature_begin(path, &layout, DIM, &w, &err), TUB_OK);
     assert_int_equal(tub_feature_append(w, values, 2, &err), TUB_OK);
     assert_int_equal(tub_feature_append(w, values + 2 * DIM, ROWS - 2, &err), TUB_OK);
-    assert_int_equal(tub_feature_commit(&w, checksum, &bytes, &err), TUB_OK);
+    assert_int_equal(tub_feature_seal(&w, checksum, &bytes, &file, &err), TUB_OK);
+    assert_int_equal(tub_atomic_commit(&file, &err), TUB_OK);
     char *data = test_read_file(path, &there);
     assert_int_equal(there, bytes);
     tub_hash_bytes(data, there, again);
