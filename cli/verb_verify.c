@@ -26,16 +26,21 @@ static void say_finding(void *user, const tub_finding *f)
 
 static void say_progress(void *user, size_t done, size_t files)
 {
-    enum { SECONDS = 30 };
+    const double redraw = 0.1, next_line = 30; // seconds; thousands of files may be looked at in one
     verification *v = user;
+    const double now = cli_now();
+    if (now - v->last_line < redraw)
+        return;
+    bool redraws = cli_has_status_line();
+    if (!redraws && now - v->last_line < next_line)
+        return;
     char text[64];
+    v->last_line = now;
     snprintf(text, sizeof text, "%zu of %zu files", done, files);
-    if (cli_has_status_line()) {
-        cli_status_line(done < files ? text : "");
-    } else if (cli_now() - v->last_line > SECONDS) {
-        v->last_line = cli_now();
+    if (redraws)
+        cli_status_line(text);
+    else
         cli_say(stderr, "%s", text);
-    }
 }
 
 static size_t sum(const tub_verify_totals *t)

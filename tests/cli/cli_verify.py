@@ -1,5 +1,5 @@
 """A broken folder is named file by file; a good one passes; missing_files.txt is what a trainer must leave out."""
-import json, math, os, pathlib, shutil, struct, subprocess, unittest
+import json, math, os, pathlib, pty, shutil, struct, subprocess, time, unittest
 
 from array_files import npy_bytes, rows
 from command_case import ENVIRONMENT, TUBELET, CommandCase, run
@@ -87,6 +87,31 @@ class Verify(CommandCase):
         process.returncode = os.waitstatus_to_exitcode(status)
         self.assertEqual(process.returncode, 3)
         self.assertLess(usage.ru_maxrss * 1024, 1.5 * rows_of_64 * 64 * 4)
+
+    def test_a_terminal_is_not_told_of_each_file(self):
+        try:
+            ours, theirs = pty.openpty()
+        except OSError as error:
+            self.skipTest(f"no terminal can be made here: {error}")
+        folder, files = self.folder / "many", 3000
+        folder.mkdir()
+        for i in range(files):
+            (folder / f"{i}.npy").write_bytes(npy_bytes([[1.0, 2.0]]))
+        began = time.monotonic()
+        process = subprocess.Popen([TUBELET, "verify", "--read-only", folder], stdout=subprocess.PIPE, stderr=theirs, env={**ENVIRONMENT, "TERM": "xterm"})
+        os.close(theirs)
+        said = b""
+        try:
+            while data := os.read(ours, 1 << 16):
+                said += data
+        except OSError:                                     # what Linux says at the end of a terminal
+            pass
+        os.close(ours)
+        with process:
+            self.assertIn(f"{files} files, {files} good", process.stdout.read().decode())
+        self.assertEqual(process.returncode, 0)
+        self.assertLessEqual(said.count(b" files"), 10 * (time.monotonic() - began) + 1)
+        self.assertEqual(said.rpartition(b"\r")[2], b"\x1b[K" if said else b"")     # nothing is left standing
 
     def test_half_of_a_run_with_other_settings(self):
         folder = self.copy("mixed")
