@@ -165,6 +165,9 @@ static int make_one(const char *path)
 
 tub_status tub_make_folder(const char *path, tub_error *err)
 {
+    struct stat st;
+    if (stat(path, &st) == 0 && S_ISDIR(st.st_mode)) // one call, however deep it lies: it is asked for each file
+        return TUB_OK;
     char *part = tub_strdup(path);
     if (!part)
         return tub_fail_memory(err, "a path");

@@ -418,6 +418,23 @@ static void test_calls_of_a_resume(void **state)
     assert_in_range(fault.stats, MANY, 2 * MANY + 12);
 }
 
+// A deep folder of features costs each video no more calls than a shallow one.
+static void test_calls_of_a_deep_folder(void **state)
+{
+    (void)state;
+    char shallow[96], deep[128];
+    tub_run_totals totals;
+    snprintf(shallow, sizeof shallow, "%s/out", root);
+    snprintf(deep, sizeof deep, "%s/deep/a/b/c/d/e/f/g/h/out", root);
+    make_videos(MANY);
+    fault.stats = 0;
+    assert_int_equal(run(shallow, &totals), TUB_OK);
+    const int usual = atomic_exchange(&fault.stats, 0);
+    assert_int_equal(run(deep, &totals), TUB_OK);
+    assert_int_equal(totals.ok, MANY - 1);
+    assert_in_range(fault.stats, MANY, usual + MANY / 2);
+}
+
 // Of a list of dead links most videos fail, each at once.
 static void test_failures_share_a_sync(void **state)
 {
@@ -495,6 +512,7 @@ int main(void)
                                        TEST(test_killed),
                                        TEST(test_folders_that_cant_be_listed),
                                        TEST(test_calls_of_a_resume),
+                                       TEST(test_calls_of_a_deep_folder),
                                        TEST(test_failures_share_a_sync),
                                        TEST(test_resampled_files_share_calls),
                                        TEST(test_lines_of_a_list_are_asked_together)};
