@@ -43,7 +43,7 @@ tub_status tub_sync_lines(const char *path, tub_error *err);
 // into the file. -1: the error in errno.
 int tub_open_to_write(const char *path, int flags);
 
-// Removes this host's stale temporary files in `folder` whose process is dead.
+// Removes stale temporary files in `folder`: this host's whose process is dead, another's that are a week old.
 void tub_atomic_sweep(const char *folder);
 void tub_atomic_sweep_beside(const char *path);     // of a file that is to be written
 

@@ -15,7 +15,7 @@
 #include "atomic_file.h"
 #include "memory.h"
 
-enum { HOST_BYTES = 65, PLACE_BYTES = HOST_BYTES + 16, DAY = 86400 };
+enum { HOST_BYTES = 65, PLACE_BYTES = HOST_BYTES + 16, DAY = 86400, WEEK = 7 * DAY };
 
 static void host_name(char out[HOST_BYTES])
 {
@@ -95,8 +95,9 @@ static bool cut_container(char *text, const char *host)
     return cut_tail(text, host);
 }
 
-// What another container's processes are can't be asked; one that lives has written within a day.
-bool tub_temp_is_stale(const char *name, time_t written)
+// What processes of another container or host are can't be asked. One that lives has written within a day; on another
+// host (pods have a new one each time) it may also have been suspended for some.
+bool tub_temp_is_stale(const char *name, time_t written, time_t folder)
 {
     char text[NAME_MAX + 1], place[PLACE_BYTES];
     if (name[0] != '.' || strlen(name) >= sizeof text)
@@ -111,20 +112,24 @@ bool tub_temp_is_stale(const char *name, time_t written)
     if (cut_tail(text, place) && cut_tail(text, "."))
         return kill((pid_t)pid, 0) < 0 && errno == ESRCH;
     host_name(place);
-    return cut_container(text, place) && cut_tail(text, ".") && time(NULL) - written > DAY;
+    const time_t now = time(NULL);
+    if (cut_container(text, place) && cut_tail(text, "."))
+        return now - written > DAY;
+    // By the clock of who serves the folder as well: ours may be wrong.
+    return now - written > WEEK && folder - written > WEEK && strchr(text + 1, '.');
 }
 
 void tub_atomic_sweep(const char *folder)
 {
-    struct stat info;
+    struct stat info, above;
     DIR *d = opendir(folder);
-    if (!d)
-        return;
-    for (const struct dirent *e = readdir(d); e; e = readdir(d))
+    bool known = d && fstat(dirfd(d), &above) == 0;
+    for (const struct dirent *e = known ? readdir(d) : NULL; e; e = readdir(d))
         if (e->d_name[0] == '.' && fstatat(dirfd(d), e->d_name, &info, AT_SYMLINK_NOFOLLOW) == 0 &&
-            tub_temp_is_stale(e->d_name, info.st_mtime))
+            S_ISREG(info.st_mode) && tub_temp_is_stale(e->d_name, info.st_mtime, above.st_mtime))
             unlinkat(dirfd(d), e->d_name, 0);
-    closedir(d);
+    if (d)
+        closedir(d);
 }
 
 void tub_atomic_sweep_beside(const char *path)

@@ -10,7 +10,8 @@
 char *tub_temp_name(const char *path, int n);   // a long <name> is cut, so that the file system takes it
 char *tub_folder_of(const char *path);          // "." where the path names none
 
-// Whether a file of this name is a temporary one of this host whose process is dead. `written`: its time.
-bool tub_temp_is_stale(const char *name, time_t written);
+// Whether a file of this name is a temporary one whose process is dead. `written`, `folder`: its time, and that of the
+// folder that it is in.
+bool tub_temp_is_stale(const char *name, time_t written, time_t folder);
 
 #endif

@@ -266,6 +266,32 @@ static void test_sweep_beside_containers(void **state)
     assert_int_equal(status, 0);
 }
 
+// Pods, and jobs that are queued again, come up on another host each time. What may be another program's stays.
+static void test_sweep_of_other_hosts(void **state)
+{
+    const char *folder = *state;
+    const time_t week = 7 * 86400, now = time(NULL);
+    static const struct {
+        const char *name;
+        time_t age;
+        bool goes;
+    } files[] = {
+        {".a.npy.pod-7.12.0.tmp", week + 60, true},  {".b.npy.node12.example.org+4026532001.12.3.tmp", week + 60, true},
+        {".c.npy.pod-7.12.0.tmp", week - 60, false}, {".pod-7.12.0.tmp", week + 60, false},
+        {".d.npy.pod-7.tmp", 9 * week, false},       {"e.npy.pod-7.12.0.tmp", 9 * week, false}};
+    enum { FILES = sizeof files / sizeof *files };
+    for (size_t i = 0; i < FILES; i++) {
+        const char *path = test_path(folder, files[i].name);
+        const struct timespec then[2] = {{.tv_sec = now - files[i].age}, {.tv_sec = now - files[i].age}};
+        test_write_file(path, "x", 1);
+        assert_int_equal(utimensat(AT_FDCWD, path, then, 0), 0);
+    }
+    tub_atomic_sweep(folder);
+    for (size_t i = 0; i < FILES; i++)
+        if ((access(test_path(folder, files[i].name), F_OK) != 0) != files[i].goes)
+            fail_msg("%s", files[i].name);
+}
+
 // A writer in pieces sweeps the folder that its array goes to.
 static void test_sweep_before_an_array(void **state)
 {
@@ -386,6 +412,7 @@ int main(void)
         CASE(test_append_heals_a_torn_line),
         CASE(test_sweep),
         CASE(test_sweep_beside_containers),
+        CASE(test_sweep_of_other_hosts),
         CASE(test_sweep_before_an_array),
         CASE(test_sweep_after_a_killed_writer),
         CASE(test_never_a_standard_file),
