@@ -8,7 +8,7 @@ JOBS = $(shell nproc)
 .PHONY: all dependencies deps-openvino everything demo test check-sanitizers check-asan check-tsan docs-models docs-presets install format clean
 
 all: $(BUILD)/build.ninja
-	cmake --build $(BUILD) --target tubelet_command tubelet_shared
+	cmake --build $(BUILD) --target tubelet_runnable
 
 dependencies:
 	@scripts/install-dependencies.sh

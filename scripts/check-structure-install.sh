@@ -27,6 +27,12 @@ int main(void)
 END
 cp "$folder/program.c" "$folder/program.cpp"
 sed -i 's/tub_encoder_params()/{0}/' "$folder/program.c"
+if [ -f "$build/build.ninja" ]; then # `make` alone builds all of these
+    targets=$(make -n -C "$(dirname "$0")/.." BUILD="$build" all | sed -n 's/.* --target //p')
+    for file in "$folder"/moved/lib/libtubelet*.so "$folder"/moved/bin/tubelet; do
+        ninja -C "$build" -t graph $targets | grep -qF "label=\"${file##*/}\"" || { echo "make doesn't build ${file##*/}" && exit 1; }
+    done
+fi
 warnings="-Wall -Wextra -Wpedantic -Werror"
 want=$(pkg-config --modversion tubelet)
 "$cc" $warnings "$folder/program.c" -o "$folder/shared" $(pkg-config --cflags --libs tubelet)
