@@ -83,11 +83,21 @@ static void say_totals(const cli_report *r, const tub_run_totals *t, tub_status 
         cli_say(r->text, "[R%d] %s", r->rank, advice);
 }
 
+// Earlier ones may be in the files of whichever shards these runs were.
+static void failures_name(const cli_report *r, char out[64])
+{
+    if (r->failed_before > 0)
+        snprintf(out, 64, "failures*.jsonl");
+    else if (r->world > 1)
+        snprintf(out, 64, "failures.%d.jsonl", r->rank);
+    else
+        snprintf(out, 64, "failures.jsonl");
+}
+
 static void say_failures(const cli_report *r)
 {
-    char name[64] = "failures.jsonl";
-    if (r->world > 1)
-        snprintf(name, sizeof name, "failures.%d.jsonl", r->rank);
+    char name[64];
+    failures_name(r, name);
     if (r->failures == 0)
         return;
     cli_say(r->text, _("[R%d] %s%zu failed%s, all of them in %s/%s:"), r->rank, CLI_RED, r->failures, CLI_PLAIN, r->out,

@@ -1,5 +1,5 @@
 """Bad input: a clear error that names the file and what is wrong with it, the right exit code, nothing half-written."""
-import json, os, pathlib, resource, shutil, unittest
+import json, os, pathlib, re, resource, shutil, unittest
 
 from command_case import CommandCase, npy_shape, read_safetensors, strays, write_npy, write_safetensors
 
@@ -83,6 +83,17 @@ class BadInput(CommandCase):
         shutil.copy(self.videos / "v00.mp4", videos / "broken.mp4")
         self.extract(0, videos, options=["--retry-failed"])
         self.assertEqual(npy_shape(self.out / "broken.npy")[0], npy_shape(self.out / "v00.npy")[0])
+
+    def test_failures_are_in_the_files_that_are_named(self):
+        videos = self.folder / "broken-in-shards"
+        videos.mkdir()
+        for name in ("a", "b", "c", "d"):
+            (videos / f"{name}.mp4").write_bytes(b"not a video" * 100)
+        for options in (["--shard", "0/2"], ["--shard", "1/2"], []):
+            done = self.extract(3, videos, options=options)
+            told = int(re.search(r"(\d+) failed, all of them in", done.stdout)[1])
+            files = list(self.out.parent.glob(f"{self.out.name}/" + re.search(r"all of them in \S+/(\S+):", done.stdout)[1]))
+            self.assertEqual(sum(len(path.read_text().splitlines()) for path in files), told, done.stdout)
 
     # outputs
 
