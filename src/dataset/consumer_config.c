@@ -160,6 +160,8 @@ static void say_affix(const tub_printer *p, int number)
         line(p, "  # of the split %s%s:", a->split, number ? ", in a configuration of its own" : "");
     line(p, "  %sfile_prefix: %s", mark, a->prefix[0] ? quoted(a->prefix, prefix) : "null");
     line(p, "  %sfile_ext: %s", mark, quoted(extension, suffix));
+    if (a->suffix[0] && !number)
+        line(p, "  # video-mamba-suite: feature_type: \"\", as file_ext has all that stands behind the id");
 }
 
 static void actionformer(const tub_printer *p)

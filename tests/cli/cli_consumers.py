@@ -163,6 +163,15 @@ class Consumers(CommandCase):
         error = sum(self.centre(out / f"f{k}.npy", None, lambda i: opentad_second(wrong, i, 30)) - (start + FLASH / 2) / RATE for k, start in enumerate(starts))
         self.assertAlmostEqual(error / PHASES * 30, -6, delta=1)
 
+    def test_no_suffix_stands_twice(self):
+        """video-mamba-suite's loaders put `feature_type` between the id and `file_ext`, which has it already."""
+        videos, _ = self.flashes(4, 30.0)
+        for preset, told in (("thumos/internvideo2-6b", True), ("thumos/i3d", False)):
+            out = self.folder / f"suffix-{told}"
+            self.check(0, "extract", videos, "--model", self.model, "--out", out, "--preset", preset)
+            text = self.check(0, "consumer-config", "actionformer", out).stdout
+            self.assertEqual('feature_type: ""' in text, told, text)
+
     def test_annotation_files_find_their_features(self):
         """Every id of real annotation files, and every end of its segments, in the row whose window stands there."""
         for source in ("sitreach_label.json", "opentad_inference_annotation_cjk.json"):
