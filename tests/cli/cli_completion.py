@@ -94,6 +94,8 @@ class Manual(CommandCase):
             for option in re.findall(r"--[a-z][a-z0-9-]+", self.check(0, verb, "--help").stdout):
                 self.assertIn(option, text, verb)
         self.assertIn("TUBELET_DECODE_THREADS", text)
+        for word in ("TUBELET_ISA", "amx", "TUBELET_OPENVINO", "TUBELET_CUDA_PLUGIN", "NO_COLOR", "$XDG_CACHE_HOME/tubelet"):
+            self.assertIn(word, text)
 
     def test_roff_has_no_unknown_requests(self):
         text = self.check(0, "man").stdout

@@ -1,5 +1,5 @@
 """Usage: help, options, values, mistypings."""
-import json, subprocess, unittest
+import json, re, subprocess, unittest
 
 from command_case import ENVIRONMENT, TUBELET, CommandCase
 
@@ -19,6 +19,8 @@ class Help(CommandCase):
             self.assertLessEqual(len(lines), 60, verb)
             self.assertLessEqual(max(map(len, lines)), 100, verb)
             self.assertEqual(self.check(0, "help", verb).stdout.splitlines(), lines)
+            groups = re.findall(r"(?m)^  ([a-z]+) +--", "\n".join(lines))
+            self.assertEqual(len(groups), len(set(groups)), verb)  # each group once
 
     def test_every_option_of_the_contract_is_in_the_help(self):
         text = self.check(0, "extract", "--help").stdout
