@@ -44,23 +44,23 @@ static void bound_workers(tub_plan *p, const tub_plan_params *params, const tub_
         because(b, "one a processor of %d and %d for each GPU's decoders, at most %d", processors, TUB_NVDEC_BUSY,
                 r->most_workers);
     else
-        because(b, "one a processor of %d, at most %d; how many work at once follows what the device waits for",
-                processors, r->most_workers);
+        because(b, "one a processor of %d, at most %d%s", processors, r->most_workers,
+                r->adapt ? "; how many work at once follows what the device waits for" : "");
 }
 
-static void bound_batch(tub_plan *p, const tub_plan_params *params)
+static void bound_batch(tub_plan *p, const tub_plan_params *params, const tub_resource_plan *r)
 {
     const tub_encoder_info *info = params->info;
     const char *items = info->per_frame ? "frames" : "clips";
-    tub_plan_bound *b = add(p, "batch", "%d %s", info->batch, items);
+    const int lanes = info->lanes > 1 ? info->lanes : 1;
+    tub_plan_bound *b = add(p, "batch", "%d %s%s", info->batch, items, lanes > 1 ? " a GPU" : "");
     if (params->asked.batch)
         because(b, "as asked for");
     else
         because(b, "the usual for %s models, as far as its workspace stays in bounds",
                 info->per_frame ? "frame" : "clip");
-    const bool asked = params->extractor.prefetch > 0;
-    b = add(p, "prefetch", "%d %s", asked ? params->extractor.prefetch : info->batch, items);
-    because(b, asked ? "as asked for" : "a batch");
+    b = add(p, "prefetch", "%d %s", r->ready - lanes * info->batch, items);
+    because(b, params->extractor.prefetch > 0 ? "as asked for" : lanes > 1 ? "a batch for each GPU" : "a batch");
 }
 
 static void bound_slots(tub_plan *p, const tub_resource_plan *r)
@@ -107,7 +107,7 @@ tub_status tub_plan_bounds(tub_plan *p, const tub_plan_params *params, tub_error
     because(add(p, "precision", "%s on %s", tub_dtype_name(params->info->dtype), params->info->backend),
             params->asked.dtype == TUB_DTYPE_AUTO ? "the best that is there" : "asked for, tuned, or the folder's");
     bound_workers(p, params, &r, processors);
-    bound_batch(p, params);
+    bound_batch(p, params, &r);
     bound_slots(p, &r);
     bound_memory(p, params, usable);
     return TUB_OK;

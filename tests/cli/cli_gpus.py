@@ -55,6 +55,17 @@ class Gpus(CommandCase):
         self.assertEqual(self.extract(gpus("devices=3"), "--device", "cuda:0,2", "--batch", "7")[0], self.whole)
         self.assertEqual(self.extract(gpus("devices=2"), "--device", "cuda:1", "--batch", "1")[0], self.whole)
 
+    def test_plan_says_what_several_take(self):
+        def bounds(devices):
+            done = self.check(0, "plan", self.videos, "--model", self.model, "--out", self.folder / "planned", "--budget", "0", "--batch", "4", "--json",
+                              environment=gpus(f"devices={devices}"))
+            return {e["name"]: e for e in map(json.loads, done.stdout.splitlines()) if e["event"] == "bound"}
+
+        one, two = bounds(1), bounds(2)
+        self.assertEqual((one["batch"]["value"], one["prefetch"]["value"]), ("4 clips", "4 clips"))
+        self.assertEqual((two["batch"]["value"], two["prefetch"]["value"]), ("4 clips a GPU", "8 clips"))
+        self.assertNotIn("at once follows", one["decode threads"]["reason"])  # all of them work, beside a GPU
+
     def test_one_that_fails_costs_no_video(self):
         for call in (1, 10, 33):
             features, done, _ = self.extract(gpus(f"devices=2 fail_device=1 fail_call={call}"), "--device", "cuda")
