@@ -4,7 +4,7 @@ cli_guide.py does so with the tuning guide's. Small models and videos bear the p
 """
 import json, os, pathlib, re, shutil, subprocess, unittest
 
-from cli_guide import GUIDE, PAGES, commands
+from cli_guide import GUIDE, PAGES, ROOT, commands
 from command_case import ENVIRONMENT, TUBELET, CommandCase
 
 # Not commands, but words about them: a verb alone, or a part of a command.
@@ -55,13 +55,13 @@ class Docs(CommandCase):
             (desk / name).symlink_to(self.videos)
         for name in ("MODEL", "dinov2-small", "demo/dinov2"):
             (desk / name).symlink_to(self.model if name == "MODEL" else self.frames)
-        for name, source in {"features/demo": "f32", "features/f32": "f32", "features/bf16": "f32", "features/s4": "s4"}.items():
+        for name, source in {"features/demo": "f32", "features/thumos": "f32", "features/f32": "f32", "features/bf16": "f32", "features/s4": "s4"}.items():
             shutil.copytree(self.shelf / source, desk / name)
         if "tubelet report" in command:
             for name, source in {"A": "before", "B": "after", "before.html": "before", "after.html": "after"}.items():
                 shutil.copy(self.shelf / f"{source}.html", desk / name)
         else:
-            for name in ("A", "B", "OUT", "IN"):
+            for name in ("A", "B", "OUT", "IN", "THEIRS"):
                 shutil.copytree(self.shelf / "s4", desk / name)
         shutil.copy(self.shelf / "anno.json", desk)
         if "convert MODEL DIR" not in command:
@@ -95,6 +95,24 @@ class Docs(CommandCase):
         self.assertGreater(ran, 20)
         # What isn't run is still what is printed somewhere.
         self.assertEqual(MENTIONED - set(printed), set())
+
+    def test_every_field_of_a_record_is_told(self):
+        told = set(re.findall(r"`(\w+)`", (ROOT / "docs" / "features.md").read_text()))
+        videos, out = self.folder / "one-broken", self.folder / "recorded"
+        videos.mkdir()
+        (videos / "broken.mp4").write_bytes(b"not a video" * 100)
+        (videos / "whole.mp4").symlink_to(self.videos / "v00.mp4")
+        self.check(3, "extract", videos, "--model", self.model, "--out", out)
+        for name in ("manifest.jsonl", "failures.jsonl"):
+            line = json.loads((out / name).read_text())
+            self.assertEqual(set(line) - told, set(), name)
+
+    def test_the_numbers_of_device_presets(self):
+        page = (ROOT / "docs" / "gpu.md").read_text()
+        presets = [row for row in map(json.loads, self.check(0, "tune", "--list", "--json").stdout.splitlines()) if row["event"] == "device-preset"]
+        self.assertGreater(len(presets), 3)
+        for row in presets:
+            self.assertIn(f"`{row['name']}` {row['batch']}/{row['decode_threads']}/{row['prefetch']}", page)
 
 
 if __name__ == "__main__":
