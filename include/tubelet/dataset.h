@@ -6,9 +6,9 @@
 //   OUT/failures.jsonl      one line a video that failed (failures.<rank>.jsonl likewise)
 //   OUT/missing_files.txt   with annotations: ids of the annotation file without features, one a line
 //
-// A video is done when its .npy has the size that its header says and a manifest line agrees with both and with the
-// settings. Everything else is done again. Killed at any moment, the same command finishes the work, and the files
-// equal those of an uninterrupted run.
+// A video is done when its .npy has the size that its header says, a manifest line agrees with both and with the
+// settings, and the video has the bytes that the line tells. Everything else is done again. Killed at any moment, the
+// same command finishes the work, and the files equal those of an uninterrupted run.
 #ifndef TUBELET_DATASET_H
 #define TUBELET_DATASET_H
 
@@ -36,7 +36,8 @@ typedef struct tub_dataset_params {
     bool recursive;                 // descend into sub-folders
     const char *out;                // folder of the features; made if needed
     int shard_rank, shard_world;    // this run takes the videos of shard `rank` of `world` (world 0 = 1)
-    const char *annotations;        // OpenTAD's JSON (key "database"): take only its videos, report those missing
+    const char *annotations;        // OpenTAD's or ActionFormer's JSON (key "database"): take only its videos, report
+                                    // those missing
     tub_layout layout;              // names and containers of the features' files
     bool retry_failed;              // try recorded failures again
     bool dry_run;                   // plan only: nothing is written

@@ -63,7 +63,8 @@ typedef enum tub_gpu_without {
 // All zero (but `model`) = defaults. Strings are copied.
 typedef struct tub_encoder_params {
     size_t size;                        // sizeof(tub_encoder_params)
-    const char *model;                  // checkpoint folder; or a custom model: .onnx, .xml (OpenVINO IR), its folder
+    const char *model;                  // checkpoint: a folder, a file of weights, "org/name" in the Hugging Face cache; or
+                                        // a custom model: .onnx, .xml (OpenVINO IR), its folder
     const char *backend;                // "auto" (NULL), "cuda", "native", "onednn", "reference"; custom models: "openvino"
     const char *device;                 // "auto" (NULL), "cpu", "cuda" (all GPUs), "cuda:0,2" (these)
     tub_dtype dtype;
