@@ -116,7 +116,7 @@ typedef struct tub_result {
 TUB_API tub_status tub_extractor_open(tub_encoder *encoder, const tub_extractor_params *params, tub_extractor **out,
                                       tub_error *err);
 
-// TUB_AGAIN when enough jobs are waiting. Errors: TUB_ERROR_CANCELLED after cancel.
+// TUB_AGAIN when enough jobs are waiting. Errors: TUB_ERROR_CANCELLED after cancel, TUB_ERROR_ARGUMENT after finish.
 TUB_API tub_status tub_extractor_submit(tub_extractor *x, const tub_job *job, tub_error *err);
 
 // No further jobs will come.

@@ -17,6 +17,23 @@
 //   layout.h      names and containers of feature files
 //   features.h    folders of features: verified, compared, resampled, configured for
 //
+// A folder of videos into a folder of features, as `tubelet extract` does it (cc program.c $(pkg-config --cflags --libs
+// tubelet)):
+//
+//   const char *inputs[] = {"videos"};
+//   const tub_encoder_params model = {.model = "checkpoint"};
+//   const tub_dataset_params folders = {.inputs = inputs, .input_count = 1, .out = "features"};
+//   const tub_run_params run = {0};
+//   tub_encoder *encoder = NULL;
+//   tub_dataset *set = NULL;
+//   tub_run_totals totals;
+//   tub_error err;
+//   if (tub_encoder_open(&model, &encoder, &err) != TUB_OK || tub_dataset_open(&folders, &set, &err) != TUB_OK ||
+//       tub_dataset_run(set, encoder, &run, &totals, &err) != TUB_OK)
+//       fprintf(stderr, "%s\n", err.text);
+//   tub_dataset_close(&set);
+//   tub_encoder_close(&encoder);
+//
 // Every params struct begins with `size_t size`: its sizeof, or 0 for the same. All else zero means defaults. This holds
 // for the params within params, too. Another size is TUB_ERROR_ARGUMENT: the program was compiled with the headers of
 // another version of this library, and neither shorter nor longer structs are understood. So is a value that an enum or
