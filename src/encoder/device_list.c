@@ -46,20 +46,38 @@ tub_status tub_device_list_parse(const char *text, tub_device_list *out, tub_err
     }
 }
 
+// The number that `name` tells; -1 where it tells none, or `size` that there is one process.
+static int told(const char *name, const char *size_name)
+{
+    const char *rank = getenv(name), *size = size_name ? getenv(size_name) : NULL;
+    return rank && rank[0] >= '0' && rank[0] <= '9' && !(size && strcmp(size, "1") == 0) ? atoi(rank) : -1;
+}
+
+// Tasks of this srun step on this node, of "5,4(x3)" by the node's number. 0: outside of steps, in a batch script say,
+// which has a SLURM_LOCALID too.
+static long slurm_tasks_here(void)
+{
+    const char *at = getenv("SLURM_STEP_TASKS_PER_NODE");
+    int node = told("SLURM_NODEID", NULL);
+    while (at && *at >= '0' && *at <= '9') {
+        char *end;
+        const long tasks = strtol(at, &end, 10), nodes = strncmp(end, "(x", 2) == 0 ? strtol(end + 2, &end, 10) : 1;
+        if (node < nodes)
+            return tasks;
+        node -= (int)nodes;
+        at = strchr(end, ',');
+        at = at ? at + 1 : NULL;
+    }
+    return 0;
+}
+
 // The number of this process on this machine, -1 where it is the only one or nobody tells.
 static int local_rank(void)
 {
-    static const struct {
-        const char *rank, *size;
-    } names[] = {{"LOCAL_RANK", "LOCAL_WORLD_SIZE"},
-                 {"SLURM_LOCALID", "SLURM_NTASKS_PER_NODE"},
-                 {"OMPI_COMM_WORLD_LOCAL_RANK", "OMPI_COMM_WORLD_LOCAL_SIZE"}};
-    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
-        const char *rank = getenv(names[i].rank), *size = getenv(names[i].size);
-        if (rank && rank[0] >= '0' && rank[0] <= '9' && !(size && strcmp(size, "1") == 0))
-            return atoi(rank);
-    }
-    return -1;
+    int rank = told("LOCAL_RANK", "LOCAL_WORLD_SIZE");
+    if (rank < 0 && slurm_tasks_here() > 1)
+        rank = told("SLURM_LOCALID", NULL);
+    return rank >= 0 ? rank : told("OMPI_COMM_WORLD_LOCAL_RANK", "OMPI_COMM_WORLD_LOCAL_SIZE");
 }
 
 tub_status tub_device_list_resolve(tub_device_list *list, int there, tub_error *err)

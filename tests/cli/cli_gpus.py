@@ -122,11 +122,21 @@ class Gpus(CommandCase):
 
     def test_a_rank_takes_its_own(self):
         # Of three GPUs the first two are broken: rank 2 doesn't notice.
-        for names in (("LOCAL_RANK", "LOCAL_WORLD_SIZE"), ("SLURM_LOCALID", "SLURM_NTASKS_PER_NODE")):
-            environment = gpus("devices=3 fail_device=0 fail_call=1", **{names[0]: "2", names[1]: "3"})
+        for told in ({"LOCAL_RANK": "2", "LOCAL_WORLD_SIZE": "3"}, {"SLURM_LOCALID": "2", "SLURM_STEP_TASKS_PER_NODE": "3"},
+                     {"SLURM_LOCALID": "2", "SLURM_STEP_TASKS_PER_NODE": "1,3(x2)", "SLURM_NODEID": "2"},
+                     {"SLURM_LOCALID": "0", "OMPI_COMM_WORLD_LOCAL_RANK": "2", "OMPI_COMM_WORLD_LOCAL_SIZE": "3"}):
+            environment = gpus("devices=3 fail_device=0 fail_call=1", **told)
             features, done, _ = self.extract(environment, "--shard", "0/1")
             self.assertEqual(features, self.whole)
             self.assertNotIn("take its work", done.stderr)
+
+    def test_a_single_task_takes_all(self):
+        """Also in Slurm, where a batch script and a step of one task a node have a SLURM_LOCALID of 0."""
+        for told in ({}, {"LOCAL_RANK": "0", "LOCAL_WORLD_SIZE": "1"}, {"SLURM_LOCALID": "0", "SLURM_TASKS_PER_NODE": "8"},
+                     {"SLURM_LOCALID": "0", "SLURM_STEP_TASKS_PER_NODE": "1"}, {"SLURM_LOCALID": "0", "SLURM_STEP_TASKS_PER_NODE": "1(x4)", "SLURM_NODEID": "3"},
+                     {"SLURM_LOCALID": "0", "SLURM_STEP_TASKS_PER_NODE": "2(x2),1", "SLURM_NODEID": "2"}):
+            done = self.check(0, "plan", self.videos, "--model", self.model, "--out", self.folder / "planned", "--budget", "0", environment=gpus("devices=2", **told))
+            self.assertIn("clips a GPU", done.stdout, told)
 
     def test_what_is_not_there_is_said(self):
         _, done, _ = self.extract(gpus("devices=2"), "--device", "cuda:2", code=6)
