@@ -109,14 +109,20 @@ static void say_failures(const cli_report *r)
         cli_say(r->text, _("       ... and %zu more"), r->failures - REPORT_FAILURES);
 }
 
+// What is asked for can't be had here: the same command would end in the same way.
+static bool is_in_vain(const tub_run_totals *t, tub_status status)
+{
+    return (status == TUB_ERROR_DEVICE || status == TUB_ERROR_MEMORY) && t->pipeline.batches == 0;
+}
+
 void cli_report_end(cli_report *r, const tub_run_totals *totals, tub_status status)
 {
     cli_status_line("");
     say_totals(r, totals, status);
     say_failures(r);
-    if (totals->pending > 0 || status != TUB_OK)
+    if ((totals->pending > 0 || status != TUB_OK) && !is_in_vain(totals, status))
         say_command(r, N_("to finish, run again"), "");
-    else if (r->failures > 0)
+    else if (r->failures > 0 && status == TUB_OK)
         say_command(r, N_("to try the failures again"),
                     cli_given(r->args, OPTION_RETRY_FAILED) ? "" : " --retry-failed");
     if (r->json)

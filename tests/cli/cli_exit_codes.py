@@ -225,6 +225,10 @@ class BadInput(CommandCase):
         self.extract(6, self.videos, options=["--device", "cuda"])
         self.extract(6, self.videos, options=["--backend", "cuda"])
 
+    def test_what_can_not_be_had_is_not_advised_again(self):
+        done = self.extract(6, self.videos, options=["--device", "cpu", "--resize", "gpu"], words=["--resize auto"])
+        self.assertNotIn("run again", done.stdout)
+
 
 class OtherVerbs(CommandCase):
     @classmethod
