@@ -128,6 +128,10 @@ static void refuses_sizes(void **state)
     assert_int_equal(tub_safetensors_open(make_file("{}", 0, UINT64_MAX), &s, &err), TUB_ERROR_MODEL);
     test_write_file(test_path(folder, "short"), "1234567", 7);
     assert_int_equal(tub_safetensors_open(test_path(folder, "short"), &s, &err), TUB_ERROR_MODEL);
+    static const char pointer[] = "version https://git-lfs.github.com/spec/v1\noid sha256:4d7a\nsize 376859504\n";
+    test_write_file(test_path(folder, "pointer"), pointer, sizeof pointer - 1);
+    assert_int_equal(tub_safetensors_open(test_path(folder, "pointer"), &s, &err), TUB_ERROR_MODEL);
+    assert_non_null(strstr(err.text, "git lfs pull"));
     assert_int_equal(tub_safetensors_open(test_path(folder, "absent"), &s, &err), TUB_ERROR_MODEL);
     assert_int_equal(tub_safetensors_open(folder, &s, &err), TUB_ERROR_MODEL);
     assert_int_equal(mkfifo(test_path(folder, "fifo"), 0600), 0);
