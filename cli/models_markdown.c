@@ -47,8 +47,10 @@ static const char *const between[] = {
     "",
     "Without a `preprocessor_config.json` (`video_preprocessor_config.json`, `processor_config.json`) the defaults of "
     "the preprocessor's class",
-    "hold, and one warning says so. *opentad* is the original extraction script's transform: a bilinear squash, "
-    "divided by 255.",
+    "hold, and one warning says so. *opentad* is the original extraction script's transform, taken without a warning: "
+    "a "
+    "bilinear squash,",
+    "divided by 255, without mean and std.",
     "",
     "## Sizes",
     "",
