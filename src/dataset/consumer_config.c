@@ -134,6 +134,7 @@ static void opentad(const tub_printer *p)
         line(p, "    resize_length=%lld,", (long long)i->fixed_rows);
     } else {
         bool half = floor(i->offset) != i->offset;
+        line(p, "    # Data sets that resize (AnetResizeDataset) take no feature_stride, offset_frames and fps.");
         line(p, "    feature_stride=%g,", i->stride);
         line(p, "    sample_stride=1,");
         line(p, "    offset_frames=%g,%s", i->offset, half ? "  # OpenTAD rounds it down" : "");

@@ -171,6 +171,7 @@ class Consumers(CommandCase):
             self.check(0, "extract", videos, "--model", self.model, "--out", out, "--preset", preset)
             text = self.check(0, "consumer-config", "actionformer", out).stdout
             self.assertEqual('feature_type: ""' in text, told, text)
+            self.assertIn("# Data sets that resize", self.check(0, "consumer-config", "opentad", out).stdout)
 
     def test_annotation_files_find_their_features(self):
         """Every id of real annotation files, and every end of its segments, in the row whose window stands there."""
