@@ -1,4 +1,5 @@
 // tubelet extract: a folder of videos into a folder of features.
+#include <stdio.h>
 #include <string.h>
 
 #include "cli.h"
@@ -19,6 +20,8 @@ typedef struct extraction {
     tub_encoder *encoder;
     tub_description *description; // of one that isn't needed
     const tub_encoder_info *info; // of either
+    tub_encoder_info elsewhere;   // likewise, of what can't be computed here
+    const char *pinned;           // the backend of the features that are there, where they decide; else NULL
     cli_report report;
     cli_profile profile;
     cli_watch watch;
@@ -64,21 +67,89 @@ static int open_dataset(extraction *x)
     return CLI_OK;
 }
 
+static bool is_open(const char *name)
+{
+    return !name || !strcmp(name, "auto");
+}
+
 // Precision and backend that are left open are those of the features that are already there.
 static void take_pins(extraction *x)
 {
     tub_encoder_params *encoder = &x->settings.encoder;
     tub_dtype dtype;
     const char *backend;
+    x->pinned = NULL;
     if (!tub_dataset_pinned(x->dataset, &dtype, &backend))
         return;
+    if (encoder->dtype == TUB_DTYPE_AUTO || is_open(encoder->backend))
+        x->pinned = backend;
     if (encoder->dtype == TUB_DTYPE_AUTO)
         encoder->dtype = dtype;
-    if (backend && (!encoder->backend || !strcmp(encoder->backend, "auto")))
+    if (backend && is_open(encoder->backend))
         encoder->backend = backend;
 }
 
+// What the folder pins isn't what was asked for: advice about that alone leads nowhere.
+static int fail_to_open(const extraction *x, const tub_error *err)
+{
+    if (err->status != TUB_ERROR_DEVICE || !x->pinned)
+        return cli_fail(err);
+    return cli_refuse(cli_exit_code(err->status),
+                      "%s holds features that the %s backend computed in %s, and the rest can't be computed so here "
+                      "(%s): choose another output folder, or go on where they were begun",
+                      cli_text(x->args, OPTION_OUT, ""), x->pinned, tub_dtype_name(x->settings.encoder.dtype),
+                      err->text);
+}
+
+// A folder that was begun on the processor goes on there, also where a GPU would be taken by itself.
+static void tell_unused_gpus(const extraction *x, const tub_encoder_params *asked)
+{
+    tub_encoder_params params = *asked;
+    tub_description *d = NULL;
+    if (!x->pinned || !x->encoder || strcmp(x->info->device, "cpu") || !is_open(asked->device) ||
+        !is_open(asked->backend))
+        return;
+    params.log = (tub_log){0}; // what there is to say of the model was said
+    params.known_stamp = x->settings.encoder.known_stamp;
+    params.known_hash = x->settings.encoder.known_hash;
+    if (tub_describe(&params, &d, NULL) == TUB_OK && !strcmp(tub_description_get_info(d)->encoder.device, "cuda"))
+        cli_warn("GPUs are there, but not used: %s holds features that the %s backend computed on the processor; "
+                 "another output folder takes GPUs",
+                 cli_text(x->args, OPTION_OUT, ""), x->pinned);
+    tub_description_close(&d);
+}
+
+// A finished folder is one on other machines, too: the model is described as if it had been computed here.
+static tub_status describe_elsewhere(extraction *x)
+{
+    const tub_encoder_params *pinned = &x->settings.encoder;
+    tub_encoder_params here = *pinned;
+    here.device = "cpu";
+    here.backend = NULL;
+    here.dtype = TUB_DTYPE_AUTO;
+    tub_status s = tub_describe(&here, &x->description, NULL);
+    if (s != TUB_OK)
+        return s;
+    x->elsewhere = tub_description_get_info(x->description)->encoder;
+    x->elsewhere.dtype = pinned->dtype;
+    x->elsewhere.backend = pinned->backend;
+    x->elsewhere.device = strcmp(pinned->backend, "cuda") ? "cpu" : "cuda";
+    snprintf(x->elsewhere.isa, sizeof x->elsewhere.isa, "elsewhere");
+    x->info = &x->elsewhere;
+    return TUB_OK;
+}
+
 // Where nothing is to do, what the model would be is enough to tell whether it is the same.
+static tub_status describe(extraction *x, tub_error *err)
+{
+    tub_status s = tub_describe(&x->settings.encoder, &x->description, err);
+    if (s == TUB_OK)
+        x->info = &tub_description_get_info(x->description)->encoder;
+    else if (s == TUB_ERROR_DEVICE && x->pinned && x->settings.encoder.backend && describe_elsewhere(x) == TUB_OK)
+        return TUB_OK;
+    return s;
+}
+
 static int open_model(extraction *x)
 {
     tub_encoder_params *encoder = &x->settings.encoder;
@@ -86,14 +157,14 @@ static int open_model(extraction *x)
     take_pins(x);
     if (!tub_dataset_known_model(x->dataset, &encoder->known_stamp, &encoder->known_hash))
         encoder->known_stamp = encoder->known_hash = NULL;
-    int code = x->report.todo ? cli_use_profile(x->args, &x->settings, &x->profile) : CLI_OK;
+    if (!x->report.todo)
+        return describe(x, &err) == TUB_OK ? CLI_OK : fail_to_open(x, &err);
+    int code = cli_use_profile(x->args, &x->settings, &x->profile);
     if (code != CLI_OK)
         return code;
-    tub_status s =
-        x->report.todo ? tub_encoder_open(encoder, &x->encoder, &err) : tub_describe(encoder, &x->description, &err);
-    if (s != TUB_OK)
-        return cli_fail(&err);
-    x->info = x->encoder ? tub_encoder_get_info(x->encoder) : &tub_description_get_info(x->description)->encoder;
+    if (tub_encoder_open(encoder, &x->encoder, &err) != TUB_OK)
+        return fail_to_open(x, &err);
+    x->info = tub_encoder_get_info(x->encoder);
     return CLI_OK;
 }
 
@@ -136,25 +207,34 @@ static bool chose_otherwise(const extraction *x, const tub_encoder_params *asked
     if (!tub_dataset_pinned(x->dataset, &dtype, &backend))
         return false;
     return (asked->dtype == TUB_DTYPE_AUTO && dtype != x->info->dtype) ||
-           ((!asked->backend || !strcmp(asked->backend, "auto")) && strcmp(backend, x->info->backend) != 0);
+           (is_open(asked->backend) && strcmp(backend, x->info->backend) != 0);
 }
 
 // Of shards that start together in a new folder on unlike machines, the first decides and the others do as it does.
+static int obey_pin(extraction *x, const tub_encoder_params *asked)
+{
+    const tub_run_params params = run_params(x);
+    tub_error err;
+    if (!x->encoder || is_dry(x->args))
+        return CLI_OK;
+    if (tub_dataset_pin(x->dataset, x->info, &params, &err) != TUB_OK)
+        return cli_fail(&err);
+    if (!chose_otherwise(x, asked))
+        return CLI_OK;
+    tub_encoder_close(&x->encoder);
+    x->settings.encoder = *asked;
+    return open_model(x);
+}
+
 static int open_as_pinned(extraction *x)
 {
     const tub_encoder_params asked = x->settings.encoder;
-    const tub_run_params params = run_params(x);
-    tub_error err;
     int code = open_model(x);
-    if (code != CLI_OK || !x->encoder || is_dry(x->args))
-        return code;
-    if (tub_dataset_pin(x->dataset, x->info, &params, &err) != TUB_OK)
-        return cli_fail(&err);
-    if (!chose_otherwise(x, &asked))
-        return CLI_OK;
-    tub_encoder_close(&x->encoder);
-    x->settings.encoder = asked;
-    return open_model(x);
+    if (code == CLI_OK)
+        code = obey_pin(x, &asked);
+    if (code == CLI_OK)
+        tell_unused_gpus(x, &asked);
+    return code;
 }
 
 static int open_encoder(extraction *x)

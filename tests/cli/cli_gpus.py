@@ -138,6 +138,31 @@ class Gpus(CommandCase):
             done = self.check(0, "plan", self.videos, "--model", self.model, "--out", self.folder / "planned", "--budget", "0", environment=gpus("devices=2", **told))
             self.assertIn("clips a GPU", done.stdout, told)
 
+    def test_a_folder_of_the_processors_goes_on_there_aloud(self):
+        _, _, out = self.extract({}, "--device", "cpu", videos=self.videos / "v00.mp4")
+        more = ["extract", self.videos, "--model", self.model, "--out", out]
+        done = self.check(6, *more, "--device", "cuda", environment=gpus("devices=2"))
+        self.assertRegex(done.stderr, rf"{out.name} holds features that the \w+ backend computed in .*choose another output folder")
+        done = self.check(0, *more, "--dry-run", "--device", "cpu", environment=gpus("devices=2"))
+        self.assertNotIn("not used", done.stderr)
+        done = self.check(0, *more, environment=gpus("devices=2"))
+        self.assertEqual(done.stderr.count("GPUs are there, but not used"), 1, done.stderr)
+        self.assertNotIn("not used", self.check(0, *more, environment=gpus("devices=2")).stderr)  # nothing is to do
+
+    def test_a_folder_of_a_gpus_elsewhere(self):
+        one = self.videos / "v00.mp4"
+        _, _, out = self.extract(gpus("devices=1"), videos=one)
+        before = (out / "features.json").read_bytes()
+        finished, more = (["extract", videos, "--model", self.model, "--out", out] for videos in (one, self.videos))
+        for options in ([], ["--device", "cpu"], ["--dtype", "f16"]):
+            done = self.check(6, *more, *options)
+            self.assertRegex(done.stderr, rf"{out.name} holds features that the cuda backend computed in f16, .*choose another output folder")
+            self.check(0, *finished, *options)     # where nothing is to do, nothing has to be there
+        self.check(2, *finished, "--dtype", "f32")
+        self.check(2, *finished, "--backend", "native")
+        self.check(2, *finished, "--stride", "8")
+        self.assertEqual((out / "features.json").read_bytes(), before)
+
     def test_what_is_not_there_is_said(self):
         _, done, _ = self.extract(gpus("devices=2"), "--device", "cuda:2", code=6)
         self.assertIn("cuda:2", done.stderr)
