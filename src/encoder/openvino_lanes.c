@@ -172,42 +172,85 @@ tub_status tub_lanes_run(tub_lanes *l, const tub_lanes_batch *batch, tub_error *
     return status;
 }
 
-static bool all_alike(const float *data, int items, size_t values)
+// What probe_places() works with: the pixels of two items, and a batch of them.
+typedef struct trial {
+    float *pixels;
+    const void **frames;
+    float *rows, *tokens;     // of a batch
+    float *row[2], *token[2]; // of each item among its equals
+} trial;
+
+static void free_trial(trial *t)
 {
-    for (int i = 1; i < items; i++)
-        if (memcmp(data, data + (size_t)i * values, values * sizeof *data) != 0)
+    tub_free(t->pixels);
+    tub_free(t->frames);
+    tub_free(t->rows);
+    tub_free(t->tokens);
+}
+
+static tub_status alloc_trial(const tub_lanes *l, trial *t, tub_error *err)
+{
+    size_t values = form_values(&l->model->tokens.form), dim = (size_t)l->model->row.form.dim;
+    size_t group = (size_t)l->model->group;
+    *t = (trial){.pixels = tub_alloc_aligned(2 * l->item_values, sizeof *t->pixels),
+                 .frames = tub_calloc(group * (size_t)l->frames, sizeof *t->frames),
+                 .rows = tub_calloc(group + 2, dim * sizeof *t->rows),
+                 .tokens = tub_calloc(group + 2, values * sizeof *t->tokens)};
+    if (!t->pixels || !t->frames || !t->rows || !t->tokens)
+        return tub_fail_memory(err, "a batch to try");
+    for (size_t i = 0; i < 2; i++) {
+        t->row[i] = t->rows + (group + i) * dim;
+        t->token[i] = t->tokens + (group + i) * values;
+    }
+    unsigned state = 1;
+    for (size_t i = 0; i < 2 * l->item_values; i++) {
+        state = state * 1664525u + 1013904223u;
+        // The second one spreads further: what is scaled by a batch's largest value shows.
+        t->pixels[i] = ((float)(state >> 8) / (float)(1 << 23) - 1) * (i < l->item_values ? 1 : 2);
+    }
+    return TUB_OK;
+}
+
+// The first place's item is `first`, all others' is `rest`.
+static tub_status try_items(tub_lanes *l, const trial *t, int first, int rest, tub_error *err)
+{
+    int group = l->model->group;
+    for (int i = 0; i < group * l->frames; i++)
+        t->frames[i] = t->pixels + (size_t)(i < l->frames ? first : rest) * l->item_values +
+                       (size_t)(i % l->frames) * 3 * l->plane;
+    bool is_float = l->pixels_are_float;
+    l->pixels_are_float = true;
+    tub_status status = tub_lanes_run(l, &(tub_lanes_batch){t->frames, group, t->rows, t->tokens, NULL}, err);
+    l->pixels_are_float = is_float;
+    return status;
+}
+
+static bool all_alike(const float *data, const float *first, const float *rest, int items, size_t values)
+{
+    for (int i = 0; i < items; i++)
+        if (memcmp(i ? rest : first, data + (size_t)i * values, values * sizeof *data) != 0)
             return false;
     return true;
 }
 
-// One item in every place: whether the results are the same to the last bit.
+// Whether the results are the same to the last bit in every place, and whoever is in the others.
 static tub_status probe_places(tub_lanes *l, bool *alike, tub_error *err)
 {
     size_t values = form_values(&l->model->tokens.form), dim = (size_t)l->model->row.form.dim;
-    int group = l->model->group;
-    unsigned state = 1;
-    float *pixels = tub_alloc_aligned(l->item_values, sizeof *pixels);
-    const void **frames = tub_calloc((size_t)group * (size_t)l->frames, sizeof *frames);
-    float *rows = tub_calloc((size_t)group, dim * sizeof *rows);
-    float *tokens = tub_calloc((size_t)group, values * sizeof *tokens);
-    tub_status status = pixels && frames && rows && tokens ? TUB_OK : tub_fail_memory(err, "a batch to try");
-    bool is_float = l->pixels_are_float;
-    for (size_t i = 0; i < l->item_values && status == TUB_OK; i++) {
-        state = state * 1664525u + 1013904223u;
-        pixels[i] = (float)(state >> 8) / (float)(1 << 23) - 1;
+    trial t;
+    *alike = true;
+    tub_status status = alloc_trial(l, &t, err);
+    for (int turn = 0; turn < 3 && status == TUB_OK && *alike; turn++) {
+        int first = turn & 1, rest = turn > 0; // 0 alone, 1 alone, 0 among 1
+        status = try_items(l, &t, first, rest, err);
+        if (status == TUB_OK && turn < 2) {
+            memcpy(t.row[turn], t.rows, dim * sizeof *t.rows);
+            memcpy(t.token[turn], t.tokens, values * sizeof *t.tokens);
+        }
+        *alike = status == TUB_OK && all_alike(t.rows, t.row[first], t.row[rest], l->model->group, dim) &&
+                 all_alike(t.tokens, t.token[first], t.token[rest], l->model->group, values);
     }
-    for (int i = 0; i < group * l->frames && status == TUB_OK; i++)
-        frames[i] = pixels + (size_t)(i % l->frames) * 3 * l->plane;
-    l->pixels_are_float = true;
-    if (status == TUB_OK)
-        status = tub_lanes_run(l, &(tub_lanes_batch){frames, group, rows, tokens, NULL}, err);
-    l->pixels_are_float = is_float;
-    if (status == TUB_OK)
-        *alike = all_alike(rows, group, dim) && all_alike(tokens, group, values);
-    tub_free(pixels);
-    tub_free(frames);
-    tub_free(rows);
-    tub_free(tokens);
+    free_trial(&t);
     return status;
 }
 

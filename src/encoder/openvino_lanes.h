@@ -35,8 +35,8 @@ typedef struct tub_lanes_batch {
     const atomic_int *stop;     // where it isn't 0, the inferences end as soon as they can; NULL: they can't be stopped
 } tub_lanes_batch;
 
-// `info`: frames, size, pixel type and transform are used. Where the model has a fixed batch of several, one inference
-// on equal items tells whether their place in it matters; if so, each inference takes one.
+// `info`: frames, size, pixel type and transform are used. Where the model has a fixed batch of several, three
+// inferences on two items tell whether their place in it or their neighbours matter; if so, each inference takes one.
 // `out` is to be finished in every case, before its model. Errors: TUB_ERROR_MODEL, TUB_ERROR_MEMORY.
 tub_status tub_lanes_open(const tub_custom_model *model, const tub_encoder_info *info, tub_pool pool, tub_lanes *out,
                           tub_error *err);

@@ -114,6 +114,18 @@ static void add_places(onnx_bytes *graph, int batch, int frames)
     onnx_message(graph, 5, &places);
 }
 
+static void add_softmax(onnx_bytes *graph)
+{
+    static onnx_bytes node;
+    const int axis = 0;
+    node.size = 0;
+    onnx_text(&node, 1, "even");
+    onnx_text(&node, 2, "means");
+    onnx_text(&node, 4, "Softmax");
+    attribute(&node, "axis", &axis, 1);
+    onnx_message(graph, 1, &node);
+}
+
 void onnx_means_model(onnx_bytes *out, int batch, int frames, int half, int uneven)
 {
     static onnx_bytes node, graph, opset;
@@ -125,8 +137,10 @@ void onnx_means_model(onnx_bytes *out, int batch, int frames, int half, int unev
     attribute(&node, "axes", axes, 2);
     attribute(&node, "keepdims", &keep, 1);
     onnx_message(&graph, 1, &node);
-    if (uneven)
+    if (uneven == 1)
         add_places(&graph, batch, frames);
+    else if (uneven)
+        add_softmax(&graph);
     onnx_text(&graph, 2, "means");
     int type = half ? 10 : 1;
     const int clip[] = {0, frames, 3, 4, 4, -1}, frame[] = {0, 3, 4, 4, -1}, tokens[] = {0, frames, 3, -1},

@@ -284,6 +284,26 @@ static void places_that_matter_arent_used(void **state)
     }
 }
 
+// Where an item's neighbours in an export's batch matter, it has only itself: each of three is a third of them.
+static void neighbours_that_matter_arent_there(void **state)
+{
+    (void)state;
+    need_openvino();
+    unsigned char pixels[ITEMS * PLANE * 3];
+    const void *frames[ITEMS];
+    float means[ITEMS * 3], rows[ITEMS * 3], third[ITEMS * 3];
+    tub_encoder *encoder = NULL;
+    tub_encoder_params params = params_of(write_model(3, 0, 0, 2));
+    params.batch = ITEMS;
+    make_frames(ITEMS, pixels, frames, means);
+    for (int i = 0; i < ITEMS * 3; i++)
+        third[i] = 1.0f / 3;
+    assert_int_equal(tub_encoder_open(&params, &encoder, NULL), TUB_OK);
+    assert_int_equal(tub_encoder_run(encoder, frames, ITEMS, rows, NULL, NULL), TUB_OK);
+    near(rows, third, ITEMS * 3, 1e-6f);
+    tub_encoder_close(&encoder);
+}
+
 static void interrupted_runs_end(void **state)
 {
     (void)state;
@@ -336,6 +356,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(frames_give_rows, make_folder, remove_folder),
         cmocka_unit_test_setup_teardown(clips_give_pooled_tokens, make_folder, remove_folder),
         cmocka_unit_test_setup_teardown(places_that_matter_arent_used, make_folder, remove_folder),
+        cmocka_unit_test_setup_teardown(neighbours_that_matter_arent_there, make_folder, remove_folder),
         cmocka_unit_test_setup_teardown(interrupted_runs_end, make_folder, remove_folder),
         cmocka_unit_test_setup_teardown(files_beside_the_model_count, make_folder, remove_folder),
     };
