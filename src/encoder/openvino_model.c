@@ -47,16 +47,38 @@ static void read_name(const tub_custom_model *m, const tub_ov_port *port, char n
     m->ov.free(text);
 }
 
-static tub_status read_type(const tub_custom_model *m, const tub_ov_port *port, const char *what, tub_dtype *out,
-                            tub_error *err)
+// `advice`: what to do about another type than these.
+static tub_status read_type(const tub_custom_model *m, const tub_ov_port *port, const char *what, const char *advice,
+                            tub_dtype *out, tub_error *err)
 {
+    char name[TUB_PORT_NAME];
     int type = 0;
     if (m->ov.port_get_element_type(port, &type) != 0)
         return failed(m, err);
     *out = tub_openvino_dtype(&m->ov, type);
     if (*out != TUB_DTYPE_AUTO)
         return TUB_OK;
-    return tub_fail(err, TUB_ERROR_MODEL, "%s: its %s isn't of type f32, f16 or bf16", m->path, what);
+    read_name(m, port, name);
+    return tub_fail(err, TUB_ERROR_MODEL, "%s: %s \"%s\" isn't of type f32, f16 or bf16: %s", m->path, what, name,
+                    advice);
+}
+
+static tub_status not_alone(const tub_custom_model *m, size_t count, tub_error *err)
+{
+    char list[512] = "", name[TUB_PORT_NAME];
+    for (size_t i = 0; i < count; i++) {
+        tub_ov_port *port = NULL;
+        if (m->ov.model_const_input_by_index(m->model, i, &port) != 0)
+            return failed(m, err);
+        read_name(m, port, name);
+        m->ov.output_const_port_free(port);
+        size_t used = strlen(list);
+        snprintf(list + used, sizeof list - used, "%s%s", i ? ", " : "", name);
+    }
+    return tub_fail(err, TUB_ERROR_MODEL,
+                    "%s: has %zu inputs (%s), but pixels are all that there is to give: export the part that takes "
+                    "them alone",
+                    m->path, count, list);
 }
 
 static tub_status read_input(tub_custom_model *m, const tub_encoder_params *params, tub_error *err)
@@ -68,12 +90,12 @@ static tub_status read_input(tub_custom_model *m, const tub_encoder_params *para
     if (m->ov.model_inputs_size(m->model, &count) != 0)
         return failed(m, err);
     if (count != 1)
-        return tub_fail(err, TUB_ERROR_MODEL, "%s: has %zu inputs: a model of pixels alone is needed", m->path, count);
+        return not_alone(m, count, err);
     if (m->ov.model_const_input_by_index(m->model, 0, &port) != 0)
         return failed(m, err);
     tub_status status = read_dims(m, port, "input", dims, &rank, err);
     if (status == TUB_OK)
-        status = read_type(m, port, "input", &m->input_type, err);
+        status = read_type(m, port, "input", "export it for pixels in floating point", &m->input_type, err);
     m->ov.output_const_port_free(port);
     if (status == TUB_OK)
         status = tub_input_recognise(dims, rank, params->input_layout, m->path, &m->input, err);
@@ -190,7 +212,7 @@ static tub_status settle_output(const tub_custom_model *m, tub_custom_output *ou
         return failed(m, err);
     tub_status status = read_dims(m, port, "output", dims, &rank, err);
     if (status == TUB_OK)
-        status = read_type(m, port, "output", &out->type, err);
+        status = read_type(m, port, "output", "choose another one with --output", &out->type, err);
     m->ov.output_const_port_free(port);
     for (int64_t i = 0; i < rank && status == TUB_OK; i++) {
         sizes[i] = tub_dimension_fixed(dims[i]);

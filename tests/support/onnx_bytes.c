@@ -142,7 +142,7 @@ void onnx_means_model(onnx_bytes *out, int batch, int frames, int half, int unev
     else if (uneven)
         add_softmax(&graph);
     onnx_text(&graph, 2, "means");
-    int type = half ? 10 : 1;
+    int type = half == 2 ? 7 : half ? 10 : 1;
     const int clip[] = {0, frames, 3, 4, 4, -1}, frame[] = {0, 3, 4, 4, -1}, tokens[] = {0, frames, 3, -1},
               row[] = {0, 3, -1};
     value_info(&graph, 11, "pixel_values", batch, frames ? clip : frame, type);

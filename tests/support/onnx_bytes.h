@@ -23,7 +23,7 @@ void onnx_entry(onnx_bytes *tensor, const char *key, const char *value);
 void onnx_external_tensor(onnx_bytes *out, const char *location);
 
 // A model that takes pixels of 4x4 to the mean of each channel: [N, 3, 4, 4] -> [N, 3], or, with `frames`,
-// [N, frames, 3, 4, 4] -> [N, frames, 3]. `batch` 0: free. `half`: of type float16. Output "means".
+// [N, frames, 3, 4, 4] -> [N, frames, 3]. `batch` 0: free. `half`: of type float16, 2: int64. Output "means".
 // `uneven` 1: item i of a batch (not free, not half) gets i added, as no sound model would do. 2: a softmax over the
 // batch comes after the means.
 void onnx_means_model(onnx_bytes *out, int batch, int frames, int half, int uneven);

@@ -159,6 +159,9 @@ static void what_a_model_cant_take_is_refused(void **state)
     refused(&params, TUB_ERROR_ARGUMENT, "preprocessor_config.json");
     test_write_file(test_path(folder, "preprocessor_config.json"), "{}", 2);
     refused(&params, TUB_ERROR_MODEL, "image_processor_type");
+    write_model(0, FRAMES, 2, 0);
+    refused(&params, TUB_ERROR_MODEL, "input \"pixel_values\" isn't of type f32, f16 or bf16");
+    write_model(0, FRAMES, 0, 0);
     // What OpenVINO itself refuses: an operation that there isn't.
     size_t bytes;
     char *model = test_read_file(test_path(folder, "model.onnx"), &bytes), *name;
