@@ -30,7 +30,7 @@ fi
 
 found=$(library)
 if [ -z "$found" ]; then
-    echo "deps-openvino: the wheel has no libopenvino_c.so" >&2
+    echo "deps-openvino: the wheel of $version has no libopenvino_c.so: those from 2024.3 on do" >&2
     exit 1
 fi
 echo "OpenVINO: $(cd "$(dirname "$found")" && pwd)"

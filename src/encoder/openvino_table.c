@@ -28,7 +28,8 @@ static bool attempt(void *user, const char *path)
 static tub_status open_library(search *s, tub_error *err)
 {
     static const char hint[] = "`make deps-openvino` fetches it, or `pip install openvino` in the active Python "
-                               "environment; TUBELET_OPENVINO tells where it is";
+                               "environment (its wheels have what is needed from 2024.3 on); TUBELET_OPENVINO tells "
+                               "where it is";
     const char *place = getenv("TUBELET_OPENVINO");
     bool told = place && place[0];
     if (told ? tub_openvino_try_place(place, attempt, s) : tub_openvino_try_usual(attempt, s))
