@@ -194,6 +194,8 @@ tub_status tub_custom_model_read(const tub_custom_files *files, const tub_encode
         return tub_openvino_fail(&m->ov, err, TUB_ERROR_DEVICE, "no device");
     // A mapped file that becomes shorter ends the process. Versions that don't know the key map nothing.
     m->ov.core_set_property(m->core, "", "ENABLE_MMAP", "NO");
+    // Else it rounds what is multiplied with weights of 8 bits to 8 bits as well, whatever precision is asked for.
+    m->ov.core_set_property(m->core, "CPU", "DYNAMIC_QUANTIZATION_GROUP_SIZE", "0");
     if (m->ov.core_read_model(m->core, files->model, files->weights, &m->model) != 0)
         return failed(m, err);
     TUB_TRY(read_input(m, params, err));

@@ -152,3 +152,60 @@ void onnx_means_model(onnx_bytes *out, int batch, int frames, int half, int unev
     onnx_number(&opset, 2, 13);
     onnx_message(out, 8, &opset);
 }
+
+signed char onnx_weight(int k, int n)
+{
+    return (signed char)((k * 37 + n * 101) % 255 - 127);
+}
+
+// A constant of the graph; type 1: float, 3: int8, 7: int64.
+static void constant(onnx_bytes *graph, const char *name, int type, const int *dims, const void *data, size_t bytes)
+{
+    static onnx_bytes tensor;
+    tensor.size = 0;
+    for (; *dims > 0; dims++)
+        onnx_number(&tensor, 1, (uint64_t)*dims);
+    onnx_number(&tensor, 2, (uint64_t)type);
+    onnx_text(&tensor, 8, name);
+    onnx_put(&tensor, 9, data, bytes);
+    onnx_message(graph, 5, &tensor);
+}
+
+static void operation(onnx_bytes *graph, const char *kind, const char *a, const char *b, const char *out)
+{
+    static onnx_bytes node;
+    node.size = 0;
+    onnx_text(&node, 1, a);
+    onnx_text(&node, 1, b);
+    onnx_text(&node, 2, out);
+    onnx_text(&node, 4, kind);
+    onnx_message(graph, 1, &node);
+}
+
+void onnx_compressed_model(onnx_bytes *out, int frames)
+{
+    static onnx_bytes graph, opset;
+    signed char weights[48 * 32];
+    float scales[32];
+    const int shape[] = {48, 32, 0}, columns[] = {32, 0}, three[] = {3, 0};
+    const int pixels[] = {0, frames, 3, 4, 4, -1}, rows[] = {0, frames, 32, -1};
+    const int64_t sizes[3] = {0, frames, 48};
+    for (int i = 0; i < 48 * 32; i++)
+        weights[i] = onnx_weight(i / 32, i % 32);
+    for (int i = 0; i < 32; i++)
+        scales[i] = 1.0f / 128;
+    graph.size = opset.size = out->size = 0;
+    operation(&graph, "Reshape", "pixel_values", "sizes", "flat");
+    operation(&graph, "DequantizeLinear", "weights", "scales", "matrix");
+    operation(&graph, "MatMul", "flat", "matrix", "products");
+    onnx_text(&graph, 2, "compressed");
+    constant(&graph, "weights", 3, shape, weights, sizeof weights);
+    constant(&graph, "sizes", 7, three, sizes, sizeof sizes);
+    constant(&graph, "scales", 1, columns, scales, sizeof scales);
+    value_info(&graph, 11, "pixel_values", 0, pixels, 1);
+    value_info(&graph, 12, "products", 0, rows, 1);
+    onnx_number(out, 1, 7); // ir_version
+    onnx_message(out, 7, &graph);
+    onnx_number(&opset, 2, 13);
+    onnx_message(out, 8, &opset);
+}

@@ -28,4 +28,9 @@ void onnx_external_tensor(onnx_bytes *out, const char *location);
 // batch comes after the means.
 void onnx_means_model(onnx_bytes *out, int batch, int frames, int half, int uneven);
 
+// A model whose weights are kept in 8 bits: [N, frames, 3, 4, 4], a frame flat, times onnx_weight(k, n) / 128 for 48
+// inputs k and 32 outputs n: [N, frames, 32].
+void onnx_compressed_model(onnx_bytes *out, int frames);
+signed char onnx_weight(int k, int n);
+
 #endif

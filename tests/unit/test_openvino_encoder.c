@@ -266,6 +266,35 @@ static void clips_give_pooled_tokens(void **state)
     }
 }
 
+// Weights of 8 bits are no reason to round the pixels to 8 bits: that would show in the third digit.
+static void compressed_weights_meet_exact_pixels(void **state)
+{
+    (void)state;
+    need_openvino();
+    static onnx_bytes file;
+    unsigned char pixels[FRAMES * PLANE * 3];
+    const void *frames[FRAMES];
+    float means[FRAMES * 3], row[32], tokens[FRAMES * 32], want[FRAMES * 32];
+    tub_encoder *encoder = NULL;
+    tub_encoder_params params = params_of(test_path(folder, "model.onnx"));
+    onnx_compressed_model(&file, FRAMES);
+    test_write_file(params.model, file.data, file.size);
+    make_frames(FRAMES, pixels, frames, means);
+    for (int i = 0; i < FRAMES * 32; i++) {
+        double sum = 0;
+        for (int k = 0; k < 48; k++) {
+            int channel = k / PLANE;
+            double level = pixels[i / 32 * PLANE * 3 + k % PLANE * 3 + channel];
+            sum += (level / 255 - 0.25 * channel) / 0.5 * onnx_weight(k, i % 32) / 128;
+        }
+        want[i] = (float)sum;
+    }
+    assert_int_equal(tub_encoder_open(&params, &encoder, NULL), TUB_OK);
+    assert_int_equal(tub_encoder_run(encoder, frames, 1, row, tokens, NULL), TUB_OK);
+    near(tokens, want, FRAMES * 32, 1e-5f);
+    tub_encoder_close(&encoder);
+}
+
 // Where the place in an export's batch matters, every item is in the first one.
 static void places_that_matter_arent_used(void **state)
 {
@@ -359,6 +388,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(what_a_model_cant_take_is_refused, make_folder, remove_folder),
         cmocka_unit_test_setup_teardown(frames_give_rows, make_folder, remove_folder),
         cmocka_unit_test_setup_teardown(clips_give_pooled_tokens, make_folder, remove_folder),
+        cmocka_unit_test_setup_teardown(compressed_weights_meet_exact_pixels, make_folder, remove_folder),
         cmocka_unit_test_setup_teardown(places_that_matter_arent_used, make_folder, remove_folder),
         cmocka_unit_test_setup_teardown(neighbours_that_matter_arent_there, make_folder, remove_folder),
         cmocka_unit_test_setup_teardown(interrupted_runs_end, make_folder, remove_folder),
