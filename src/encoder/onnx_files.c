@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
@@ -49,6 +50,29 @@ static tub_status find_in_folder(const char *folder, DIR *list, char **out, tub_
     return *out ? TUB_OK : TUB_END;
 }
 
+static bool is_checkpoint_name(const char *name)
+{
+    return has_ending(name, ".safetensors") || has_ending(name, ".pt") || has_ending(name, ".pth") ||
+           strncmp(name, "model.safetensors.", 18) == 0 || strncmp(name, "pytorch_model.", 14) == 0;
+}
+
+// Exporters put config.json beside the model: a folder of theirs has no checkpoint.
+static tub_status find_beside_config(const char *folder, DIR *list, tub_error *err)
+{
+    char name[NAME_MAX + 1] = "";
+    for (struct dirent *entry; (entry = readdir(list));) {
+        if (is_checkpoint_name(entry->d_name))
+            return TUB_END;
+        if (entry->d_name[0] != '.' && is_model_name(entry->d_name))
+            snprintf(name, sizeof name, "%s", entry->d_name);
+    }
+    if (!name[0])
+        return TUB_END;
+    return tub_fail(err, TUB_ERROR_MODEL,
+                    "%s: its config.json has no checkpoint beside it, but a custom model, %s: give that file's path",
+                    folder, name);
+}
+
 static tub_status look_into(const char *folder, char **out, tub_error *err)
 {
     char *config = tub_format("%s/config.json", folder);
@@ -56,10 +80,10 @@ static tub_status look_into(const char *folder, char **out, tub_error *err)
         return tub_fail_memory(err, "a path");
     bool checkpoint = access(config, F_OK) == 0;
     tub_free(config);
-    DIR *list = checkpoint ? NULL : opendir(folder);
+    DIR *list = opendir(folder);
     if (!list)
         return TUB_END;
-    tub_status status = find_in_folder(folder, list, out, err);
+    tub_status status = checkpoint ? find_beside_config(folder, list, err) : find_in_folder(folder, list, out, err);
     closedir(list);
     if (status != TUB_OK) {
         tub_free(*out);

@@ -22,7 +22,8 @@ typedef struct tub_custom_files {
 
 // Whether `path` means a custom model: a .onnx or .xml file, or a folder without config.json that holds exactly one of
 // them. TUB_END: it doesn't (a checkpoint folder, or nothing at all). *file: the model file, freed with tub_free().
-// Errors: TUB_ERROR_MODEL (no such file; a folder with several, naming two), TUB_ERROR_MEMORY.
+// Errors: TUB_ERROR_MODEL (no such file; a folder with several, naming two; one with config.json and no checkpoint, naming
+// its model), TUB_ERROR_MEMORY.
 tub_status tub_custom_find(const char *path, char **file, tub_error *err);
 
 // Lists and checks the files. Errors: TUB_ERROR_MODEL naming the file or the tensor: not readable, not sound (see

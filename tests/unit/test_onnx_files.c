@@ -204,8 +204,12 @@ static void models_are_found(void **state)
     assert_non_null(strstr(err.text, "Net.ONNX"));
     assert_non_null(strstr(err.text, "net.xml"));
     assert_null(file);
-    // A checkpoint's folder is a checkpoint's.
+    // A checkpoint's folder is a checkpoint's; an exporter's only looks like one.
     put("model/config.json", "{}");
+    assert_int_equal(unlink(test_path(folder, "model/net.xml")), 0);
+    assert_int_equal(find("model", &file, &err), TUB_ERROR_MODEL);
+    assert_non_null(strstr(err.text, "Net.ONNX: give that file's path"));
+    put("model/model.safetensors", "");
     assert_int_equal(find("model", &file, &err), TUB_END);
     assert_null(file);
 }
