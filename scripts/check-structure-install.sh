@@ -1,6 +1,6 @@
 #!/bin/sh
 # check-structure-install.sh BUILD CC [CXX]: a program is compiled and linked with what `cmake --install` put somewhere,
-# by pkg-config alone, against the shared and against the static library.
+# by pkg-config alone, against the shared and against the static library; and against libraries in a packager's folder.
 set -eu
 build=$1
 cc=$2
@@ -41,4 +41,12 @@ rm "$folder"/moved/lib/libtubelet.so*
 "$cc" $warnings "$folder/program.c" -o "$folder/static" $(pkg-config --static --cflags --libs tubelet)
 [ "$("$folder/static")" = "$want" ]
 [ -z "$cxx" ] || "$cxx" -std=c++17 $warnings "$folder/program.cpp" -o "$folder/cxx" $(pkg-config --static --cflags --libs tubelet)
+# The same build, configured for another folder of libraries.
+cmake -S "$(dirname "$0")/.." -B "$folder/build" -DCMAKE_C_COMPILER="$cc" -DCMAKE_INSTALL_LIBDIR=lib/some-arch \
+    -DTUBELET_TESTS=OFF -DTUBELET_CUDA=OFF -DTUBELET_ONEDNN=OFF >/dev/null
+cp -a "$build"/libtubelet.* "$build/tubelet" "$build/documents" "$build/locale" "$folder/build"
+cmake --install "$folder/build" --prefix "$folder/packaged" >/dev/null
+PKG_CONFIG_PATH=$folder/packaged/lib/some-arch/pkgconfig
+"$cc" $warnings "$folder/program.c" -o "$folder/packaged.out" $(pkg-config --cflags --libs tubelet)
+[ "$(LD_LIBRARY_PATH="$folder/packaged/lib/some-arch" "$folder/packaged.out")" = "$want" ]
 echo "install: C and C++ programs link with $want"
