@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <unistd.h>
 
 #include "catalogue.h"
@@ -32,6 +33,13 @@ static const char *asked_locale(void)
 static bool is_plain(const char *locale)
 {
     return !locale || !strcmp(locale, "C") || !strcmp(locale, "POSIX") || !strncmp(locale, "C.", 2);
+}
+
+// Catalogues are in UTF-8, and only the system knows how to turn it into what a locale writes, where it has the locale.
+static bool writes_utf8(const char *locale)
+{
+    const char *codes = strchr(locale, '.');
+    return !codes || !strncasecmp(codes, ".utf-8", 6) || !strncasecmp(codes, ".utf8", 5);
 }
 
 // Beside the command in the build's folder, or below the prefix that it is installed in.
@@ -99,7 +107,7 @@ void cli_translate_start(void)
     if (got && !is_plain(got)) {
         bindtextdomain(domain, folder);
         textdomain(domain);
-    } else {
+    } else if (writes_utf8(asked)) {
         catalogue = open_asked(folder, asked);
     }
 }

@@ -48,7 +48,8 @@ class Lines(CommandCase):
         self.is_chinese(self.extract(LANG="zh_CN.UTF-8", LOCPATH=str(self.folder), ASAN_OPTIONS="detect_leaks=0").stdout)   # setlocale() keeps LOCPATH
 
     def test_english(self):
-        for locale in ({}, {"LANG": "C"}, {"LANG": "C.UTF-8", "LANGUAGE": "zh_CN"}, {"LANG": "de_DE.UTF-8"}, {"LC_ALL": "C", "LANG": "zh_CN.UTF-8"},
+        for locale in ({}, {"LANG": "C"}, {"LANG": "C.UTF-8", "LANGUAGE": "zh_CN"}, {"LANG": "de_DE.UTF-8"}, {"LANG": "zh_CN.absent"},
+                       {"LC_ALL": "C", "LANG": "zh_CN.UTF-8"},
                        {"LANG": "zh_CN.UTF-8", "LANGUAGE": "en:zh_CN"}):
             with self.subTest(locale=locale):
                 self.is_english(self.extract(**locale).stdout)
