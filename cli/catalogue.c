@@ -57,9 +57,16 @@ cli_catalogue *cli_catalogue_open(const char *path)
     fclose(f);
     if (c && c->bytes && is_whole(c))
         return c;
-    free(c ? c->bytes : NULL);
-    free(c);
+    cli_catalogue_close(c);
     return NULL;
+}
+
+void cli_catalogue_close(cli_catalogue *c)
+{
+    if (!c)
+        return;
+    free(c->bytes);
+    free(c);
 }
 
 const char *cli_catalogue_find(const cli_catalogue *c, const char *text)

@@ -104,12 +104,19 @@ void cli_translate_start(void)
     const char *got = setlocale(LC_MESSAGES, "");
     if (is_plain(asked) || !find_folder(folder, sizeof folder))
         return;
-    if (got && !is_plain(got)) {
+    // gettext itself would pass by the English in LANGUAGE, which has no catalogue, and take the next one.
+    cli_catalogue *own = open_asked(folder, asked);
+    if (!own)
+        return;
+    const bool by_gettext = got && !is_plain(got);
+    if (by_gettext) {
         bindtextdomain(domain, folder);
         textdomain(domain);
-    } else if (writes_utf8(asked)) {
-        catalogue = open_asked(folder, asked);
     }
+    if (!by_gettext && writes_utf8(asked))
+        catalogue = own;
+    else
+        cli_catalogue_close(own);
 }
 
 const char *cli_translate(const char *text)

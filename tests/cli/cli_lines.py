@@ -45,7 +45,9 @@ class Lines(CommandCase):
         if not shutil.which("localedef") or not pathlib.Path("/usr/share/i18n/locales/zh_CN").exists():
             self.skipTest("no localedef with its sources here: gettext's own way is not tried (apt-get install locales)")
         subprocess.run(["localedef", "-i", "zh_CN", "-f", "UTF-8", self.folder / "zh_CN.UTF-8"], check=True, capture_output=True)
-        self.is_chinese(self.extract(LANG="zh_CN.UTF-8", LOCPATH=str(self.folder), ASAN_OPTIONS="detect_leaks=0").stdout)   # setlocale() keeps LOCPATH
+        installed = {"LANG": "zh_CN.UTF-8", "LOCPATH": str(self.folder), "ASAN_OPTIONS": "detect_leaks=0"}  # setlocale() keeps LOCPATH
+        self.is_chinese(self.extract(**installed).stdout)
+        self.is_english(self.extract(LANGUAGE="en:zh_CN", **installed).stdout)
 
     def test_english(self):
         for locale in ({}, {"LANG": "C"}, {"LANG": "C.UTF-8", "LANGUAGE": "zh_CN"}, {"LANG": "de_DE.UTF-8"}, {"LANG": "zh_CN.absent"},
