@@ -124,6 +124,24 @@ static void test_settings(void **state)
     tub_settings_finish(&c);
 }
 
+// A table of names has no more than four places for each, whatever their number is.
+static void test_names_in_memory(void **state)
+{
+    (void)state;
+    enum { NAMES = 5000 };
+    static char names[NAMES][8];
+    tub_stem_map map = {0};
+    for (size_t i = 0; i < NAMES; i++) {
+        snprintf(names[i], sizeof names[i], "v%zu", i);
+        assert_true(tub_stem_map_set(&map, names[i], i));
+        assert_in_range(map.capacity, map.count + 1, 4 * map.count + 64);
+    }
+    for (size_t i = 0; i < NAMES; i++)
+        assert_int_equal(tub_stem_map_get(&map, names[i]), i);
+    assert_int_equal(tub_stem_map_get(&map, "v5000"), (size_t)TUB_NO_STEM);
+    tub_stem_map_finish(&map);
+}
+
 // Of a million videos a login node holds what is asked of them, not the manifest, and nothing of it a million times.
 static void test_a_folder_in_memory(void **state)
 {
@@ -343,6 +361,7 @@ int main(void)
     const struct CMUnitTest tests[] = {TEST(test_lines),
                                        TEST(test_settings),
                                        TEST(test_settings_are_whole_or_none),
+                                       TEST(test_names_in_memory),
                                        TEST(test_a_folder_in_memory),
                                        TEST(test_line_bytes),
                                        TEST(test_what_cant_be_listed_isnt_empty),
