@@ -14,7 +14,7 @@
 #include "in_parallel.h"
 #include "name_text.h"
 
-enum { LIST_BYTES = 256 << 20, LINES = 1 << 13 };
+enum { LIST_BYTES = 256 << 20, TOGETHER = 1 << 13 };
 
 typedef struct tub_scan {
     tub_arena *arena;
@@ -22,6 +22,16 @@ typedef struct tub_scan {
     bool recursive;
     bool saw_folders; // that were not descended into
 } tub_scan;
+
+// Paths that the file system is asked about together, TOGETHER at most. The strings are the arena's.
+typedef struct tub_looks {
+    struct tub_look {
+        const char *path;
+        bool there;
+        struct stat info;
+    } * items;
+    size_t count, capacity;
+} tub_looks;
 
 // The folders above the one being read, so that links can't lead in circles.
 typedef struct tub_above {
@@ -125,26 +135,73 @@ static bool passes_over(tub_scan *scan, const struct dirent *found)
     return found->d_type == DT_REG && !tub_video_name_is_known(found->d_name);
 }
 
+static void look(void *context, size_t i)
+{
+    struct tub_look *one = &((tub_looks *)context)->items[i];
+    one->there = stat(one->path, &one->info) == 0;
+}
+
+static tub_status look_later(tub_looks *looks, const char *path, tub_error *err)
+{
+    void *items = looks->items;
+    if (!path || !tub_grow(&items, &looks->capacity, looks->count + 1, sizeof *looks->items))
+        return tub_fail_memory(err, "the list of videos");
+    looks->items = items;
+    looks->items[looks->count++].path = path;
+    return TUB_OK;
+}
+
 // One name of a folder. What vanished meanwhile, or is a dangling link, stays: it fails as a video, aloud.
-static tub_status scan_name(tub_scan *scan, DIR *in, const char *folder, const struct dirent *found,
+static tub_status add_name(tub_scan *scan, const struct tub_look *found, const tub_above *above, tub_error *err)
+{
+    if (found->there && S_ISDIR(found->info.st_mode)) {
+        scan->saw_folders |= !scan->recursive;
+        return scan->recursive ? scan_folder(scan, found->path, &found->info, above, err) : TUB_OK;
+    }
+    if ((found->there && !S_ISREG(found->info.st_mode)) || !tub_video_name_is_known(found->path))
+        return TUB_OK;
+    return add_file(scan, found->path, found->there ? &found->info : NULL, err);
+}
+
+static tub_status add_names(tub_scan *scan, tub_looks *looks, const tub_above *above, tub_error *err)
+{
+    tub_status status = TUB_OK;
+    tub_in_parallel(looks->count, look, looks);
+    for (size_t i = 0; status == TUB_OK && i < looks->count; i++)
+        status = add_name(scan, &looks->items[i], above, err);
+    looks->count = 0;
+    return status;
+}
+
+// Links, folders, and all names of file systems that don't say what they are of (NFS, of large folders) are looked at.
+static tub_status scan_name(tub_scan *scan, const char *folder, const struct dirent *found, tub_looks *looks,
                             const tub_above *above, tub_error *err)
 {
     if (passes_over(scan, found))
         return TUB_OK;
     const char *path = join(scan, folder, found->d_name);
-    if (!path)
-        return tub_fail_memory(err, "the list of videos");
-    if (found->d_type == DT_REG)
+    if (path && found->d_type == DT_REG)
         return add_unasked(scan, path, err);
-    struct stat info;
-    bool there = fstatat(dirfd(in), found->d_name, &info, 0) == 0;
-    if (there && S_ISDIR(info.st_mode)) {
-        scan->saw_folders |= !scan->recursive;
-        return scan->recursive ? scan_folder(scan, path, &info, above, err) : TUB_OK;
+    TUB_TRY(look_later(looks, path, err));
+    return looks->count == TOGETHER ? add_names(scan, looks, above, err) : TUB_OK;
+}
+
+static tub_status scan_names(tub_scan *scan, DIR *folder, const char *path, const tub_above *here, tub_error *err)
+{
+    tub_looks looks = {0};
+    tub_status status = TUB_OK;
+    const struct dirent *found;
+    errno = 0;
+    while (status == TUB_OK && (found = readdir(folder))) {
+        status = scan_name(scan, path, found, &looks, here, err);
+        errno = 0;
     }
-    if ((there && !S_ISREG(info.st_mode)) || !tub_video_name_is_known(found->d_name))
-        return TUB_OK;
-    return add_file(scan, path, there ? &info : NULL, err);
+    if (status == TUB_OK && errno)
+        status = tub_fail(err, TUB_ERROR_ARGUMENT, "%s: this folder can't be read: %s", path, strerror(errno));
+    if (status == TUB_OK)
+        status = add_names(scan, &looks, here, err);
+    tub_free(looks.items);
+    return status;
 }
 
 static tub_status scan_folder(tub_scan *scan, const char *path, const struct stat *info, const tub_above *above,
@@ -157,15 +214,7 @@ static tub_status scan_folder(tub_scan *scan, const char *path, const struct sta
     DIR *folder = opendir(path);
     if (!folder)
         return tub_fail(err, TUB_ERROR_ARGUMENT, "%s: this folder can't be read: %s", path, strerror(errno));
-    tub_status status = TUB_OK;
-    const struct dirent *found;
-    errno = 0;
-    while (status == TUB_OK && (found = readdir(folder))) {
-        status = scan_name(scan, folder, path, found, &here, err);
-        errno = 0;
-    }
-    if (status == TUB_OK && errno)
-        status = tub_fail(err, TUB_ERROR_ARGUMENT, "%s: this folder can't be read: %s", path, strerror(errno));
+    tub_status status = scan_names(scan, folder, path, &here, err);
     closedir(folder);
     return status;
 }
@@ -207,34 +256,24 @@ static bool is_descriptor(const char *name)
     return !strcmp(name, "/dev/stdin") || !strncmp(name, "/dev/fd/", 8) || !strncmp(name, "/proc/self/fd/", 14);
 }
 
-// Lines of the list `name`, as many as the file system is asked about at once.
+// A list that is being read.
 typedef struct tub_lines {
     tub_scan *scan;
     const char *name;
-    size_t count;
-    struct tub_line {
-        const char *path;
-        bool there;
-        struct stat info;
-    } items[LINES];
+    tub_looks looks;
 } tub_lines;
-
-static void look_at_line(void *context, size_t i)
-{
-    struct tub_line *line = &((tub_lines *)context)->items[i];
-    line->there = stat(line->path, &line->info) == 0;
-}
 
 static tub_status flush_lines(tub_lines *lines, tub_error *err)
 {
+    tub_looks *looks = &lines->looks;
     tub_status status = TUB_OK;
-    tub_in_parallel(lines->count, look_at_line, lines);
-    for (size_t i = 0; status == TUB_OK && i < lines->count; i++) {
-        const struct tub_line *line = &lines->items[i];
+    tub_in_parallel(looks->count, look, looks);
+    for (size_t i = 0; status == TUB_OK && i < looks->count; i++) {
+        const struct tub_look *line = &looks->items[i];
         status = line->there ? add_known(lines->scan, line->path, &line->info, err)
                              : add_file(lines->scan, line->path, NULL, err);
     }
-    lines->count = 0;
+    looks->count = 0;
     return status == TUB_OK ? status : tub_fail_within(err, status, "%s", lines->name);
 }
 
@@ -243,11 +282,8 @@ static tub_status add_line(tub_lines *lines, const char *line, tub_error *err)
 {
     const char *name = lines->name, *slash = strrchr(name, '/');
     int folder = slash && line[0] != '/' && !is_descriptor(name) ? (int)(slash - name) + 1 : 0;
-    const char *path = tub_arena_format(lines->scan->arena, "%.*s%s", folder, name, line);
-    if (!path)
-        return tub_fail_memory(err, "the list of videos");
-    lines->items[lines->count++].path = path;
-    return lines->count == LINES ? flush_lines(lines, err) : TUB_OK;
+    TUB_TRY(look_later(&lines->looks, tub_arena_format(lines->scan->arena, "%.*s%s", folder, name, line), err));
+    return lines->looks.count == TOGETHER ? flush_lines(lines, err) : TUB_OK;
 }
 
 static tub_status add_lines(tub_lines *lines, char *text, size_t bytes, tub_error *err)
@@ -267,21 +303,6 @@ static tub_status add_lines(tub_lines *lines, char *text, size_t bytes, tub_erro
     return flush_lines(lines, err);
 }
 
-static tub_status add_text(tub_scan *scan, const char *name, char *text, size_t bytes, tub_error *err)
-{
-    const size_t before = scan->out->count;
-    tub_lines *lines = tub_calloc(1, sizeof *lines);
-    if (!lines)
-        return tub_fail_memory(err, "the list of videos");
-    lines->scan = scan;
-    lines->name = name;
-    tub_status status = add_lines(lines, text, bytes, err);
-    tub_free(lines);
-    if (status == TUB_OK && scan->out->count == before)
-        return tub_fail(err, TUB_ERROR_ARGUMENT, "%s: this list names no video", name);
-    return status;
-}
-
 static tub_status add_list(tub_scan *scan, const char *name, tub_error *err)
 {
     char *text = NULL;
@@ -289,8 +310,13 @@ static tub_status add_list(tub_scan *scan, const char *name, tub_error *err)
     tub_error why;
     if (tub_read_file(name, LIST_BYTES, &text, &bytes, &why) != TUB_OK)
         return tub_fail(err, TUB_ERROR_ARGUMENT, "list of videos: %s", why.text);
-    tub_status status = add_text(scan, name, text, bytes, err);
+    const size_t before = scan->out->count;
+    tub_lines lines = {.scan = scan, .name = name};
+    tub_status status = add_lines(&lines, text, bytes, err);
+    tub_free(lines.looks.items);
     tub_free(text);
+    if (status == TUB_OK && scan->out->count == before)
+        status = tub_fail(err, TUB_ERROR_ARGUMENT, "%s: this list names no video", name);
     return status;
 }
 

@@ -153,7 +153,7 @@ static struct {
 static void wait_for_another(void)
 {
     enum { PATIENCE = 20000, SLICE = 1000 }; // in slices, in microseconds
-    if (!atomic_load(&meeting.armed) || atomic_fetch_add(&meeting.calls, 1) > 0)
+    if (!atomic_load(&meeting.armed) || atomic_fetch_add(&meeting.calls, 1) != 0)
         return;
     for (int i = 0; i < PATIENCE && atomic_load(&meeting.calls) < 2; i++)
         usleep(SLICE);
@@ -175,16 +175,20 @@ int __wrap_fstatat(int fd, const char *path, struct stat *info, int flags)
     return __real_fstatat(fd, path, info, flags);
 }
 
-// Whether the folder of features can't be listed to its end.
-static bool unlisted;
+// Whether the folder of features can't be listed to its end, and whether folders don't say what their names are of.
+static bool unlisted, untyped;
 
 struct dirent *__real_readdir(DIR *folder);
 struct dirent *__wrap_readdir(DIR *folder);
 struct dirent *__wrap_readdir(DIR *folder)
 {
     struct stat there, features;
-    if (!unlisted || fstat(dirfd(folder), &there) || __real_stat(out, &features) || there.st_ino != features.st_ino)
-        return __real_readdir(folder);
+    if (!unlisted || fstat(dirfd(folder), &there) || __real_stat(out, &features) || there.st_ino != features.st_ino) {
+        struct dirent *found = __real_readdir(folder);
+        if (found && untyped)
+            found->d_type = DT_UNKNOWN;
+        return found;
+    }
     errno = EIO;
     return NULL;
 }
@@ -475,14 +479,32 @@ static void test_resampled_files_share_calls(void **state)
     assert_true(syncing.met);
 }
 
-// Of a list's lines as of a folder's names the file system is asked several at a time.
-static void test_lines_of_a_list_are_asked_together(void **state)
+// `alone`: calls before, about the input itself.
+static void expect_asked_together(const char *input, int alone)
+{
+    tub_arena arena;
+    tub_entries found;
+    tub_arena_init(&arena);
+    meeting.calls = -alone;
+    meeting.met = false;
+    atomic_store(&meeting.armed, true);
+    tub_status status = tub_inputs_list(&arena, &input, 1, true, &found, &err);
+    atomic_store(&meeting.armed, false);
+    assert_int_equal(status, TUB_OK);
+    assert_int_equal(found.count, MANY);
+    for (int i = 0; i < MANY; i++)
+        assert_true(found.items[i].bytes > 0);
+    assert_true(meeting.met);
+    tub_free(found.items);
+    tub_arena_finish(&arena);
+}
+
+// Of a list's lines, and of names of which a folder doesn't say what they are, the file system is asked several at a
+// time, as of those of which it does.
+static void test_paths_are_asked_about_together(void **state)
 {
     (void)state;
     char list[96];
-    const char *inputs[] = {list};
-    tub_arena arena;
-    tub_entries found;
     make_videos(MANY);
     FILE *file = fopen(toy_path(root, "list.txt"), "w");
     assert_non_null(file);
@@ -490,18 +512,10 @@ static void test_lines_of_a_list_are_asked_together(void **state)
         fprintf(file, "videos/v%03d.mp4\n", i);
     assert_int_equal(fclose(file), 0);
     snprintf(list, sizeof list, "@%s/list.txt", root);
-    tub_arena_init(&arena);
-    atomic_store(&meeting.armed, true);
-    tub_status status = tub_inputs_list(&arena, inputs, 1, false, &found, &err);
-    atomic_store(&meeting.armed, false);
-    assert_int_equal(status, TUB_OK);
-    assert_int_equal(found.count, MANY);
-    for (int i = 0; i < MANY; i++)
-        assert_true(found.items[i].bytes > 0);
-    assert_true(meeting.met);
-    assert_int_equal(meeting.calls, MANY);
-    tub_free(found.items);
-    tub_arena_finish(&arena);
+    expect_asked_together(list, 0);
+    untyped = true;
+    expect_asked_together(videos, 1);
+    untyped = false;
 }
 
 int main(void)
@@ -515,6 +529,6 @@ int main(void)
                                        TEST(test_calls_of_a_deep_folder),
                                        TEST(test_failures_share_a_sync),
                                        TEST(test_resampled_files_share_calls),
-                                       TEST(test_lines_of_a_list_are_asked_together)};
+                                       TEST(test_paths_are_asked_about_together)};
     return cmocka_run_group_tests_name("file_calls", tests, NULL, NULL);
 }
