@@ -26,10 +26,13 @@ static bool keep(tub_feature_listing *l, const char *file)
     return true;
 }
 
-// A link, or a file system that doesn't tell what its entries are.
+// A link, or a file system that doesn't tell what its entries are: as NFS of large folders, where asking for each would
+// take minutes. What is called as features are is taken for them.
 static bool is_folder(const char *folder, const char *file, const struct dirent *e)
 {
     struct stat info;
+    if (e->d_type == DT_UNKNOWN && is_feature_name(e->d_name))
+        return false;
     if (e->d_type != DT_UNKNOWN && e->d_type != DT_LNK)
         return e->d_type == DT_DIR;
     char *path = tub_format("%s/%s", folder, file);

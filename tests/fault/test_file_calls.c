@@ -23,6 +23,7 @@
 #include <tubelet/features.h>
 #include <unistd.h>
 
+#include "feature_listing.h"
 #include "inputs.h"
 #include "toy_videos.h"
 
@@ -518,6 +519,24 @@ static void test_paths_are_asked_about_together(void **state)
     untyped = false;
 }
 
+// Nor is each of the features asked about, of which their folder doesn't say what they are.
+static void test_features_are_not_asked_about(void **state)
+{
+    (void)state;
+    tub_run_totals totals;
+    tub_feature_listing listing;
+    make_videos(MANY);
+    assert_int_equal(run(out, &totals), TUB_OK);
+    fault.stats = 0;
+    untyped = true;
+    tub_status status = tub_feature_listing_read(out, &listing, &err);
+    untyped = false;
+    assert_int_equal(status, TUB_OK);
+    assert_int_equal(listing.count, MANY - 1);
+    assert_in_range(fault.stats, 0, 12);
+    tub_feature_listing_finish(&listing);
+}
+
 int main(void)
 {
 #define TEST(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
@@ -529,6 +548,7 @@ int main(void)
                                        TEST(test_calls_of_a_deep_folder),
                                        TEST(test_failures_share_a_sync),
                                        TEST(test_resampled_files_share_calls),
-                                       TEST(test_paths_are_asked_about_together)};
+                                       TEST(test_paths_are_asked_about_together),
+                                       TEST(test_features_are_not_asked_about)};
     return cmocka_run_group_tests_name("file_calls", tests, NULL, NULL);
 }
