@@ -4,6 +4,7 @@
 #define TUB_CPU_H
 
 #include <stdbool.h>
+#include <stddef.h>
 
 typedef enum tub_isa {
     TUB_ISA_SCALAR = 0,
@@ -16,5 +17,8 @@ typedef enum tub_isa {
 tub_isa tub_cpu_isa(void);                  // what to use; read once. Thread-safety: safe
 bool tub_cpu_has_vnni(void);                // AVX512_VNNI, which some AVX-512 processors have. Thread-safety: safe
 const char *tub_isa_name(tub_isa isa);
+// As the processor calls itself; of ARM's, which don't, the core's name or numbers. `cpuinfo`: "/proc/cpuinfo" (tests
+// give others).
+void tub_cpu_name(const char *cpuinfo, char *out, size_t size);
 
 #endif

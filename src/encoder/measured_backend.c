@@ -7,6 +7,7 @@
 #include "atomic_file.h"
 #include "cache_path.h"
 #include "clock.h"
+#include "cpu.h"
 #include "fail.h"
 #include "folder_lock.h"
 #include "json.h"
@@ -23,23 +24,10 @@ typedef struct machine {
     double seconds; // the best turn's; 0: can't be measured
 } machine;
 
-static void processor_name(char *out, size_t size)
-{
-    char *text = NULL;
-    size_t bytes = 0;
-    snprintf(out, size, "a processor");
-    if (tub_read_file("/proc/cpuinfo", 4 << 20, &text, &bytes, NULL) != TUB_OK)
-        return;
-    const char *name = strstr(text, "model name"), *colon = name ? strchr(name, ':') : NULL;
-    if (colon)
-        snprintf(out, size, "%.*s", (int)strcspn(colon + 2, "\n"), colon + 2);
-    tub_free(text);
-}
-
 static void key_of(const tub_candidates *c, char out[KEY])
 {
     char name[128];
-    processor_name(name, sizeof name);
+    tub_cpu_name("/proc/cpuinfo", name, sizeof name);
     int used = snprintf(out, KEY, "%s, %s, %s, tubelet %s %s", name, c->backends[0]->isa(), tub_dtype_name(c->dtype),
                         tub_version(), tub_backends_identity());
     for (int i = 0; i < c->count && used < KEY; i++) {

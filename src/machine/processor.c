@@ -11,7 +11,7 @@
 #include "machine_impl.h"
 #include "team.h"
 
-static const char MEMBERSHIP[] = "/proc/self/cgroup", MOUNT[] = "/sys/fs/cgroup";
+static const char MEMBERSHIP[] = "/proc/self/cgroup", MOUNT[] = "/sys/fs/cgroup", CPUINFO[] = "/proc/cpuinfo";
 
 // Those that decide which kernels run, ours or the libraries'.
 static const char *const wanted[] = {"avx2",     "fma",      "f16c",        "avx_vnni",    "avx512f",     "avx512bw",
@@ -31,25 +31,19 @@ static void keep_features(const char *flags, char *out, size_t size)
     }
 }
 
-static void read_cpuinfo(tub_machine_info *info)
+static void read_features(tub_machine_info *info)
 {
-    FILE *f = fopen("/proc/cpuinfo", "re");
+    FILE *f = fopen(CPUINFO, "re");
     char *line = NULL;
     size_t size = 0;
     while (f && getline(&line, &size, f) > 0) {
-        char *value = strchr(line, ':');
-        if (!value++)
-            continue;
-        if (!info->cpu[0] && !strncmp(line, "model name", 10))
-            snprintf(info->cpu, sizeof info->cpu, "%.*s", (int)strcspn(value + 1, "\n"), value + 1);
-        if (!info->features[0] && (!strncmp(line, "flags", 5) || !strncmp(line, "Features", 8)))
-            keep_features(value, info->features, sizeof info->features);
+        const char *colon = strchr(line, ':');
+        if (colon && !info->features[0] && (!strncmp(line, "flags", 5) || !strncmp(line, "Features", 8)))
+            keep_features(colon + 1, info->features, sizeof info->features);
     }
     free(line);
     if (f)
         fclose(f);
-    if (!info->cpu[0])
-        snprintf(info->cpu, sizeof info->cpu, "unnamed processor");
 }
 
 static int allowed_by_mask(int otherwise)
@@ -83,7 +77,8 @@ void tub_find_processor(tub_machine_info *info)
     struct utsname system;
     long online = sysconf(_SC_NPROCESSORS_ONLN), pages = sysconf(_SC_PHYS_PAGES), page = sysconf(_SC_PAGESIZE);
     snprintf(info->architecture, sizeof info->architecture, "%.15s", uname(&system) == 0 ? system.machine : "unknown");
-    read_cpuinfo(info);
+    tub_cpu_name(CPUINFO, info->cpu, sizeof info->cpu);
+    read_features(info);
     info->online = online > 0 ? (int)online : 1;
     info->allowed = allowed_by_mask(info->online);
     info->quota = tub_cgroup_processors(MEMBERSHIP, MOUNT);

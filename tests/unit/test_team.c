@@ -12,6 +12,7 @@
 #include <sys/stat.h>
 
 #include "cgroup.h"
+#include "cpu.h"
 #include "team.h"
 #include "temp_folder.h"
 
@@ -166,12 +167,36 @@ static void test_cgroup_version_1(void **state)
     test_folder_remove(f);
 }
 
+static const char *name_of(const char *folder, const char *cpuinfo)
+{
+    static char name[96];
+    put(folder, "cpuinfo", cpuinfo);
+    tub_cpu_name(test_path(folder, "cpuinfo"), name, sizeof name);
+    return name;
+}
+
+// ARM's kernels tell no name: what is measured on one machine isn't to be believed of another.
+static void test_processor_names(void **state)
+{
+    (void)state;
+    char *f = test_folder_make();
+    assert_string_equal(name_of(f, "processor\t: 0\nmodel name\t: AMD EPYC 9654\nflags\t\t: avx2\n"), "AMD EPYC 9654");
+    assert_string_equal(name_of(f, "processor\t: 0\nFeatures\t: fp asimd\nCPU implementer\t: 0x41\n"
+                                   "CPU architecture: 8\nCPU variant\t: 0x0\nCPU part\t: 0xd4f\n"),
+                        "ARM Neoverse V2");
+    assert_string_equal(name_of(f, "CPU implementer\t: 0x48\nCPU part\t: 0xd01\n"),
+                        "ARM processor (implementer 0x48, part 0xd01)");
+    assert_string_equal(name_of(f, "processor\t: 0\n"), "unnamed processor");
+    test_folder_remove(f);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_each_unit_once),   cmocka_unit_test(test_loops_in_quick_succession),
         cmocka_unit_test(test_refusals),         cmocka_unit_test(test_this_machine),
         cmocka_unit_test(test_cgroup_version_2), cmocka_unit_test(test_cgroup_version_1),
+        cmocka_unit_test(test_processor_names),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
