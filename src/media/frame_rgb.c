@@ -4,6 +4,7 @@
 #include <libavutil/pixdesc.h>
 #include <libswscale/swscale.h>
 #include <stdbool.h>
+#include <string.h>
 
 #include "fail.h"
 #include "memory.h"
@@ -50,14 +51,14 @@ static void set_colours(struct SwsContext *sws, int space, int range)
     sws_setColorspaceDetails(sws, matrix, from_full, matrix, to_full, brightness, contrast, saturation);
 }
 
-// The settings of libavfilter's scale filter at its defaults.
-static struct SwsContext *make_sws(const AVFrame *frame, int width, int height)
+// The settings of libavfilter's scale filter at its defaults, from `from_width` columns.
+static struct SwsContext *make_sws(const AVFrame *frame, int from_width, int width, int height)
 {
     struct SwsContext *sws = sws_alloc_context();
     if (!sws)
         return NULL;
     av_opt_set_int(sws, "sws_flags", SWS_BICUBIC, 0);
-    av_opt_set_int(sws, "srcw", frame->width, 0);
+    av_opt_set_int(sws, "srcw", from_width, 0);
     av_opt_set_int(sws, "srch", frame->height, 0);
     av_opt_set_int(sws, "src_format", frame->format, 0);
     av_opt_set_int(sws, "dstw", width, 0);
@@ -73,6 +74,41 @@ static struct SwsContext *make_sws(const AVFrame *frame, int width, int height)
     return sws;
 }
 
+static int scale(tub_frame_rgb *c, const AVFrame *frame)
+{
+    uint8_t *planes[4] = {c->rgb};
+    int pitches[4] = {(int)c->pitch};
+    return sws_scale(c->sws, (const uint8_t *const *)frame->data, frame->linesize, 0, frame->height, planes, pitches);
+}
+
+// Without a vector unit's converter (on 64-bit ARM: of widths that aren't a multiple of 16) libswscale makes columns of
+// 4:2:0 and 4:2:2 in pairs and leaves an odd last one as it was.
+static bool last_column_is_left(tub_frame_rgb *c, const AVFrame *frame, int width, int height)
+{
+    for (int value = 0; value <= 255; value += 255) {
+        const uint8_t before[3] = {(uint8_t)value, (uint8_t)value, (uint8_t)value};
+        uint8_t *column = c->rgb + (ptrdiff_t)3 * (width - 1);
+        for (int y = 0; y < height; y++)
+            memcpy(column + y * c->pitch, before, sizeof before);
+        if (scale(c, frame) != height)
+            return false;
+        for (int y = 0; y < height; y++)
+            if (memcmp(column + y * c->pitch, before, sizeof before) != 0)
+                return false;
+    }
+    return true;
+}
+
+// It is told of one more column, which is there between the rows of both pictures and is nobody's.
+static void pair_last_column(tub_frame_rgb *c, const AVFrame *frame, int width, int height)
+{
+    if (width % 2 == 0 || frame->width != width || frame->linesize[0] <= width ||
+        !last_column_is_left(c, frame, width, height))
+        return;
+    sws_freeContext(c->sws);
+    c->sws = make_sws(frame, width + 1, width + 1, height);
+}
+
 static tub_status prepare(tub_frame_rgb *c, const AVFrame *frame, int width, int height, tub_error *err)
 {
     if (c->sws && c->rgb && c->from_width == frame->width && c->from_height == frame->height &&
@@ -84,7 +120,9 @@ static tub_status prepare(tub_frame_rgb *c, const AVFrame *frame, int width, int
         tub_free(c->rgb);
         c->rgb = tub_rgb_alloc(width, height, &c->pitch);
     }
-    c->sws = make_sws(frame, width, height);
+    c->sws = make_sws(frame, frame->width, width, height);
+    if (c->rgb && c->sws)
+        pair_last_column(c, frame, width, height);
     if (!c->rgb)
         return tub_fail_memory(err, "a frame");
     if (!c->sws) {
@@ -105,11 +143,7 @@ tub_status tub_frame_rgb_convert(tub_frame_rgb *c, const AVFrame *frame, int wid
                                  ptrdiff_t *pitch, tub_error *err)
 {
     TUB_TRY(prepare(c, frame, width, height, err));
-    uint8_t *planes[4] = {c->rgb};
-    int pitches[4] = {(int)c->pitch};
-    int rows =
-        sws_scale(c->sws, (const uint8_t *const *)frame->data, frame->linesize, 0, frame->height, planes, pitches);
-    if (rows != height)
+    if (scale(c, frame) != height)
         return tub_fail(err, TUB_ERROR_VIDEO, "a frame can't be converted to RGB");
     *rgb = c->rgb;
     *pitch = c->pitch;

@@ -7,6 +7,7 @@
 #include <cmocka.h>
 // clang-format on
 
+#include <libavutil/cpu.h>
 #include <libswscale/version.h>
 #include <stdlib.h>
 #include <string.h>
@@ -118,6 +119,34 @@ static void equals_swscale(void **state)
 #else
     (void)ours;
 #endif
+}
+
+// libswscale's plain C, which other processors run of such widths, leaves the last column of an odd number out.
+static void odd_widths_are_whole_without_vectors(void **state)
+{
+    (void)state;
+    av_force_cpu_flags(0);
+    for (int i = 0; i < 2; i++) {
+        AVFrame *frame =
+            make_frame(i ? AV_PIX_FMT_YUV422P : AV_PIX_FMT_YUV420P, i ? 1 : 145, 98, AVCOL_SPC_BT709, AVCOL_RANGE_MPEG);
+        const int levels[] = {120, 90, 200};
+        for (int p = 0; p < 3; p++)
+            memset(frame->data[p], levels[p], (size_t)frame->linesize[p] * (size_t)plane_rows(frame, p));
+        tub_frame_rgb *converter = NULL;
+        const uint8_t *rgb;
+        ptrdiff_t pitch;
+        assert_int_equal(tub_frame_rgb_open(&converter, NULL), TUB_OK);
+        assert_int_equal(tub_frame_rgb_convert(converter, frame, frame->width, 98, &rgb, &pitch, NULL), TUB_OK);
+        for (int y = 0; y < 98; y++)
+            for (int x = 0; x < frame->width; x++) {
+                const uint8_t *have = rgb + pitch * y + (ptrdiff_t)3 * x;
+                if (abs(have[0] - 250) > 4 || abs(have[1] - 91) > 4 || abs(have[2] - 41) > 4)
+                    fail_msg("%d, %d: %d %d %d", x, y, have[0], have[1], have[2]);
+            }
+        tub_frame_rgb_close(&converter);
+        av_frame_free(&frame);
+    }
+    av_force_cpu_flags(-1);
 }
 
 // All levels of luma with all of both chromas, in the two arithmetics.
@@ -275,6 +304,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(equals_swscale),
+        cmocka_unit_test(odd_widths_are_whole_without_vectors),
         cmocka_unit_test(every_colour_equals_swscale),
         cmocka_unit_test(others_are_left_to_swscale),
         cmocka_unit_test(resizing_on_the_way_changes_nothing),
