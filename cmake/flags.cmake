@@ -15,7 +15,7 @@ if(TUBELET_SANITIZE)
 endif()
 
 # *_avx2.c, *_avx512.c, *_avx512bf16.c, *_vnni.c and *_amx.c are compiled for these instructions and called only where the processor has
-# them (base/cpu.h). On other processors than x86-64 they compile to nothing.
+# them (base/cpu.h). On other processors than x86-64 they compile to nothing, and so does *_neon.c on others than 64-bit ARM.
 function(tubelet_isa_flags)
   foreach(source ${ARGN})
     if(source MATCHES "_avx2\\.c$")
@@ -28,6 +28,8 @@ function(tubelet_isa_flags)
       set(flags -mavx2 -mfma -mf16c -mavx512f -mavx512bw -mavx512vl -mavx512dq -mavx512vnni -mprefer-vector-width=512)
     elseif(source MATCHES "_amx\\.c$")
       set(flags -mavx512f -mavx512bw -mavx512vl -mamx-tile -mamx-bf16 -mamx-int8)
+    elseif(source MATCHES "_neon\\.c$" AND CMAKE_C_COMPILER_ID STREQUAL "GNU")
+      set(flags -fno-schedule-insns) # GCC's first pass would bring more nearer than there are registers
     else()
       continue()
     endif()
@@ -35,7 +37,7 @@ function(tubelet_isa_flags)
     if(NOT CMAKE_BUILD_TYPE STREQUAL "Release")
       list(APPEND flags -O2)
     endif()
-    if(CMAKE_SYSTEM_PROCESSOR MATCHES "x86_64|AMD64")
+    if(CMAKE_SYSTEM_PROCESSOR MATCHES "x86_64|AMD64" OR source MATCHES "_neon\\.c$")
       set_source_files_properties(${source} PROPERTIES COMPILE_OPTIONS "${flags}")
     endif()
   endforeach()

@@ -10,7 +10,11 @@
 #include <unistd.h>
 #endif
 
+#if defined(__aarch64__)
+static const char *const names[] = {"scalar", "neon"};
+#else
 static const char *const names[] = {"scalar", "avx2", "avx512", "avx512_bf16", "amx"};
+#endif
 
 static pthread_once_t once = PTHREAD_ONCE_INIT;
 static tub_isa level;
@@ -43,6 +47,8 @@ static tub_isa of_processor(void)
     if (!__builtin_cpu_supports("avx512bf16"))
         return TUB_ISA_AVX512;
     return may_use_tiles() ? TUB_ISA_AMX : TUB_ISA_AVX512_BF16;
+#elif defined(__aarch64__)
+    return TUB_ISA_NEON;
 #else
     return TUB_ISA_SCALAR;
 #endif
@@ -75,5 +81,5 @@ bool tub_cpu_has_vnni(void)
 
 const char *tub_isa_name(tub_isa isa)
 {
-    return isa >= TUB_ISA_SCALAR && isa <= TUB_ISA_AMX ? names[isa] : "unknown";
+    return (size_t)isa < sizeof names / sizeof *names ? names[isa] : "unknown";
 }

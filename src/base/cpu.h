@@ -1,5 +1,5 @@
 // Which instructions our own kernels may use: found at run time, and limited by the environment variable TUBELET_ISA
-// (scalar, avx2, avx512, avx512_bf16, amx), so that every level can be tested on one machine.
+// (scalar, avx2, avx512, avx512_bf16, amx; on 64-bit ARM scalar, neon), so that every level can be tested on one machine.
 #ifndef TUB_CPU_H
 #define TUB_CPU_H
 
@@ -12,6 +12,7 @@ typedef enum tub_isa {
     TUB_ISA_AVX512 = 2,         // AVX-512 F, BW, VL, DQ
     TUB_ISA_AVX512_BF16 = 3,    // and BF16
     TUB_ISA_AMX = 4,            // and AMX's tiles, of BF16 and INT8; the system's leave is asked for at the first look
+    TUB_ISA_NEON = 1,           // of 64-bit ARM, which has this level and the first
 } tub_isa;
 
 tub_isa tub_cpu_isa(void);                  // what to use; read once. Thread-safety: safe

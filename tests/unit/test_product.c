@@ -171,6 +171,8 @@ static void test_products(void **state)
         try_level(&tub_product_int8_vnni);
     if (tub_cpu_isa() >= TUB_ISA_AMX)
         try_level(&tub_product_int8_amx);
+#elif defined(__aarch64__)
+    try_level(&tub_product_neon);
 #endif
 }
 

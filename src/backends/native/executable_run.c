@@ -18,7 +18,7 @@ tub_status tub_processor_supports(const char *backend, tub_dtype dtype, tub_erro
     if (tub_cpu_isa() >= TUB_ISA_AVX512_BF16)
         return TUB_OK;
     return tub_fail(err, TUB_ERROR_DEVICE,
-                    "this processor has no bfloat16 instructions (AVX512_BF16) in use: take `--dtype f32`");
+                    "bfloat16 on the processor takes AVX512_BF16, which isn't in use here: take `--dtype f32`");
 }
 
 tub_dtype tub_processor_best_dtype(void)

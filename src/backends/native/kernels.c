@@ -10,8 +10,10 @@ const tub_kernels *tub_kernels_for(tub_dtype dtype)
         return &tub_kernels_avx512;
     if (isa >= TUB_ISA_AVX2)
         return &tub_kernels_avx2;
-#else
-    (void)dtype;
+#elif defined(__aarch64__)
+    if (tub_cpu_isa() >= TUB_ISA_NEON)
+        return &tub_kernels_neon;
 #endif
+    (void)dtype;
     return &tub_kernels_portable;
 }

@@ -112,6 +112,8 @@ extern const tub_kernels tub_kernels_portable;
 extern const tub_kernels tub_kernels_avx2;
 extern const tub_kernels tub_kernels_avx512;
 extern const tub_kernels tub_kernels_avx512bf16;
+#elif defined(__aarch64__)
+extern const tub_kernels tub_kernels_neon;
 #endif
 
 #endif

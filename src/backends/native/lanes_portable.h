@@ -1,4 +1,4 @@
-// Four lanes in the compiler's own vectors: for every processor.
+// Four lanes in the compiler's own vectors: for every processor. Where V_FMA is defined, it is the multiply-add.
 #include <math.h>
 #include <stdint.h>
 #include <string.h>
@@ -42,7 +42,11 @@ V void v_store_part(float *p, int n, lanes x)
 
 V lanes v_fma(lanes a, lanes b, lanes c)
 {
+#ifdef V_FMA
+    return V_FMA(a, b, c);
+#else
     return a * b + c;
+#endif
 }
 
 V lanes pick(lane_integers mask, lanes a, lanes b)

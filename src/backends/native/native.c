@@ -11,7 +11,7 @@ static tub_status supports(tub_dtype dtype, tub_error *err)
     if (tub_product_for(TUB_INT8))
         return TUB_OK;
     return tub_fail(err, TUB_ERROR_DEVICE,
-                    "this processor has no int8 instructions (AVX512_VNNI or AMX) in use: take `--dtype %s`",
+                    "int8 on the processor takes AVX512_VNNI or AMX, which aren't in use here: take `--dtype %s`",
                     tub_dtype_name(tub_processor_best_dtype()));
 }
 

@@ -21,6 +21,9 @@ const tub_product *tub_product_for(tub_dtype dtype)
         return &tub_product_avx512;
     if (isa >= TUB_ISA_AVX2)
         return &tub_product_avx2;
+#elif defined(__aarch64__)
+    if (dtype == TUB_F32 && tub_cpu_isa() >= TUB_ISA_NEON)
+        return &tub_product_neon;
 #endif
     return dtype == TUB_F32 ? &tub_product_portable : NULL;
 }

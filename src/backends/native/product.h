@@ -88,6 +88,8 @@ extern const tub_product tub_product_avx512bf16;
 extern const tub_product tub_product_amx;
 extern const tub_product tub_product_int8_vnni;
 extern const tub_product tub_product_int8_amx;
+#elif defined(__aarch64__)
+extern const tub_product tub_product_neon;
 #endif
 
 #endif

@@ -1,7 +1,7 @@
 // The vector levels' matrix product, written once in terms of `lanes` (see kernels_template.h). The including file
 // defines, beside lanes, LANES and v_*:
 //   GROUP                    elements that a lane multiplies at once
-//   p_spread(p)              the GROUP elements at p in every lane
+//   p_spread(p)              the GROUP elements at p in every lane; its type is SPREAD: not defined: lanes
 //   p_load(p)                GROUP elements of each of LANES columns
 //   p_fma(a, b, c)           c + the products of a and b
 //   ROWS, VECTORS            most rows of a block, 14 at most, and the lanes across it
@@ -9,6 +9,10 @@
 //   A_SHIFT                  what A's integers come with added to them; not defined: nothing
 // A block is ROWS x (VECTORS * LANES), all of it in registers. The wider it is, the fewer loads there are to a sum.
 #include "product.h"
+
+#ifndef SPREAD
+#define SPREAD lanes
+#endif
 
 enum { WORD = 4, STEP = 4 }; // bytes of GROUP elements; how many groups a turn of the loop does
 
@@ -22,7 +26,7 @@ INLINE void product_group(const int rows, const char *const *bases, size_t strid
         columns[v] = p_load(b + v * LANES);
 #pragma GCC unroll 16
     for (int r = 0; r < rows; r++) {
-        const lanes x = p_spread(bases[r / 3] + (size_t)(r % 3) * stride + at);
+        const SPREAD x = p_spread(bases[r / 3] + (size_t)(r % 3) * stride + at);
 #pragma GCC unroll 4
         for (int v = 0; v < VECTORS; v++)
             c[r][v] = p_fma(x, columns[v], c[r][v]);
@@ -110,7 +114,8 @@ static double product_roof(long turns)
     float seed[2 * LANES];
     for (int i = 0; i < 2 * LANES; i++)
         seed[i] = 1.0f / (float)(i + 3);
-    const lanes a = p_load(seed), b = p_load(seed + LANES);
+    const SPREAD a = p_spread(seed);
+    const lanes b = p_load(seed + LANES);
 #pragma GCC unroll 12
     for (int i = 0; i < CHAINS; i++)
         c[i] = v_set((float)i);
