@@ -7,6 +7,7 @@
 #include "atomic_file.h"
 #include "fail.h"
 #include "memory.h"
+#include "shortage.h"
 
 enum { JSON_MOST = 64 << 20 };
 
@@ -18,11 +19,16 @@ tub_status tub_json_parse(const char *text, size_t bytes, const char *name, tub_
     // jansson passes over one behind a number.
     if (memchr(text, 0, bytes))
         return tub_fail(err, status, "%s: not valid JSON: a NUL byte in it", name);
+    tub_shortage_watch();
     *out = json_loadb(text, bytes, JSON_REJECT_DUPLICATES, &e);
-    if (*out)
+    // Where memory is short it says nothing, or that the text is wrong, or leaves out a letter.
+    if (*out && !tub_shortage_is(bytes))
         return TUB_OK;
-    if (!e.text[0] || json_error_code(&e) == json_error_out_of_memory) // it says nothing where memory is short
+    if (*out || tub_shortage_may_be() || !e.text[0] || json_error_code(&e) == json_error_out_of_memory) {
+        json_decref(*out);
+        *out = NULL;
         return tub_fail_memory(err, name);
+    }
     return tub_fail(err, status, "%s: not valid JSON: line %d, column %d: %s", name, e.line, e.column, e.text);
 }
 
