@@ -7,6 +7,7 @@
 #include "fail.h"
 #include "libav_compat.h"
 #include "memory.h"
+#include "shortage.h"
 #include "slice_count.h"
 #include "unwritten.h"
 
@@ -108,53 +109,82 @@ static bool trust_frame(tub_decoding *d, const AVFrame *frame, int64_t *number)
            frame->height == d->height && tub_order_frame(&d->order, frame, number);
 }
 
-// A GPU's decoder may lack the GPU's memory, which doesn't concern the processor's.
+// What a GPU's driver leaves in errno tells nothing.
+static bool decoder_was_short(tub_decoding *d, int code)
+{
+    return code == AVERROR(ENOMEM) || (!tub_decoding_is_on_gpu(d) && tub_video_file_is_short(&d->file));
+}
+
+// A GPU's decoder may lack the GPU's memory, which doesn't concern the processor's. With one thread fewer frames are
+// held.
 static tub_status lacks_memory(tub_decoding *d, tub_error *err)
 {
-    if (!tub_decoding_is_on_gpu(d))
+    if (!tub_decoding_is_parallel(d))
         return tub_fail_memory(err, "a frame");
+    if (!tub_decoding_is_on_gpu(d))
+        return TUB_AGAIN;
     snprintf(d->nvdec.reason, sizeof d->nvdec.reason, "there is no memory left for the GPU's decoder");
     return TUB_AGAIN;
+}
+
+static tub_status send(tub_decoding *d, const AVPacket *packet, tub_error *err)
+{
+    tub_shortage_watch();
+    int r = avcodec_send_packet(d->decoder, packet);
+    if (decoder_was_short(d, r))
+        return lacks_memory(d, err);
+    if (r < 0 && packet)
+        tub_damage_error(&d->damage, "damaged data", r, d->frames);
+    return TUB_OK;
+}
+
+// The video may be whole: its first frames must not pass for all of it. Demuxers may say that it ends here.
+static tub_status fail_reading(const tub_decoding *d, int error, tub_error *err)
+{
+    return tub_fail(err, TUB_ERROR_INPUT, "can't be read behind frame %" PRId64 ": %s", d->frames, strerror(error));
+}
+
+static tub_status end_reading(tub_decoding *d, int code, tub_error *err)
+{
+    if (d->file.system_error)
+        return fail_reading(d, d->file.system_error, err);
+    if (code != AVERROR_EOF)
+        tub_damage_error(&d->damage, "reading failed", code, d->frames);
+    tub_damage_end(&d->damage, &d->file);
+    d->draining = true;
+    return send(d, NULL, err);
 }
 
 // Feeds the decoder one packet, or tells it that there are no more. TUB_AGAIN: on a GPU it can't go on.
 static tub_status feed(tub_decoding *d, tub_error *err)
 {
+    tub_shortage_watch();
     int r = av_read_frame(d->file.format, d->packet);
-    if (r == AVERROR(ENOMEM))
+    if (r == AVERROR(ENOMEM) || tub_video_file_is_short(&d->file))
         return tub_fail_memory(err, "a packet");
-    // The video may be whole: its first frames must not pass for all of it. Demuxers may say that it ends here.
-    if (r < 0 && d->file.system_error)
-        return tub_fail(err, TUB_ERROR_INPUT, "can't be read behind frame %" PRId64 ": %s", d->frames,
-                        strerror(d->file.system_error));
-    if (r < 0) {
-        if (r != AVERROR_EOF)
-            tub_damage_error(&d->damage, "reading failed", r, d->frames);
-        tub_damage_end(&d->damage, &d->file);
-        d->draining = true;
-        avcodec_send_packet(d->decoder, NULL);
-        return TUB_OK;
-    }
-    if (d->packet->stream_index == d->file.stream->index) {
-        r = take_packet(d) ? avcodec_send_packet(d->decoder, d->packet) : 0;
-        if (r < 0 && r != AVERROR(ENOMEM))
-            tub_damage_error(&d->damage, "damaged data", r, d->frames);
-    }
+    if (r < 0)
+        return end_reading(d, r, err);
+    tub_status status = TUB_OK;
+    if (d->packet->stream_index == d->file.stream->index && take_packet(d))
+        status = send(d, d->packet, err);
     av_packet_unref(d->packet);
-    return r == AVERROR(ENOMEM) ? lacks_memory(d, err) : TUB_OK;
+    return status;
 }
 
 static tub_status decode(tub_decoding *d, AVFrame *out, tub_error *err)
 {
     bool trusting = d->trusting;
     for (;;) {
+        tub_shortage_watch();
         int r = avcodec_receive_frame(d->decoder, out);
+        if (decoder_was_short(d, r)) {
+            av_frame_unref(out);
+            return lacks_memory(d, err);
+        }
         if (r == 0)
             return tub_decoding_is_on_gpu(d) ? tub_nvdec_keep(&d->nvdec, d->decoder, out, err) : TUB_OK;
         if (r == AVERROR_EOF)
             return TUB_END;
-        if (r == AVERROR(ENOMEM))
-            return lacks_memory(d, err);
         if (r != AVERROR(EAGAIN))
             tub_damage_error(&d->damage, "damaged data", r, d->frames);
         if (d->draining && ++d->stuck > STUCK_MOST)
@@ -267,11 +297,19 @@ tub_status tub_decoding_start_over(tub_decoding *d, const char *why, tub_error *
     return begin(d, err);
 }
 
+// Damage that may be what libav couldn't keep, and missed later.
+static bool is_doubtful(const tub_decoding *d, tub_status status)
+{
+    return d->file.was_short && (d->damage.count || (status == TUB_END && !d->frames));
+}
+
 tub_status tub_decoding_next(tub_decoding *d, AVFrame *out, tub_error *err)
 {
     if (!d->decoder) // it couldn't be opened again
         return tub_fail(err, TUB_ERROR_VIDEO, "can't be decoded any further");
     tub_status status = d->trusting ? next_trusted(d, out, err) : decode(d, out, err);
+    if (status >= 0 && status != TUB_AGAIN && is_doubtful(d, status))
+        return tub_fail_memory(err, "a frame");
     if (status == TUB_OK) {
         tub_damage_frame(&d->damage, out, d->frames);
         d->frames++;

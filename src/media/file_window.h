@@ -6,6 +6,7 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 enum {
     TUB_WINDOW_BYTES = 4096,
@@ -19,8 +20,10 @@ typedef struct tub_file_window {
     uint8_t window[TUB_WINDOW_BYTES];
 } tub_file_window;
 
-// The bytes at `at`, `most` (no more than TUB_WINDOW_BYTES) or fewer at the end of the file: returns how many. *out
-// stays valid until the next call.
+// As pread(2), but a signal doesn't end it, and errno tells only of what failed.
+ssize_t tub_read_at(int fd, void *out, size_t bytes, int64_t at);
+// The bytes at `at`, `most` (no more than TUB_WINDOW_BYTES) or fewer at the end of the file or where it
+// can't be read (errno tells): returns how many. *out stays valid until the next call.
 int tub_window_look(tub_file_window *w, int64_t at, int most, const uint8_t **out);
 // Whether there are zeros only, up to `end`.
 bool tub_window_is_zeros(tub_file_window *w, int64_t at, int64_t end);

@@ -8,6 +8,7 @@
 
 #include "fail.h"
 #include "memory.h"
+#include "shortage.h"
 
 struct tub_frame_rgb {
     struct SwsContext *sws;
@@ -120,11 +121,15 @@ static tub_status prepare(tub_frame_rgb *c, const AVFrame *frame, int width, int
         tub_free(c->rgb);
         c->rgb = tub_rgb_alloc(width, height, &c->pitch);
     }
+    tub_shortage_watch();
     c->sws = make_sws(frame, frame->width, width, height);
     if (c->rgb && c->sws)
         pair_last_column(c, frame, width, height);
-    if (!c->rgb)
+    if (!c->rgb || tub_shortage_is(0) || (!c->sws && tub_shortage_may_be())) {
+        sws_freeContext(c->sws);
+        c->sws = NULL;
         return tub_fail_memory(err, "a frame");
+    }
     if (!c->sws) {
         const char *name = av_get_pix_fmt_name(frame->format);
         return tub_fail(err, TUB_ERROR_VIDEO, "pixels of format %s can't be converted to RGB", name ? name : "?");
@@ -143,7 +148,11 @@ tub_status tub_frame_rgb_convert(tub_frame_rgb *c, const AVFrame *frame, int wid
                                  ptrdiff_t *pitch, tub_error *err)
 {
     TUB_TRY(prepare(c, frame, width, height, err));
-    if (scale(c, frame) != height)
+    tub_shortage_watch();
+    const int rows = scale(c, frame);
+    if (rows == AVERROR(ENOMEM) || tub_shortage_is(0) || (rows != height && tub_shortage_may_be()))
+        return tub_fail_memory(err, "a frame");
+    if (rows != height)
         return tub_fail(err, TUB_ERROR_VIDEO, "a frame can't be converted to RGB");
     *rgb = c->rgb;
     *pitch = c->pitch;

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "libav_compat.h"
+#include "video_file.h"
 
 // A mark is 4 x 2 pixels within the first 8 x 8 of a block, which every block has, away from its edges, which
 // neighbours may smooth. Nothing that was decoded has just these bytes, but for one chance in 2^64 a block.
@@ -27,7 +28,7 @@ static uint8_t *mark_at(const AVFrame *frame, int y, int x, int bytes)
 
 static int get_buffer(AVCodecContext *decoder, AVFrame *frame, int flags)
 {
-    int r = avcodec_default_get_buffer2(decoder, frame, flags), bytes = bytes_of_pixel(frame);
+    int r = tub_video_file_get_buffer(decoder, frame, flags), bytes = bytes_of_pixel(frame);
     if (r < 0 || bytes < 1 || bytes > 2)
         return r;
     for (int y = 0; y < frame->height; y += BLOCK)

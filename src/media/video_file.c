@@ -10,7 +10,9 @@
 #include <unistd.h>
 
 #include "fail.h"
+#include "file_window.h"
 #include "memory.h"
+#include "shortage.h"
 #include "unwritten.h"
 
 enum { IO_BYTES = 64 << 10, STREAMS_MOST = 64 };
@@ -31,10 +33,7 @@ bool tub_video_decoder_is_known(const char *name)
 static int read_bytes(void *opaque, uint8_t *buffer, int bytes)
 {
     tub_video_file *file = opaque;
-    ssize_t got;
-    do
-        got = pread(file->fd, buffer, (size_t)bytes, file->position);
-    while (got < 0 && errno == EINTR);
+    const ssize_t got = tub_read_at(file->fd, buffer, (size_t)bytes, file->position);
     if (got < 0) {
         file->system_error = errno;
         return AVERROR(errno);
@@ -116,10 +115,29 @@ static int find_stream_info(AVFormatContext *format)
     return r;
 }
 
+bool tub_video_file_is_short(tub_video_file *file)
+{
+    enum { PART = 256 }; // of a file, as large as its index or a packet at most
+    const AVCodecParameters *p = file->stream ? file->stream->codecpar : NULL;
+    const int64_t pixels = p && p->width > 0 && p->height > 0 ? (int64_t)p->width * p->height : 0;
+    file->was_short |= tub_shortage_may_be();
+    return atomic_load(&file->lacks_frame) || tub_shortage_is((size_t)(file->size / PART + pixels));
+}
+
+// Decoders may go on without the frame, and say nothing.
+int tub_video_file_get_buffer(AVCodecContext *decoder, AVFrame *frame, int flags)
+{
+    tub_video_file *file = decoder->opaque;
+    int r = avcodec_default_get_buffer2(decoder, frame, flags);
+    if (r == AVERROR(ENOMEM))
+        atomic_store(&file->lacks_frame, true);
+    return r;
+}
+
 static tub_status fail_libav(tub_error *err, const tub_video_file *file, const char *what, int code)
 {
     char text[AV_ERROR_MAX_STRING_SIZE];
-    if (code == AVERROR(ENOMEM))
+    if (code == AVERROR(ENOMEM) || tub_shortage_may_be())
         return tub_fail(err, TUB_ERROR_MEMORY, "%s: not enough memory", what);
     if (file->system_error)
         return tub_fail(err, TUB_ERROR_INPUT, "%s: %s", what, strerror(file->system_error));
@@ -166,16 +184,19 @@ static tub_status open_file(tub_video_file *file, const char *path, int number, 
     TUB_TRY(open_descriptor(file, path, err));
     if (!prepare_demuxer(file))
         return tub_fail_memory(err, "the demuxer");
+    tub_shortage_watch();
     int r = avformat_open_input(&file->format, path, NULL, NULL);
-    if (r == AVERROR(EINVAL) && !file->system_error) // libav's word for what isn't on the list of formats
+    // libav's word for what isn't on the list of formats.
+    if (r == AVERROR(EINVAL) && !file->system_error && !tub_shortage_may_be())
         return tub_fail(err, TUB_ERROR_VIDEO,
                         "no container that can be read: it is a playlist, a picture, or another kind that isn't taken");
     if (r < 0)
         return fail_libav(err, file, "no container that can be read", r);
     r = find_stream_info(file->format);
-    if (r < 0)
+    if (r < 0 || tub_video_file_is_short(file))
         return fail_libav(err, file, "no streams that can be read", r);
-    return choose_stream(file, number, err);
+    tub_status status = choose_stream(file, number, err);
+    return status == TUB_ERROR_VIDEO && file->was_short ? tub_fail_memory(err, "its streams") : status;
 }
 
 tub_status tub_video_file_open(tub_video_file *file, const char *path, int number, tub_error *err)
@@ -201,29 +222,42 @@ static void set_threads(AVCodecContext *decoder, const AVCodec *codec, int threa
     }
 }
 
-tub_status tub_video_file_decoder(const tub_video_file *file, int threads, bool strict, AVCodecContext **out,
-                                  tub_error *err)
+static tub_status open_decoder(tub_video_file *file, const AVCodec *codec, int threads, bool strict,
+                               AVCodecContext **out, tub_error *err)
 {
-    const AVCodecParameters *parameters = file->stream->codecpar;
-    const AVCodec *codec = avcodec_find_decoder(parameters->codec_id);
-    if (!codec || av_match_list(codec->name, decoders, ',') <= 0)
-        return tub_fail(err, TUB_ERROR_VIDEO, "there is no decoder for its codec %s",
-                        avcodec_get_name(parameters->codec_id));
+    tub_shortage_watch();
     AVCodecContext *decoder = avcodec_alloc_context3(codec);
-    if (!decoder || avcodec_parameters_to_context(decoder, parameters) < 0) {
+    if (!decoder || avcodec_parameters_to_context(decoder, file->stream->codecpar) < 0) {
         avcodec_free_context(&decoder);
         return tub_fail_memory(err, "a decoder");
     }
     decoder->pkt_timebase = file->stream->time_base;
+    decoder->opaque = file;
+    decoder->get_buffer2 = tub_video_file_get_buffer;
     set_threads(decoder, codec, threads, strict);
     av_opt_set(decoder, "max_pixels", TUB_PIXELS_MOST, 0);
     int r = avcodec_open2(decoder, codec, NULL);
-    if (r < 0) {
+    if (r < 0 || tub_video_file_is_short(file)) {
         avcodec_free_context(&decoder);
         return fail_libav(err, file, "its decoder can't be opened", r);
     }
     *out = decoder;
     return TUB_OK;
+}
+
+tub_status tub_video_file_decoder(tub_video_file *file, int threads, bool strict, AVCodecContext **out, tub_error *err)
+{
+    const AVCodecParameters *parameters = file->stream->codecpar;
+    const AVCodec *codec = avcodec_find_decoder(parameters->codec_id);
+    if (!codec && file->was_short) // what told of it couldn't be kept
+        return tub_fail_memory(err, "a decoder");
+    if (!codec || av_match_list(codec->name, decoders, ',') <= 0)
+        return tub_fail(err, TUB_ERROR_VIDEO, "there is no decoder for its codec %s",
+                        avcodec_get_name(parameters->codec_id));
+    tub_status status = open_decoder(file, codec, threads, strict, out, err);
+    if (status != TUB_OK && threads > 1) // the machine may have no threads left, or no memory for their frames
+        status = open_decoder(file, codec, 1, strict, out, err);
+    return status;
 }
 
 void tub_video_file_close(tub_video_file *file)

@@ -7,6 +7,7 @@
 
 #include <libavcodec/avcodec.h>
 #include <libavformat/avformat.h>
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <tubelet/status.h>
 
@@ -16,6 +17,8 @@ typedef struct tub_video_file {
     int fd;
     int64_t size, position;
     int system_error; // errno of a failed read, 0 = none
+    bool was_short;   // an allocation may have failed: damage may be none
+    atomic_bool lacks_frame; // the decoder had no memory for a frame
     AVIOContext *io;
     AVFormatContext *format;
     AVStream *stream;                 // the video stream that was chosen; all others are discarded
@@ -28,9 +31,14 @@ typedef struct tub_video_file {
 tub_status tub_video_file_open(tub_video_file *file, const char *path, int number, tub_error *err);
 // `threads`: at most so many; see decoding.h. With more than one, or where it is `strict`, damage is an error instead
 // of being concealed.
-tub_status tub_video_file_decoder(const tub_video_file *file, int threads, bool strict, AVCodecContext **out,
-                                  tub_error *err);
+tub_status tub_video_file_decoder(tub_video_file *file, int threads, bool strict, AVCodecContext **out, tub_error *err);
 void tub_video_file_close(tub_video_file *file);
+
+// Whether libav lacks memory for the file, by what it did since tub_shortage_watch(). That it may have lacked some is
+// kept in file->was_short.
+bool tub_video_file_is_short(tub_video_file *file);
+// What the decoder has as get_buffer2, to be called by who stands in for it. From any thread.
+int tub_video_file_get_buffer(AVCodecContext *decoder, AVFrame *frame, int flags);
 
 // Whether libav's decoder of this name is on the list.
 bool tub_video_decoder_is_known(const char *name);
