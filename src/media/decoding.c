@@ -1,5 +1,6 @@
 #include "decoding.h"
 
+#include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
@@ -150,7 +151,10 @@ static tub_status end_reading(tub_decoding *d, int code, tub_error *err)
         return fail_reading(d, d->file.system_error, err);
     if (code != AVERROR_EOF)
         tub_damage_error(&d->damage, "reading failed", code, d->frames);
+    errno = 0;
     tub_damage_end(&d->damage, &d->file);
+    if (errno) // what couldn't be looked at would be what isn't there
+        return fail_reading(d, errno, err);
     d->draining = true;
     return send(d, NULL, err);
 }

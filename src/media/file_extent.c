@@ -2,7 +2,6 @@
 #include <libavutil/avstring.h>
 #include <libavutil/intreadwrite.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "file_window.h"
 #include "video_file.h"
@@ -57,7 +56,7 @@ static int64_t mp4_bytes(int fd, int64_t file_bytes)
     int64_t at = 0, stated = 0;
     for (int box = 0; box < BOXES_MOST && at < file_bytes; box++) {
         uint8_t head[16];
-        if (pread(fd, head, sizeof head, at) < 8)
+        if (tub_read_at(fd, head, sizeof head, at) < 8)
             break;
         int64_t size = AV_RB32(head);
         if (size == 1)
@@ -77,7 +76,7 @@ int64_t tub_file_stated_bytes(const tub_video_file *file)
     const char *format = file->format->iformat->name;
     if (av_match_name("mov", format))
         return mp4_bytes(file->fd, file->size);
-    ssize_t got = pread(file->fd, head, sizeof head, 0);
+    ssize_t got = tub_read_at(file->fd, head, sizeof head, 0);
     if (got < 0)
         return 0;
     if (av_match_name("avi", format))

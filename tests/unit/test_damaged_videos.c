@@ -18,13 +18,14 @@
 #include "ffmpeg_clips.h"
 
 static off_t unreadable_from; // 0: all of a file can be read
+static bool only_small_reads; // and those of libav's can
 
 // In the place of the system's (tests/CMakeLists.txt).
 ssize_t __real_pread(int fd, void *data, size_t bytes, off_t offset);
 ssize_t __wrap_pread(int fd, void *data, size_t bytes, off_t offset);
 ssize_t __wrap_pread(int fd, void *data, size_t bytes, off_t offset)
 {
-    if (!unreadable_from || offset + (off_t)bytes <= unreadable_from)
+    if (!unreadable_from || offset + (off_t)bytes <= unreadable_from || (only_small_reads && bytes > 4096))
         return __real_pread(fd, data, bytes, offset);
     errno = ESTALE;
     return -1;
@@ -97,6 +98,26 @@ static void files_that_cant_be_read_to_their_end_fail(void **state)
         tub_video_close(&video);
         assert_int_equal(status, TUB_ERROR_INPUT);
         assert_non_null(strstr(err.text, names[i]));
+        assert_non_null(strstr(err.text, strerror(ESTALE)));
+    }
+}
+
+// What is looked at once more when libav has come to the end.
+static void files_whose_pieces_cant_be_looked_at_fail(void **state)
+{
+    (void)state;
+    static const char *const names[] = {"looked.mkv", "looked.mp4", "looked.avi", "looked.flv"};
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        tub_video_info info;
+        tub_error err = {0};
+        must(FFMPEG PATTERN BFRAMES "-pix_fmt yuv420p %s", "160x120", "1", names[i]);
+        unreadable_from = 1;
+        only_small_reads = true;
+        tub_status status = tub_video_probe(test_path(clips_folder, names[i]), NULL, true, &info, &err);
+        unreadable_from = 0;
+        only_small_reads = false;
+        if (status != TUB_ERROR_INPUT)
+            fail_msg("%s: status %d, %s", names[i], (int)status, info.reason);
         assert_non_null(strstr(err.text, strerror(ESTALE)));
     }
 }
@@ -381,6 +402,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(cut_files_are_partial),
         cmocka_unit_test(files_that_cant_be_read_to_their_end_fail),
+        cmocka_unit_test(files_whose_pieces_cant_be_looked_at_fail),
         cmocka_unit_test(garbage_inside_is_partial),
         cmocka_unit_test(a_hole_in_matroska_is_partial),
         cmocka_unit_test(holes_are_partial),
