@@ -109,6 +109,9 @@ static void put_line(FILE *to, const char *level, const char *text)
         flush(to);
 }
 
+static void say(FILE *to, const char *level, json_t *facts, const char *format, va_list arguments)
+    __attribute__((format(printf, 4, 0)));
+
 // `level` NULL: a line that is put out as it is. Lets go of `facts`.
 static void say(FILE *to, const char *level, json_t *facts, const char *format, va_list arguments)
 {

@@ -170,6 +170,9 @@ tub_status tub_program_place_shared(const tub_program *p, const bool *need, size
 }
 
 static void print(char *out, size_t bytes, size_t *length, const char *format, ...)
+    __attribute__((format(printf, 4, 5)));
+
+static void print(char *out, size_t bytes, size_t *length, const char *format, ...)
 {
     va_list args;
     va_start(args, format);

@@ -268,6 +268,9 @@ static tub_tensor create(tub_binder *b, tub_fill fill, const char *name, int ran
 }
 
 static tub_tensor bind(tub_binder *b, tub_fill fill, int rank, const int64_t *dims, const char *prefix,
+                       const char *format, va_list args) __attribute__((format(printf, 6, 0)));
+
+static tub_tensor bind(tub_binder *b, tub_fill fill, int rank, const int64_t *dims, const char *prefix,
                        const char *format, va_list args)
 {
     char name[NAME_MOST];
