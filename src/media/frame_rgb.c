@@ -4,6 +4,7 @@
 #include <libavutil/pixdesc.h>
 #include <libswscale/swscale.h>
 #include <stdbool.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "fail.h"
@@ -103,7 +104,7 @@ static bool last_column_is_left(tub_frame_rgb *c, const AVFrame *frame, int widt
 // It is told of one more column, which is there between the rows of both pictures and is nobody's.
 static void pair_last_column(tub_frame_rgb *c, const AVFrame *frame, int width, int height)
 {
-    if (width % 2 == 0 || frame->width != width || frame->linesize[0] <= width ||
+    if (width % 2 == 0 || frame->width != width || abs(frame->linesize[0]) <= width ||
         !last_column_is_left(c, frame, width, height))
         return;
     sws_freeContext(c->sws);

@@ -121,17 +121,22 @@ static void equals_swscale(void **state)
 #endif
 }
 
-// libswscale's plain C, which other processors run of such widths, leaves the last column of an odd number out.
+// libswscale's plain C, which other processors run of such widths, leaves the last column of an odd number out. The
+// third picture stands on its head in memory, as VP6's do.
 static void odd_widths_are_whole_without_vectors(void **state)
 {
     (void)state;
     av_force_cpu_flags(0);
-    for (int i = 0; i < 2; i++) {
-        AVFrame *frame =
-            make_frame(i ? AV_PIX_FMT_YUV422P : AV_PIX_FMT_YUV420P, i ? 1 : 145, 98, AVCOL_SPC_BT709, AVCOL_RANGE_MPEG);
+    for (int i = 0; i < 3; i++) {
+        AVFrame *frame = make_frame(i == 1 ? AV_PIX_FMT_YUV422P : AV_PIX_FMT_YUV420P, i == 1 ? 1 : 145, 98,
+                                    AVCOL_SPC_BT709, AVCOL_RANGE_MPEG);
         const int levels[] = {120, 90, 200};
         for (int p = 0; p < 3; p++)
             memset(frame->data[p], levels[p], (size_t)frame->linesize[p] * (size_t)plane_rows(frame, p));
+        for (int p = 0; p < 3 && i == 2; p++) {
+            frame->data[p] += (ptrdiff_t)frame->linesize[p] * (plane_rows(frame, p) - 1);
+            frame->linesize[p] *= -1;
+        }
         tub_frame_rgb *converter = NULL;
         const uint8_t *rgb;
         ptrdiff_t pitch;
