@@ -40,6 +40,7 @@ static tub_status begin(tub_decoding *d, tub_error *err)
     d->stuck = 0;
     TUB_TRY(tub_video_file_open(&d->file, d->path, d->params.stream, err));
     tub_damage_init(&d->damage, d->file.format->iformat->name);
+    tub_tally_init(&d->tally, &d->file);
     TUB_TRY(open_decoder(d, err));
     d->trusting = tub_decoding_is_parallel(d) || leaves_out(d);
     return TUB_OK;
@@ -83,6 +84,7 @@ static bool take_packet(tub_decoding *d)
 {
     tub_order_entry *entry = NULL;
     tub_damage_packet(&d->damage, d->packet, d->frames);
+    tub_tally_packet(&d->tally, d->packet);
     if (d->trusting)
         suspect_packet(d, &entry);
     if (d->trusting && is_left_out(d, entry)) {
@@ -155,6 +157,8 @@ static tub_status end_reading(tub_decoding *d, int code, tub_error *err)
     tub_damage_end(&d->damage, &d->file);
     if (errno) // what couldn't be looked at would be what isn't there
         return fail_reading(d, errno, err);
+    if (d->file.was_short)
+        TUB_TRY(tub_tally_check(&d->tally, d->path, d->params.stream, err));
     d->draining = true;
     return send(d, NULL, err);
 }

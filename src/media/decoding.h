@@ -24,6 +24,7 @@
 
 #include "nvdec.h"
 #include "packet_order.h"
+#include "packet_tally.h"
 #include "video_damage.h"
 #include "video_file.h"
 
@@ -47,6 +48,7 @@ typedef struct tub_decoding {
     AVPacket *packet;
     tub_video_damage damage;
     tub_packet_order order;
+    tub_packet_tally tally;
     bool trusting;                // several threads, a GPU or frames left out, and nothing suspicious so far
     AVFrame *held[TUB_HELD_MOST]; // a ring
     int64_t numbers[TUB_HELD_MOST];

@@ -172,7 +172,8 @@ static void sweep(const char *name, bool once)
         if (told->status == TUB_ERROR_MEMORY)
             continue;
         const bool differs = told->frames != FRAMES || told->hash != usual.hash;
-        if (told->status != TUB_END || told->partial || (differs && !fault.once))
+        const bool may_differ = once && name[0] == 'a'; // H.264's decoder makes up what it couldn't refer to
+        if (told->status != TUB_END || told->partial || (differs && !may_differ))
             fail_msg("%s, allocation %d: status %d, %d frames: %s", name, at, (int)told->status, (int)told->frames,
                      told->text);
     }
@@ -185,8 +186,7 @@ static void short_of_memory(void **state)
     (void)state;
     for (int once = 0; once < 2; once++) {
         sweep("a.mp4", once);
-        sweep("a.mkv", once);
-        sweep("m.mp4", once);
+        sweep("m.mkv", once);
     }
 }
 
@@ -212,8 +212,7 @@ static int set_up(void **state)
         return -1;
     told = mmap(NULL, sizeof *told, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
     must(FFMPEG PATTERN BFRAMES "-pix_fmt yuv420p a.mp4", "64x48", "0.4");
-    must(FFMPEG "-i a.mp4 -c copy a.mkv");
-    must(FFMPEG PATTERN "-c:v mpeg4 m.mp4", "64x48", "0.4");
+    must(FFMPEG PATTERN "-c:v mpeg4 m.mkv", "64x48", "0.4");
     return told == MAP_FAILED ? -1 : 0;
 }
 
