@@ -1,6 +1,8 @@
 #include "json.h"
 
+#include <errno.h>
 #include <math.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 
@@ -10,6 +12,18 @@
 #include "shortage.h"
 
 enum { JSON_MOST = 64 << 20 };
+
+// Where an allocation failed for a moment, a letter may be left out of it.
+static bool is_doubtful(const json_t *value, const char *text, size_t bytes)
+{
+    if (!tub_shortage_may_be())
+        return false;
+    json_t *again = tub_shortage_is(bytes) ? NULL : json_loadb(text, bytes, JSON_REJECT_DUPLICATES, NULL);
+    const bool same = again && json_equal(value, again);
+    json_decref(again);
+    errno = ENOMEM;
+    return !same;
+}
 
 tub_status tub_json_parse(const char *text, size_t bytes, const char *name, tub_status status, json_t **out,
                           tub_error *err)
@@ -21,8 +35,8 @@ tub_status tub_json_parse(const char *text, size_t bytes, const char *name, tub_
         return tub_fail(err, status, "%s: not valid JSON: a NUL byte in it", name);
     tub_shortage_watch();
     *out = json_loadb(text, bytes, JSON_REJECT_DUPLICATES, &e);
-    // Where memory is short it says nothing, or that the text is wrong, or leaves out a letter.
-    if (*out && !tub_shortage_is(bytes))
+    // Where memory is short it says nothing, or that the text is wrong.
+    if (*out && !is_doubtful(*out, text, bytes))
         return TUB_OK;
     if (*out || tub_shortage_may_be() || !e.text[0] || json_error_code(&e) == json_error_out_of_memory) {
         json_decref(*out);
@@ -50,6 +64,22 @@ tub_status tub_json_load(const char *path, tub_status status, json_t **out, tub_
     s = tub_json_parse(text, bytes, path, status, out, err);
     tub_free(text);
     return s;
+}
+
+char *tub_json_text(const json_t *value, size_t flags)
+{
+    tub_shortage_watch();
+    char *text = json_dumps(value, flags);
+    if (!text || !tub_shortage_may_be())
+        return text;
+    // Keys for which there is no memory are left out without a word.
+    char *again = tub_shortage_is(strlen(text)) ? NULL : json_dumps(value, flags);
+    const bool same = again && strcmp(text, again) == 0;
+    free(again);
+    if (same)
+        return text;
+    free(text);
+    return NULL;
 }
 
 static const char *type_name(const json_t *value)

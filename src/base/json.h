@@ -13,6 +13,9 @@
 tub_status tub_json_load(const char *path, tub_status status, json_t **out, tub_error *err);
 tub_status tub_json_parse(const char *text, size_t bytes, const char *name, tub_status status, json_t **out, tub_error *err);
 
+// The text of a value, with jansson's flags; freed with tub_free(). NULL: there is no memory for it.
+char *tub_json_text(const json_t *value, size_t flags);
+
 // A typed value of an object, `fallback` where the key is absent or null. Errors: TUB_ERROR_MODEL "<where>: key …"
 // where the value has another type or is out of [low, high].
 tub_status tub_json_int(const json_t *object, const char *where, const char *key, int64_t fallback, int64_t low, int64_t high, int64_t *out, tub_error *err);

@@ -4,6 +4,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "json.h"
 #include "name_text.h"
 
 static void put(json_t *line, const char *key, json_t *value)
@@ -46,7 +47,7 @@ static void put_origin(json_t *line, const tub_entry *entry)
 
 static char *print(json_t *line, bool whole)
 {
-    char *text = whole ? json_dumps(line, JSON_COMPACT | JSON_REAL_PRECISION(12)) : NULL;
+    char *text = whole ? tub_json_text(line, JSON_COMPACT | JSON_REAL_PRECISION(12)) : NULL;
     json_decref(line);
     return text;
 }

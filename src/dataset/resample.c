@@ -11,6 +11,7 @@
 #include "feature_folder.h"
 #include "feature_writer.h"
 #include "group_writer.h"
+#include "json.h"
 #include "name_text.h"
 #include "out_folder.h"
 #include "params.h"
@@ -243,7 +244,7 @@ static char *make_line(const tub_resampling *r, const tub_told *told, const char
     json_object_set(line, "stride", json_object_get(settings, "stride"));
     json_object_set(line, "num_frames", json_object_get(grid, "num_frames"));
     json_object_set(line, "offset_frames", json_object_get(grid, "offset_frames"));
-    char *text = output ? json_dumps(line, JSON_COMPACT | JSON_REAL_PRECISION(12)) : NULL;
+    char *text = output ? tub_json_text(line, JSON_COMPACT | JSON_REAL_PRECISION(12)) : NULL;
     json_decref(line);
     tub_arena_finish(&arena);
     return text;

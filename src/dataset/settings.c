@@ -15,7 +15,7 @@
 // The form in which values are compared and hashed. 15 digits survive reading and printing.
 static char *canonical(const json_t *value)
 {
-    return json_dumps(value, JSON_COMPACT | JSON_SORT_KEYS | JSON_ENCODE_ANY | JSON_REAL_PRECISION(15));
+    return tub_json_text(value, JSON_COMPACT | JSON_SORT_KEYS | JSON_ENCODE_ANY | JSON_REAL_PRECISION(15));
 }
 
 tub_status tub_settings_hash(tub_settings *s, const char *path, tub_error *err)
@@ -150,7 +150,7 @@ int tub_settings_compare(const json_t *there, const json_t *asked, char *text, s
 
 static tub_status save(const char *path, const tub_settings *asked, tub_error *err)
 {
-    char *text = json_dumps(asked->root, JSON_INDENT(2) | JSON_REAL_PRECISION(15));
+    char *text = tub_json_text(asked->root, JSON_INDENT(2) | JSON_REAL_PRECISION(15));
     char *whole = text ? tub_format("%s\n", text) : NULL;
     tub_status status = whole ? tub_atomic_save(path, whole, strlen(whole), err) : tub_fail_memory(err, path);
     tub_free(text);

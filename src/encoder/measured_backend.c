@@ -136,7 +136,7 @@ static json_t *entry_of(const machine *machines, int count, const tub_backend_op
 static bool remember(const char *file, json_t *all, const char *key, json_t *entry)
 {
     json_object_set(all, key, entry);
-    char *text = json_dumps(all, JSON_INDENT(1) | JSON_SORT_KEYS);
+    char *text = tub_json_text(all, JSON_INDENT(1) | JSON_SORT_KEYS);
     const bool ok = text && tub_cache_save(file, text, strlen(text));
     free(text);
     return ok;

@@ -6,6 +6,7 @@
 
 #include "atomic_file.h"
 #include "fail.h"
+#include "json.h"
 #include "model.h"
 #include "preprocess.h"
 #include "safetensors.h"
@@ -47,7 +48,7 @@ static tub_status find(const char *what, const tub_architecture **family, const 
 
 static tub_status save_json(const char *folder, const char *name, json_t *json, tub_error *err)
 {
-    char *text = json ? json_dumps(json, JSON_INDENT(2) | JSON_SORT_KEYS | JSON_REAL_PRECISION(15)) : NULL;
+    char *text = json ? tub_json_text(json, JSON_INDENT(2) | JSON_SORT_KEYS | JSON_REAL_PRECISION(15)) : NULL;
     char *path = tub_format("%s/%s", folder, name), *line = text ? tub_format("%s\n", text) : NULL;
     tub_status status;
     if (!path || !line)

@@ -173,7 +173,7 @@ static char *profile_text(const tub_tuning *t)
                              name ? name : json_string("?"), "rate", p->rate, "default_rate", p->default_rate,
                              "settings", "dtype", tub_dtype_name(p->dtype), "backend", p->backend, "batch", p->batch,
                              "decode_threads", p->decode_threads, "prefetch", p->prefetch, "table", table(t));
-    char *text = root ? json_dumps(root, JSON_INDENT(1) | JSON_REAL_PRECISION(6)) : NULL;
+    char *text = root ? tub_json_text(root, JSON_INDENT(1) | JSON_REAL_PRECISION(6)) : NULL;
     json_decref(root);
     return text;
 }

@@ -5,6 +5,7 @@
 #include "atomic_file.h"
 #include "fail.h"
 #include "half.h"
+#include "json.h"
 #include "memory.h"
 #include "safetensors.h"
 
@@ -57,7 +58,7 @@ static char *make_header(const source *s, size_t *bytes)
         failed = add_entry(header, s, i, at);
         at += bytes_of(s, i);
     }
-    char *json = failed ? NULL : json_dumps(header, JSON_COMPACT);
+    char *json = failed ? NULL : tub_json_text(header, JSON_COMPACT);
     json_decref(header);
     if (!json)
         return NULL;
