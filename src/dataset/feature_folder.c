@@ -11,6 +11,7 @@
 #include "name_text.h"
 #include "out_listing.h"
 #include "row_resampler.h"
+#include "shortage.h"
 
 typedef struct tub_telling {
     tub_feature_folder *folder;
@@ -96,9 +97,10 @@ static bool take(void *user, const tub_field *fields, const char *text, size_t b
 {
     (void)fields;
     tub_telling *t = user;
+    tub_shortage_watch();
     json_t *line = json_loadb(text, bytes, 0, NULL);
     if (!line)
-        return true;
+        return !tub_shortage_may_be(); // a torn line, then
     const tub_told *last = t->list->count ? &t->list->items[t->list->count - 1] : NULL;
     tub_told told = told_of(&t->folder->arena, line, t->failures ? "stem" : "output", last);
     told.line = t->lines ? tub_arena_text(&t->folder->arena, text, bytes) : NULL;

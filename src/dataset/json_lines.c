@@ -9,6 +9,7 @@
 
 #include "fail.h"
 #include "memory.h"
+#include "shortage.h"
 
 enum { PIECE = 1 << 17, KEYS_MOST = 32 };
 
@@ -38,8 +39,9 @@ static tub_field field_of(const json_t *value)
 static bool take_parsed(const reader *r, const char *line, size_t bytes)
 {
     tub_field fields[KEYS_MOST];
+    tub_shortage_watch();
     json_t *object = json_loadb(line, bytes, 0, NULL);
-    bool kept = true;
+    bool kept = object || !tub_shortage_may_be(); // not a torn line, then
     if (json_is_object(object)) {
         for (size_t i = 0; i < r->key_count; i++)
             fields[i] = field_of(json_object_get(object, r->keys[i]));

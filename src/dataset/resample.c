@@ -64,12 +64,11 @@ static tub_status choose_step(tub_resampling *r, tub_error *err)
 
 // Centred windows keep the offset of the stride that they were made with; the others are what extraction with the
 // larger stride gives.
-static void note_step(tub_resampling *r, json_t *settings)
+static int note_step(tub_resampling *r, json_t *settings)
 {
     if (r->in.sampling.align == TUB_ALIGN_CENTER)
-        json_object_set_new(settings, "every", json_integer(r->in.step * r->step));
-    else
-        json_object_set_new(settings, "stride", json_integer(r->params->stride));
+        return json_object_set_new(settings, "every", json_integer(r->in.step * r->step));
+    return json_object_set_new(settings, "stride", json_integer(r->params->stride));
 }
 
 static tub_status make_settings(tub_resampling *r, tub_error *err)
@@ -79,16 +78,18 @@ static tub_status make_settings(tub_resampling *r, tub_error *err)
     r->asked.root = root;
     if (!root)
         return tub_fail_memory(err, "the settings");
-    if (r->step > 1)
-        note_step(r, settings);
+    int failed = r->step > 1 ? note_step(r, settings) : 0;
     if (p->length)
-        json_object_set_new(settings, "resized",
-                            json_pack("{s:i, s:s, s:b}", "rows", p->length, "method", "linear", "align_corners", 0));
+        failed |= json_object_set_new(
+            settings, "resized",
+            json_pack("{s:i, s:s, s:b}", "rows", p->length, "method", "linear", "align_corners", 0));
     int64_t fixed = p->length ? p->length : r->in.fixed_rows;
-    json_object_set_new(root, "files", tub_layout_json(&r->out.layout));
-    json_object_set_new(root, "consumers",
-                        tub_settings_consumers(fixed ? NULL : &r->grid, fixed, r->in.dim, r->in.sampling.fps));
+    failed |= json_object_set_new(root, "files", tub_layout_json(&r->out.layout));
+    failed |= json_object_set_new(
+        root, "consumers", tub_settings_consumers(fixed ? NULL : &r->grid, fixed, r->in.dim, r->in.sampling.fps));
     json_object_set_new(json_object_get(root, "about"), "resampled_from", json_string(r->in.settings.settings));
+    if (failed)
+        return tub_fail_memory(err, "the settings");
     return tub_settings_hash(&r->asked, "the settings", err);
 }
 

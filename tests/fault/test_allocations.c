@@ -1,4 +1,5 @@
-// Calls in which one allocation fails, each in turn: the call fails, or its result is the usual one.
+// Calls in which one allocation fails, each in turn: the call fails, or its result is the usual one. Of jansson's, all
+// from that one on: where the next succeeds, it goes on with letters that it lost.
 //
 // The linker puts the functions __wrap_... here in the place of the system's (tests/CMakeLists.txt).
 #include <setjmp.h>
@@ -25,6 +26,7 @@ static struct {
     atomic_bool armed;
     int at;
     atomic_int calls;
+    bool jansson; // its allocations fail
 } fault;
 
 static char root[64], videos[80], features[80], other[80], model[80];
@@ -71,12 +73,22 @@ int __wrap_vasprintf(char **out, const char *format, va_list args)
     return fails() ? -1 : __real_vasprintf(out, format, args);
 }
 
+static void *allocate_json(size_t bytes)
+{
+    fault.jansson |= fails();
+    if (!fault.jansson || !atomic_load(&fault.armed))
+        return malloc(bytes);
+    errno = ENOMEM;
+    return NULL;
+}
+
 // The result of a call that succeeded, as text.
 typedef tub_status (*subject)(char *result, size_t bytes);
 
 static tub_status call(subject run, int at, char *result, size_t bytes)
 {
     fault.at = at;
+    fault.jansson = false;
     atomic_store(&fault.calls, 0);
     atomic_store(&fault.armed, true);
     tub_status status = run(result, bytes);
@@ -208,6 +220,7 @@ static int set_up(void **state)
     const char *folder = toy_folder();
     if (!folder)
         return -1;
+    json_set_alloc_funcs(allocate_json, free);
     snprintf(root, sizeof root, "%s", folder);
     snprintf(videos, sizeof videos, "%s/videos", root);
     snprintf(features, sizeof features, "%s/features", root);
