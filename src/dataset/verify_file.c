@@ -148,12 +148,28 @@ static tub_status check_bytes(tub_subject *s, tub_error *err)
     return TUB_OK;
 }
 
-static void check_video(tub_subject *s)
+static tub_status check_frames(tub_subject *s, tub_error *err)
+{
+    const tub_told *t = s->told;
+    tub_video_info video;
+    tub_error why;
+    const tub_status status = tub_video_probe(t->video, NULL, true, &video, &why);
+    if (status == TUB_ERROR_MEMORY) // says nothing of the video
+        return tub_fail(err, status, "%s", why.text);
+    if (status != TUB_OK)
+        TELL(s, TUB_FINDING_STALE, "its video can't be decoded again: %s", why.text);
+    else if (t->frames >= 0 && video.frames != t->frames)
+        TELL(s, TUB_FINDING_STALE, "its video gave %lld frames and gives %lld now: %s", (long long)t->frames,
+             (long long)video.frames, t->video);
+    return TUB_OK;
+}
+
+static tub_status check_video(tub_subject *s, tub_error *err)
 {
     const tub_told *t = s->told;
     struct stat info;
     if (!t->video[0] || strstr(t->video, "\xef\xbf\xbd")) // not a name that can be opened
-        return;
+        return TUB_OK;
     bool there = stat(t->video, &info) == 0;
     if (there && t->video_bytes >= 0 && info.st_size != t->video_bytes) {
         if (t->video_bytes == TUB_CHANGED)
@@ -161,17 +177,9 @@ static void check_video(tub_subject *s)
         else
             TELL(s, TUB_FINDING_STALE, "its video had %lld bytes and has %lld now: %s", (long long)t->video_bytes,
                  (long long)info.st_size, t->video);
-        return;
+        return TUB_OK;
     }
-    if (!s->v->params->deep)
-        return;
-    tub_video_info video;
-    tub_error why;
-    if (tub_video_probe(t->video, NULL, true, &video, &why) != TUB_OK)
-        TELL(s, TUB_FINDING_STALE, "its video can't be decoded again: %s", why.text);
-    else if (t->frames >= 0 && video.frames != t->frames)
-        TELL(s, TUB_FINDING_STALE, "its video gave %lld frames and gives %lld now: %s", (long long)t->frames,
-             (long long)video.frames, t->video);
+    return s->v->params->deep ? check_frames(s, err) : TUB_OK;
 }
 
 static tub_status check_told(tub_subject *s, tub_error *err)
@@ -189,7 +197,7 @@ static tub_status check_told(tub_subject *s, tub_error *err)
     if (there->root && t->model[0] && strcmp(t->model, there->model))
         TELL(s, TUB_FINDING_MODEL, "made with another model than features.json says");
     check_rows(s, same);
-    check_video(s);
+    TUB_TRY(check_video(s, err));
     return check_bytes(s, err);
 }
 

@@ -130,10 +130,16 @@ static void add_text(void *user, const tub_finding *f)
     snprintf(result + strlen(result), 200, "%s: %.100s\n", tub_finding_name(f->kind), f->text);
 }
 
+static bool deep; // verifies the videos, too
+
 static tub_status verify(char *result, size_t bytes)
 {
-    tub_verify_params params = {
-        .size = sizeof params, .folder = features, .read_only = true, .on_finding = add_text, .user = result};
+    tub_verify_params params = {.size = sizeof params,
+                                .folder = features,
+                                .read_only = true,
+                                .deep = deep,
+                                .on_finding = add_text,
+                                .user = result};
     tub_verify_totals totals;
     TUB_TRY(tub_features_verify(&params, &totals, &err));
     size_t used = strlen(result);
@@ -250,6 +256,14 @@ static void test_verify(void **state)
     sweep(verify);
 }
 
+static void test_verify_videos(void **state)
+{
+    (void)state;
+    deep = true;
+    sweep(verify);
+    deep = false;
+}
+
 static void test_resample(void **state)
 {
     (void)state;
@@ -271,10 +285,8 @@ static void test_encode(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_verify),
-        cmocka_unit_test(test_resample),
-        cmocka_unit_test(test_convert),
-        cmocka_unit_test(test_encode),
+        cmocka_unit_test(test_verify),  cmocka_unit_test(test_verify_videos), cmocka_unit_test(test_resample),
+        cmocka_unit_test(test_convert), cmocka_unit_test(test_encode),
     };
     return cmocka_run_group_tests_name("allocations", tests, set_up, tear_down);
 }
