@@ -16,6 +16,7 @@
 #include <string.h>
 
 #include "kernels.h"
+#include "unroll.h"
 
 #define INLINE static inline __attribute__((always_inline))
 
@@ -251,7 +252,7 @@ INLINE float row_weights(const tub_softmax_block *b, const float *scores, lanes 
     lanes low = v_set(0), high = low;
     int at = 0;
     for (; at + 32 <= b->count; at += 32, out += b->out_span) {
-#pragma GCC unroll 8
+        UNROLL(8)
         for (int i = 0; i < 32; i += 2 * LANES) {
             const lanes x = exp2_lanes(v_fma(v_load(scores + at + i), f, shift));
             const lanes y = exp2_lanes(v_fma(v_load(scores + at + i + LANES), f, shift));

@@ -9,6 +9,7 @@
 //   A_SHIFT                  what A's integers come with added to them; not defined: nothing
 // A block is ROWS x (VECTORS * LANES), all of it in registers. The wider it is, the fewer loads there are to a sum.
 #include "product.h"
+#include "unroll.h"
 
 #ifndef SPREAD
 #define SPREAD lanes
@@ -21,13 +22,13 @@ INLINE void product_group(const int rows, const char *const *bases, size_t strid
                           lanes (*c)[VECTORS])
 {
     lanes columns[VECTORS];
-#pragma GCC unroll 4
+    UNROLL(4)
     for (int v = 0; v < VECTORS; v++)
         columns[v] = p_load(b + v * LANES);
-#pragma GCC unroll 16
+    UNROLL(16)
     for (int r = 0; r < rows; r++) {
         const SPREAD x = p_spread(bases[r / 3] + (size_t)(r % 3) * stride + at);
-#pragma GCC unroll 4
+        UNROLL(4)
         for (int v = 0; v < VECTORS; v++)
             c[r][v] = p_fma(x, columns[v], c[r][v]);
     }
@@ -39,19 +40,19 @@ INLINE void product_rows(const int rows, const tub_product_block *p, const float
     const char *bases[(ROWS + 2) / 3];
     lanes c[ROWS][VECTORS];
     const long groups = (p->k + GROUP - 1) / GROUP;
-#pragma GCC unroll 16
+    UNROLL(16)
     for (int i = 0; i < (rows + 2) / 3; i++)
         bases[i] = (const char *)p->a + (size_t)(3 * i) * p->a_row;
-#pragma GCC unroll 16
+    UNROLL(16)
     for (int r = 0; r < rows; r++)
-#pragma GCC unroll 4
+        UNROLL(4)
         for (int v = 0; v < VECTORS; v++)
             c[r][v] = p->add ? v_load(into + (size_t)r * p->c_row + v * LANES) : v_set(0);
     const long turn = p->next_lines ? TUB_PRODUCT_SPAN / GROUP / STEP * STEP / p->next_lines : 0;
     const char *next = p->next;
     long i = 0, wait = 0;
     for (; i + STEP <= groups; i += STEP) {
-#pragma GCC unroll 4
+        UNROLL(4)
         for (int u = 0; u < STEP; u++, b += VECTORS * LANES)
             product_group(rows, bases, p->a_row, b, (i + u) * WORD, c);
         if (next && (wait += STEP) >= turn) {
@@ -62,9 +63,9 @@ INLINE void product_rows(const int rows, const tub_product_block *p, const float
     }
     for (; i < groups; i++, b += VECTORS * LANES)
         product_group(rows, bases, p->a_row, b, i * WORD, c);
-#pragma GCC unroll 16
+    UNROLL(16)
     for (int r = 0; r < rows; r++)
-#pragma GCC unroll 4
+        UNROLL(4)
         for (int v = 0; v < VECTORS; v++)
             v_store(into + (size_t)r * p->c_row + v * LANES, c[r][v]);
 }
@@ -116,11 +117,11 @@ static double product_roof(long turns)
         seed[i] = 1.0f / (float)(i + 3);
     const SPREAD a = p_spread(seed);
     const lanes b = p_load(seed + LANES);
-#pragma GCC unroll 12
+    UNROLL(12)
     for (int i = 0; i < CHAINS; i++)
         c[i] = v_set((float)i);
     for (long t = 0; t < turns; t++) {
-#pragma GCC unroll 12
+        UNROLL(12)
         for (int i = 0; i < CHAINS; i++)
             c[i] = p_fma(a, b, c[i]);
     }
