@@ -2,6 +2,7 @@
 
 #include <pthread.h>
 #include <stdbool.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #if defined(__x86_64__)
@@ -9,6 +10,8 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 #endif
+
+#include "fail.h"
 
 #if defined(__aarch64__)
 static const char *const names[] = {"scalar", "neon"};
@@ -68,6 +71,21 @@ static void find_level(void)
     for (int i = 0; limit && i < (int)level; i++)
         if (strcmp(limit, names[i]) == 0)
             level = (tub_isa)i;
+}
+
+tub_status tub_cpu_check_limit(tub_error *err)
+{
+    enum { COUNT = sizeof names / sizeof *names };
+    const char *limit = getenv("TUBELET_ISA");
+    char list[64] = "";
+    for (int i = 0; i < COUNT; i++) {
+        if (!limit || !limit[0] || strcmp(limit, names[i]) == 0)
+            return TUB_OK;
+        const size_t used = strlen(list);
+        snprintf(list + used, sizeof list - used, "%s%s", i ? ", " : "", names[i]);
+    }
+    return tub_fail(err, TUB_ERROR_ARGUMENT, "TUBELET_ISA is \"%.40s\", which is no instruction set's name: %s", limit,
+                    list);
 }
 
 tub_isa tub_cpu_isa(void)

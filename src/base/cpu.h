@@ -5,6 +5,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <tubelet/status.h>
 
 typedef enum tub_isa {
     TUB_ISA_SCALAR = 0,
@@ -16,6 +17,9 @@ typedef enum tub_isa {
 } tub_isa;
 
 tub_isa tub_cpu_isa(void);                  // what to use; read once. Thread-safety: safe
+// Errors: TUB_ERROR_ARGUMENT where TUBELET_ISA is no level's name, for then nothing would be limited. That the processor
+// hasn't one is none.
+tub_status tub_cpu_check_limit(tub_error *err);
 bool tub_cpu_has_vnni(void);                // AVX512_VNNI, which some AVX-512 processors have. Thread-safety: safe
 const char *tub_isa_name(tub_isa isa);
 // As the processor calls itself; of ARM's, which don't, the core's name or numbers. `cpuinfo`: "/proc/cpuinfo" (tests

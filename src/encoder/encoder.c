@@ -1,6 +1,7 @@
 // What every encoder has in common: opening one, and checking what a caller hands in.
 #include <math.h>
 
+#include "cpu.h"
 #include "fail.h"
 #include "memory.h"
 #include "native_encoder.h"
@@ -50,6 +51,7 @@ tub_status tub_encoder_check_params(const tub_encoder_params *params, tub_error 
     if (!params->model || !params->model[0])
         return tub_fail(err, TUB_ERROR_ARGUMENT, "encoder: no model folder was given");
     TUB_TRY(check_choices(params, err));
+    TUB_TRY(tub_cpu_check_limit(err));
     if (params->batch < 0 || params->batch > 4096)
         return tub_fail(err, TUB_ERROR_ARGUMENT, "batch %d: must be from 1 to 4096, or 0 to have one chosen",
                         params->batch);

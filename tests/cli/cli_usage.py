@@ -75,6 +75,13 @@ class Refusals(CommandCase):
         self.refuse(["needs a value"], "extract", "x", "--model")
         self.refuse(["no value"], "probe", "x", "--json=yes")
 
+    def test_an_instruction_set_that_is_none(self):
+        model = self.make_model("videomae:tiny")
+        error = self.check(2, "info", model, environment={"TUBELET_ISA": "avx-512"}).stderr
+        self.assertIn('TUBELET_ISA is "avx-512"', error)
+        for name in ("", "scalar"):
+            self.check(0, "info", model, environment={"TUBELET_ISA": name})
+
     def test_precisions_of_other_devices_name_the_alternative(self):
         model = self.make_model("videomae:tiny")
         error = self.check(6, "info", model, "--device", "cpu", "--dtype", "fp8").stderr
