@@ -318,6 +318,15 @@ static void places_that_matter_arent_used(void **state)
 }
 
 // Where an item's neighbours in an export's batch matter, it has only itself: each of three is a third of them.
+static char last_line[512];
+
+static void keep_line(void *user, int level, const char *text)
+{
+    (void)user;
+    (void)level;
+    snprintf(last_line, sizeof last_line, "%s", text);
+}
+
 static void neighbours_that_matter_arent_there(void **state)
 {
     (void)state;
@@ -331,7 +340,9 @@ static void neighbours_that_matter_arent_there(void **state)
     make_frames(ITEMS, pixels, frames, means);
     for (int i = 0; i < ITEMS * 3; i++)
         third[i] = 1.0f / 3;
+    params.log = (tub_log){.write = keep_line};
     assert_int_equal(tub_encoder_open(&params, &encoder, NULL), TUB_OK);
+    assert_non_null(strstr(last_line, "each inference takes one item"));
     assert_int_equal(tub_encoder_run(encoder, frames, ITEMS, rows, NULL, NULL), TUB_OK);
     near(rows, third, ITEMS * 3, 1e-6f);
     tub_encoder_close(&encoder);
