@@ -1,13 +1,8 @@
 #if defined(__x86_64__)
 #include "lanes_avx512.h"
 
-typedef float narrow;
-#define NARROW_IS_FLOAT 1
-#define n_load v_load
-#define n_store v_store
-#define n_load_part(p, n) v_load_part(p, n, 0)
-#define n_store_part v_store_part
-#define n_store_two(p, a, b) (v_store(p, a), v_store((p) + LANES, b))
+#include "narrow_float.h"
+
 #define WITH_INT8 1
 #define TABLE tub_kernels_avx512
 #include "kernels_template.h"
