@@ -1,6 +1,7 @@
 # tubelet_room(NAME USES room... LINKS library...): src/NAME as the object library tub_NAME.
 set(TUBELET_ROOMS "" CACHE INTERNAL "")
 set(TUBELET_LINKS "" CACHE INTERNAL "")
+include(CMakePackageConfigHelpers)
 
 function(tubelet_room name)
   cmake_parse_arguments(room "" "" "USES;LINKS;SOURCES_IN" ${ARGN})
@@ -63,13 +64,33 @@ function(tubelet_library)
     string(TOLOWER ${kind} suffix)
     add_library(tubelet_${suffix} ${kind} ${objects})
     set_target_properties(tubelet_${suffix} PROPERTIES OUTPUT_NAME tubelet)
-    target_include_directories(tubelet_${suffix} PUBLIC ${PROJECT_SOURCE_DIR}/include)
-    target_link_libraries(tubelet_${suffix} PUBLIC ${TUBELET_LINKS})
+    target_include_directories(tubelet_${suffix} PUBLIC $<BUILD_INTERFACE:${PROJECT_SOURCE_DIR}/include>)
   endforeach()
-  set_target_properties(tubelet_shared PROPERTIES VERSION ${PROJECT_VERSION} SOVERSION ${PROJECT_VERSION_MAJOR})
-  install(TARGETS tubelet_shared tubelet_static)
+  # No header of ours names another library: who links with the shared one needs none of them.
+  target_link_libraries(tubelet_shared PRIVATE ${TUBELET_LINKS})
+  target_link_libraries(tubelet_static PUBLIC ${TUBELET_LINKS})
+  set_target_properties(tubelet_shared PROPERTIES VERSION ${PROJECT_VERSION} SOVERSION ${PROJECT_VERSION_MAJOR}
+    EXPORT_NAME tubelet)
+  add_library(tubelet::tubelet ALIAS tubelet_shared)
+  install(TARGETS tubelet_shared EXPORT tubelet INCLUDES DESTINATION include)
+  install(TARGETS tubelet_static)
   install(DIRECTORY include/tubelet DESTINATION include)
+  # Packagers move the libraries to lib64 or lib/<architecture>; install() follows them by itself.
+  set(TUBELET_LIBDIR lib)
+  if(CMAKE_INSTALL_LIBDIR)
+    set(TUBELET_LIBDIR ${CMAKE_INSTALL_LIBDIR})
+  endif()
   tubelet_pkg_config()
+  tubelet_cmake_package()
+endfunction()
+
+# For find_package(tubelet): tubelet::tubelet, the shared library, as add_subdirectory() and FetchContent name it.
+function(tubelet_cmake_package)
+  set(folder ${TUBELET_LIBDIR}/cmake/tubelet)
+  set(version ${PROJECT_BINARY_DIR}/tubeletConfigVersion.cmake)
+  install(EXPORT tubelet FILE tubeletConfig.cmake NAMESPACE tubelet:: DESTINATION ${folder})
+  write_basic_package_version_file(${version} COMPATIBILITY SameMinorVersion)
+  install(FILES ${version} DESTINATION ${folder})
 endfunction()
 
 # For pkg-config: with --static also what libtubelet.a needs.
@@ -80,11 +101,6 @@ function(tubelet_pkg_config)
   endif()
   list(APPEND libs ${CMAKE_THREAD_LIBS_INIT} -ldl -lm)
   list(JOIN libs " " TUBELET_PRIVATE_LIBS)
-  # Packagers move the libraries to lib64 or lib/<architecture>; install() follows them by itself.
-  set(TUBELET_LIBDIR lib)
-  if(CMAKE_INSTALL_LIBDIR)
-    set(TUBELET_LIBDIR ${CMAKE_INSTALL_LIBDIR})
-  endif()
   set(folder ${TUBELET_LIBDIR}/pkgconfig)
   if(IS_ABSOLUTE ${TUBELET_LIBDIR})
     set(TUBELET_PREFIX ${CMAKE_INSTALL_PREFIX})

@@ -1,6 +1,7 @@
 #!/bin/sh
 # check-structure-install.sh BUILD CC [CXX]: a program is compiled and linked with what `cmake --install` put somewhere,
-# by pkg-config alone, against the shared and against the static library; and against libraries in a packager's folder.
+# by pkg-config alone, against the shared and against the static library; by CMake's find_package(); and against libraries
+# in a packager's folder.
 set -eu
 build=$1
 cc=$2
@@ -37,6 +38,21 @@ warnings="-Wall -Wextra -Wpedantic -Werror"
 want=$(pkg-config --modversion tubelet)
 "$cc" $warnings "$folder/program.c" -o "$folder/shared" $(pkg-config --cflags --libs tubelet)
 [ "$(LD_LIBRARY_PATH="$folder/moved/lib" "$folder/shared")" = "$want" ]
+mkdir "$folder/cmake"
+cat >"$folder/cmake/CMakeLists.txt" <<END
+cmake_minimum_required(VERSION 3.16)
+project(program C)
+find_package(tubelet ${want%.*} REQUIRED)
+add_executable(program $folder/program.c)
+target_link_libraries(program PRIVATE tubelet::tubelet)
+END
+by_cmake() { # by_cmake WHERE: a definition that says where to look
+    rm -rf "$folder/cmake/build"
+    cmake -S "$folder/cmake" -B "$folder/cmake/build" -DCMAKE_C_COMPILER="$cc" "$1" >/dev/null
+    cmake --build "$folder/cmake/build" >/dev/null
+    [ "$("$folder/cmake/build/program")" = "$want" ]
+}
+by_cmake "-DCMAKE_PREFIX_PATH=$folder/moved"
 rm "$folder"/moved/lib/libtubelet.so*
 "$cc" $warnings "$folder/program.c" -o "$folder/static" $(pkg-config --static --cflags --libs tubelet)
 [ "$("$folder/static")" = "$want" ]
@@ -49,4 +65,5 @@ cmake --install "$folder/build" --prefix "$folder/packaged" >/dev/null
 PKG_CONFIG_PATH=$folder/packaged/lib/some-arch/pkgconfig
 "$cc" $warnings "$folder/program.c" -o "$folder/packaged.out" $(pkg-config --cflags --libs tubelet)
 [ "$(LD_LIBRARY_PATH="$folder/packaged/lib/some-arch" "$folder/packaged.out")" = "$want" ]
+by_cmake "-Dtubelet_DIR=$folder/packaged/lib/some-arch/cmake/tubelet"
 echo "install: C and C++ programs link with $want"
