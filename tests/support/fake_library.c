@@ -28,12 +28,25 @@ static float *to_floats(const void *from, tub_gpu_type type, size_t count, bool 
     return out;
 }
 
-static float dot(const float *a, const float *b, int count, bool in_order)
+static float dot_in_order(const float *a, const float *b, int count)
 {
-    float part[4] = {0};
+    float sum = 0;
     for (int i = 0; i < count; i++)
-        part[in_order ? 0 : i % 4] += a[i] * b[i];
-    return (part[0] + part[1]) + (part[2] + part[3]);
+        sum += a[i] * b[i];
+    return sum;
+}
+
+static float dot_by_fours(const float *a, const float *b, int count)
+{
+    float sum0 = 0, sum1 = 0, sum2 = 0, sum3 = 0;
+    int i = 0;
+    for (; i + 4 <= count; i += 4) {
+        sum0 += a[i] * b[i];
+        sum1 += a[i + 1] * b[i + 1];
+        sum2 += a[i + 2] * b[i + 2];
+        sum3 += a[i + 3] * b[i + 3];
+    }
+    return (sum0 + sum1) + (sum2 + sum3) + dot_in_order(a + i, b + i, count - i);
 }
 
 // As tensor cores do it, but that the first step is a shorter one.
@@ -62,8 +75,9 @@ static float *sums_of(const tub_gpu_gemm *g, const float *x, const float *weight
     for (size_t i = 0; i < (size_t)g->m; i++)
         for (size_t j = 0; j < (size_t)g->n; j++) {
             const float *a = x + i * (size_t)g->k, *b = weight + j * (size_t)g->k;
-            sums[i * (size_t)g->n + j] =
-                order == FAKE_NEAR ? dot_by_steps(a, b, g->k) : dot(a, b, g->k, order == FAKE_OTHER);
+            sums[i * (size_t)g->n + j] = order == FAKE_NEAR    ? dot_by_steps(a, b, g->k)
+                                         : order == FAKE_OTHER ? dot_in_order(a, b, g->k)
+                                                               : dot_by_fours(a, b, g->k);
         }
     return sums;
 }

@@ -41,14 +41,17 @@ static double activate(tub_activation activation, double x)
 // Four partial sums, so that an addition needn't wait for the one before.
 static double dot(const float *a, const float *b, int count)
 {
-    double sum[4] = {0};
+    double sum0 = 0, sum1 = 0, sum2 = 0, sum3 = 0;
     int i = 0;
-    for (; i + 4 <= count; i += 4)
-        for (int j = 0; j < 4; j++)
-            sum[j] += (double)a[i + j] * b[i + j];
+    for (; i + 4 <= count; i += 4) {
+        sum0 += (double)a[i] * b[i];
+        sum1 += (double)a[i + 1] * b[i + 1];
+        sum2 += (double)a[i + 2] * b[i + 2];
+        sum3 += (double)a[i + 3] * b[i + 3];
+    }
     for (; i < count; i++)
-        sum[0] += (double)a[i] * b[i];
-    return (sum[0] + sum[1]) + (sum[2] + sum[3]);
+        sum0 += (double)a[i] * b[i];
+    return (sum0 + sum1) + (sum2 + sum3);
 }
 
 static void patches(const tub_reference_step *step, int item, int row, float *out)
