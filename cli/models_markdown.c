@@ -11,53 +11,42 @@ static const char *const head[] = {
     "",
     "<!-- Made by `tubelet models --markdown` (`make docs-models`): don't edit. A test compares the two. -->",
     "",
-    "Point `--model` at what you have: a Hugging Face folder, a file of weights, `org/name` in the local Hugging Face "
-    "cache, or an",
-    "`.onnx` or `.xml` file. `tubelet info MODEL` says what it is, what it takes, what a row of it is, and what it "
-    "costs.",
-    "`tubelet init FAMILY[:SIZE] DIR` makes a random checkpoint of any size below, to try things without a download.",
+    "Point `--model` at what you have: a Hugging Face folder, a file of weights, `org/name` in the local Hugging",
+    "Face cache, or an `.onnx` or `.xml` file. `tubelet info MODEL` says what it is, what it takes, what a row of",
+    "it is, and what it costs. `tubelet init FAMILY[:SIZE] DIR` makes a random checkpoint of any size below, to",
+    "try things without a download.",
     "",
     "## Families",
     "",
-    "*Clip* models turn a clip into a row. *Frame* models turn each frame into a row; a clip's row is the mean over "
-    "its frames, and",
-    "each frame is computed once, however many clips hold it. The family is found by `model_type` in `config.json`, "
-    "or, without one,",
-    "by the names of the tensors.",
+    "*Clip* models turn a clip into a row. *Frame* models turn each frame into a row; a clip's row is the mean",
+    "over its frames, and each frame is computed once, however many clips contain it. The family is found by",
+    "`model_type` in `config.json` or, if there is none, by the names of the tensors.",
     "",
     NULL,
 };
 
 static const char *const between[] = {
     "",
-    "`--pool` chooses another row: `pooler` (the checkpoint's own head), `cls` (the class token), `mean` (of all "
-    "tokens of the last hidden",
-    "state), `patch-mean` (of its patch tokens), `projection` (CLIP's image embedding). `tubelet embed --tokens` "
-    "writes the last hidden",
-    "state itself.",
-    "`--layer N` takes the hidden state after block N instead of the last, without a norm. `--normalize` makes rows of "
-    "length 1.",
+    "`--pool` chooses another row: `pooler` (the checkpoint's own head), `cls` (the class token), `mean` (of all",
+    "tokens of the last hidden state), `patch-mean` (of its patch tokens), `projection` (CLIP's image embedding).",
+    "`tubelet embed --tokens` writes the last hidden state itself. `--layer N` takes the hidden state after block",
+    "N instead of the last one, without a norm. `--normalize` makes rows of length 1.",
     "",
-    "onevision and llavavit know where a clip's frames stand in time. `--frame-positions` says it: `index` 0, 1, 2, "
-    "... "
-    "(as the original",
-    "script), `spread` evenly over 0 to 63 (as the model card), `video` by the frame's place in its video, 0 to 63 (as "
-    "OneVision's later",
-    "scripts), for which each video is decoded twice.",
+    "In onevision and llavavit, tokens depend on where a clip's frames stand in time. `--frame-positions` sets",
+    "it: `index` is 0, 1, 2, ... (as in the original script), `spread` is evenly over 0 to 63 (as in the model",
+    "card), `video` is the frame's place in its video, 0 to 63 (as in OneVision's later scripts; each video is",
+    "then decoded twice).",
     "",
-    "Without a `preprocessor_config.json` (`video_preprocessor_config.json`, `processor_config.json`) the defaults of "
-    "the preprocessor's class",
-    "hold, and one warning says so. *opentad* is the original extraction script's transform, taken without a warning: "
-    "a "
-    "bilinear squash,",
-    "divided by 255, without mean and std.",
+    "Without a `preprocessor_config.json` (`video_preprocessor_config.json`, `processor_config.json`), the",
+    "defaults of the preprocessor's class apply, and a warning says so once. *opentad* is the original extraction",
+    "script's transform, used without a warning: a bilinear resize to the model's size without keeping the aspect",
+    "ratio, then division by 255, without mean and std.",
     "",
     "## Sizes",
     "",
-    "The default of `init` first. `tiny` is nobody's: it is for tests. Parameters are those that features need: "
-    "decoders, text towers and",
-    "classifiers aren't counted. *Frames* of a clip as the checkpoint wants them; *Pixels* as its `config.json` says "
-    "(`init` writes a",
+    "The first size of a family is the default of `init`. `tiny` is for tests; no published checkpoint has it.",
+    "Parameters are those that features need: decoders, text towers and classifiers aren't counted. *Frames* are",
+    "those of a clip, as the checkpoint expects them. *Pixels* are those of its `config.json` (`init` writes a",
     "preprocessor for at most 224, which is what videos are usually run at).",
     "",
     "| Family | Size | Parameters | Row | Hidden | Layers | Heads | MLP | Patch | Frames | Pixels |",
@@ -80,15 +69,14 @@ static const char *const tail[] = {
     "| `.onnx` file, `.xml` file (OpenVINO IR), folder with one of them | through OpenVINO: see "
     "[custom-models.md](custom-models.md) |",
     "",
-    "Weights are float32, bfloat16 or float16. Files of `torch.save` (zip and legacy, protocols 2 and 4, nested and "
-    "prefixed state dicts) are read",
-    "by a reader that builds tensors and nothing else: any other global is refused by name. `tubelet convert MODEL "
-    "DIR` writes any of these",
-    "checkpoints as a Hugging Face folder. Names may be those of transformers' files or those that it has in memory "
-    "(version 5, `torch.save(model.state_dict())`).",
+    "Weights are float32, bfloat16 or float16. Files of `torch.save` (zip and legacy, protocols 2 and 4, nested",
+    "and prefixed state dicts) are read by a reader that builds only tensors: any other global is refused by",
+    "name. `tubelet convert MODEL DIR` writes any of these checkpoints as a Hugging Face folder. Tensors may have",
+    "the names of transformers' files or those that transformers 5 has in memory",
+    "(`torch.save(model.state_dict())`).",
     "",
-    "A tensor that is missing, unexpected or of another shape is an error by name (exit code 4), never a silent "
-    "default.",
+    "A tensor that is missing, unexpected or of another shape is an error that names it (exit code 4), never a",
+    "silent default.",
     NULL,
 };
 

@@ -80,7 +80,7 @@ static const option_row rows[] = {
     {OPTION_TRANSFORM, F, "pixels", "transform", KIND_CHOICE, "model|opentad", 0, 0,
      "transform the frames (default: don't)"},
     {OPTION_SIZE, E | M | F | B | N, "pixels", "size", KIND_SIZE, "HxW", 1, SIDE, "resize to exactly this"},
-    {OPTION_CROP, E | M | F | N | B, "pixels", "crop", KIND_SIZE, "HxW", 1, SIDE, "centre crop"},
+    {OPTION_CROP, E | M | F | N | B, "pixels", "crop", KIND_SIZE, "HxW", 1, SIDE, "center crop"},
     {OPTION_INTERPOLATION, E | M | F | N | B, "pixels", "interpolation", KIND_CHOICE, "nearest|bilinear|bicubic", 0, 0,
      "how to resize"},
     {OPTION_MEAN, E | M | F | N | B, "pixels", "mean", KIND_TRIPLE, "R,G,B", 0, 0,

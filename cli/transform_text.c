@@ -56,7 +56,7 @@ void cli_transform_text(const tub_transform *t, char *out, size_t bytes)
     out[0] = 0;
     add_resize(t, out, bytes);
     if (t->crop_height)
-        add(out, bytes, "centre crop %dx%d", t->crop_height, t->crop_width);
+        add(out, bytes, "center crop %dx%d", t->crop_height, t->crop_width);
     add_values(t, out, bytes);
 }
 

@@ -98,7 +98,7 @@ static void print_settings(void)
         ": the options of these names.\n.TP\n.B TUBELET_CONFIG\nthe settings file, as with \\-\\-config\n"
         ".TP\n.B TUBELET_ISA\nscalar, avx2, avx512, avx512_bf16 or amx (64-bit ARM: scalar or neon): the highest "
         "instruction set that may be used\n.TP\n.B TUBELET_OPENVINO\nwhere OpenVINO is\n"
-        ".TP\n.B TUBELET_CUDA_PLUGIN\nthe file of the plug-in for GPUs\n.TP\n.B NO_COLOR\nif set, nothing is coloured\n"
+        ".TP\n.B TUBELET_CUDA_PLUGIN\nthe file of the plug-in for GPUs\n.TP\n.B NO_COLOR\nif set, nothing is colored\n"
         ".SH FILES\n.TP\n.I ./tubelet.conf\nthe project's settings\n"
         ".TP\n.I $XDG_CONFIG_HOME/tubelet/config\nthe user's settings; ~/.config/tubelet/config without the "
         "variable\n.TP\n.I $XDG_CACHE_HOME/tubelet\nwhat was measured on this machine, profiles, packed weights; "

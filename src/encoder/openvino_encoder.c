@@ -229,7 +229,7 @@ static tub_status open_custom(custom *c, const tub_encoder_params *params, const
     TUB_TRY(tub_lanes_open(&c->model, info, params->pool, &c->lanes, err));
     if (c->lanes.take < c->model.group)
         tub_warn(&params->log,
-                 "%s: a row depends on its place or its neighbours in the fixed batch of %d, so each inference takes "
+                 "%s: a row depends on its place or its neighbors in the fixed batch of %d, so each inference takes "
                  "one item: an export with a batch of 1, or a free one, is faster",
                  c->model.path, c->model.group);
     describe(c, params);

@@ -31,7 +31,7 @@ tub_status tub_frame_rgb_open(tub_frame_rgb **out, tub_error *err)
 {
     *out = tub_calloc(1, sizeof **out);
     if (!*out)
-        return tub_fail_memory(err, "the colour conversion");
+        return tub_fail_memory(err, "the color conversion");
     (*out)->from_format = AV_PIX_FMT_NONE;
     return TUB_OK;
 }
