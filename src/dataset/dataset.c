@@ -164,8 +164,11 @@ static void ask_file(void *context, size_t i)
 {
     const tub_asking *asking = context;
     tub_entry *entry = &asking->d->list.items[i];
-    const tub_record *record = entry->record = tub_records_find(&asking->d->found.manifests, entry->key);
-    entry->untouched = record && tub_feature_file_untouched(asking->folder, &asking->d->place, entry->name, record);
+    entry->record = tub_records_find(&asking->d->found.manifests, entry->key);
+    for (const tub_record *r = entry->record; r && !entry->untouched; r = r->others) {
+        entry->untouched = tub_feature_file_untouched(asking->folder, &asking->d->place, entry->name, r);
+        entry->record = entry->untouched ? r : entry->record;
+    }
 }
 
 static void ask_files(tub_dataset *d)

@@ -32,18 +32,23 @@ static int64_t nanoseconds(struct timespec t)
     return (int64_t)t.tv_sec * 1000000000 + t.tv_nsec;
 }
 
+bool tub_feature_file_is(int fd, const char *file, int64_t bytes, int64_t mtime)
+{
+    struct stat info;
+    return mtime >= 0 && fd >= 0 && fstatat(fd, file, &info, 0) == 0 && S_ISREG(info.st_mode) &&
+           info.st_size == bytes && nanoseconds(info.st_mtim) == mtime;
+}
+
 bool tub_feature_file_untouched(int fd, const tub_feature_place *place, const char *name, const tub_record *record)
 {
     char file[PATH_MAX];
-    struct stat info;
     const char *extension = tub_layout_extension(&place->layout);
     const size_t bytes = strlen(name), more = strlen(extension) + 1;
-    if (record->mtime < 0 || fd < 0 || bytes + more > sizeof file)
+    if (bytes + more > sizeof file)
         return false;
     memcpy(file, name, bytes);
     memcpy(file + bytes, extension, more);
-    return fstatat(fd, file, &info, 0) == 0 && S_ISREG(info.st_mode) && info.st_size == record->bytes &&
-           nanoseconds(info.st_mtim) == record->mtime;
+    return tub_feature_file_is(fd, file, record->bytes, record->mtime);
 }
 
 bool tub_feature_file_matches(const tub_feature_place *place, const char *name, const tub_record *record)

@@ -23,6 +23,9 @@ bool tub_feature_file_whole(const tub_feature_place *place, const char *name);
 // read. `fd`: the folder, open; -1 where it can't be. Thread-safety: safe.
 bool tub_feature_file_untouched(int fd, const tub_feature_place *place, const char *name, const tub_record *record);
 
+// The same of a file by its name in the folder with extension, and of what a line tells.
+bool tub_feature_file_is(int fd, const char *file, int64_t bytes, int64_t mtime);
+
 // Whether the file is as the record says, by its header.
 bool tub_feature_file_matches(const tub_feature_place *place, const char *name, const tub_record *record);
 

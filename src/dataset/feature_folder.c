@@ -1,10 +1,12 @@
 #include "feature_folder.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "fail.h"
 #include "json_lines.h"
@@ -52,6 +54,7 @@ static tub_told told_of(tub_arena *arena, const json_t *line, const char *name, 
         .rows = number_of(line, "T"),
         .dim = number_of(line, "C"),
         .bytes = number_of(line, "bytes"),
+        .mtime = number_of(line, "mtime_ns"),
         .video_bytes = number_of(line, "video_bytes"),
         .frames = number_of(line, "frames"),
         .frames_used = number_of(line, "frames_used"),
@@ -69,17 +72,27 @@ static bool complete(const tub_told *t)
     return t->file && t->video && t->reason && t->settings && t->model && t->checksum && t->time && t->align;
 }
 
-// Of several lines about one file the latest counts (records.h).
-static bool store(tub_told_list *list, const tub_told *told, size_t file, size_t **files)
+// Of several lines about one file the latest stands in front (records.h).
+static bool put_over(tub_arena *arena, tub_told *there, const tub_told *told, size_t file, size_t *there_file)
+{
+    tub_told *behind = tub_arena_alloc_raw(arena, 1, sizeof *behind);
+    if (!behind)
+        return false;
+    const tub_told *others = there->others;
+    const bool newer = *there_file == file || strcmp(told->time, there->time) >= 0;
+    *behind = newer ? *there : *told;
+    *there = newer ? *told : *there;
+    *there_file = newer ? file : *there_file;
+    there->others = behind;
+    behind->others = others;
+    return true;
+}
+
+static bool store(tub_arena *arena, tub_told_list *list, const tub_told *told, size_t file, size_t **files)
 {
     size_t at = tub_stem_map_get(&list->map, told->file);
-    if (at != (size_t)TUB_NO_STEM) {
-        if ((*files)[at] == file || strcmp(told->time, list->items[at].time) >= 0) {
-            list->items[at] = *told;
-            (*files)[at] = file;
-        }
-        return true;
-    }
+    if (at != (size_t)TUB_NO_STEM)
+        return put_over(arena, &list->items[at], told, file, &(*files)[at]);
     void *items = list->items, *numbers = *files;
     size_t capacity = list->capacity;
     bool grown = tub_grow(&items, &list->capacity, list->count + 1, sizeof *list->items);
@@ -107,7 +120,7 @@ static bool take(void *user, const tub_field *fields, const char *text, size_t b
     json_decref(line);
     if (!complete(&told) || (t->lines && !told.line))
         return false;
-    return !told.file[0] || store(t->list, &told, t->file, &t->files);
+    return !told.file[0] || store(&t->folder->arena, t->list, &told, t->file, &t->files);
 }
 
 static tub_status read_lines(const tub_paths *paths, tub_telling t, tub_error *err)
@@ -150,6 +163,33 @@ static tub_status read_told(tub_feature_folder *folder, const char *path, bool l
     if (status == TUB_OK && (!sort(&folder->told) || !sort(&folder->failed)))
         status = tub_fail_memory(err, path);
     return status;
+}
+
+// Of several lines the one that was written with the file that is there.
+static void choose_told(int folder, tub_told *told, const char *file)
+{
+    for (const tub_told *t = told; t; t = t->others)
+        if (tub_feature_file_is(folder, file, t->bytes, t->mtime)) {
+            *told = *t;
+            break;
+        }
+    told->others = NULL;
+}
+
+static tub_status choose_all_told(tub_feature_folder *f, tub_error *err)
+{
+    bool named = true;
+    const int folder = open(f->place.folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    for (size_t i = 0; named && i < f->listing.count; i++) {
+        const char *text = tub_name_text(&f->arena, f->listing.files[i]);
+        const size_t at = text ? tub_stem_map_get(&f->told.map, text) : (size_t)TUB_NO_STEM;
+        named = text != NULL;
+        if (at != (size_t)TUB_NO_STEM && f->told.items[at].others)
+            choose_told(folder, &f->told.items[at], f->listing.files[i]);
+    }
+    if (folder >= 0)
+        close(folder);
+    return named ? TUB_OK : tub_fail_memory(err, f->place.folder);
 }
 
 static int whole(const json_t *settings, const char *key)
@@ -205,7 +245,8 @@ tub_status tub_feature_folder_open(const char *path, bool lines, tub_feature_fol
         return tub_fail_memory(err, path);
     TUB_TRY(read_settings(out, path, err));
     TUB_TRY(read_told(out, path, lines, err));
-    return tub_feature_listing_read(path, &out->listing, err);
+    TUB_TRY(tub_feature_listing_read(path, &out->listing, err));
+    return choose_all_told(out, err);
 }
 
 static void finish_list(tub_told_list *list)

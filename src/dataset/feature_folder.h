@@ -12,14 +12,15 @@
 typedef struct tub_told {
     const char *file;           // relative, with its extension; of failures without
     const char *video, *reason, *settings, *model, *checksum, *time, *align;
-    int64_t rows, dim, bytes, video_bytes, frames, frames_used, clip_length, stride, interval;
+    int64_t rows, dim, bytes, mtime, video_bytes, frames, frames_used, clip_length, stride, interval;
     const char *line;           // all of it, where lines were asked for; else NULL
     double fps;                 // that the grid stands on, 0 = unknown
     bool partial, is_short;
+    const struct tub_told *others;  // lines about the same file that don't count (records.h), while it is being opened
 } tub_told;
 
 typedef struct tub_told_list {
-    tub_told *items;            // the last line of each file, by file
+    tub_told *items;            // the line that counts of each file, by file
     size_t count, capacity;
     tub_stem_map map;           // by file
 } tub_told_list;

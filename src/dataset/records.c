@@ -32,6 +32,24 @@ static bool newer(const tub_record *a, const tub_record *b)
     return a->file == b->file || strcmp(a->time, b->time) >= 0;
 }
 
+// The one that counts stays in front. Which that is a file of features may know better.
+static bool keep_both(tub_records *r, tub_record *there, const tub_record *record)
+{
+    tub_record *behind = tub_arena_alloc_raw(&r->arena, 1, sizeof *behind);
+    if (!behind)
+        return false;
+    const tub_record *others = there->others;
+    if (newer(record, there)) {
+        *behind = *there;
+        *there = *record;
+    } else {
+        *behind = *record;
+    }
+    behind->others = others;
+    there->others = behind;
+    return true;
+}
+
 // The key is the arena's.
 static bool store(tub_records *r, const char *key, const tub_record *record)
 {
@@ -40,9 +58,7 @@ static bool store(tub_records *r, const char *key, const tub_record *record)
         return false;
     if (at != (size_t)TUB_NO_STEM) {
         r->replaced = true;
-        if (newer(record, &r->items[at]))
-            r->items[at] = *record;
-        return true;
+        return keep_both(r, &r->items[at], record);
     }
     void *items = r->items;
     if (!tub_grow(&items, &r->capacity, r->count + 1, sizeof *r->items))

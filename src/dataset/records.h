@@ -1,7 +1,9 @@
 // What earlier runs wrote down: manifest*.jsonl and failures*.jsonl, by stem.
 //
 // Of several lines about one video the latest counts: within a file the last one, between files the one with the later
-// time. Lines that lack what is needed here (torn, or of another version) don't count.
+// time. Clocks of several machines differ, so the others are kept, too: the one that was written with the file of
+// features that is there counts before the latest. Lines that lack what is needed here (torn, or of another version)
+// don't count.
 #ifndef TUB_RECORDS_H
 #define TUB_RECORDS_H
 
@@ -20,6 +22,7 @@ typedef struct tub_record {
     int64_t mtime;                      // of the features' file, in nanoseconds since 1970, -1: not known
     size_t file;                        // which of the files it was in
     bool partial;
+    const struct tub_record *others;    // lines about the same video, NULL: none
 } tub_record;
 
 typedef struct tub_records {

@@ -135,6 +135,16 @@ class Verify(CommandCase):
         (folder / "manifest.1.jsonl").write_text(line + "\n")
         self.assertEqual(set(self.findings(folder)[0]), {("model", "v03.npy")})
 
+    def test_of_two_lines_the_one_of_the_file_counts(self):
+        """Clocks of several machines differ: the later time isn't always the later line's."""
+        folder = self.folder / "clocks"
+        self.extract(folder)
+        lines = [json.loads(line) for line in (folder / "manifest.jsonl").read_text().splitlines()]
+        for line in lines:
+            line.update(time="2099" + line["time"][4:], T=line["T"] + 1, checksum="0" * 32, bytes=line["bytes"] + 4, mtime_ns=line["mtime_ns"] - 1)
+        (folder / "manifest.1.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
+        self.assertEqual(self.findings(folder, code=0)[0], {})
+
     def test_a_wrong_length_by_its_frames(self):
         folder = self.copy("frames")
         lines = [json.loads(line) for line in (folder / "manifest.jsonl").read_text().splitlines()]

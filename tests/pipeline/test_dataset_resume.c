@@ -326,6 +326,33 @@ static void test_shards(void **state)
     assert_int_equal(toy_run(), TUB_ERROR_ARGUMENT);
 }
 
+// Moves the manifest to another shard's name and its lines to the end of the century, as a clock may have been.
+static void leave_to_a_later_clock(void)
+{
+    char *text = toy_read(toy.out, "manifest.jsonl");
+    for (char *time = text; (time = strstr(time, "\"time\":\"20"));)
+        memcpy(time += strlen("\"time\":\"20"), "99", 2);
+    toy_write(toy.out, "manifest.7.jsonl", "%s", text);
+    unlink(toy_path(toy.out, "manifest.jsonl"));
+    tub_free(text);
+}
+
+// Which line is the file's is seen by the file where clocks say otherwise.
+static void test_clocks_that_differ(void **state)
+{
+    (void)state;
+    toy_make_videos(3);
+    assert_int_equal(toy_run(), TUB_OK);
+    leave_to_a_later_clock();
+    assert_int_equal(toy_run(), TUB_OK);
+    toy_expect(3, 0, 0, 0, 0);
+    toy_write(toy.videos, "v01.mp4", "frames=60 seed=66 longer");
+    assert_int_equal(toy_run(), TUB_OK);
+    toy_expect(2, 1, 0, 0, 0);
+    assert_int_equal(toy_run(), TUB_OK);
+    toy_expect(3, 0, 0, 0, 0);
+}
+
 int main(void)
 {
 #define TEST(f) cmocka_unit_test_setup_teardown(f, toy_set_up, toy_tear_down)
@@ -340,6 +367,7 @@ int main(void)
         TEST(test_failures_of_the_machine),
         TEST(test_videos_that_come_later),
         TEST(test_shards),
+        TEST(test_clocks_that_differ),
     };
     return cmocka_run_group_tests_name("dataset_resume", tests, NULL, NULL);
 }
