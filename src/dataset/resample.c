@@ -140,7 +140,13 @@ static char *name_of(const tub_resampling *r, const tub_told *told, const char *
     return status == TUB_OK ? tub_strdup(name) : NULL;
 }
 
-static bool is_done(const tub_resampling *r, const char *name)
+// A line keeps when its source's was written, and of which video.
+static bool same_source(const tub_told *there, const tub_told *source)
+{
+    return strcmp(there->time, source->time) == 0 && there->video_bytes == source->video_bytes;
+}
+
+static bool is_done(const tub_resampling *r, const tub_told *source, const char *name)
 {
     char *file = tub_format("%s%s", name, tub_layout_extension(&r->out.layout));
     tub_arena arena;
@@ -149,8 +155,8 @@ static bool is_done(const tub_resampling *r, const char *name)
     const tub_told *told = text ? tub_told_find(&r->there.told, text) : NULL;
     struct stat info;
     char *path = tub_feature_path(&r->out, name);
-    bool done = told && path && strcmp(told->settings, r->asked.settings) == 0 && stat(path, &info) == 0 &&
-                info.st_size == told->bytes && tub_feature_file_whole(&r->out, name);
+    bool done = told && path && same_source(told, source) && strcmp(told->settings, r->asked.settings) == 0 &&
+                stat(path, &info) == 0 && info.st_size == told->bytes && tub_feature_file_whole(&r->out, name);
     tub_free(path);
     tub_free(file);
     tub_arena_finish(&arena);
@@ -336,7 +342,7 @@ static tub_status take_file(tub_resampling *r, const char *file, tub_error *err)
     char *name = status == TUB_OK ? name_of(r, told, file, &why) : NULL;
     if (status == TUB_OK && !name)
         status = why.status < 0 ? why.status : tub_fail_memory(&why, file);
-    if (name && is_done(r, name))
+    if (name && is_done(r, told, name))
         r->totals->done_before++;
     else if (name)
         status = resample(r, told, file, name, &why);

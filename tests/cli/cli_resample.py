@@ -1,8 +1,8 @@
 """Features with a larger stride, of a fixed length, and in other files: each a folder that verifies."""
-import json, struct, unittest
+import json, shutil, struct, unittest
 
 from array_files import load, rows
-from command_case import CommandCase, digests, run
+from command_case import CommandCase, digests, encode, run
 
 
 def interpolate(table, length):
@@ -102,6 +102,19 @@ class Resample(CommandCase):
         self.assertIn("not a multiple", self.check(2, "resample", small, self.folder / "no", "--stride", "6").stderr)
         self.assertIn("at once", self.check(2, "resample", small, self.folder / "no", "--stride", "8", "--length", "9").stderr)
         self.assertIn("both the input and the output", self.check(2, "resample", small, small, "--stride", "8").stderr)
+
+    def test_features_that_were_made_again_are_taken_again(self):
+        videos, features, out = self.folder / "changing", self.folder / "made-again", self.folder / "r-again"
+        shutil.copytree(self.videos, videos)
+        extract = ["extract", videos, "--model", self.model, "--out", features, "--dtype", "f32"]
+        self.check(0, *extract)
+        self.check(0, "resample", features, out, "--stride", "8")
+        encode(videos / "v00.mp4", "testsrc=size=96x64:rate=25", 30, "-c:v", "mpeg4")               # another of as many frames
+        self.check(0, *extract)
+        self.assertIn("1 of 5 files written, 4 there before", self.check(0, "resample", features, out, "--stride", "8").stdout)
+        self.check(0, "resample", features, self.folder / "r-new", "--stride", "8")
+        self.assertEqual(digests(out), digests(self.folder / "r-new"))
+        self.check(0, "verify", out)
 
     def test_files_that_cannot_be_used_are_named(self):
         small, out = self.folder / "broken", self.folder / "r-broken"
