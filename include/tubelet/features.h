@@ -23,7 +23,7 @@ typedef enum tub_finding_kind {
     TUB_FINDING_MISSING = 0,    // a video of the annotations or of the manifest has no file
     TUB_FINDING_FAILED,         // likewise, and it is recorded as failed: the text says why
     TUB_FINDING_EXTRA,          // a file that no line of the manifest tells of: of another run, or of another model
-    TUB_FINDING_BROKEN,         // not a whole array: truncated, torn, not readable
+    TUB_FINDING_BROKEN,         // not a whole array: truncated, torn
     TUB_FINDING_DTYPE,          // float16 where float32 belongs, or the other way round
     TUB_FINDING_DIM,            // another C
     TUB_FINDING_ROWS,           // another T than its frames give, or than the manifest tells
@@ -33,6 +33,7 @@ typedef enum tub_finding_kind {
     TUB_FINDING_MODEL,          // made with another model
     TUB_FINDING_DURATION,       // the annotations give the video another length
     TUB_FINDING_STALE,          // the video has changed since
+    TUB_FINDING_UNREADABLE,     // the system doesn't let it be read: of what is in it nothing is known
     TUB_FINDING_COUNT,
 } tub_finding_kind;
 

@@ -22,7 +22,7 @@ typedef enum tub_status {
     TUB_AGAIN = 1,              // not now: receive results, then call again
     TUB_END = 2,                // nothing more will come
     TUB_ERROR_ARGUMENT = -1,    // the caller's mistake: a value out of range, settings that don't go together
-    TUB_ERROR_MEMORY = -2,      // an allocation failed
+    TUB_ERROR_MEMORY = -2,      // an allocation failed, or the process may open no more files
     TUB_ERROR_INPUT = -3,       // an input path or file (not a video's content) can't be read
     TUB_ERROR_OUTPUT = -4,      // the output can't be written: no permission, disk full, a file where a folder must be
     TUB_ERROR_VIDEO = -5,       // this video can't be decoded; other videos are not concerned

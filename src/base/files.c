@@ -10,6 +10,7 @@
 #include "atomic_file.h"
 #include "fail.h"
 #include "memory.h"
+#include "shortage.h"
 #include "temp_name.h"
 
 static tub_status cannot(tub_error *err, const char *what, const char *path, int error)
@@ -228,7 +229,8 @@ tub_status tub_read_file(const char *path, size_t most, char **out, size_t *byte
     *bytes = 0;
     int fd = open(path, O_RDONLY | O_CLOEXEC);
     if (fd < 0)
-        return tub_fail(err, TUB_ERROR_INPUT, "%s: can't open it: %s", path, strerror(errno));
+        return tub_fail(err, tub_shortage_status(errno, TUB_ERROR_INPUT), "%s: can't open it: %s", path,
+                        strerror(errno));
     tub_status s = read_all(fd, path, most, out, bytes, err);
     close(fd);
     return s;

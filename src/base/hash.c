@@ -8,6 +8,7 @@
 
 #include "fail.h"
 #include "memory.h"
+#include "shortage.h"
 
 struct tub_hash {
     XXH3_state_t *state;
@@ -49,7 +50,9 @@ tub_status tub_hash_file(tub_hash *hash, const char *path, tub_status status, tu
         return tub_fail_memory(err, "reading a file");
     const int fd = open(path, O_RDONLY | O_CLOEXEC);
     const ssize_t end = fd >= 0 ? update_from(hash, fd, chunk, CHUNK) : -1;
-    const tub_status result = end < 0 ? tub_fail(err, status, "%s: can't be read: %s", path, strerror(errno)) : TUB_OK;
+    const tub_status result =
+        end < 0 ? tub_fail(err, tub_shortage_status(errno, status), "%s: can't be read: %s", path, strerror(errno))
+                : TUB_OK;
     if (fd >= 0)
         close(fd);
     tub_free(chunk);

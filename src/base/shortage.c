@@ -6,6 +6,11 @@
 
 enum { LEAST = 1 << 20 }; // what the C library itself asks for
 
+tub_status tub_shortage_status(int error, tub_status otherwise)
+{
+    return error == ENOMEM || error == EMFILE || error == ENFILE ? TUB_ERROR_MEMORY : otherwise;
+}
+
 void tub_shortage_watch(void)
 {
     errno = 0;

@@ -11,6 +11,11 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <tubelet/status.h>
+
+// Of a system call that failed: TUB_ERROR_MEMORY where what is short is the process's or the machine's (memory, file
+// descriptors) and says nothing of the file, else `otherwise`.
+tub_status tub_shortage_status(int error, tub_status otherwise);
 
 // Before the calls.
 void tub_shortage_watch(void);

@@ -13,7 +13,7 @@
 
 static const char *const kind_names[TUB_FINDING_COUNT] = {
     "missing",    "failed",   "extra",    "broken", "dtype",    "dim",   "rows",
-    "not-finite", "checksum", "settings", "model",  "duration", "stale",
+    "not-finite", "checksum", "settings", "model",  "duration", "stale", "unreadable",
 };
 
 const char *tub_finding_name(tub_finding_kind kind)
@@ -26,7 +26,7 @@ static bool makes_unusable(tub_finding_kind kind)
 {
     return kind == TUB_FINDING_BROKEN || kind == TUB_FINDING_DIM || kind == TUB_FINDING_ROWS ||
            kind == TUB_FINDING_NOT_FINITE || kind == TUB_FINDING_CHECKSUM || kind == TUB_FINDING_SETTINGS ||
-           kind == TUB_FINDING_MODEL;
+           kind == TUB_FINDING_MODEL || kind == TUB_FINDING_UNREADABLE;
 }
 
 void tub_verify_tell(tub_verify *v, tub_finding_kind kind, const char *file, const char *id, const char *format, ...)

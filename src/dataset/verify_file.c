@@ -1,3 +1,4 @@
+#include <errno.h>
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
@@ -27,6 +28,35 @@ static const char *after_path(const tub_subject *s, const char *text)
     return strncmp(text, s->path, length) == 0 && strncmp(text + length, ": ", 2) == 0 ? text + length + 2 : text;
 }
 
+// In pieces: a file of hours may have gigabytes.
+static tub_status hash_file(const char *path, char out[TUB_HASH_TEXT], tub_error *err)
+{
+    tub_hash *hash = tub_hash_create();
+    if (!hash)
+        return tub_fail_memory(err, path);
+    tub_status status = tub_hash_file(hash, path, TUB_ERROR_INPUT, err);
+    tub_hash_text(hash, out);
+    tub_hash_destroy(&hash);
+    return status;
+}
+
+// What the system doesn't deliver may be as good as ever.
+static tub_status tell_lost(tub_subject *s, const tub_error *why, tub_error *err)
+{
+    char hash[TUB_HASH_TEXT];
+    struct stat info;
+    tub_error unread;
+    const bool is_file = stat(s->path, &info) == 0 ? S_ISREG(info.st_mode) : errno != ENOENT;
+    const tub_status status = is_file ? hash_file(s->path, hash, &unread) : TUB_OK;
+    if (status == TUB_OK)
+        TELL(s, TUB_FINDING_BROKEN, "%s", after_path(s, why->text));
+    else if (status == TUB_ERROR_INPUT)
+        TELL(s, TUB_FINDING_UNREADABLE, "%s", after_path(s, unread.text));
+    else
+        return tub_fail(err, status, "%s", unread.text);
+    return TUB_OK;
+}
+
 // False: there is no array to look at.
 static bool read_array(tub_subject *s, tub_status *status, tub_error *err)
 {
@@ -35,8 +65,7 @@ static bool read_array(tub_subject *s, tub_status *status, tub_error *err)
     *status = s->v->params->quick ? tub_feature_array_stat(s->path, key, &s->array, &why)
                                   : tub_feature_array_read(s->path, key, &s->array, &s->values, &why);
     if (*status == TUB_ERROR_INPUT) {
-        TELL(s, TUB_FINDING_BROKEN, "%s", after_path(s, why.text));
-        *status = TUB_OK;
+        *status = tell_lost(s, &why, err);
         return false;
     }
     if (*status != TUB_OK && err)
@@ -112,18 +141,6 @@ static void check_rows(tub_subject *s, bool same_settings)
         TELL(s, TUB_FINDING_ROWS, "T is %lld, %lld frames give %lld", rows, (long long)frames, (long long)expected);
 }
 
-// In pieces: a file of hours may have gigabytes.
-static tub_status hash_file(const char *path, char out[TUB_HASH_TEXT], tub_error *err)
-{
-    tub_hash *hash = tub_hash_create();
-    if (!hash)
-        return tub_fail_memory(err, path);
-    tub_status status = tub_hash_file(hash, path, TUB_ERROR_INPUT, err);
-    tub_hash_text(hash, out);
-    tub_hash_destroy(&hash);
-    return status;
-}
-
 static tub_status check_bytes(tub_subject *s, tub_error *err)
 {
     const tub_told *t = s->told;
@@ -138,7 +155,7 @@ static tub_status check_bytes(tub_subject *s, tub_error *err)
     tub_error why;
     tub_status status = hash_file(s->path, hash, &why);
     if (status == TUB_ERROR_INPUT) {
-        TELL(s, TUB_FINDING_BROKEN, "%s", after_path(s, why.text));
+        TELL(s, TUB_FINDING_UNREADABLE, "%s", after_path(s, why.text));
         return TUB_OK;
     }
     if (status != TUB_OK)

@@ -9,6 +9,7 @@
 #include "fail.h"
 #include "half.h"
 #include "memory.h"
+#include "shortage.h"
 
 static int64_t nanoseconds(struct timespec t)
 {
@@ -36,7 +37,8 @@ tub_status tub_tensor_file_open(const char *path, tub_tensor_file *out, tub_erro
     out->fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
     struct stat info;
     if (out->fd < 0 || fstat(out->fd, &info) != 0)
-        return tub_fail(err, TUB_ERROR_MODEL, "%s: can't be opened: %s", path, strerror(errno));
+        return tub_fail(err, tub_shortage_status(errno, TUB_ERROR_MODEL), "%s: can't be opened: %s", path,
+                        strerror(errno));
     if (!S_ISREG(info.st_mode))
         return tub_fail(err, TUB_ERROR_MODEL, "%s: isn't a file", path);
     out->file_bytes = info.st_size;

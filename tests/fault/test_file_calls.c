@@ -40,6 +40,9 @@ static struct {
     atomic_int calls, opens, created, writes, stats, syncs;
 } fault;
 
+// What opening a file of features to read it fails with; 0: it doesn't.
+static int unopened;
+
 static char root[64], videos[80], out[80], wanted[TUB_HASH_TEXT];
 static tub_error err;
 
@@ -79,6 +82,10 @@ int __wrap_open(const char *path, int flags, ...)
     va_end(args);
     fault.opens++;
     fault.created += (flags & O_EXCL) != 0;
+    if (unopened && !(flags & O_CREAT) && strstr(path, ".npy")) {
+        errno = unopened;
+        return -1;
+    }
     // Only those that write: what can't be read is another matter.
     bool creates = flags & (O_CREAT | O_DIRECTORY);
     return creates && fails(false) ? -1 : __real_open(path, flags, mode);
@@ -401,6 +408,35 @@ static void test_folders_that_cant_be_listed(void **state)
     check_finished("unlisted");
 }
 
+static tub_status verify_unopened(int error, tub_verify_totals *totals)
+{
+    const tub_verify_params params = {.size = sizeof params, .folder = out};
+    unopened = error;
+    tub_status status = tub_features_verify(&params, totals, &err);
+    unopened = 0;
+    return status;
+}
+
+// What the machine doesn't deliver isn't called broken; where it delivers nothing at all, nothing is called anything.
+static void test_features_that_cant_be_read(void **state)
+{
+    (void)state;
+    tub_run_totals totals;
+    tub_verify_totals verified;
+    assert_int_equal(run(out, &totals), TUB_OK);
+    assert_int_equal(verify_unopened(EIO, &verified), TUB_OK);
+    assert_int_equal(verified.findings[TUB_FINDING_UNREADABLE], VIDEOS - 1);
+    assert_int_equal(verified.findings[TUB_FINDING_BROKEN], 0);
+    assert_int_equal(verified.missing, VIDEOS);
+    assert_int_equal(verify_unopened(EMFILE, &verified), TUB_ERROR_MEMORY);
+    assert_non_null(strstr(err.text, "v000.npy: can't be opened: "));
+    toy_write(out, "v000.npy", "torn");
+    assert_int_equal(verify_unopened(0, &verified), TUB_OK);
+    assert_int_equal(verified.findings[TUB_FINDING_UNREADABLE], 0);
+    assert_int_equal(verified.findings[TUB_FINDING_BROKEN], 1);
+    unlink(toy_path(out, "missing_files.txt"));
+}
+
 // Looking at a folder of finished videos takes so many calls: none that grows faster than the videos, no file opened.
 static void test_calls_of_a_resume(void **state)
 {
@@ -544,6 +580,7 @@ int main(void)
                                        TEST(test_interrupted),
                                        TEST(test_killed),
                                        TEST(test_folders_that_cant_be_listed),
+                                       TEST(test_features_that_cant_be_read),
                                        TEST(test_calls_of_a_resume),
                                        TEST(test_calls_of_a_deep_folder),
                                        TEST(test_failures_share_a_sync),
