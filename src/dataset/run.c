@@ -51,6 +51,19 @@ static tub_status list_work(tub_run *run, tub_error *err)
     return TUB_OK;
 }
 
+// The processor's level, the card, or the version of the library that runs a custom model. Not refused: clusters have
+// unlike nodes.
+static void tell_unlike(const tub_run *run)
+{
+    const json_t *about = json_object_get(run->d->there.root, "about");
+    const char *there = json_string_value(json_object_get(about, "isa")), *here = run->info->isa;
+    if (run->count && there && *there && *here && strcmp(there, here))
+        tub_warn(&run->d->log,
+                 "%s: its features were begun with %s, and this run computes with %s: rows may differ in their last "
+                 "bits from what they would have been there",
+                 run->d->out, there, here);
+}
+
 static size_t last_part(const char *name)
 {
     const char *slash = strrchr(name, '/');
@@ -292,6 +305,7 @@ static tub_status run_all(tub_run *run, tub_encoder *encoder, const tub_source_o
     TUB_TRY(tub_settings_agree(d->out, &run->asked, false, err));
     TUB_TRY(refuse_mixture(run, err));
     TUB_TRY(list_work(run, err));
+    tell_unlike(run);
     if (d->dry_run)
         return TUB_OK;
     TUB_TRY(sweep(d, err));

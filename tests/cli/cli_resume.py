@@ -174,6 +174,13 @@ class Resume(CommandCase):
         self.check(0, *self.arguments, out)
         self.assertEqual(digests(out), self.whole)
 
+    def test_going_on_with_another_instruction_set_says_so(self):
+        out, said = self.folder / "levels", "features were begun with scalar, and this run computes with "
+        scalar = {"TUBELET_ISA": "scalar"}
+        self.assertNotIn(said, self.check(0, *self.arguments, out, "--shard", "0/2", environment=scalar).stderr)
+        self.assertIn(said, self.check(0, *self.arguments, out).stderr)
+        self.assertNotIn(said, self.check(0, *self.arguments, out).stderr)             # nothing was to do
+
     def test_shards_of_unlike_machines(self):
         """Started together in a new folder, with the precision left open: the first decides, and the others can follow or say why not."""
         levels, out = ("avx2", "amx"), self.folder / "unlike"
