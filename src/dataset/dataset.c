@@ -138,6 +138,22 @@ static bool is_valid(tub_dataset *d, const tub_entry *entry, const tub_record *r
     return false;
 }
 
+static bool is_forbidden(const char *path)
+{
+    const int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+    if (fd >= 0)
+        close(fd);
+    return fd < 0 && (errno == EACCES || errno == EPERM);
+}
+
+// A video that was replaced since is another video, as is one that wasn't there (-1) and is now. What may not be read
+// needs no model to fail again.
+static bool still_fails(const tub_entry *entry, const tub_record *failure)
+{
+    return failure->video_bytes == entry->bytes ||
+           (failure->video_bytes == TUB_CHANGED && entry->bytes > 0 && is_forbidden(entry->path));
+}
+
 static void judge(tub_dataset *d, tub_entry *entry, bool retry)
 {
     const tub_record *record = entry->record;
@@ -148,8 +164,7 @@ static void judge(tub_dataset *d, tub_entry *entry, bool retry)
         d->untidy |= failure != NULL;
         return;
     }
-    // A video that was replaced since is another video, as is one that wasn't there (-1) and is now.
-    if (failure && !retry && failure->video_bytes == entry->bytes) {
+    if (failure && !retry && still_fails(entry, failure)) {
         entry->state = TUB_ITEM_FAILED;
         entry->reason = failure->reason;
     }

@@ -297,6 +297,35 @@ static void test_videos_that_come_later(void **state)
     assert_false(toy_exists(toy.out, "failures.jsonl"));
 }
 
+static tub_item_state state_for_others(size_t i)
+{
+    tub_item item;
+    tub_dataset *d = NULL;
+    const uid_t user = geteuid();
+    assert_int_equal(user ? 0 : seteuid(65534), 0); // root may read everything
+    assert_int_equal(toy_open_set(&d), TUB_OK);
+    tub_dataset_item(d, i, &item);
+    tub_dataset_close(&d);
+    assert_int_equal(user ? 0 : seteuid(user), 0);
+    return item.state;
+}
+
+// What may not be read isn't to do, which would take a model in each run; once it may be, it is.
+static void test_videos_that_may_not_be_read(void **state)
+{
+    (void)state;
+    toy_make_videos(1);
+    toy_write(toy.videos, "own.mp4", "frames=20 away");
+    assert_int_equal(toy_run(), TUB_OK);
+    toy_expect(0, 1, 0, 1, 0);
+    assert_int_equal(chmod(toy.root, 0755), 0);
+    assert_int_equal(state_for_others(0), TUB_ITEM_TODO);
+    assert_int_equal(chmod(toy_path(toy.videos, "own.mp4"), 0), 0);
+    assert_int_equal(state_for_others(0), TUB_ITEM_FAILED);
+    toy.retry = true;
+    assert_int_equal(state_for_others(0), TUB_ITEM_TODO);
+}
+
 static void test_shards(void **state)
 {
     (void)state;
@@ -366,6 +395,7 @@ int main(void)
         TEST(test_failures),
         TEST(test_failures_of_the_machine),
         TEST(test_videos_that_come_later),
+        TEST(test_videos_that_may_not_be_read),
         TEST(test_shards),
         TEST(test_clocks_that_differ),
     };
