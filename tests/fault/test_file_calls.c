@@ -40,8 +40,9 @@ static struct {
     atomic_int calls, opens, created, writes, stats, syncs;
 } fault;
 
-// What opening a file of features to read it fails with; 0: it doesn't.
+// What opening a file of features (or another, by a part of its name) to read it fails with; 0: it doesn't.
 static int unopened;
+static const char *unopened_name = ".npy";
 
 static char root[64], videos[80], out[80], wanted[TUB_HASH_TEXT];
 static tub_error err;
@@ -82,7 +83,7 @@ int __wrap_open(const char *path, int flags, ...)
     va_end(args);
     fault.opens++;
     fault.created += (flags & O_EXCL) != 0;
-    if (unopened && !(flags & O_CREAT) && strstr(path, ".npy")) {
+    if (unopened && !(flags & O_CREAT) && strstr(path, unopened_name)) {
         errno = unopened;
         return -1;
     }
@@ -437,6 +438,23 @@ static void test_features_that_cant_be_read(void **state)
     unlink(toy_path(out, "missing_files.txt"));
 }
 
+// Nor are settings that can't be read someone else's.
+static void test_settings_that_cant_be_read(void **state)
+{
+    (void)state;
+    tub_run_totals totals;
+    assert_int_equal(run(out, &totals), TUB_OK);
+    unopened = EIO;
+    unopened_name = "features.json";
+    tub_status status = run(out, &totals);
+    unopened = 0;
+    unopened_name = ".npy";
+    assert_int_equal(status, TUB_ERROR_OUTPUT);
+    assert_non_null(strstr(err.text, "features.json: can't open it: "));
+    toy_write(out, "features.json", "{");
+    assert_int_equal(run(out, &totals), TUB_ERROR_ARGUMENT);
+}
+
 // Looking at a folder of finished videos takes so many calls: none that grows faster than the videos, no file opened.
 static void test_calls_of_a_resume(void **state)
 {
@@ -581,6 +599,7 @@ int main(void)
                                        TEST(test_killed),
                                        TEST(test_folders_that_cant_be_listed),
                                        TEST(test_features_that_cant_be_read),
+                                       TEST(test_settings_that_cant_be_read),
                                        TEST(test_calls_of_a_resume),
                                        TEST(test_calls_of_a_deep_folder),
                                        TEST(test_failures_share_a_sync),
