@@ -13,6 +13,22 @@
 
 enum { LONGEST_ENDING = 32 }; // of a file that hasn't its name yet
 
+static size_t length_without_slashes(const char *path)
+{
+    size_t length = strlen(path);
+    while (length > 1 && path[length - 1] == '/')
+        length--;
+    return length;
+}
+
+// The folder of features, which the run makes.
+static bool is_out(const cli_arguments *args, const char *folder)
+{
+    const char *out = cli_text(args, OPTION_OUT, "");
+    const size_t length = length_without_slashes(out);
+    return length_without_slashes(folder) == length && strncmp(out, folder, length) == 0;
+}
+
 // Hours later would be late to say so.
 static int check_writable(const cli_arguments *args, option_id id, const char *name)
 {
@@ -26,7 +42,7 @@ static int check_writable(const cli_arguments *args, option_id id, const char *n
     const char *why = NULL;
     if (cli_is_no_file(path))
         why = "it is a folder or a device: name a file";
-    else if (access(below, W_OK))
+    else if (access(below, W_OK) && !(errno == ENOENT && is_out(args, below)))
         why = strerror(errno);
     else if (strlen(slash ? path + (slash - folder) + 1 : path) > NAME_MAX - LONGEST_ENDING)
         why = "its name is too long";

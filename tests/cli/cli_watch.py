@@ -158,6 +158,12 @@ class Watch(CommandCase):
                     self.assertIn(option, done.stderr)
         self.assertFalse((self.folder / "refused").exists())
 
+    def test_files_in_the_folder_that_the_run_makes(self):
+        out = self.folder / "with-report"
+        self.extract("with-report", "--report", f"{out}/run.html", "--metrics-file", f"{out}/run.prom", "--trace", f"{out}//trace.json")
+        self.assertEqual({p.name for p in out.iterdir()} & {"run.html", "run.prom", "trace.json"}, {"run.html", "run.prom", "trace.json"})
+        self.extract("with-report", "--report", out / "deeper" / "run.html", code=5)
+
     def test_ports_that_cannot_be_had(self):
         with socket.create_server(("127.0.0.1", 0)) as taken:
             port = taken.getsockname()[1]
