@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -199,6 +200,13 @@ static int whole(const json_t *settings, const char *key)
     return number > 0 && number <= 65536 ? (int)number : 0;
 }
 
+static int stream_of(const json_t *settings)
+{
+    const json_t *value = json_object_get(settings, "video_stream");
+    const json_int_t number = json_is_integer(value) ? json_integer_value(value) : -1;
+    return number >= 0 && number < INT_MAX ? (int)number + 1 : 0;
+}
+
 // What can't be read is left at 0: nothing is then predicted from it.
 static void take_settings(tub_feature_folder *f)
 {
@@ -211,6 +219,7 @@ static void take_settings(tub_feature_folder *f)
     const char *align = json_string_value(json_object_get(settings, "align"));
     f->step = whole(settings, "every") ? whole(settings, "every") : 1;
     f->fixed_rows = whole(json_object_get(settings, "resized"), "rows");
+    f->video_stream = stream_of(settings);
     f->dim = whole(json_object_get(f->settings.root, "model"), "dim");
     if (s.clip_length && s.stride && s.interval && tub_align_parse(align, &s.align, NULL) == TUB_OK &&
         tub_sampling_resolve(&s, 0, &s, NULL) == TUB_OK)

@@ -31,6 +31,7 @@ typedef struct tub_feature_folder {
     tub_settings settings;      // root NULL: there is no features.json
     tub_sampling sampling;      // of `settings`; clip_length 0: not told
     int64_t dim;                // likewise, 0
+    int video_stream;           // likewise: 1 + the number of the stream that was read, 0: libav's best
     int64_t step;               // rows were taken out of: every step-th is left (1 = all are there)
     int64_t fixed_rows;         // rows were interpolated to so many, 0 = not
     tub_told_list told, failed;

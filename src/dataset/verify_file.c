@@ -170,7 +170,8 @@ static tub_status check_frames(tub_subject *s, tub_error *err)
     const tub_told *t = s->told;
     tub_video_info video;
     tub_error why;
-    const tub_status status = tub_video_probe(t->video, NULL, true, &video, &why);
+    const tub_video_params params = {.size = sizeof params, .stream = s->v->folder.video_stream};
+    const tub_status status = tub_video_probe(t->video, &params, true, &video, &why);
     if (status == TUB_ERROR_MEMORY) // says nothing of the video
         return tub_fail(err, status, "%s", why.text);
     if (status != TUB_OK)

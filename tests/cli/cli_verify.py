@@ -201,6 +201,17 @@ class Verify(CommandCase):
         self.assertEqual(set(self.findings(out)[0]), {("stale", "v00.npy")})
         self.assertEqual(set(self.findings(out, "--deep")[0]), {("stale", "v00.npy"), ("stale", "v01.npy")})
 
+    def test_frames_are_counted_in_the_stream_that_was_read(self):
+        videos, out = self.folder / "streams", self.folder / "of-a-stream"
+        videos.mkdir()
+        command = ["ffmpeg", "-v", "error", "-nostdin", "-f", "lavfi", "-i", "testsrc2=size=96x64:rate=25:duration=2.4",
+                   "-f", "lavfi", "-i", "testsrc=size=64x64:rate=25:duration=1.2", "-map", "0", "-map", "1", "-c:v", "mpeg4", str(videos / "two.mkv")]
+        subprocess.run(command, check=True)
+        for stream in ("0", "1"):
+            self.check(0, "extract", videos, "--model", self.model, "--out", out / stream, "--dtype", "f32", "--video-stream", stream)
+            self.assertEqual(self.findings(out / stream, "--deep", code=0)[0], {})
+        self.assertNotEqual(*[json.loads((out / stream / "manifest.jsonl").read_text())["frames"] for stream in ("0", "1")])
+
     def test_what_was_found_is_told_where_nothing_can_be_written(self):
         folder = self.copy("blocked")
         (folder / "missing_files.txt").unlink(missing_ok=True)
