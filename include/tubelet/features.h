@@ -142,8 +142,8 @@ typedef struct tub_resample_totals {
 // length, rows are interpolated linearly as ActionFormer does it.
 //
 // A file that can't be used is reported to `on_file` and counted. Errors: TUB_ERROR_ARGUMENT (no such folder, no
-// features.json, a stride that isn't a multiple, an output that holds something else), TUB_ERROR_OUTPUT,
-// TUB_ERROR_CANCELLED.
+// features.json, a stride that isn't a multiple, names that collide, an output that holds something else),
+// TUB_ERROR_OUTPUT, TUB_ERROR_CANCELLED.
 TUB_API tub_status tub_features_resample(const tub_resample_params *params, tub_resample_totals *totals, tub_error *err);
 
 // ---- Comparing

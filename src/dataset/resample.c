@@ -329,10 +329,45 @@ static tub_status resample(tub_resampling *r, const tub_told *told, const char *
     return hand_over(r, told, name, &written, sealed, err);
 }
 
-static tub_status take_file(tub_resampling *r, const char *file, tub_error *err)
+static const tub_told *told_of(tub_resampling *r, const char *file)
 {
     const char *text = tub_name_text(&r->in.arena, file);
-    const tub_told *told = text ? tub_told_find(&r->in.told, text) : NULL;
+    return text ? tub_told_find(&r->in.told, text) : NULL;
+}
+
+static tub_status add_name(tub_resampling *r, tub_stem_map *names, size_t i, tub_error *err)
+{
+    const char *const *files = r->in.listing.files;
+    const tub_told *told = told_of(r, files[i]);
+    char *name = told ? name_of(r, told, files[i], NULL) : NULL;
+    const char *kept = name ? tub_arena_strdup(&r->in.arena, name) : NULL;
+    const bool nameless = !name; // which is told of when it is its turn
+    size_t before;
+    tub_free(name);
+    if (nameless)
+        return TUB_OK;
+    if (!kept || !tub_stem_map_add(names, kept, i, &before))
+        return tub_fail_memory(err, "the names of files");
+    if (before == (size_t)TUB_NO_STEM)
+        return TUB_OK;
+    return tub_fail(err, TUB_ERROR_ARGUMENT, "%s: %s and %s would both become %s%s: choose another file name",
+                    r->params->in, files[before], files[i], kept, tub_layout_extension(&r->out.layout));
+}
+
+// One would take the other's place.
+static tub_status check_names(tub_resampling *r, tub_error *err)
+{
+    tub_stem_map names = {0};
+    tub_status status = TUB_OK;
+    for (size_t i = 0; status == TUB_OK && i < r->in.listing.count; i++)
+        status = add_name(r, &names, i, err);
+    tub_stem_map_finish(&names);
+    return status;
+}
+
+static tub_status take_file(tub_resampling *r, const char *file, tub_error *err)
+{
+    const tub_told *told = told_of(r, file);
     tub_error why = {0};
     tub_status status = TUB_OK;
     if (!told)
@@ -413,6 +448,7 @@ static tub_status run(tub_resampling *r, tub_error *err)
         return tub_fail(err, TUB_ERROR_ARGUMENT, "%s: no features.json in it says what these rows stand on", p->in);
     TUB_TRY(choose_step(r, err));
     TUB_TRY(complete_layout(r, err));
+    TUB_TRY(check_names(r, err));
     TUB_TRY(make_settings(r, err));
     TUB_TRY(open_out(r, err));
     TUB_TRY(take_files(r, err));

@@ -116,6 +116,18 @@ class Resample(CommandCase):
         self.assertEqual(digests(out), digests(self.folder / "r-new"))
         self.check(0, "verify", out)
 
+    def test_names_that_collide_are_refused(self):
+        videos, features, out = self.folder / "twins", self.folder / "of-twins", self.folder / "r-twins"
+        videos.mkdir()
+        for name, frames in (("a", 30), ("v_a", 45), ("b", 20)):
+            encode(videos / f"{name}.mp4", "testsrc=size=96x64:rate=25", frames, "-c:v", "mpeg4")
+        self.check(0, "extract", videos, "--model", self.model, "--out", features, "--dtype", "f32")
+        done = self.check(2, "resample", features, out, "--file-name", "{bare}")
+        self.assertIn("a.npy and v_a.npy would both become a.npy", done.stderr)
+        self.assertFalse(out.exists())
+        self.check(0, "resample", features, out, "--file-name", "x_{stem}")
+        self.assertEqual(len(digests(out)), 3)
+
     def test_files_that_cannot_be_used_are_named(self):
         small, out = self.folder / "broken", self.folder / "r-broken"
         self.check(0, "extract", self.videos, "--model", self.model, "--out", small, "--dtype", "f32")
