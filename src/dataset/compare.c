@@ -15,7 +15,7 @@ typedef struct tub_compare {
     tub_compare_totals *totals;
     tub_feature_folder a, b;
     tub_grid grid_a, grid_b;
-    tub_stem_map stems_b; // bare stem to number of file
+    tub_stem_map stems_a, stems_b; // to numbers of files
     bool *seen_b;
     double weight[2 * TUB_LAG_MOST + 1]; // rows behind each lag's sum
 } tub_compare;
@@ -26,26 +26,35 @@ static const tub_told *told_of(tub_feature_folder *f, const char *file)
     return text ? tub_told_find(&f->told, text) : NULL;
 }
 
-// What the video is called, without "v_"; NULL on failure.
+// What the video is called; NULL on failure.
 static const char *stem_of(tub_feature_folder *f, const char *file)
 {
     const tub_told *told = told_of(f, file);
     const char *base;
     size_t length = tub_stem_of(told && told->video[0] ? told->video : file, &base);
-    bool longer = length > 2 && strncmp(base, "v_", 2) == 0;
-    return tub_arena_text(&f->arena, base + 2 * longer, length - 2 * (size_t)longer);
+    return tub_arena_text(&f->arena, base, length);
 }
 
-static tub_status index_b(tub_compare *c, tub_error *err)
+static tub_status index_stems(tub_feature_folder *f, tub_stem_map *stems, tub_error *err)
 {
-    c->seen_b = tub_calloc(c->b.listing.count, sizeof *c->seen_b);
-    if (!c->seen_b)
-        return tub_fail_memory(err, c->params->b);
-    for (size_t i = 0; i < c->b.listing.count; i++) {
-        const char *stem = stem_of(&c->b, c->b.listing.files[i]);
-        if (!stem || !tub_stem_map_set(&c->stems_b, stem, i))
-            return tub_fail_memory(err, c->params->b);
+    for (size_t i = 0; i < f->listing.count; i++) {
+        const char *stem = stem_of(f, f->listing.files[i]);
+        if (!stem || !tub_stem_map_set(stems, stem, i))
+            return tub_fail_memory(err, f->place.folder);
     }
+    return TUB_OK;
+}
+
+// The file of B that is of the same video: by its name, or by one with "v_" more or less that isn't another's of A.
+static tub_status find_other(tub_compare *c, const char *file, size_t *out, tub_error *err)
+{
+    const char *stem = stem_of(&c->a, file);
+    *out = stem ? tub_stem_map_find(&c->stems_b, stem) : (size_t)TUB_NO_STEM;
+    const char *other = *out != (size_t)TUB_NO_STEM ? stem_of(&c->b, c->b.listing.files[*out]) : "";
+    if (!stem || !other)
+        return tub_fail_memory(err, file);
+    if (strcmp(stem, other) && tub_stem_map_get(&c->stems_a, other) != (size_t)TUB_NO_STEM)
+        *out = (size_t)TUB_NO_STEM;
     return TUB_OK;
 }
 
@@ -231,12 +240,11 @@ static void tell_lonely(const tub_compare *c, const char *a, const char *b)
 static tub_status compare_all(tub_compare *c, tub_error *err)
 {
     for (size_t i = 0; i < c->a.listing.count; i++) {
-        const char *file = c->a.listing.files[i], *stem = stem_of(&c->a, file);
+        const char *file = c->a.listing.files[i];
+        size_t at;
         if (c->params->stop && *c->params->stop)
             return tub_fail(err, TUB_ERROR_CANCELLED, "stopped: %zu of %zu files were compared", i, c->a.listing.count);
-        if (!stem)
-            return tub_fail_memory(err, file);
-        size_t at = tub_stem_map_get(&c->stems_b, stem);
+        TUB_TRY(find_other(c, file, &at, err));
         if (at == (size_t)TUB_NO_STEM) {
             c->totals->only_a++;
             tell_lonely(c, file, NULL);
@@ -273,7 +281,11 @@ static tub_status run(tub_compare *c, tub_error *err)
     TUB_TRY(tub_feature_folder_open(p->a, false, &c->a, err));
     TUB_TRY(tub_feature_folder_open(p->b, false, &c->b, err));
     TUB_TRY(check_lengths(c, err));
-    TUB_TRY(index_b(c, err));
+    TUB_TRY(index_stems(&c->a, &c->stems_a, err));
+    TUB_TRY(index_stems(&c->b, &c->stems_b, err));
+    c->seen_b = tub_calloc(c->b.listing.count, sizeof *c->seen_b);
+    if (!c->seen_b)
+        return tub_fail_memory(err, p->b);
     take_grids(c);
     c->totals->least_cosine = 1;
     TUB_TRY(compare_all(c, err));
@@ -296,6 +308,7 @@ tub_status tub_features_compare(const tub_compare_params *params, tub_compare_to
     *c.totals = (tub_compare_totals){0};
     tub_status status = run(&c, err);
     tub_free(c.seen_b);
+    tub_stem_map_finish(&c.stems_a);
     tub_stem_map_finish(&c.stems_b);
     tub_feature_folder_finish(&c.a);
     tub_feature_folder_finish(&c.b);

@@ -114,6 +114,18 @@ class Compare(CommandCase):
         self.assertEqual((end["videos"], end["grid_known"], end["shifted"]), (3, False, False))
         self.assertGreater(end["least_cosine"], 0.99999)
 
+    def test_names_that_differ_by_a_prefix(self):
+        """x and v_x are one video in two folders, and two videos where one folder has both."""
+        both, one = self.folder / "both", self.folder / "one"
+        for folder, names in ((both, ("x", "v_x")), (one, ("x",))):
+            folder.mkdir()
+            for i, name in enumerate(names):
+                (folder / f"{name}.npy").write_bytes(npy_bytes([[1.0, 2.0 + i, -3.0]] * (i + 4)))
+        _, end = self.events(0, both, both)
+        self.assertEqual((end["videos"], end["equal"], end["only_a"], end["only_b"]), (2, 2, 0, 0))
+        _, end = self.events(3, both, one)
+        self.assertEqual((end["videos"], end["equal"], end["only_a"], end["only_b"]), (1, 1, 1, 0))
+
     def test_lengths(self):
         """Rows of other lengths stand nowhere on a grid, so no lag is found between them."""
         a, short, long = self.extract("stride4"), self.folder / "len10", self.folder / "len12"
