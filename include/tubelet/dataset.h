@@ -60,9 +60,9 @@ typedef struct tub_item {
 } tub_item;
 
 // Lists the inputs, checks the names and reads what is already in the output folder.
-// Errors: TUB_ERROR_ARGUMENT (no such input, a folder without videos, colliding stems naming both, a shard out of
-// range, an annotation file that isn't one), TUB_ERROR_OUTPUT (the folder is a file, or can't be made,
-// listed or written).
+// Errors: TUB_ERROR_ARGUMENT (no such input, a folder without videos, colliding stems naming both, also where one's
+// features are there already, a shard out of range, an annotation file that isn't one), TUB_ERROR_OUTPUT (the folder is
+// a file, or can't be made, listed or written).
 TUB_API tub_status tub_dataset_open(const tub_dataset_params *params, tub_dataset **out, tub_error *err);
 
 // The videos of this shard, in the order of their paths.

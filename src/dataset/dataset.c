@@ -121,6 +121,14 @@ static tub_status open_pins(tub_dataset *d, const tub_dataset_params *p, tub_err
     return status;
 }
 
+// Whether the video that the record is of is there as it was then, and is another one: of two folders with like names.
+static bool is_of_another(const tub_entry *entry, const tub_record *record)
+{
+    struct stat info;
+    return strcmp(record->video, entry->path) && stat(record->video, &info) == 0 && S_ISREG(info.st_mode) &&
+           info.st_size == record->video_bytes && (info.st_dev != entry->device || info.st_ino != entry->inode);
+}
+
 // Whether the file is there as the record says, made with what the folder holds, of the video as it is now.
 static bool is_valid(tub_dataset *d, const tub_entry *entry, const tub_record *record)
 {
@@ -132,6 +140,10 @@ static bool is_valid(tub_dataset *d, const tub_entry *entry, const tub_record *r
         return true;
     if (record->video_bytes == TUB_CHANGED)
         return false; // which was said then
+    if (is_of_another(entry, record)) {
+        d->taken = d->taken ? d->taken : entry;
+        return false;
+    }
     if (d->replaced++ < REPLACED_TOLD)
         tub_warn(&d->log, "%s: its features were made from %s with %lld bytes, now it has %lld: they are made again",
                  entry->path, record->video, (long long)record->video_bytes, (long long)entry->bytes);
@@ -202,6 +214,12 @@ static tub_status open_states(tub_dataset *d, bool retry, tub_error *err)
         ask_files(d);
     for (size_t i = 0; i < d->list.count; i++)
         judge(d, &d->list.items[i], retry);
+    if (d->taken)
+        return tub_fail(err, TUB_ERROR_ARGUMENT,
+                        "%s and %s, whose features are in %s, would both become %s%s: choose another output folder, or "
+                        "rename one of them",
+                        d->taken->path, d->taken->record->video, d->out, d->taken->name,
+                        tub_layout_extension(&d->place.layout));
     if (d->replaced > REPLACED_TOLD)
         tub_warn(&d->log, "%zu more videos have another size than when their features were made: they are made again",
                  d->replaced - REPLACED_TOLD);

@@ -27,6 +27,7 @@ struct tub_dataset {
     tub_found found;                // in the output folder, at open
     bool untidy;                    // there are lines of failures that don't count any more
     size_t replaced;                // videos of another size than what their features were made from
+    const tub_entry *taken;         // a video whose features would take another's place, NULL: none
     tub_dtype dtype;                // pinned
     const char *backend;
     tub_log log;

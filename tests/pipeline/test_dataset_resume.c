@@ -63,6 +63,25 @@ static void test_resume(void **state)
     toy_expect(7, 1, 0, 0, 0);
 }
 
+// Of two folders with like names the later one doesn't take the first one's features away; one that was moved does.
+static void test_like_names_of_another_folder(void **state)
+{
+    (void)state;
+    char first[128];
+    toy_make_videos(2);
+    assert_int_equal(toy_run(), TUB_OK);
+    snprintf(first, sizeof first, "%s", toy.videos);
+    snprintf(toy.videos, sizeof toy.videos, "%s/others", toy.root);
+    assert_int_equal(mkdir(toy.videos, 0777), 0);
+    toy_write(toy.videos, "v01.mp4", "frames=60 seed=66 longer");
+    assert_int_equal(toy_run(), TUB_ERROR_ARGUMENT);
+    assert_non_null(strstr(toy.err.text, "others/v01.mp4 and "));
+    assert_non_null(strstr(toy.err.text, "videos/v01.mp4, whose features are in "));
+    assert_int_equal(unlink(toy_path(first, "v01.mp4")), 0);
+    assert_int_equal(toy_run(), TUB_OK);
+    toy_expect(0, 1, 0, 0, 0);
+}
+
 static void note_warning(void *user, int level, const char *text)
 {
     if (level == 0) {
@@ -387,6 +406,7 @@ int main(void)
 #define TEST(f) cmocka_unit_test_setup_teardown(f, toy_set_up, toy_tear_down)
     const struct CMUnitTest tests[] = {
         TEST(test_resume),
+        TEST(test_like_names_of_another_folder),
         TEST(test_replaced_videos_are_no_flood),
         TEST(test_settled),
         TEST(test_touched),
