@@ -206,7 +206,8 @@ static tub_status check_told(tub_subject *s, tub_error *err)
     const tub_settings *there = &s->v->folder.settings;
     if (!t) {
         if (s->v->folder.told.count)
-            TELL(s, TUB_FINDING_EXTRA, "no line of the manifest tells of it: another run's or another model's file");
+            TELL(s, TUB_FINDING_EXTRA,
+                 "no line of the manifest tells of it: of a run that is under way or was killed, or another's file");
         return TUB_OK;
     }
     bool same = !there->root || !t->settings[0] || strcmp(t->settings, there->settings) == 0;
