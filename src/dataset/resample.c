@@ -146,7 +146,17 @@ static bool same_source(const tub_told *there, const tub_told *source)
     return strcmp(there->time, source->time) == 0 && there->video_bytes == source->video_bytes;
 }
 
-static bool is_done(const tub_resampling *r, const tub_told *source, const char *name)
+// Whether the other video is still there as it was then: of two folders with like names.
+static bool is_of_another(const tub_told *there, const tub_told *source)
+{
+    struct stat other, ours;
+    return strcmp(there->video, source->video) && there->video_bytes != source->video_bytes &&
+           stat(there->video, &other) == 0 && other.st_size == there->video_bytes &&
+           (stat(source->video, &ours) != 0 || other.st_dev != ours.st_dev || other.st_ino != ours.st_ino);
+}
+
+// The line about the file of this name, where that is whole and as it is asked for; NULL: there is none.
+static const tub_told *told_there(const tub_resampling *r, const char *name)
 {
     char *file = tub_format("%s%s", name, tub_layout_extension(&r->out.layout));
     tub_arena arena;
@@ -155,12 +165,12 @@ static bool is_done(const tub_resampling *r, const tub_told *source, const char 
     const tub_told *told = text ? tub_told_find(&r->there.told, text) : NULL;
     struct stat info;
     char *path = tub_feature_path(&r->out, name);
-    bool done = told && path && same_source(told, source) && strcmp(told->settings, r->asked.settings) == 0 &&
-                stat(path, &info) == 0 && info.st_size == told->bytes && tub_feature_file_whole(&r->out, name);
+    bool whole = told && path && strcmp(told->settings, r->asked.settings) == 0 && stat(path, &info) == 0 &&
+                 info.st_size == told->bytes && tub_feature_file_whole(&r->out, name);
     tub_free(path);
     tub_free(file);
     tub_arena_finish(&arena);
-    return done;
+    return whole ? told : NULL;
 }
 
 static void fill_row(const tub_resampling *r, const float *values, const tub_feature_array *a, int64_t count, int64_t i,
@@ -329,6 +339,20 @@ static tub_status resample(tub_resampling *r, const tub_told *told, const char *
     return hand_over(r, told, name, &written, sealed, err);
 }
 
+static tub_status resample_unless_done(tub_resampling *r, const tub_told *told, const char *file, const char *name,
+                                       tub_error *err)
+{
+    const tub_told *there = told_there(r, name);
+    if (there && is_of_another(there, told))
+        return tub_fail(err, TUB_ERROR_INPUT,
+                        "%s: the features of this name in %s are of another video, %s: choose another output folder",
+                        file, r->params->out, there->video);
+    if (!there || !same_source(there, told))
+        return resample(r, told, file, name, err);
+    r->totals->done_before++;
+    return TUB_OK;
+}
+
 static const tub_told *told_of(tub_resampling *r, const char *file)
 {
     const char *text = tub_name_text(&r->in.arena, file);
@@ -377,10 +401,8 @@ static tub_status take_file(tub_resampling *r, const char *file, tub_error *err)
     char *name = status == TUB_OK ? name_of(r, told, file, &why) : NULL;
     if (status == TUB_OK && !name)
         status = why.status < 0 ? why.status : tub_fail_memory(&why, file);
-    if (name && is_done(r, told, name))
-        r->totals->done_before++;
-    else if (name)
-        status = resample(r, told, file, name, &why);
+    if (name)
+        status = resample_unless_done(r, told, file, name, &why);
     tub_free(name);
     if (status == TUB_ERROR_INPUT) { // this file only
         r->totals->failed++;

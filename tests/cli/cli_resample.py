@@ -128,6 +128,20 @@ class Resample(CommandCase):
         self.check(0, "resample", features, out, "--file-name", "x_{stem}")
         self.assertEqual(len(digests(out)), 3)
 
+    def test_a_second_folder_of_like_names_takes_nothing_away(self):
+        out = self.folder / "r-both"
+        for name, frames in (("first", 30), ("second", 45)):
+            (self.folder / name).mkdir()
+            encode(self.folder / name / "x.mp4", "testsrc=size=96x64:rate=25", frames, "-c:v", "mpeg4")
+            self.check(0, "extract", self.folder / name, "--model", self.model, "--out", self.folder / f"of-{name}", "--dtype", "f32")
+        self.check(0, "resample", self.folder / "of-first", out, "--stride", "8")
+        before = digests(out)
+        self.assertRegex(self.check(3, "resample", self.folder / "of-second", out, "--stride", "8").stderr, "x.npy: .* are of another video, .*first/x.mp4")
+        self.assertEqual(digests(out), before)
+        (self.folder / "first" / "x.mp4").unlink()
+        self.check(0, "resample", self.folder / "of-second", out, "--stride", "8")
+        self.assertNotEqual(digests(out), before)
+
     def test_files_that_cannot_be_used_are_named(self):
         small, out = self.folder / "broken", self.folder / "r-broken"
         self.check(0, "extract", self.videos, "--model", self.model, "--out", small, "--dtype", "f32")
