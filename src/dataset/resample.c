@@ -33,6 +33,7 @@ typedef struct tub_resampling {
     tub_grid grid; // of the new rows
     int64_t step;
     char *manifest;
+    char *swept; // the folder in the output folder that was swept last, NULL: none
     tub_out_folder folder;
     tub_group_writer *publisher;
     tub_pending *first, **last;
@@ -339,10 +340,26 @@ static tub_status resample(tub_resampling *r, const tub_told *told, const char *
     return hand_over(r, told, name, &written, sealed, err);
 }
 
+// Of names that lead into a folder, which come one after the other: what killed runs left in it goes.
+static void sweep_beside(tub_resampling *r, const char *name)
+{
+    const char *slash = strrchr(name, '/');
+    const size_t length = slash ? (size_t)(slash - name) : 0;
+    if (!slash || (r->swept && strncmp(r->swept, name, length) == 0 && !r->swept[length]))
+        return;
+    tub_free(r->swept);
+    r->swept = tub_format("%.*s", (int)length, name);
+    char *path = r->swept ? tub_format("%s/%s", r->params->out, r->swept) : NULL;
+    if (path)
+        tub_atomic_sweep(path);
+    tub_free(path);
+}
+
 static tub_status resample_unless_done(tub_resampling *r, const tub_told *told, const char *file, const char *name,
                                        tub_error *err)
 {
     const tub_told *there = told_there(r, name);
+    sweep_beside(r, name);
     if (there && is_of_another(there, told))
         return tub_fail(err, TUB_ERROR_INPUT,
                         "%s: the features of this name in %s are of another video, %s: choose another output folder",
@@ -491,6 +508,7 @@ tub_status tub_features_resample(const tub_resample_params *params, tub_resample
     tub_status status = run(&r, err);
     tub_out_folder_release(&r.folder);
     tub_free(r.manifest);
+    tub_free(r.swept);
     tub_settings_finish(&r.asked);
     tub_feature_folder_finish(&r.there);
     tub_feature_folder_finish(&r.in);

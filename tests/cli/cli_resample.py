@@ -1,8 +1,8 @@
 """Features with a larger stride, of a fixed length, and in other files: each a folder that verifies."""
-import json, shutil, struct, unittest
+import json, os, shutil, struct, subprocess, unittest
 
 from array_files import load, rows
-from command_case import CommandCase, digests, encode, run
+from command_case import CommandCase, digests, encode, run, strays
 
 
 def interpolate(table, length):
@@ -141,6 +141,20 @@ class Resample(CommandCase):
         (self.folder / "first" / "x.mp4").unlink()
         self.check(0, "resample", self.folder / "of-second", out, "--stride", "8")
         self.assertNotEqual(digests(out), before)
+
+    def test_what_killed_runs_left_goes(self):
+        annotations, small, out = self.folder / "splits.json", self.folder / "split", self.folder / "r-split"
+        annotations.write_text(json.dumps({"database": {f"v{i:02}": {"subset": ("one", "two")[i % 2], "annotations": []} for i in range(5)}}))
+        self.check(0, "extract", self.videos, "--model", self.model, "--out", small, "--dtype", "f32", "--annotations", annotations, "--file-name", "{split}/{stem}")
+        self.check(0, "resample", small, out, "--stride", "8")
+        numbers = os.readlink("/proc/self/ns/pid")[5:-1]
+        place = os.uname().nodename + ("" if numbers == "4026531836" else f"+{numbers}")
+        dead = subprocess.Popen(["true"])
+        dead.wait()
+        for folder in ("", "one/", "two/"):
+            (out / f"{folder}.v00.npy.{place}.{dead.pid}.0.tmp").write_bytes(b"half")
+        self.check(0, "resample", small, out, "--stride", "8")
+        self.assertEqual(strays(out), [])
 
     def test_files_that_cannot_be_used_are_named(self):
         small, out = self.folder / "broken", self.folder / "r-broken"
