@@ -1,6 +1,7 @@
 #include "preprocess.h"
 
 #include <string.h>
+#include <strings.h>
 
 #include "fail.h"
 
@@ -23,7 +24,8 @@ static const char where[] = "preprocessor_config.json";
     }
 
 // The processor classes with their defaults. Their names end in ImageProcessor, VideoProcessor or (old)
-// FeatureExtractor, and may then end in Fast or Pil; a whole name here is what its other kinds differ from.
+// FeatureExtractor, and may then end in Fast or Pil; a whole name here is what its other kinds differ from. Small and
+// capital letters before that are the same: google/vivit-b-16x2-kinetics400 has a ViViTImageProcessor.
 // InternVideo2's is ours: what its evaluation does.
 typedef struct class
 {
@@ -48,6 +50,8 @@ static const class classes[] = {
     {"Bit", TUB_RESIZE_SHORTEST, 224, TUB_BICUBIC, 224, TUB_DOMAIN_U8, 1 / 255.0, false, false, false, false, CLIP},
     {"Siglip", TUB_RESIZE_EXACT, 224, TUB_BICUBIC, 0, TUB_DOMAIN_U8, 1 / 255.0, false, false, false, true, HALF},
     {"ViT", TUB_RESIZE_EXACT, 224, TUB_BILINEAR, 0, TUB_DOMAIN_U8, 1 / 255.0, false, false, false, false, HALF},
+    // Published beside ViT models: facebook/deit-base-patch16-224.
+    {"DeiT", TUB_RESIZE_EXACT, 256, TUB_BICUBIC, 224, TUB_DOMAIN_U8, 1 / 255.0, false, false, false, false, HALF},
     {"DINOv3ViT", TUB_RESIZE_EXACT, 224, TUB_BILINEAR, 0, TUB_DOMAIN_FLOAT, 1 / 255.0, false, false, false, false,
      IMAGENET},
     {"VivitVideoProcessor", TUB_RESIZE_SHORTEST, 256, TUB_BILINEAR, 224, TUB_DOMAIN_U8, 1 / 127.5, false, true, false,
@@ -80,7 +84,7 @@ static const class *find_class(const char *name)
         return NULL;
     for (size_t i = 0; i < sizeof classes / sizeof *classes; i++)
         if (strcmp(classes[i].name, name) == 0 ||
-            (strlen(classes[i].name) == length && strncmp(classes[i].name, name, length) == 0))
+            (strlen(classes[i].name) == length && strncasecmp(classes[i].name, name, length) == 0))
             return &classes[i];
     return NULL;
 }
@@ -96,8 +100,8 @@ static tub_status choose_class(const json_t *config, const char *processor, cons
     if (*out)
         return TUB_OK;
     return tub_fail(err, TUB_ERROR_MODEL,
-                    "%s: processor \"%.60s\" isn't known: VideoMAE, CLIP, Bit, Siglip, ViT, DINOv3ViT, "
-                    "Vivit, Timesformer and VJEPA2 processors are",
+                    "%s: processor \"%.60s\" isn't known: VideoMAE, CLIP, Bit, Siglip, ViT, DeiT, "
+                    "DINOv3ViT, Vivit, Timesformer and VJEPA2 processors are",
                     where, name);
 }
 

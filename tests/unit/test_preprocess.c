@@ -53,6 +53,7 @@ static void knows_the_classes(void **state)
         {"BitImageProcessor", TUB_RESIZE_SHORTEST, 224, TUB_BICUBIC, 224, TUB_DOMAIN_U8, 0.48145466f, 0.26862954f, 0},
         {"SiglipImageProcessor", TUB_RESIZE_EXACT, 224, TUB_BICUBIC, 0, TUB_DOMAIN_U8, 0.5f, 0.5f, 0},
         {"ViTImageProcessorFast", TUB_RESIZE_EXACT, 224, TUB_BILINEAR, 0, TUB_DOMAIN_U8, 0.5f, 0.5f, 0},
+        {"DeiTImageProcessor", TUB_RESIZE_EXACT, 256, TUB_BICUBIC, 224, TUB_DOMAIN_U8, 0.5f, 0.5f, 0},
         {"DINOv3ViTImageProcessorFast", TUB_RESIZE_EXACT, 224, TUB_BILINEAR, 0, TUB_DOMAIN_FLOAT, 0.485f, 0.229f, 0},
         {"VivitImageProcessor", TUB_RESIZE_SHORTEST, 256, TUB_BILINEAR, 224, TUB_DOMAIN_U8, 0.5f, 0.5f, -1},
         {"VivitVideoProcessor", TUB_RESIZE_SHORTEST, 256, TUB_BILINEAR, 224, TUB_DOMAIN_U8, 0.5f, 0.5f, -1},
@@ -73,6 +74,26 @@ static void knows_the_classes(void **state)
         // ViViT's image processor is the only one that resizes by Pillow; its video processor doesn't.
         assert_int_equal(t.pillow, strcmp(rows[i].name, "VivitImageProcessor") == 0);
     }
+}
+
+// preprocessor_config.json as they are published beside models of `vit` and `vivit`.
+static void reads_published_files(void **state)
+{
+    (void)state;
+    tub_transform t =
+        read_text("{\"crop_size\": 224, \"do_center_crop\": true, \"do_normalize\": true, \"do_resize\": true,"
+                  " \"feature_extractor_type\": \"DeiTFeatureExtractor\","
+                  " \"image_mean\": [0.485, 0.456, 0.406], \"image_std\": [0.229, 0.224, 0.225],"
+                  " \"resample\": 3, \"size\": 256}",
+                  "ViTImageProcessor");
+    assert_true(t.resize == TUB_RESIZE_EXACT && t.height == 256 && t.width == 256 && t.crop_height == 224);
+    assert_true(t.interpolation == TUB_BICUBIC && t.mean[0] == 0.485f);
+    t = read_text("{\"crop_size\": {\"height\": 224, \"width\": 224}, \"do_center_crop\": true, \"do_rescale\": true,"
+                  " \"image_mean\": [0.5, 0.5, 0.5], \"image_processor_type\": \"ViViTImageProcessor\","
+                  " \"image_std\": [0.5, 0.5, 0.5], \"resample\": 2, \"rescale_factor\": 0.00784313725490196,"
+                  " \"size\": {\"shortest_edge\": 224}}",
+                  "VivitImageProcessor");
+    assert_true(t.resize == TUB_RESIZE_SHORTEST && t.height == 224 && t.offset == -1 && t.pillow);
 }
 
 static void reads_numbers_as_the_class_means_them(void **state)
@@ -194,9 +215,13 @@ static void reads_what_it_makes(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(knows_the_classes),          cmocka_unit_test(reads_numbers_as_the_class_means_them),
-        cmocka_unit_test(reads_objects_and_switches), cmocka_unit_test(takes_null_for_off),
-        cmocka_unit_test(names_the_wrong_key),        cmocka_unit_test(reads_what_it_makes),
+        cmocka_unit_test(knows_the_classes),
+        cmocka_unit_test(reads_published_files),
+        cmocka_unit_test(reads_numbers_as_the_class_means_them),
+        cmocka_unit_test(reads_objects_and_switches),
+        cmocka_unit_test(takes_null_for_off),
+        cmocka_unit_test(names_the_wrong_key),
+        cmocka_unit_test(reads_what_it_makes),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
