@@ -13,8 +13,9 @@
 //     |                                  attn_pool_num_heads heads, then cross_attn.proj
 //   feature [clip_embed_dim]             without a projector: the mean of all tokens
 //
-// Behind the projector only a classifier follows (fc_norm, head), which isn't used. Names may stand below
-// "vision_encoder.": of the multi-modal checkpoints, whose other parts aren't used either.
+// Behind the projector only a classifier (fc_norm, head) or a projection beside text (vision_align, vision_proj)
+// follows, which isn't used, nor are the decoders of pre-training. Names may stand below "vision_encoder.": of the
+// multi-modal checkpoints, whose other parts aren't used either.
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
@@ -248,17 +249,25 @@ static void bind(tub_binder *b, tub_config *c, void *out)
     static const char *const prefixes[] = {"", "vision_encoder.", NULL};
     static const char *const ignored[] = {"fc_norm.*",
                                           "head.*",
-                                          "vision_encoder.clip_*",
-                                          "vision_encoder.final_clip_decoder.*",
-                                          "vision_encoder.img_pos_embed",
                                           "clip_decoder.*",
-                                          "clip_pos_embed",
+                                          "clip_pos_embed*",
                                           "clip_img_pos_embed",
                                           "img_pos_embed",
                                           "final_clip_decoder.*",
+                                          "mae_decoder.*",
+                                          "mae_pos_embed*",
+                                          "vision_encoder.clip_*",
+                                          "vision_encoder.final_clip_decoder.*",
+                                          "vision_encoder.img_pos_embed",
+                                          "vision_align.*",
+                                          "vision_proj.*",
                                           "text_encoder.*",
                                           "text_proj.*",
-                                          "vision_proj.*",
+                                          "audio_encoder.*",
+                                          "audio_proj.*",
+                                          "av_*",
+                                          "atm_head.*",
+                                          "avtm_head.*",
                                           "itm_head.*",
                                           "temp",
                                           NULL};

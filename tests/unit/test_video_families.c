@@ -12,6 +12,7 @@
 #include <tubelet/checkpoint.h>
 
 #include "model_case.h"
+#include "safetensors.h"
 #include "temp_folder.h"
 
 static void fills_in_class_defaults(void **state)
@@ -178,6 +179,58 @@ static void internvideo_reads_sizes_from_tensors(void **state)
     tub_model_close(&m);
 }
 
+enum { TENSORS = 80, NAME = 96 };
+
+// Puts what the file holds below `prefix`, and `others` beside it.
+static void extend(const char *path, const char *prefix, const char *const *others)
+{
+    static const float zero = 0;
+    static char names[TENSORS][NAME];
+    tub_tensor t[TENSORS];
+    tub_checkpoint *c = NULL;
+    tub_arena arena;
+    size_t count = 0;
+    tub_arena_init(&arena);
+    assert_int_equal(tub_checkpoint_open(path, &c, NULL), TUB_OK);
+    for (; count < tub_checkpoint_count(c) && count < TENSORS; count++) {
+        assert_int_equal(tub_checkpoint_read(c, count, &arena, &t[count], NULL), TUB_OK);
+        snprintf(names[count], NAME, "%s%s", prefix, t[count].name);
+        t[count].name = names[count];
+    }
+    for (; *others && count < TENSORS; others++)
+        t[count++] = (tub_tensor){.name = *others, .dtype = TUB_F32, .rank = 1, .dims = {1}, .data = &zero};
+    assert_null(*others);
+    assert_int_equal(tub_safetensors_write(test_path(path, "model.safetensors"), t, count, NULL), TUB_OK);
+    tub_arena_finish(&arena);
+    tub_checkpoint_close(&c);
+}
+
+// OpenGVLab's model zoo: stage 1 as it was pre-trained, the CLIP models of the distilled sizes, stage 2 with sound.
+static void internvideo_passes_over_what_else_is_published(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *name, *prefix, *others[9];
+    } files[] = {
+        {"stage1",
+         "",
+         {"clip_decoder.0.head.weight", "clip_pos_embed_cls", "clip_pos_embed", "final_clip_decoder.norm.weight",
+          "mae_decoder.0.head.0.weight", "mae_pos_embed", "mae_pos_embed_spatial"}},
+        {"clip", "vision_encoder.", {"vision_align.0.weight", "text_encoder.embedding_layer.weight", "temp"}},
+        {"stage2",
+         "vision_encoder.",
+         {"vision_encoder.clip_pos_embed", "audio_encoder.a", "audio_proj.weight", "av_concat_vision_proj.0.weight",
+          "av_fusion.bias", "atm_head.bias", "avtm_head.bias", "itm_head.bias"}},
+    };
+    for (size_t i = 0; i < sizeof files / sizeof *files; i++) {
+        const char *path = test_model_init("internvideo2:tiny", files[i].name, 0);
+        extend(path, files[i].prefix, files[i].others);
+        tub_model *m = test_model_open(path);
+        accepts(m, 8, 56, 56, TUB_POOL_DEFAULT, 1 + 8 * 16, 768);
+        tub_model_close(&m);
+    }
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, test_models_set_up, test_models_tear_down)
 
 int main(void)
@@ -191,6 +244,7 @@ int main(void)
         TEST(vivit_takes_its_own_shape),
         TEST(internvideo_resizes_its_positions),
         TEST(internvideo_reads_sizes_from_tensors),
+        TEST(internvideo_passes_over_what_else_is_published),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
