@@ -1,7 +1,8 @@
 // The Hugging Face cache of this machine: where "org/name" was downloaded to. Nothing is fetched.
 //
-// The cache is $HF_HUB_CACHE, else $HF_HOME/hub, else $XDG_CACHE_HOME/huggingface/hub, else ~/.cache/huggingface/hub;
-// in it models--org--name/refs/main holds a revision, and models--org--name/snapshots/<revision> is the model folder.
+// The cache is $HF_HUB_CACHE, else $HUGGINGFACE_HUB_CACHE, else $HF_HOME/hub, else $XDG_CACHE_HOME/huggingface/hub, else
+// ~/.cache/huggingface/hub; in it models--org--name/refs/main holds a revision, and models--org--name/snapshots/<revision>
+// is the model folder.
 #ifndef TUB_HF_CACHE_H
 #define TUB_HF_CACHE_H
 

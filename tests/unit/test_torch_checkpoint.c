@@ -185,8 +185,8 @@ static void hashes_what_it_uses(void **state)
 
 static void unset_all(void)
 {
-    static const char *const names[] = {"HF_HUB_CACHE", "HF_HOME", "XDG_CACHE_HOME"};
-    for (size_t i = 0; i < 3; i++)
+    static const char *const names[] = {"HF_HUB_CACHE", "HUGGINGFACE_HUB_CACHE", "HF_HOME", "XDG_CACHE_HOME"};
+    for (size_t i = 0; i < 4; i++)
         unsetenv(names[i]);
 }
 
@@ -206,6 +206,10 @@ static void opens_names_in_the_cache(void **state)
     copy_file(TORCH "expected.safetensors", "hub/models--org--some.name-1/snapshots/0123abc/model.safetensors");
     write_text("hub/models--org--some.name-1/snapshots/0123abc/config.json", "{\"model_type\": \"cached\"}");
     const char *snapshot = test_path(folder, made[4]);
+    opens("org/some.name-1", "cached", snapshot);
+    // The name that it had before, which huggingface_hub still reads.
+    setenv("HF_HOME", "/nowhere", 1);
+    setenv("HUGGINGFACE_HUB_CACHE", test_path(folder, "hub"), 1);
     opens("org/some.name-1", "cached", snapshot);
     setenv("HF_HUB_CACHE", "/nowhere", 1);
     refuses("org/some.name-1", "(/nowhere)");
