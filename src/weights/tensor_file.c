@@ -16,16 +16,26 @@ static int64_t nanoseconds(struct timespec t)
     return (int64_t)t.tv_sec * 1000000000 + t.tv_nsec;
 }
 
-// What git leaves in the place of a large file that it didn't fetch.
-static tub_status refuse_pointer(const tub_tensor_file *f, tub_error *err)
+// What git leaves in the place of a large file that it didn't fetch, and what a server says instead of sending one: no
+// file of weights begins with as much text.
+static tub_status refuse_text(const tub_tensor_file *f, tub_error *err)
 {
     static const char mark[] = "version https://git-lfs.";
-    char begin[sizeof mark - 1];
-    if (f->file_bytes < (int64_t)sizeof begin || tub_tensor_file_read(f, begin, sizeof begin, 0, NULL) != TUB_OK ||
-        memcmp(begin, mark, sizeof begin) != 0)
+    enum { TEXT_LEAST = 15 }; // "Entry not found"
+    char begin[48] = "";
+    int64_t bytes = f->file_bytes < (int64_t)sizeof begin - 1 ? f->file_bytes : (int64_t)sizeof begin - 1;
+    if (bytes < TEXT_LEAST || tub_tensor_file_read(f, begin, bytes, 0, NULL) != TUB_OK)
         return TUB_OK;
-    return tub_fail(err, TUB_ERROR_MODEL, "%s: is a Git LFS pointer and not the file itself: `git lfs pull` fetches it",
-                    f->path);
+    if (strncmp(begin, mark, sizeof mark - 1) == 0)
+        return tub_fail(err, TUB_ERROR_MODEL,
+                        "%s: is a Git LFS pointer and not the file itself: `git lfs pull` fetches it", f->path);
+    size_t text = 0;
+    while (begin[text] >= ' ' && begin[text] <= '~')
+        text++;
+    if (text < TEXT_LEAST)
+        return TUB_OK;
+    return tub_fail(err, TUB_ERROR_MODEL, "%s: is text and not a file of weights (\"%.*s\"): download it again",
+                    f->path, (int)text, begin);
 }
 
 tub_status tub_tensor_file_open(const char *path, tub_tensor_file *out, tub_error *err)
@@ -43,7 +53,7 @@ tub_status tub_tensor_file_open(const char *path, tub_tensor_file *out, tub_erro
         return tub_fail(err, TUB_ERROR_MODEL, "%s: isn't a file", path);
     out->file_bytes = info.st_size;
     out->changed = nanoseconds(info.st_mtim);
-    TUB_TRY(refuse_pointer(out, err));
+    TUB_TRY(refuse_text(out, err));
     out->map = tub_file_map_open(out->fd, out->file_bytes);
     return TUB_OK;
 }

@@ -132,6 +132,13 @@ static void refuses_sizes(void **state)
     test_write_file(test_path(folder, "pointer"), pointer, sizeof pointer - 1);
     assert_int_equal(tub_safetensors_open(test_path(folder, "pointer"), &s, &err), TUB_ERROR_MODEL);
     assert_non_null(strstr(err.text, "git lfs pull"));
+    // What a browser's address gives, and what a server answers.
+    static const char *const texts[] = {"<!doctype html>\n<html class=\"\">\n<head>", "Entry not found"};
+    for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
+        test_write_file(test_path(folder, "text"), texts[i], strlen(texts[i]));
+        assert_int_equal(tub_safetensors_open(test_path(folder, "text"), &s, &err), TUB_ERROR_MODEL);
+        assert_non_null(strstr(err.text, i ? "(\"Entry not found\"): download it again" : "(\"<!doctype html>\")"));
+    }
     assert_int_equal(tub_safetensors_open(test_path(folder, "absent"), &s, &err), TUB_ERROR_MODEL);
     assert_int_equal(tub_safetensors_open(folder, &s, &err), TUB_ERROR_MODEL);
     assert_int_equal(mkfifo(test_path(folder, "fifo"), 0600), 0);
