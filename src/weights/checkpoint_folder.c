@@ -12,12 +12,34 @@
 
 enum { DESCRIPTION_MOST = 8 << 20 };
 
+enum { TARGET_MOST = 200 };
+
+// Also what links to nothing is there.
+static bool is_there(const char *path)
+{
+    struct stat info;
+    return lstat(path, &info) == 0;
+}
+
 bool tub_checkpoint_has(const tub_checkpoint *c, const char *name)
 {
     char *path = tub_format("%s/%s", c->folder, name);
-    bool there = path && access(path, F_OK) == 0;
+    bool there = path && is_there(path);
     tub_free(path);
     return there;
+}
+
+tub_status tub_checkpoint_check_link(const char *path, tub_error *err)
+{
+    char target[TARGET_MOST + 1];
+    ssize_t length = readlink(path, target, TARGET_MOST);
+    if (length < 0 || access(path, F_OK) == 0 || errno != ENOENT)
+        return TUB_OK;
+    target[length] = 0;
+    return tub_fail(err, TUB_ERROR_MODEL,
+                    "%s: links to %s, which isn't there: copy the folder with what its links point to (cp -rL), or "
+                    "download it again",
+                    path, target);
 }
 
 // A description has a few kilobytes; parsed it takes many times its bytes.
@@ -37,8 +59,10 @@ static tub_status load_json(const tub_checkpoint *c, const char *name, json_t **
     if (!path)
         return tub_fail_memory(err, "a path");
     tub_status status = TUB_OK;
-    if (access(path, F_OK) == 0) {
-        status = check_size(path, err);
+    if (is_there(path)) {
+        status = tub_checkpoint_check_link(path, err);
+        if (status == TUB_OK)
+            status = check_size(path, err);
         if (status == TUB_OK)
             status = tub_json_load(path, TUB_ERROR_MODEL, out, err);
         if (status == TUB_OK && !json_is_object(*out))
@@ -54,6 +78,11 @@ static tub_status do_without_config(tub_checkpoint *c, bool is_file, tub_error *
     char *name = NULL;
     if (!is_file)
         TUB_TRY(tub_checkpoint_torch_file(c->folder, &name, err));
+    if (!is_file && !name && tub_checkpoint_has(c, "snapshots"))
+        return tub_fail(err, TUB_ERROR_MODEL,
+                        "%s: is a model's place in the Hugging Face cache: name a folder in its snapshots, or the "
+                        "model, as org/name",
+                        c->path);
     if (!is_file && !name)
         return tub_fail(err, TUB_ERROR_MODEL,
                         "%s: no config.json in this folder: a model is a folder with config.json and "

@@ -25,6 +25,8 @@ tub_status tub_checkpoint_torch_file(const char *folder, char **name, tub_error 
 
 const char *tub_file_name(const char *path);    // what is behind its last slash
 bool tub_checkpoint_is_torch_name(const char *name);
-bool tub_checkpoint_has(const tub_checkpoint *c, const char *name);     // a file in its folder
+bool tub_checkpoint_has(const tub_checkpoint *c, const char *name);     // a file in its folder, or a link to one
+// Refuses a link to what isn't there: of a cached model that was copied without its blobs, say.
+tub_status tub_checkpoint_check_link(const char *path, tub_error *err);
 
 #endif

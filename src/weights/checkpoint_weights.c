@@ -97,7 +97,9 @@ static tub_status open_files(tub_checkpoint *c, const char *const *names, size_t
         char *path = tub_format("%s/%s", c->folder, names[i]);
         if (!path)
             return tub_fail_memory(err, "a path");
-        tub_status status = open_file(path, &c->files[i], err);
+        tub_status status = tub_checkpoint_check_link(path, err);
+        if (status == TUB_OK)
+            status = open_file(path, &c->files[i], err);
         tub_free(path);
         TUB_TRY(status);
         c->file_count++;
@@ -199,7 +201,7 @@ static tub_status open_torch(tub_checkpoint *c, tub_error *err)
     else
         status = tub_fail(err, TUB_ERROR_MODEL,
                           "%s: no model.safetensors, model.safetensors.index.json, pytorch_model.bin, .pt or .pth file "
-                          "in this folder",
+                          "in this folder: download the rest, or name its file of weights",
                           c->path);
     tub_free(name);
     return status;

@@ -70,6 +70,27 @@ static char *find_snapshot(const char *model)
     return folder;
 }
 
+// A revision that was asked for by its number leaves snapshots, but no refs/main.
+static tub_status not_found(const char *name, const char *cache, const char *model, tub_error *err)
+{
+    char *revision = read_revision(model), *snapshots = tub_format("%s/snapshots", model);
+    struct stat info;
+    tub_status status;
+    if (!revision && snapshots && stat(snapshots, &info) == 0)
+        status = tub_fail(err, TUB_ERROR_MODEL,
+                          "%s: no such model folder or file, and the Hugging Face cache has no main revision of it: "
+                          "name a folder in %s; this downloads the main one: hf download %s",
+                          name, snapshots, name);
+    else
+        status = tub_fail(err, TUB_ERROR_MODEL,
+                          "%s: no such model folder or file, and no model of that name in the Hugging Face cache (%s); "
+                          "this downloads it: hf download %s",
+                          name, cache, name);
+    tub_free(revision);
+    tub_free(snapshots);
+    return status;
+}
+
 tub_status tub_hf_find(const char *name, char **folder, tub_error *err)
 {
     size_t org = strcspn(name, "/");
@@ -80,10 +101,7 @@ tub_status tub_hf_find(const char *name, char **folder, tub_error *err)
     if (!model)
         status = tub_fail_memory(err, "a path");
     else if (!*folder)
-        status = tub_fail(err, TUB_ERROR_MODEL,
-                          "%s: no such model folder or file, and no model of that name in the Hugging Face cache (%s); "
-                          "this downloads it: hf download %s",
-                          name, cache, name);
+        status = not_found(name, cache, model, err);
     tub_free(model);
     tub_free(cache);
     return status;

@@ -59,13 +59,15 @@ static void names_what_is_wrong_with_a_folder(void **state)
     (void)state;
     refuses("/no/such/folder", "/no/such/folder", "no such model folder");
     refuses(folder, folder, "no config.json");
+    assert_int_equal(mkdir(test_path(folder, "snapshots"), 0700), 0);
+    refuses(folder, "place in the Hugging Face cache", "name a folder in its snapshots");
     write_text("config.json", "{\"model_type\": ");
     refuses(folder, "config.json", "JSON");
     refuses(test_path(folder, "config.json"), "config.json", "isn't a folder");
     write_text("config.json", "[]");
     refuses(folder, "config.json", "isn't a JSON object");
     write_text("config.json", "{}");
-    refuses(folder, folder, "no model.safetensors");
+    refuses(folder, "no model.safetensors", "download the rest");
     write_text("model.safetensors", "12345678");
     refuses(folder, "model.safetensors", "isn't a safetensors file");
     write_tensors("model.safetensors", "a", "b");
@@ -83,6 +85,31 @@ static void names_what_is_wrong_with_a_folder(void **state)
         write_text(pipes[i], "{}");
     }
     alarm(0);
+}
+
+// The Hugging Face cache keeps links: a snapshot that was copied without what they point to has none of its files.
+static void names_links_to_nothing(void **state)
+{
+    (void)state;
+    static const char *const names[] = {"config.json", "model.safetensors", "preprocessor_config.json"};
+    write_text("config.json", "{}");
+    write_text("preprocessor_config.json", "{}");
+    write_tensors("model.safetensors", "a", "b");
+    for (int i = 0; i < 3; i++) {
+        char kept[512];
+        snprintf(kept, sizeof kept, "%s", test_path(folder, "kept"));
+        assert_int_equal(rename(test_path(folder, names[i]), kept), 0);
+        assert_int_equal(symlink("../../blobs/4d7a", test_path(folder, names[i])), 0);
+        refuses(folder, names[i], "links to ../../blobs/4d7a, which isn't there");
+        assert_int_equal(unlink(test_path(folder, names[i])), 0);
+        assert_int_equal(rename(kept, test_path(folder, names[i])), 0);
+    }
+    // One that leads somewhere is followed.
+    assert_int_equal(rename(test_path(folder, "config.json"), test_path(folder, "blob")), 0);
+    assert_int_equal(symlink("blob", test_path(folder, "config.json")), 0);
+    tub_checkpoint *c = NULL;
+    assert_int_equal(tub_checkpoint_open(folder, &c, NULL), TUB_OK);
+    tub_checkpoint_close(&c);
 }
 
 static void reads_tensors_by_name(void **state)
@@ -263,10 +290,9 @@ static void notices_a_change_while_open(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(names_what_is_wrong_with_a_folder), TEST(reads_tensors_by_name),
-        TEST(prefers_the_right_preprocessor),    TEST(opens_shards),
-        TEST(keeps_shards_inside_the_folder),    TEST(hashes_config_and_weights),
-        TEST(stamps_files_that_rest),            TEST(notices_a_change_while_open),
+        TEST(names_what_is_wrong_with_a_folder), TEST(names_links_to_nothing), TEST(reads_tensors_by_name),
+        TEST(prefers_the_right_preprocessor),    TEST(opens_shards),           TEST(keeps_shards_inside_the_folder),
+        TEST(hashes_config_and_weights),         TEST(stamps_files_that_rest), TEST(notices_a_change_while_open),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

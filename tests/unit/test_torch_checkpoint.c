@@ -213,12 +213,15 @@ static void opens_names_in_the_cache(void **state)
     opens("org/some.name-1", "cached", snapshot);
     setenv("HF_HUB_CACHE", "/nowhere", 1);
     refuses("org/some.name-1", "(/nowhere)");
+    unsetenv("HUGGINGFACE_HUB_CACHE");
     unsetenv("HF_HOME");
     setenv("HF_HUB_CACHE", test_path(folder, "hub"), 1);
     opens("org/some.name-1", "cached", snapshot);
     // A revision is a name, not a way out of the cache.
     write_text("hub/models--org--some.name-1/refs/main", "../../../../files");
     refuses("org/some.name-1", "hf download");
+    assert_int_equal(unlink(test_path(folder, "hub/models--org--some.name-1/refs/main")), 0);
+    refuses("org/some.name-1", "hub/models--org--some.name-1/snapshots; this downloads the main one: hf download");
     refuses("org/other", "hf download org/other");
     refuses("org/some/name", "no such model folder or file");
     refuses("../name", "no such model folder or file");
