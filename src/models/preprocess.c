@@ -100,8 +100,9 @@ static tub_status choose_class(const json_t *config, const char *processor, cons
     if (*out)
         return TUB_OK;
     return tub_fail(err, TUB_ERROR_MODEL,
-                    "%s: processor \"%.60s\" isn't known: VideoMAE, CLIP, Bit, Siglip, ViT, DeiT, "
-                    "DINOv3ViT, Vivit, Timesformer and VJEPA2 processors are",
+                    "%s: processor \"%.60s\" isn't known: VideoMAE, CLIP, Bit, Siglip, ViT, DeiT, DINOv3ViT, Vivit, "
+                    "Timesformer and VJEPA2 processors are; without the file say what it does by --size, --crop, "
+                    "--mean and --std",
                     where, name);
 }
 

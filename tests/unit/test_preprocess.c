@@ -176,6 +176,7 @@ static void names_the_wrong_key(void **state)
 {
     (void)state;
     refuses("{\"image_processor_type\": \"MagicImageProcessor\"}", "MagicImageProcessor");
+    refuses("{\"image_processor_type\": \"MagicImageProcessor\"}", "say what it does by --size, --crop, --mean");
     refuses("{\"image_processor_type\": \"Vivit\"}", "\"Vivit\" isn't known");
     refuses("{\"image_processor_type\": 3}", "image_processor_type");
     refuses("{\"resample\": 1}", "\"resample\": 1 isn't known");
