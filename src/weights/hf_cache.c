@@ -23,6 +23,14 @@ bool tub_hf_is_name(const char *name)
     return slash && is_part(name, (size_t)(slash - name)) && is_part(slash + 1, strlen(slash + 1));
 }
 
+// A ~ that no shell has seen, in a file of settings or in quotes, is the home folder to huggingface_hub.
+static char *expand(const char *place, const char *below)
+{
+    const char *home = getenv("HOME");
+    const bool tilde = home && place[0] == '~' && (!place[1] || place[1] == '/');
+    return tub_format("%s%s%s", tilde ? home : "", place + tilde, below);
+}
+
 static char *cache_folder(void)
 {
     static const struct {
@@ -35,7 +43,7 @@ static char *cache_folder(void)
     for (size_t i = 0; i < sizeof places / sizeof *places; i++) {
         const char *value = getenv(places[i].variable);
         if (value && *value)
-            return tub_format("%s%s", value, places[i].below);
+            return expand(value, places[i].below);
     }
     return tub_format("/.cache/huggingface/hub");
 }

@@ -207,6 +207,8 @@ static void opens_names_in_the_cache(void **state)
     write_text("hub/models--org--some.name-1/snapshots/0123abc/config.json", "{\"model_type\": \"cached\"}");
     const char *snapshot = test_path(folder, made[4]);
     opens("org/some.name-1", "cached", snapshot);
+    setenv("HF_HOME", "~", 1);
+    opens("org/some.name-1", "cached", snapshot);
     // The name that it had before, which huggingface_hub still reads.
     setenv("HF_HOME", "/nowhere", 1);
     setenv("HUGGINGFACE_HUB_CACHE", test_path(folder, "hub"), 1);
