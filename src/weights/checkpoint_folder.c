@@ -86,7 +86,7 @@ static tub_status do_without_config(tub_checkpoint *c, bool is_file, tub_error *
     if (!is_file && !name)
         return tub_fail(err, TUB_ERROR_MODEL,
                         "%s: no config.json in this folder: a model is a folder with config.json and "
-                        "model.safetensors, or a .pt or .pth file",
+                        "model.safetensors, or a .safetensors, .pt, .pth or .bin file",
                         c->path);
     tub_free(name);
     c->config = json_object();

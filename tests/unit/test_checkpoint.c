@@ -58,7 +58,7 @@ static void names_what_is_wrong_with_a_folder(void **state)
 {
     (void)state;
     refuses("/no/such/folder", "/no/such/folder", "no such model folder");
-    refuses(folder, folder, "no config.json");
+    refuses(folder, "no config.json", ".pth or .bin file");
     assert_int_equal(mkdir(test_path(folder, "snapshots"), 0700), 0);
     refuses(folder, "place in the Hugging Face cache", "name a folder in its snapshots");
     write_text("config.json", "{\"model_type\": ");
