@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "checkpoint_impl.h"
 #include "fail.h"
@@ -88,6 +89,21 @@ static tub_status list_items(tub_checkpoint *c, tub_error *err)
     return TUB_OK;
 }
 
+// aria2 gives a file its size before it has its bytes, which are zeros until then, and keeps a second one beside it.
+static tub_status check_download(const char *path, tub_error *err)
+{
+    char *control = tub_format("%s.aria2", path);
+    if (!control)
+        return tub_fail_memory(err, "a path");
+    bool unfinished = access(control, F_OK) == 0;
+    tub_free(control);
+    if (!unfinished)
+        return TUB_OK;
+    return tub_fail(err, TUB_ERROR_MODEL,
+                    "%s: its download isn't finished, as %s.aria2 beside it says: let aria2c -c go on", path,
+                    tub_file_name(path));
+}
+
 static tub_status open_files(tub_checkpoint *c, const char *const *names, size_t count, tub_error *err)
 {
     c->files = tub_calloc(count, sizeof *c->files);
@@ -98,6 +114,8 @@ static tub_status open_files(tub_checkpoint *c, const char *const *names, size_t
         if (!path)
             return tub_fail_memory(err, "a path");
         tub_status status = tub_checkpoint_check_link(path, err);
+        if (status == TUB_OK)
+            status = check_download(path, err);
         if (status == TUB_OK)
             status = open_file(path, &c->files[i], err);
         tub_free(path);

@@ -112,6 +112,21 @@ static void names_links_to_nothing(void **state)
     tub_checkpoint_close(&c);
 }
 
+// The file has its size, but not yet its bytes.
+static void refuses_what_is_being_downloaded(void **state)
+{
+    (void)state;
+    write_text("config.json", "{}");
+    write_tensors("model.safetensors", "a", "b");
+    write_text("model.safetensors.aria2", "");
+    refuses(folder, "model.safetensors: its download isn't finished", "model.safetensors.aria2");
+    refuses(test_path(folder, "model.safetensors"), "isn't finished", "aria2c -c");
+    assert_int_equal(unlink(test_path(folder, "model.safetensors.aria2")), 0);
+    tub_checkpoint *c = NULL;
+    assert_int_equal(tub_checkpoint_open(folder, &c, NULL), TUB_OK);
+    tub_checkpoint_close(&c);
+}
+
 static void reads_tensors_by_name(void **state)
 {
     (void)state;
@@ -290,9 +305,16 @@ static void notices_a_change_while_open(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(names_what_is_wrong_with_a_folder), TEST(names_links_to_nothing), TEST(reads_tensors_by_name),
-        TEST(prefers_the_right_preprocessor),    TEST(opens_shards),           TEST(keeps_shards_inside_the_folder),
-        TEST(hashes_config_and_weights),         TEST(stamps_files_that_rest), TEST(notices_a_change_while_open),
+        TEST(names_what_is_wrong_with_a_folder),
+        TEST(names_links_to_nothing),
+        TEST(refuses_what_is_being_downloaded),
+        TEST(reads_tensors_by_name),
+        TEST(prefers_the_right_preprocessor),
+        TEST(opens_shards),
+        TEST(keeps_shards_inside_the_folder),
+        TEST(hashes_config_and_weights),
+        TEST(stamps_files_that_rest),
+        TEST(notices_a_change_while_open),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
