@@ -28,6 +28,18 @@ static void list_without_config(char *out, size_t bytes)
             at += (size_t)snprintf(out + at, bytes - at, "%s%s", at ? ", " : "", a->name);
 }
 
+static tub_status no_type(const tub_checkpoint *c, const char *look, const char *known, tub_error *err)
+{
+    const char *path = tub_checkpoint_path(c);
+    const char *timm = json_string_value(json_object_get(tub_checkpoint_config(c), "architecture"));
+    if (timm)
+        return tub_fail(err, TUB_ERROR_MODEL,
+                        "%s/config.json: architecture \"%.60s\" is timm's, whose files aren't read: take those of "
+                        "transformers, or an ONNX export",
+                        path, timm);
+    return tub_fail(err, TUB_ERROR_MODEL, "%s/config.json: no model_type%s; known are %s", path, look, known);
+}
+
 static tub_status unknown_family(const tub_checkpoint *c, const char *type, tub_error *err)
 {
     const tub_architecture *guess = tub_architecture_guess(c);
@@ -44,7 +56,7 @@ static tub_status unknown_family(const tub_checkpoint *c, const char *type, tub_
                         path, known, look);
     }
     if (!type)
-        return tub_fail(err, TUB_ERROR_MODEL, "%s/config.json: no model_type%s; known are %s", path, look, known);
+        return no_type(c, look, known, err);
     return tub_fail(err, TUB_ERROR_MODEL, "%s/config.json: model_type \"%.60s\" isn't known%s; known are %s", path,
                     type, look, known);
 }

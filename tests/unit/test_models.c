@@ -174,6 +174,8 @@ static void names_what_a_checkpoint_lacks(void **state)
                   "videomae, onevision_encoder, dinov3_vit, dinov2, dinov2_with_registers");
     test_model_edit_config(path, "model_type", NULL);
     refuses_model(path, "no model_type", "dinov3_vit");
+    test_model_edit_config(path, "architecture", "\"vit_small_patch16_dinov3\"");
+    refuses_model(path, "\"vit_small_patch16_dinov3\" is timm's", "take those of transformers");
     test_model_edit_config(path, "model_type", "\"dinov2\"");
     test_write_file(test_path(path, "preprocessor_config.json"), "{\"size\": -1}", 12);
     refuses_model(path, "preprocessor_config.json", "\"size\"");
