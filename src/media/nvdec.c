@@ -52,6 +52,16 @@ static const AVCodec *find_codec(enum AVCodecID id)
     return NULL;
 }
 
+// As a decoder's surfaces are. NVDEC rounds their size, of which libav doesn't know: chroma would be taken from where
+// luma still is.
+static bool is_odd(tub_nvdec *n, int width, int height)
+{
+    if (width % 2 == 0 && height % 2 == 0)
+        return false;
+    SAY(n, "frames are %dx%d; odd sizes aren't decoded on GPUs", width, height);
+    return true;
+}
+
 // What the GPU would have to decode. False: no GPU does so with the software decoder's pixels.
 static bool describe(tub_nvdec *n, const AVCodecParameters *p, tub_nvdec_need *out)
 {
@@ -68,6 +78,9 @@ static bool describe(tub_nvdec *n, const AVCodecParameters *p, tub_nvdec_need *o
         SAY(n, "pixels of format %s aren't decoded on GPUs", format ? format->name : "?");
         return false;
     }
+    const bool in_blocks = p->codec_id == AV_CODEC_ID_H264 || p->codec_id == AV_CODEC_ID_HEVC; // its surfaces are even
+    if (!in_blocks && is_odd(n, p->width, p->height))
+        return false;
     *out = (tub_nvdec_need){(tub_nvdec_codec)number, bits, p->width, p->height};
     return true;
 }
@@ -272,15 +285,6 @@ static tub_status copy_on_gpu(tub_nvdec *n, AVFrame *frame, AVFrame *out)
     return TUB_OK;
 }
 
-// Some versions of libav (7.1, of VP9) leave a frame the even size of its surface; of an odd number of rows they have
-// lost the last of chroma by then.
-static bool cut_to_size(const AVCodecContext *decoder, AVFrame *frame)
-{
-    if (decoder->width % 2 && frame->width == decoder->width + 1)
-        frame->width = decoder->width;
-    return !(decoder->height % 2 && frame->height == decoder->height + 1);
-}
-
 tub_status tub_nvdec_keep(tub_nvdec *n, const AVCodecContext *decoder, AVFrame *frame, tub_error *err)
 {
     // Of frames on a GPU libav cuts off what is to the right and below only.
@@ -289,10 +293,8 @@ tub_status tub_nvdec_keep(tub_nvdec *n, const AVCodecContext *decoder, AVFrame *
                                                 : "libav doesn't decode it on the GPU");
         return TUB_AGAIN;
     }
-    if (!cut_to_size(decoder, frame)) {
-        SAY(n, "its frames have an odd number of rows, of which this version of libav loses some on a GPU");
+    if (is_odd(n, decoder->coded_width, decoder->coded_height)) // the container had said otherwise
         return TUB_AGAIN;
-    }
     AVFrame *out = av_frame_alloc();
     if (!out)
         return tub_fail_memory(err, "a frame");

@@ -1,8 +1,8 @@
 // Decoding by NVDEC, the video decoders of NVIDIA's GPUs, through libav's own support of it.
 //
-// H.264, HEVC, VP8, VP9 and AV1 of 4:2:0 in 8, 10 or 12 bits: these standards say every bit of a frame, so a GPU gives
-// what the software decoder gives. What NVDEC doesn't tell is damage inside a frame's data, which it conceals in a way
-// of its own.
+// H.264, HEVC, VP8, VP9 and AV1 of 4:2:0 in 8, 10 or 12 bits and of even sizes: these standards say every bit of a
+// frame, so a GPU gives what the software decoder gives. What NVDEC doesn't tell is damage inside a frame's data, which
+// it conceals in a way of its own.
 //
 // Frames stay on the GPU, in memory of their own: the decoder has few surfaces, and a frame may be held for long. Who
 // wants one on the host fetches it, laid out as the software decoder's.

@@ -206,13 +206,19 @@ static void put(uint8_t *row, int x, unsigned value, int bits)
         ((uint16_t *)(void *)row)[x] = (uint16_t)value;
 }
 
+// A GPU's planes begin at even rows, whatever is asked for.
+static size_t luma_rows(const decoder *d)
+{
+    return (d->how.target_height + 1) / 2 * 2;
+}
+
 static void fill(const decoder *d, const AVFrame *frame, uint8_t *out, size_t pitch)
 {
     const int bits = 8 + (int)d->how.bits_over_8, width = frame->width, height = frame->height;
     for (int y = 0; y < height; y++)
         for (int x = 0; x < width; x++)
             put(out + (size_t)y * pitch, x, sample(frame, 0, x, y, bits), bits);
-    out += pitch * d->how.target_height;
+    out += pitch * luma_rows(d);
     for (int y = 0; y < (height + 1) / 2; y++)
         for (int x = 0; x < (width + 1) / 2; x++)
             for (int c = 0; c < 2; c++)
@@ -228,7 +234,7 @@ FUNCTION(cuvidMapVideoFrame64, decoder *d, int surface, uint64_t *out, unsigned 
     if (!d->frames[number] || (is_told("keeps") && number >= FATAL_PICTURE))
         return INVALID;
     *pitch = (unsigned)((d->how.target_width * (d->how.bits_over_8 ? 2 : 1) + 255) / 256 * 256);
-    const size_t bytes = *pitch * (d->how.target_height * 3 / 2 + 1);
+    const size_t bytes = *pitch * luma_rows(d) * 3 / 2;
     uint8_t *memory = malloc(bytes);
     if (!memory)
         return INVALID;
