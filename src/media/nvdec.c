@@ -52,6 +52,19 @@ static const AVCodec *find_codec(enum AVCodecID id)
     return NULL;
 }
 
+// H.264's other profiles have tools that no card knows (lossless blocks, say), of which no card is asked.
+static bool has_profile(tub_nvdec *n, const AVCodecParameters *p, int bits)
+{
+    enum { BASELINE = 66, MAIN = 77, HIGH = 100, HIGH_10 = 110, BITS = 0xff };
+    const int profile = p->profile & BITS; // without libav's marks for parts of one
+    if (p->codec_id != AV_CODEC_ID_H264 || p->profile < 0 || profile == BASELINE || profile == MAIN ||
+        profile == HIGH || (profile == HIGH_10 && bits == 10))
+        return true;
+    const char *name = avcodec_profile_name(p->codec_id, p->profile);
+    SAY(n, "h264 of profile %s isn't decoded on GPUs", name ? name : "?");
+    return false;
+}
+
 // As a decoder's surfaces are. NVDEC rounds their size, of which libav doesn't know: chroma would be taken from where
 // luma still is.
 static bool is_odd(tub_nvdec *n, int width, int height)
@@ -79,7 +92,7 @@ static bool describe(tub_nvdec *n, const AVCodecParameters *p, tub_nvdec_need *o
         return false;
     }
     const bool in_blocks = p->codec_id == AV_CODEC_ID_H264 || p->codec_id == AV_CODEC_ID_HEVC; // its surfaces are even
-    if (!in_blocks && is_odd(n, p->width, p->height))
+    if (!has_profile(n, p, bits) || (!in_blocks && is_odd(n, p->width, p->height)))
         return false;
     *out = (tub_nvdec_need){(tub_nvdec_codec)number, bits, p->width, p->height};
     return true;

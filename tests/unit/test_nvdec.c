@@ -312,6 +312,10 @@ static void codecs_and_formats_that_no_gpu_decodes_alike(void **state)
     on_the_processor("m.mkv", "mpeg4 isn't decoded on GPUs");
     assert_true(make("444.mp4", "format=yuv444p", h264));
     on_the_processor("444.mp4", "yuv444p");
+    assert_true(make("lossless.mp4", "format=yuv420p", "-c:v libx264 -qp 0"));
+    on_the_processor("lossless.mp4", "profile High 4:4:4 Predictive");
+    assert_true(make("simple.mp4", "format=yuv420p", "-c:v libx264 -profile:v baseline"));
+    on_gpu("simple.mp4");
 }
 
 // A GPU's planes begin at even rows, where libav doesn't look for them.
