@@ -11,8 +11,9 @@
 # one failed.
 #
 # LIMIT=N: N seconds instead. KEEP=FOLDER: what the parts said is left there. STATE=FOLDER: what was shown is remembered there, and
-# the next call with it shows the rest: for machines whose commands, or the files sent along with one, are limited. SMALL=1 takes
-# tiny models: to try the script itself on the fake GPU, say (TUBELET_CUDA_PLUGIN=build/tests/libfake_gpu.so).
+# the next call with it shows the rest, and again what failed or had no time: for machines whose commands, or the files sent along
+# with one, are limited. SMALL=1 takes tiny models: to try the script itself on the fake GPU, say
+# (TUBELET_CUDA_PLUGIN=build/tests/libfake_gpu.so).
 set -uo pipefail
 here=$(cd "$(dirname "$0")/.." && pwd)
 pack=${1:-$here/.gpu/pack.tar.xz}
@@ -22,6 +23,7 @@ mkdir -p "$work"
 trap '[ -z "${KEEP:-}" ] || cp "$work"/*.log "$KEEP"; [ -n "${STATE:-}" ] || rm -rf "$work"' EXIT
 began=$SECONDS
 limit=${LIMIT:-480}
+no_time="not run: the time is used up"
 slack=$([ -n "${SMALL:-}" ] && echo 6 || echo 1) # the fake computes on what processors there are
 failed=0
 
@@ -75,22 +77,30 @@ row part result detail
 row :--- :--- :---
 
 # ---- right answers: all at once, of which no time is taken ----
-section() { # command...: what it prints is shown when all are done; measures for itself, as the card is shared
-    sections=$((sections + 1))
-    XDG_CACHE_HOME=$work/cache$sections "$@" >"$work/section$sections" 2>&1 &
+sections=()
+section() { # name command...: what it prints is shown when all are done; measures for itself, as the card is shared
+    shown "$1" && return
+    sections+=("$1")
+    XDG_CACHE_HOME=$work/cache${#sections[@]} "${@:2}" >"$work/section${#sections[@]}" 2>&1 &
 }
 
 end_sections() {
-    local n
+    local n said all=yes
     wait
-    for n in $(seq "$sections"); do
-        cat "$work/section$n"
-        ! grep -q '| FAILED ' "$work/section$n" || failed=1
+    for n in "${!sections[@]}"; do
+        said=$work/section$((n + 1))
+        cat "$said"
+        ! grep -q '| FAILED ' "$said" || failed=1
+        if grep -q -e '| FAILED ' -e "$no_time" "$said"; then all=no
+        else echo "${sections[n]}" >>"$work/done"; fi
     done
+    [ $all = no ] || echo "right answers" >>"$work/done"
 }
 
+test_of() { section "$1" part "$@"; }
+
 part() { # name seconds command...: ok or FAILED by its exit code, its last line as the detail
-    local log=$work/part$sections.log code
+    local log=$work/part${#sections[@]}.log code
     stop_after $(($2 * slack)) "${@:3}" >"$log" 2>&1
     code=$?
     if [ "$code" = 0 ]; then row "$1" ok "$( (grep PASSED "$log" || tail -1 "$log") | tail -1 | cut -c1-110)"
@@ -106,17 +116,25 @@ model_of() { # size: the folder of a random checkpoint, made once
 clip=videomae:$([ -n "${SMALL:-}" ] && echo tiny || echo base)
 extract() { # out options...: in the first half of the time
     local left=$((limit / 2 * slack - SECONDS + began))
-    [ $left -gt 0 ] || { echo "not run: the time is used up" >"$work/$1.log"; return 124; }
+    [ $left -gt 0 ] || { echo "$no_time" >"$work/$1.log"; return 124; }
     stop_after $left "$tubelet" extract "$work/videos" --model "$(model_of "$clip")" --out "$work/$1" --device cuda "${@:2}" >"$work/$1.log" 2>&1
 }
 summary() { grep -h -o '[0-9]* frames, .*clips.s' "$work/$1.log" | tail -1; }
 digest() { (cd "$work/$1" && sha256sum ./*.npy | sha256sum); }
+broken() { # name log code: an extraction that wasn't right, or wasn't begun
+    local why
+    why=$(tail -1 "$work/$2.log" | cut -c1-110)
+    if [ "$why" = "$no_time" ]; then row "$1" - "$why"
+    elif [ "$3" = 0 ]; then row "$1" FAILED "other bytes"
+    else row "$1" FAILED "exit $3: $why"; fi
+}
 
 same_bytes() {
-    local options
+    local options code
     for options in "--batch 1" "--batch 7" "--batch 64" "--decode-threads 1 --batch 5"; do
-        if extract other $options && [ "$(digest whole)" = "$(digest other)" ]; then row "same bytes, $options" ok "$(summary other)"
-        else row "same bytes, $options" FAILED "$(tail -1 "$work/other.log" | cut -c1-120)"; fi
+        extract other $options && code=0 || code=$?
+        if [ $code = 0 ] && [ "$(digest whole)" = "$(digest other)" ]; then row "same bytes, $options" ok "$(summary other)"
+        else broken "same bytes, $options" other $code; fi
         rm -rf "$work/other"
     done
 }
@@ -128,10 +146,10 @@ halving() {
         extract short --batch 64 --gpu-memory $mib && code=0 || code=$?
         if [ $code = 0 ] && grep -q "items at once" "$work/short.log"; then
             if [ "$(digest whole)" = "$(digest short)" ]; then row "halved within $mib MiB" ok "$(grep -c 'items at once' "$work/short.log") halvings, same bytes"
-            else row "halved within $mib MiB" FAILED "other bytes"; fi
+            else broken "halved within $mib MiB" short 0; fi
         elif [ $code = 0 ]; then row "halved within $mib MiB" - "all of a batch has room"
         elif grep -q "MiB of GPU memory are allowed" "$work/short.log"; then row "halved within $mib MiB" - "$(grep "MiB of GPU memory are allowed" "$work/short.log" | tail -1 | cut -c1-110)"
-        else row "halved within $mib MiB" FAILED "exit $code: $(tail -1 "$work/short.log" | cut -c1-110)"; fi
+        else broken "halved within $mib MiB" short $code; fi
         rm -rf "$work/short"
     done
 }
@@ -139,6 +157,7 @@ halving() {
 # NVDEC against software: frames to the byte.
 nvdec_frames() {
     local video name why
+    rm -f "$work/no_nvdec"
     for video in "${films[@]}"; do
         name="NVDEC, $(basename "$video")"
         stop_after 60 "$tubelet" frames "$video" --out "$work/cpu.npy" --decoder cpu >/dev/null 2>&1
@@ -146,7 +165,7 @@ nvdec_frames() {
         why=$(sed -n 's/.*decoded on the processor: //p' "$work/nvdec.log" | head -1)
         if [ -n "$why" ]; then
             row "$name" - "$why"
-            echo "$why" >"$work/no_nvdec"
+            [ "$video" != "$long" ] || echo "$why" >"$work/no_nvdec"
         elif cmp -s "$work/cpu.npy" "$work/nvdec.npy"; then row "$name" ok "the same frames"
         else row "$name" FAILED "other frames, or none: $(tail -1 "$work/nvdec.log" | cut -c1-90)"; fi
         rm -f "$work/cpu.npy" "$work/nvdec.npy"
@@ -155,14 +174,15 @@ nvdec_frames() {
 
 # Frames that stay on the GPU, and frames that are brought there: the same features.
 frames_there() {
-    local options base why
+    local options base why code
     for options in "--decoder nvdec" "--decoder nvdec --resize cpu" "--decoder nvdec --transform opentad" "--resize gpu"; do
         base=whole
         [[ $options != *opentad* ]] || { base=opentad; extract opentad --transform opentad; }
-        if extract frames $options && [ "$(digest $base)" = "$(digest frames)" ]; then
+        extract frames $options && code=0 || code=$?
+        if [ $code = 0 ] && [ "$(digest $base)" = "$(digest frames)" ]; then
             why=$(sed -n 's/.*processor, as are others like it: //p; s/.*\(GPU [0-9]* makes no more\)/\1/p' "$work/frames.log" | head -1)
             row "features, $options" "$([ -n "$why" ] && echo - || echo ok)" "${why:-$(summary frames)}"
-        else row "features, $options" FAILED "$(tail -1 "$work/frames.log" | cut -c1-120)"; fi
+        else broken "features, $options" frames $code; fi
         rm -rf "$work/frames"
     done
 }
@@ -173,38 +193,35 @@ sanitize() { # tool name command...
     else part "compute-sanitizer $1, $2" $((limit / 4)) compute-sanitizer --tool "$1" --error-exitcode 9 "${@:3}"; fi
 }
 
-mapfile -t films < <(ls "$work"/videos/*.mp4 "$work"/videos/*.webm 2>/dev/null | head -4)
+mapfile -t films < <(ls "$work"/videos/*.mp4 "$work"/videos/*.webm "$work"/kinds/* 2>/dev/null)
 long=$(ls -S "$work"/videos/* | head -1)
 right_answers() {
     local family size tool
-    rm -rf "$work"/{whole,opentad,other,short,frames} # what a call that was killed has left
+    rm -rf "$work"/{whole,opentad,other,short,frames} # what an earlier call has left
     extract whole
-    sections=0
+    [ -n "${SMALL:-}" ] || python3 -c 'import torch, transformers' >/dev/null 2>&1 & # off the disk: it is slow the first time
     [ -n "${SMALL:-}" ] || for size in onevision:large videomae:base videomae:large dinov3:large; do model_of $size >/dev/null & done
     export TUBELET_ISA=scalar TEST_BACKEND=cuda # beside one level of the processor's: the GPU's answers don't depend on it
-    section part "conformance of operations" $((limit / 4)) "$bin/test_backend_operations"
-    section part "conformance of networks" 100 "$bin/test_backend_networks"
-    section part "goldens, f32 tf32 f16 bf16" 100 "$bin/test_golden"
-    section part "frames, the processor's bytes" 100 "$bin/test_gpu_frames"
+    test_of "conformance of operations" $((limit / 4)) "$bin/test_backend_operations"
+    test_of "conformance of networks" 100 "$bin/test_backend_networks"
+    test_of "goldens, f32 tf32 f16 bf16" 100 "$bin/test_golden"
+    test_of "frames, the processor's bytes" 100 "$bin/test_gpu_frames"
     unset TUBELET_ISA TEST_BACKEND
-    section same_bytes
-    section halving
-    section nvdec_frames
-    section frames_there
+    section "same bytes" same_bytes
+    section halving halving
+    section "NVDEC's frames" nvdec_frames
+    section "frames there" frames_there
     for tool in memcheck racecheck; do
         for family in videomae onevision; do
-            section sanitize $tool $family \
+            section "$tool, $family" sanitize $tool $family \
                 "$tubelet" bench --case forward --model "$(model_of $family:tiny)" --clips 2 --repeat 1 --device cuda --no-autotune --no-graph --no-cudnn
         done
-        section sanitize $tool frames "$bin/test_gpu_frames"
+        section "$tool, frames" sanitize $tool frames "$bin/test_gpu_frames"
     done
     end_sections
 }
 
-if ! shown "right answers"; then
-    right_answers
-    echo "right answers" >>"$work/done"
-fi
+if ! shown "right answers"; then right_answers; fi
 no_nvdec=$(cat "$work/no_nvdec" 2>/dev/null)
 
 . "$here/tools/gpu_figures.sh"

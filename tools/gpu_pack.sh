@@ -49,21 +49,28 @@ fi
 cmake -S . -B $build -G Ninja -DCMAKE_BUILD_TYPE=Release -DTUBELET_ONEDNN=OFF \
     -DTUBELET_CUDA_ARCHITECTURES="${ARCHITECTURES:-90-real}" >/dev/null
 cmake --build $build --target tubelet_command tubelet_cuda test_backend_operations test_backend_networks test_golden test_gpu_frames gpu_frames_speed gpu_joined_speed
-mkdir -p "$pack/bin" "$pack/videos"
+mkdir -p "$pack/bin" "$pack/videos" "$pack/kinds"
 cp $build/tubelet $build/libtubelet_cuda.so "$pack/bin"
 cp $build/tests/test_backend_operations $build/tests/test_backend_networks $build/tests/test_golden $build/tests/test_gpu_frames $build/tests/gpu_{frames,joined}_speed "$pack/bin"
 strip -g "$pack"/bin/*
 
 libraries_of "$pack"/bin/* | while read -r library; do cp -L "$library" "$pack/lib/"; done
 
-# One video of 226 windows at stride 4 and several short ones, as people have them: a moving picture with some noise.
+# One video of 226 windows at stride 4 and several short ones, as people have them: a moving picture with some noise. Beside them
+# kinds that NVDEC's frames are compared of.
 film() { # seconds size file options...
-    ffmpeg -v error -nostdin -y -f lavfi -i "testsrc2=duration=$1:size=$2:rate=30,noise=alls=6:allf=t" -pix_fmt yuv420p "${@:4}" "$pack/videos/$3"
+    ffmpeg -v error -nostdin -y -f lavfi -i "testsrc2=duration=$1:size=$2:rate=30,noise=alls=6:allf=t" -pix_fmt yuv420p "${@:4}" "$pack/$3"
 }
-film 30.52 854x480 long.mp4 -c:v libx264 -preset veryfast -b:v 1200k
-film 3 640x360 short1.mp4 -c:v libx264 -preset veryfast
-film 2 320x240 short2.mkv -c:v libx264 -preset veryfast
-film 4 640x360 short3.webm -c:v libvpx-vp9 -deadline realtime -cpu-used 8 -b:v 500k
+film 30.52 854x480 videos/long.mp4 -c:v libx264 -preset veryfast -b:v 1200k
+film 3 640x360 videos/short1.mp4 -c:v libx264 -preset veryfast
+film 2 320x240 videos/short2.mkv -c:v libx264 -preset veryfast
+film 4 640x360 videos/short3.webm -c:v libvpx-vp9 -deadline realtime -cpu-used 8 -b:v 500k
+film 1 320x240 kinds/interlaced.mp4 -c:v libx264 -flags +ilme+ildct
+film 1 320x240 kinds/hevc.mp4 -c:v libx265 -x265-params log-level=none
+film 1 320x240 kinds/hevc10.mp4 -c:v libx265 -x265-params log-level=none -pix_fmt yuv420p10le
+film 1 320x240 kinds/vp8.webm -c:v libvpx -cpu-used 8
+film 1 320x240 kinds/vp9-10.webm -c:v libvpx-vp9 -cpu-used 8 -pix_fmt yuv420p10le
+film 1 320x240 kinds/av1.mkv -c:v libaom-av1 -cpu-used 8 -usage realtime
 
 # Where the tests look for their data is compiled into them.
 echo "$PWD" >"$pack/source"
