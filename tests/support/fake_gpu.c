@@ -1,5 +1,6 @@
 #include "fake_gpu.h"
 
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -51,7 +52,8 @@ struct tub_gpu {
     bool dead;
     int shorts; // calls that found no memory
     tub_gpu_graph *recording;
-    work *deferred; // of the copy stream or, late, of COMPUTE
+    pthread_mutex_t lock; // of what is deferred: any thread may release memory, and waits for it then
+    work *deferred;       // of the copy stream or, late, of COMPUTE
     size_t deferred_count, deferred_capacity;
     size_t event_depth[TUB_GPU_EVENTS]; // deferred work in front of the event
     double clock, event_clock[TUB_GPU_EVENTS];
@@ -126,6 +128,7 @@ static tub_status fake_open(int index, bool bare, tub_gpu **out, tub_error *err)
     *out = calloc(1, sizeof **out);
     (*out)->index = index;
     (*out)->bare = bare;
+    pthread_mutex_init(&(*out)->lock, NULL);
     return TUB_OK;
 }
 
@@ -133,6 +136,7 @@ static void fake_close(tub_gpu **gpu)
 {
     if (!*gpu)
         return;
+    pthread_mutex_destroy(&(*gpu)->lock);
     free((*gpu)->deferred);
     free(*gpu);
     *gpu = NULL;
@@ -172,14 +176,14 @@ static tub_status fake_allocate(tub_gpu *gpu, size_t bytes, void **out, tub_erro
     return TUB_OK;
 }
 
-static void flush(tub_gpu *gpu, size_t depth);
+static void flush(tub_gpu *gpu, const size_t *depth);
 
 static void fake_release(tub_gpu *gpu, void *data)
 {
     if (!data)
         return;
     if (fake_gpu.late) // a driver waits as well
-        flush(gpu, gpu->deferred_count);
+        flush(gpu, &gpu->deferred_count);
     size_t bytes;
     memcpy(&bytes, (char *)data - BLOCK_HEADER, sizeof bytes);
     counts(gpu)->bytes -= bytes;
@@ -199,7 +203,7 @@ static tub_status fake_allocate_host(tub_gpu *gpu, size_t bytes, void **out, tub
 static void fake_release_host(tub_gpu *gpu, void *data)
 {
     if (fake_gpu.late && data)
-        flush(gpu, gpu->deferred_count);
+        flush(gpu, &gpu->deferred_count);
     counts(gpu)->host_blocks -= data != NULL;
     free(data);
 }
@@ -343,7 +347,7 @@ static void do_work(tub_gpu *gpu, const work *w)
     }
 }
 
-static void flush(tub_gpu *gpu, size_t depth)
+static void flush_some(tub_gpu *gpu, size_t depth)
 {
     if (depth == 0)
         return;
@@ -354,6 +358,13 @@ static void flush(tub_gpu *gpu, size_t depth)
     memmove(gpu->deferred, gpu->deferred + depth, gpu->deferred_count * sizeof(work));
     for (int i = 0; i < TUB_GPU_EVENTS; i++)
         gpu->event_depth[i] -= gpu->event_depth[i] < depth ? gpu->event_depth[i] : depth;
+}
+
+static void flush(tub_gpu *gpu, const size_t *depth)
+{
+    pthread_mutex_lock(&gpu->lock);
+    flush_some(gpu, *depth);
+    pthread_mutex_unlock(&gpu->lock);
 }
 
 // A kernel, product, attention or replay: those that are counted, and that fail.
@@ -376,12 +387,14 @@ static tub_status count_call(tub_gpu *gpu, tub_error *err)
 
 static void defer(tub_gpu *gpu, const work *w)
 {
+    pthread_mutex_lock(&gpu->lock);
     if (gpu->deferred_count == gpu->deferred_capacity) {
         gpu->deferred_capacity = 2 * gpu->deferred_capacity + 64;
         gpu->deferred = realloc(gpu->deferred, gpu->deferred_capacity * sizeof *gpu->deferred);
     }
     gpu->deferred[gpu->deferred_count++] = *w;
     counts(gpu)->pending++;
+    pthread_mutex_unlock(&gpu->lock);
 }
 
 // On a stream whose work is done at once, or isn't.
@@ -481,14 +494,16 @@ static tub_status refuse_behind(tub_gpu *gpu, fake_gpu_call call, tub_error *err
 {
     const tub_status status = refuse(gpu, call, err);
     if (status != TUB_OK)
-        flush(gpu, gpu->deferred_count);
+        flush(gpu, &gpu->deferred_count);
     return status;
 }
 
 static tub_status fake_record(tub_gpu *gpu, int event, tub_gpu_stream stream, tub_error *err)
 {
     TUB_TRY(refuse_behind(gpu, FAKE_GPU_RECORD, err));
+    pthread_mutex_lock(&gpu->lock);
     gpu->event_depth[event] = (stream == TUB_GPU_COPY) == fake_gpu.late ? 0 : gpu->deferred_count;
+    pthread_mutex_unlock(&gpu->lock);
     gpu->event_clock[event] = gpu->clock;
     return check(gpu, false, err);
 }
@@ -497,7 +512,7 @@ static tub_status fake_wait(tub_gpu *gpu, tub_gpu_stream stream, int event, tub_
 {
     TUB_TRY(refuse_behind(gpu, FAKE_GPU_WAIT, err));
     if (stream == TUB_GPU_COMPUTE && !fake_gpu.late)
-        flush(gpu, gpu->event_depth[event]);
+        flush(gpu, &gpu->event_depth[event]);
     return check(gpu, false, err);
 }
 
@@ -505,7 +520,7 @@ static tub_status fake_settle(tub_gpu *gpu, int event, tub_error *err)
 {
     if (fake_gpu.slow && gpu->index == fake_gpu.slow_device)
         usleep((useconds_t)fake_gpu.slow);
-    flush(gpu, gpu->event_depth[event]);
+    flush(gpu, &gpu->event_depth[event]);
     TUB_TRY(refuse(gpu, FAKE_GPU_SETTLE, err));
     return check(gpu, false, err);
 }

@@ -110,6 +110,46 @@ static void two_threads_at_once(void **state)
     assert_int_equal(fake_gpu_ops.record(gpu, 0, TUB_GPU_COMPUTE, &err), TUB_OK);
 }
 
+static void *release(void *ended)
+{
+    void *block = NULL;
+    tub_error err = {0};
+    while (!atomic_load((atomic_int *)ended)) {
+        if (fake_gpu_ops.allocate(gpu, 64, &block, &err) != TUB_OK)
+            return ended;
+        fake_gpu_ops.release(gpu, block);
+    }
+    return NULL;
+}
+
+// As desks for frames do while a model is computed: what is under way is done, each thing once.
+static void memory_that_any_thread_releases(void **state)
+{
+    (void)state;
+    enum { TURNS = 4000, AT_ONCE = 50, MANY = 4096 }; // values: it takes a while
+    float *sum = (float *)(void *)memory, *one = sum + MANY;
+    const tub_gpu_task more = {.kind = TUB_GPU_SUM,
+                               .sum = {.a = sum, .b = one, .out = sum, .rows = 1, .cols = MANY, .period = 1}};
+    tub_error err = {0};
+    atomic_int ended = 0;
+    pthread_t thread;
+    void *failed = NULL;
+    fake_gpu.late = true;
+    *one = 1;
+    assert_int_equal(pthread_create(&thread, NULL, release, &ended), 0);
+    for (int i = 1; i <= TURNS; i++) {
+        assert_int_equal(fake_gpu_ops.launch(gpu, &more, &err), TUB_OK);
+        if (i % AT_ONCE == 0) {
+            assert_int_equal(fake_gpu_ops.record(gpu, 0, TUB_GPU_COMPUTE, &err), TUB_OK);
+            assert_int_equal(fake_gpu_ops.settle(gpu, 0, &err), TUB_OK);
+        }
+    }
+    atomic_store(&ended, 1);
+    pthread_join(thread, &failed);
+    assert_null(failed);
+    assert_true(*sum == TURNS);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int main(void)
@@ -118,6 +158,7 @@ int main(void)
         TEST(values_that_are_not_aligned),
         TEST(launches_that_are_too_large),
         TEST(two_threads_at_once),
+        TEST(memory_that_any_thread_releases),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
