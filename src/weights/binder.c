@@ -282,7 +282,13 @@ static tub_tensor bind(tub_binder *b, tub_fill fill, int rank, const int64_t *di
         mistake(b, name, "has a name that is too long");
         return tub_no_tensor();
     }
-    return b->checkpoint ? load(b, name, rank, dims) : create(b, fill, name, rank, dims);
+    const tub_tensor t = b->checkpoint ? load(b, name, rank, dims) : create(b, fill, name, rank, dims);
+    // Only registers may be none: a size that follows the file, and is divided by, is a weight's.
+    if (b->status == TUB_OK && fill == TUB_FILL_WEIGHT && tub_tensor_count(&t) == 0) {
+        mistake(b, name, "has no values: the file is damaged");
+        return tub_no_tensor();
+    }
+    return t;
 }
 
 tub_tensor tub_bind(tub_binder *b, tub_fill fill, int rank, const int64_t *dims, const char *name, ...)

@@ -107,6 +107,27 @@ static void names_the_wrong_tensor(void **state)
     ends(b, TUB_ERROR_MODEL, folder, "asks for [6]");
 }
 
+// Sizes that follow such a weight's shape would be divided by.
+static void refuses_a_weight_without_values(void **state)
+{
+    (void)state;
+    static const float none[1];
+    const tub_tensor t[] = {{.name = "patch", .dtype = TUB_F32, .rank = 4, .dims = {2, 3, 0, 0}, .data = none},
+                            {.name = "registers", .dtype = TUB_F32, .rank = 3, .dims = {1, 0, 2}, .data = none}};
+    char *own = test_folder_make();
+    tub_checkpoint *c = NULL;
+    tub_binder *b = NULL;
+    test_write_file(test_path(own, "config.json"), "{}", 2);
+    assert_int_equal(tub_safetensors_write(test_path(own, "model.safetensors"), t, 2, NULL), TUB_OK);
+    assert_int_equal(tub_checkpoint_open(own, &c, NULL), TUB_OK);
+    assert_int_equal(tub_binder_load(c, &arena, &b, NULL), TUB_OK);
+    tub_bind(b, TUB_FILL_TOKEN, TUB_SHAPE(1, 0, 2), "registers");
+    tub_bind(b, TUB_FILL_WEIGHT, TUB_SHAPE(2, 3, 0, 0), "patch");
+    ends(b, TUB_ERROR_MODEL, "tensor \"patch\"", "has no values");
+    tub_checkpoint_close(&c);
+    test_folder_remove(own);
+}
+
 static void stacks(void **state)
 {
     (void)state;
@@ -200,7 +221,11 @@ static void creates_the_same_again(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {TEST(binds_below_a_prefix), TEST(names_the_wrong_tensor), TEST(stacks),
-                                       TEST(rows_stay_where_they_are), TEST(creates_the_same_again)};
+    const struct CMUnitTest tests[] = {TEST(binds_below_a_prefix),
+                                       TEST(names_the_wrong_tensor),
+                                       TEST(refuses_a_weight_without_values),
+                                       TEST(stacks),
+                                       TEST(rows_stay_where_they_are),
+                                       TEST(creates_the_same_again)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
