@@ -1,4 +1,4 @@
-// What an NVIDIA GPU is doing at the moment, through the driver's NVML, which is looked for at run time.
+// What an NVIDIA GPU is doing at the moment. The driver's NVML tells it, which is loaded at run time.
 #ifndef TUBELET_GPU_MONITOR_H
 #define TUBELET_GPU_MONITOR_H
 
@@ -11,21 +11,21 @@ extern "C" {
 // Thread-safety: one thread at a time per object.
 typedef struct tub_gpu_monitor tub_gpu_monitor;
 
-// What a GPU doesn't tell is NaN.
+// A figure that the GPU doesn't report is NaN.
 typedef struct tub_gpu_reading {
-    double use;             // share of the time, lately, in which a kernel ran: 0 to 1
-    double decoder_use;     // of the video decoder (NVDEC), likewise
+    double use;             // share of the recent time in which a kernel ran: 0 to 1
+    double decoder_use;     // likewise for the video decoder (NVDEC)
     double memory_used, memory_total;   // bytes
     double power;           // watts
-    double clock;           // of the multiprocessors, MHz
+    double clock;           // clock of the multiprocessors, MHz
     double temperature;     // degrees Celsius
 } tub_gpu_reading;
 
-// `device`: the GPU's number as CUDA counts, CUDA_VISIBLE_DEVICES obeyed.
-// Errors: TUB_ERROR_DEVICE (no driver, no such GPU).
+// `device`: CUDA's number of the GPU (CUDA_VISIBLE_DEVICES is obeyed).
+// Ownership: the caller closes *out. Errors: TUB_ERROR_DEVICE (no driver, no such GPU).
 TUB_API tub_status tub_gpu_monitor_open(int device, tub_gpu_monitor **out, tub_error *err);
 
-// Borrowed from the monitor.
+// The GPU's name; borrowed from the monitor.
 TUB_API const char *tub_gpu_monitor_name(const tub_gpu_monitor *monitor);
 TUB_API void tub_gpu_monitor_read(tub_gpu_monitor *monitor, tub_gpu_reading *out);
 

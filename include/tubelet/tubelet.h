@@ -1,13 +1,13 @@
-// libtubelet: videos into features, exactly as PyTorch would compute them.
+// libtubelet: turns videos into features, exactly as PyTorch would compute them.
 //
 //   status.h      status codes, error text, log
 //   video.h       frames of a video file
-//   transform.h   what happens to pixels
+//   transform.h   from a decoded frame to a model's input
 //   sampling.h    windows, presets
 //   checkpoint.h  families, random checkpoints
 //   encoder.h     a checkpoint on a device
 //   extractor.h   many videos through one encoder
-//   dataset.h     a folder of videos into a folder of features
+//   dataset.h     from a folder of videos to a folder of features
 //   gpu_monitor.h what a GPU is doing
 //   trace.h       what each thread did and when
 //   machine.h     what this machine has, and what of it is used
@@ -15,10 +15,10 @@
 //   tune.h        the fastest settings for a model, measured and kept
 //   npy.h         arrays in files
 //   layout.h      names and containers of feature files
-//   features.h    folders of features: verified, compared, resampled, configured for
+//   features.h    folders of features: verify, compare, resample, make trainers' configurations
 //
-// A folder of videos into a folder of features, as `tubelet extract` does it (cc program.c $(pkg-config --cflags --libs
-// tubelet)):
+// This program makes a folder of features from a folder of videos, as `tubelet extract` does. To compile it:
+// cc program.c $(pkg-config --cflags --libs tubelet)
 //
 //   const char *inputs[] = {"videos"};
 //   const tub_encoder_params model = {.model = "checkpoint"};
@@ -34,15 +34,17 @@
 //   tub_dataset_close(&set);
 //   tub_encoder_close(&encoder);
 //
-// Every params struct begins with `size_t size`: its sizeof, or 0 for the same. All else zero means defaults. This holds
-// for the params within params, too. Another size is TUB_ERROR_ARGUMENT: the program was compiled with the headers of
-// another version of this library, and neither shorter nor longer structs are understood. So is a value that an enum or
-// a set of flags doesn't have, and a negative number of something, and where a call returns a tub_status a pointer that is
-// NULL though nothing says that it may be. Calls that return something else need what they are asked of.
-// A child that is forked opens its own objects: those of its parent it neither uses nor closes, as their threads are the
-// parent's.
-// open/close allocate and free. The library never prints, exits, aborts or changes process state. It computes with the
-// rounding of the thread that calls it: rows are as described where that is to nearest, as at a program's start.
+// Params: every params struct begins with `size_t size`, which is its sizeof or 0. Zero in all other members means
+// defaults. Params within params follow the same rule. Any other size is TUB_ERROR_ARGUMENT: the program was compiled
+// with the headers of another version of this library, and neither shorter nor longer structs are understood.
+// Bad arguments: calls that return a tub_status answer TUB_ERROR_ARGUMENT to a value that an enum or a set of flags
+// doesn't have, to a negative count, and to NULL, unless NULL is explicitly allowed. Calls that return anything else
+// need valid arguments.
+// Memory: open and close allocate and free. TUB_ERROR_MEMORY can come from any call that allocates.
+// Processes: the library never prints, exits, aborts or changes process state. A forked child must open its own
+// objects. It must neither use nor close those of its parent, whose threads exist only in the parent.
+// Rounding: the library computes in the calling thread's rounding mode. Rows are as described if that is
+// round-to-nearest, as it is at a program's start.
 #ifndef TUBELET_TUBELET_H
 #define TUBELET_TUBELET_H
 
