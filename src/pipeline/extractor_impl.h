@@ -1,4 +1,4 @@
-// The extractor from inside: who exists, who talks to whom, who owns what.
+// The extractor from inside: its threads and objects, who talks to whom, who owns what.
 //
 //    caller ──submit──► jobs ──► decode workers ──put, end──► batcher ──take──► device threads ─► results ──► caller
 //                                     │  ▲                                           │
@@ -10,38 +10,40 @@
 // frames go into slots, complete windows (frame models: single frames) go to the batcher as entries, and the end of
 // the video as the last one. Waiting for a slot is the back-pressure: when the device is slow, slots run out.
 //
-// Where GPUs make frames (gpu_slots.h), a worker has its video's made on one of them: on the one that decodes it, if
-// one does.
+// Where GPUs make frames (gpu_slots.h), all frames of a video are made on one of them: on the GPU that decodes the
+// video, if one does.
 //
-// A device thread (device_thread.c), one a device, takes loads of entries from the batcher, encodes them, gives the
-// slots back and puts the rows down for delivery. Where runs overlap it begins the next load, if it is full by then,
-// while one is computed. One of the threads at a time delivers (delivery.h), in the order of the line: it appends each
-// row to its video's chunk of rows, and sends a chunk when it is full, at the video's end with DONE behind it. Frame
-// models make a detour: their embeddings go through frame_rows.h, which turns them into window means. A device that
-// fails while others work gives its loads back to the batcher and is done; the last one's failure is the extractor's.
+// There is one device thread per device (device_thread.c). It takes loads of entries from the batcher, encodes them,
+// gives the slots back and puts the rows down for delivery. Where runs overlap, it begins the next load while one is
+// being computed, if the next one is full by then. One thread at a time delivers (delivery.h), in the order of the
+// line: it appends each row to its video's chunk of rows, and sends the chunk when it is full or the video ends, in
+// which case DONE follows. The embeddings of frame models first go through frame_rows.h, which turns them into window
+// means. A device that fails while others work gives its loads back to the batcher and stops; the failure of the last
+// device is the extractor's.
 //
-// A reel is one job on its way. submit() makes it and puts it into the list of reels; the worker that decodes it owns
-// it until batcher_end(), the delivery after, which frees it when DONE is sent. What is the delivery's from the start
-// is marked below. What is cut short (cancel, a failed device) leaves its reels in the list for close(). A chunk of
-// rows is the reel's, then the result's; tub_result_release() frees it.
+// A reel is a job in progress. submit() makes it and puts it into the list of reels. The worker that decodes it owns it
+// until batcher_end(); from then on the delivery owns it, and frees it when DONE is sent. The members that are the
+// delivery's from the start are marked below. Reels that were cut short (cancel, a failed device) stay in the list for
+// close(). A chunk of rows belongs to the reel, then to the result; tub_result_release() frees it.
 //
-// Nothing is unbounded: jobs, entries, slots and results have fixed numbers, a reel has one chunk. Nothing can lock up:
+// Nothing is unbounded: jobs, entries, slots and results have fixed numbers, and a reel has one chunk. There are no
+// deadlocks:
 //
-//   - the caller waits only for results, and who delivers only for the caller;
-//   - a device thread waits for entries when there is no load to seal (batcher.h says when there is), or, where as many
-//     loads are out as may be, for one of them to be delivered: it holds no slots by then;
-//   - a worker waits for room in the line, which is then full and thus sealed, or for a slot, and then the pool is
-//     starved and the load is sealed. If there is no entry either, all slots are held by incomplete windows, and of
-//     slots there are enough for every open video to complete one (resource_plan.h).
+//   - The caller waits only for results, and the delivering thread only for the caller.
+//   - A device thread waits for entries when there is no load to seal (batcher.h says when there is), or, if as many
+//     loads are out as allowed, for one of them to be delivered: it holds no slots by then.
+//   - A worker waits for room in the line, which is then full and thus sealed, or for a slot, in which case the pool is
+//     starved and the load is sealed. If there is no entry either, all slots are held by incomplete windows, and there
+//     are enough slots for every open video to complete one (resource_plan.h).
 //
-// Stopping: `stopping` is set, then pool, batcher and queues are stopped, which wakes everyone. Cancel stops the
-// results as well; a failed device finishes them, so that what was sent before is still delivered, then its error.
+// Stopping: `stopping` is set, then pool, batcher and queues are stopped, which wakes everyone. Cancel also stops the
+// results; a failed device finishes them, so that what was sent before is still delivered, followed by its error.
 //
 // How many workers work at once adapts to what the device waits for: core_share.h.
 //
-// Lock order: slot pool -> batcher; delivery -> batcher; the list's lock, the share's, the queues' and the log's are
-// leaves. None is held across a source, the encoder or the caller's functions, but the log's across the caller's log,
-// which gets one line at a time.
+// Lock order: slot pool -> batcher; delivery -> batcher; the locks of the list, the share, the queues and the log are
+// leaves. None is held while a source, the encoder or the caller's functions are called, with one exception: the log's
+// lock is held during the caller's log function, which gets one line at a time.
 #ifndef TUB_EXTRACTOR_IMPL_H
 #define TUB_EXTRACTOR_IMPL_H
 
@@ -68,13 +70,13 @@ struct tub_reel {
     tub_error error;
     tub_video_info info;
     int64_t frames;                 // after resampling
-    int64_t total;                  // likewise, counted before, where frames have their place in the video; else 0
+    int64_t total;                  // likewise, counted in advance if frames need their place in the video; else 0
     double started, init_seconds, decode_seconds, convert_seconds;
     tub_frame_rows *frame_rows;     // frame models: made by the worker, used by the delivery
     // the delivery's
     float *chunk;                   // rows not sent yet, or NULL
     int chunk_rows;
-    int64_t rows;                   // made so far, those in the chunk included
+    int64_t rows;                   // made so far, including those in the chunk
     double forward_seconds;
     tub_status trouble;             // why its rows can't be delivered
     tub_error trouble_error;
@@ -88,33 +90,33 @@ typedef struct tub_counters {
     _Atomic int64_t idle_start, idle_input, idle_open, idle_decode, idle_convert;
 } tub_counters;
 
-enum { TUB_REASONS = 8 };          // that are said; more would only be noise
+enum { TUB_REASONS = 8 };          // reasons that are logged; more would only be noise
 
 struct tub_extractor {
     tub_encoder *encoder;           // borrowed
     const tub_encoder_info *info;
     const tub_source_ops *source;
     tub_sampling sampling;
-    tub_log log;                    // from any thread
-    tub_log_turns turns;            // its own
+    tub_log log;                    // called from any thread
+    tub_log_turns turns;            // the log's own
     tub_trace *trace;               // borrowed, or NULL
     int video_stream;
     unsigned without;
     tub_decoder decoder;
     tub_resizer resizer;
-    atomic_int videos_on_gpus;      // of TUB_DECODER_BOTH, those that are being decoded there
-    atomic_uint videos_opened[2];   // which lane's turn it is: of the processor's videos, and of those that GPUs decode
+    atomic_int videos_on_gpus;      // TUB_DECODER_BOTH: videos that GPUs are decoding
+    atomic_uint videos_opened[2];   // whose turn it is among the lanes: for the processor's videos, and for the GPUs'
     tub_resource_plan plan;
     int chunk_rows;                 // most rows of one result
     tub_counters counters;
-    double encoder_cpu;             // what the encoder's threads had done before
+    double encoder_cpu;             // processor time of the encoder's threads before this extractor
 
     tub_queue *jobs;                // of tub_reel *
     tub_queue *results;             // of tub_result
     tub_slot_pool *pool;
-    bool pinned;                    // its memory, by the encoder
-    tub_gpu_slots *gpu_slots;       // NULL: frames are made on the host alone
-    tub_nvdec_hold *decoders;       // GPUs that decode, between videos too; or NULL
+    bool pinned;                    // the encoder has pinned the pool's memory
+    tub_gpu_slots *gpu_slots;       // NULL: frames are made only on the host
+    tub_nvdec_hold *decoders;       // keeps decoding GPUs open between videos; or NULL
     tub_batcher *batcher;
     tub_core_share *share;
 
@@ -122,23 +124,23 @@ struct tub_extractor {
     int started_workers;
     struct tub_delivery *delivery;
     int devices;                    // the encoder's
-    int runs_ahead;                 // that a device may have at once: 1, or more where they overlap
+    int runs_ahead;                 // runs that a device may have at once: 1, or more if they overlap
     pthread_t *device_threads;
     struct tub_device_start *device_starts;
     int started_devices;
-    atomic_int devices_running;     // threads; the last one finishes the results
-    atomic_int devices_working;     // that haven't failed
+    atomic_int devices_running;     // device threads; the last one finishes the results
+    atomic_int devices_working;     // devices that haven't failed
     atomic_bool stopping, cancelled;
-    int64_t videos;                 // jobs that will come, 0: not known
-    _Atomic int64_t videos_read;    // of them, those that no worker has to do with any more
+    int64_t videos;                 // jobs that will come, 0: unknown
+    _Atomic int64_t videos_read;    // those of them that workers are done with
 
-    pthread_mutex_t lock;           // the seven below
+    pthread_mutex_t lock;           // protects the seven below
     tub_reel *reels;
     tub_error failure;              // of the device
     bool failed;
-    char not_on_gpu[TUB_REASONS][160]; // why videos weren't decoded on one: what was said
+    char not_on_gpu[TUB_REASONS][160]; // the reasons logged so far why videos weren't decoded on a GPU
     int reasons;
-    int encoding;                   // devices that are; TUB_WITHOUT_OVERLAP: workers stand meanwhile
+    int encoding;                   // devices that are encoding; TUB_WITHOUT_OVERLAP: workers wait meanwhile
     pthread_cond_t encoded;
 
     // the caller's thread
@@ -155,24 +157,24 @@ typedef struct tub_device_start {
 void *tub_decode_worker(void *extractor);
 void *tub_device_thread(void *start);
 
-// NULL: out of memory. In the list from now on, until released.
+// Makes a reel and puts it into the list, where it stays until it is released. NULL: out of memory.
 tub_reel *tub_reel_create(tub_extractor *x, const tub_job *job);
 void tub_reel_release(tub_extractor *x, tub_reel *reel);
 
-// The device failed: everything stops, receive() tells `error` after what was sent before.
+// The device failed: everything stops, and receive() returns `error` after what was sent before.
 void tub_extractor_fail(tub_extractor *x, const tub_error *error);
 
 // One of several devices failed; the others go on.
 void tub_extractor_lost(tub_extractor *x, int device, const tub_error *error);
 
-// A video wasn't decoded on a GPU as was asked for: said once a reason.
+// Logs, once per reason, that a video wasn't decoded on a GPU as asked for.
 void tub_extractor_decodes_itself(tub_extractor *x, const char *path, const char *why);
 
-// More or fewer of the workers work at once, as the device waited for this part of its time: said.
+// Logs that more or fewer workers work at once now. `waited`: the part of its time that the device waited.
 void tub_extractor_shares_anew(tub_extractor *x, double waited);
 
-// TUB_WITHOUT_OVERLAP: the device thread begins or ends with a batch; a worker waits until none is being encoded.
-// Nobody waits for a worker that stands here: the device thread has all that it needs.
+// TUB_WITHOUT_OVERLAP: encoding() says that the device thread begins or ends a batch; stand() makes a worker wait until
+// none is being encoded. Nobody waits for a worker in stand(): the device thread has all that it needs.
 void tub_extractor_encoding(tub_extractor *x, bool encoding);
 void tub_extractor_stand(tub_extractor *x);
 

@@ -1,5 +1,5 @@
-// How many frames a video has, by decoding all of it: containers are often wrong, and a frame's place in its video must
-// be known before the first window is encoded.
+// Counts a video's frames by decoding all of it: containers are often wrong, and a frame's place in its video must be
+// known before the first window is encoded.
 #ifndef TUB_FRAME_COUNT_H
 #define TUB_FRAME_COUNT_H
 
@@ -8,8 +8,9 @@
 
 #include "source.h"
 
-// Output frames, that is, after resampling in time; as many as a walk over the same source counts. `source`: open, at
-// its end afterwards. `step`: after each frame, false stops; may be NULL. TUB_END: stopped. Errors: the source's.
+// Counts output frames, that is, frames after resampling in time: as many as a walk over the same source counts.
+// `source` is open, and at its end afterwards. `step` is called after each frame, and returns false to stop; may be
+// NULL. TUB_END: stopped. Errors: the source's.
 tub_status tub_frames_count(const tub_source_ops *ops, void *source, double fps, bool (*step)(void *user), void *user,
                             int64_t *frames, tub_error *err);
 

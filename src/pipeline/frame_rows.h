@@ -1,7 +1,7 @@
-// Rows of a frame model: embeddings of single frames in, means over windows out.
+// Rows of a frame model: turns embeddings of single frames into means over windows.
 //
-// Embeddings arrive in the order of the frames and stay in a ring as long as a window may need them; a second windower
-// knows how long that is.
+// Embeddings arrive in the order of the frames. They stay in a ring as long as a window may need them, which a second
+// windower keeps track of.
 //
 // Thread-safety: one thread at a time per object.
 #ifndef TUB_FRAME_ROWS_H
@@ -17,15 +17,15 @@ typedef struct tub_frame_rows tub_frame_rows;
 tub_status tub_frame_rows_open(const tub_sampling *s, int dim, tub_frame_rows **out, tub_error *err);
 void tub_frame_rows_close(tub_frame_rows **f);      // accepts NULL
 
-// Somebody for the rows. False: stop.
+// Takes a row. False: stop.
 typedef bool (*tub_take_row)(void *user, int64_t row, const float *values);
 
-// The embedding of a source frame that stands for output frames first .. first + count - 1; frames before `first` that
-// weren't given are wanted by no window. `last`: output frame `first` ends the video and only its end asked for it.
-// Errors: TUB_ERROR_MEMORY. TUB_END: `take` said stop.
+// Adds the embedding of a source frame that stands for output frames first .. first + count - 1. No window wants the
+// frames before `first` that weren't added. `last`: output frame `first` is the video's last, and only the video's end
+// needs it. Errors: TUB_ERROR_MEMORY. TUB_END: `take` said stop.
 tub_status tub_frame_rows_add(tub_frame_rows *f, const float *embedding, int64_t first, int64_t count, bool last,
                               tub_take_row take, void *user, tub_error *err);
-// The video has `frames` output frames: what is left.
+// The video has ended with `frames` output frames: gives the remaining rows.
 tub_status tub_frame_rows_finish(tub_frame_rows *f, int64_t frames, tub_take_row take, void *user, tub_error *err);
 
 #endif

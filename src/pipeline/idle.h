@@ -1,8 +1,8 @@
 // Why the device waits: what the decode workers did meanwhile.
 //
-// Before the first batch it is the start. Later the wait is shared out by the seconds that the workers spent opening,
-// decoding and converting during it; what no worker fills is a want of videos. Waits that are over before any worker
-// has counted a frame are shared out like the others.
+// Before the first batch, the reason is the start. Later, a wait is divided according to the seconds that the workers
+// spent opening, decoding and converting during it; the rest, when no worker was busy, is a lack of videos. Waits that
+// end before any worker has counted a frame are divided like the others.
 #ifndef TUB_IDLE_H
 #define TUB_IDLE_H
 
@@ -13,7 +13,7 @@ typedef struct tub_idle_mark {
     int64_t open, decode, convert;
 } tub_idle_mark;
 
-// Around a wait of the device. end() counts it and returns its seconds.
+// Called before and after a wait of the device. end() counts the wait and returns its seconds.
 void tub_idle_begin(tub_counters *c, tub_idle_mark *mark);
 double tub_idle_end(tub_counters *c, const tub_idle_mark *mark);
 

@@ -1,11 +1,11 @@
-// The resource plan: how many workers and slots an extractor gets, decided once at open. Unless told there is a worker
-// a processor, up to what a device can take; where GPUs decode beside it there are some more, which wait for these. How
-// many of them work at once follows the bottleneck.
+// The resource plan: how many workers and slots an extractor gets, decided once at open. By default there is one worker
+// per processor, up to what a device can take. Where GPUs decode as well, there are some more, which wait for the GPUs.
+// How many workers work at once follows the bottleneck.
 //
-// Let `pinned` be the slots that one open video may pin: what its windower holds and, with fps resampling, the frame
-// whose stay isn't decided yet and the last one that was. Memory allowing, there are slots for every open video, the
-// batch in flight and the clips that are ready beyond it. With less memory there are fewer slots and batches are
-// sealed early; with still less, fewer videos are open at once.
+// Let `pinned` be the slots that one open video may pin: those that its windower holds and, with fps resampling, those
+// of the candidate that isn't decided yet and of the last frame that was. If memory allows, there are slots for every
+// open video, the batch in flight and the clips that are ready beyond it. With less memory, there are fewer slots and
+// batches are sealed early; with still less, fewer videos are open at once.
 #ifndef TUB_RESOURCE_PLAN_H
 #define TUB_RESOURCE_PLAN_H
 
@@ -22,9 +22,9 @@ static inline bool tub_decodes_on_gpus(tub_decoder decoder)
 
 typedef struct tub_resource_plan {
     int workers;            // decode workers; each decodes with one thread, the last videos with several
-    bool adapt;             // nobody asked for so many: fewer work at once where that is enough (core_share.h)
-    int most_workers;       // that are chosen where nobody asks
-    int asked_workers;      // as many as there would be with more slot memory
+    bool adapt;             // the number wasn't asked for: fewer work at once if that is enough (core_share.h)
+    int most_workers;       // limit of the default number
+    int asked_workers;      // workers that there would be with more slot memory
     int pinned;             // slots that one video may pin
     int slots;
     size_t slot_bytes;
@@ -33,7 +33,7 @@ typedef struct tub_resource_plan {
 } tub_resource_plan;
 
 // `s` is resolved. `processors`, `memory`: what the process may use.
-// Errors: TUB_ERROR_MEMORY where the slot memory doesn't hold the windows of a single video.
+// Errors: TUB_ERROR_MEMORY if the slot memory can't hold the windows of a single video.
 tub_status tub_resource_plan_make(const tub_encoder_info *info, const tub_sampling *s,
                                   const tub_extractor_params *params, int processors, size_t memory,
                                   tub_resource_plan *out, tub_error *err);

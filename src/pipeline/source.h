@@ -1,5 +1,5 @@
-// Where frames come from: a table of functions, so that the pipeline can be tested with fakes. The real one is media's
-// tub_video.
+// Where frames come from: a table of functions, so that the pipeline can be tested with fakes. The real source is
+// media's tub_video.
 #ifndef TUB_SOURCE_H
 #define TUB_SOURCE_H
 
@@ -12,7 +12,7 @@ typedef struct tub_source_ops {
     tub_status (*next)(void *source, tub_frame *out, tub_error *err);
     void (*pixels)(const void *source, int *height, int *width, bool *is_float, size_t *bytes);
     tub_status (*convert)(void *source, void *out, tub_error *err);
-    // The same frame as a GPU makes pixels of it: as of tub_video_planes(). NULL: always TUB_END.
+    // The same frame in the form from which a GPU makes pixels: as tub_video_planes(). NULL: always TUB_END.
     tub_status (*planes)(void *source, bool with_host, const tub_frame_recipe **recipe, tub_frame_planes *planes,
                          tub_error *err);
     void (*info)(const void *source, tub_video_info *out);
@@ -24,7 +24,7 @@ extern const tub_source_ops tub_source_video;
 
 #include <tubelet/extractor.h>
 
-// What open() refuses before it looks at the encoder: for those who have something to do before there is an extractor.
+// The checks of open() that don't need the encoder, for callers with work to do before they open an extractor.
 tub_status tub_extractor_check_params(const tub_extractor_params *params, tub_error *err);
 
 // tub_extractor_open() with another source.

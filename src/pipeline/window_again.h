@@ -1,8 +1,9 @@
-// What windows would cost without the extractor's savings (tub_extractor_params.without): for every window, the frames
-// that it shares with earlier ones are decoded and converted once more, and told to the worker to be encoded once more.
+// What windows would cost without the extractor's optimizations (tub_extractor_params.without): for every window, the
+// frames that it shares with earlier ones are decoded and converted again, and the worker is told to encode them again.
 //
-// Counts are those of a program that handles every window by itself: together with the one time that the worker does
-// anyway, a window's frames are decoded from the key frame before them, and each is converted and encoded for it.
+// The counts are those of a program that handles every window by itself. Together with the work that the worker does
+// anyway, a window's frames are decoded from the key frame before them, and each is converted and encoded for the
+// window.
 //
 // Thread-safety: one thread at a time per object.
 #ifndef TUB_WINDOW_AGAIN_H
@@ -15,7 +16,7 @@
 
 typedef struct tub_window_again tub_window_again;
 
-// Whether `without` asks for any of it, and whether it can be had with this sampling (TUB_ERROR_ARGUMENT).
+// Whether `without` asks for any of this, and whether it is possible with this sampling (TUB_ERROR_ARGUMENT).
 bool tub_again_is_asked(unsigned without);
 tub_status tub_again_check(unsigned without, const tub_sampling *sampling, tub_error *err);
 
@@ -24,7 +25,7 @@ tub_status tub_again_open(unsigned without, const tub_sampling *sampling, const 
                           const char *path, int stream, tub_window_again **out, tub_error *err);
 void tub_again_close(tub_window_again **again); // accepts NULL
 
-// After each frame that the source gave. *encodes: frames that are to be encoded once more.
+// Call this after each frame of the source. *encodes: frames to encode once more.
 tub_status tub_again_frame(tub_window_again *again, int *encodes, tub_error *err);
 
 #endif
