@@ -1,4 +1,4 @@
-// failures*.jsonl, put in order at the end of a run: one line a video, and none for a video that has features now.
+// Puts failures*.jsonl in order at the end of a run: one line per video, and none for a video that has features now.
 #ifndef TUB_FAILURES_H
 #define TUB_FAILURES_H
 

@@ -1,5 +1,5 @@
-// Files of features as they are read: .npy, or an array of a .npz, float32 or float16, [T, C] or [1, T, C], whoever
-// wrote them.
+// Reading feature files, whichever program wrote them: .npy, or an array in a .npz; float32 or float16; [T, C] or [1,
+// T, C].
 #ifndef TUB_FEATURE_ARRAY_H
 #define TUB_FEATURE_ARRAY_H
 
@@ -13,11 +13,11 @@ typedef struct tub_feature_array {
     tub_dtype dtype;            // TUB_F32 or TUB_F16
 } tub_feature_array;
 
-// Reads the headers. `key`: the array of a .npz, NULL: its only one. Errors: TUB_ERROR_INPUT naming the file and what
-// is wrong with it: not one of these, truncated, another type or shape.
+// Reads the headers. `key`: the array in a .npz, NULL: its only one. Errors: TUB_ERROR_INPUT naming the file and what
+// is wrong with it: not such a file, truncated, another type or shape.
 tub_status tub_feature_array_stat(const char *path, const char *key, tub_feature_array *out, tub_error *err);
 
-// All of it as float32 [rows, dim]; *values is the caller's (tub_free()).
+// Reads all of it as float32 [rows, dim]; the caller frees *values with tub_free().
 tub_status tub_feature_array_read(const char *path, const char *key, tub_feature_array *out, float **values,
                                   tub_error *err);
 

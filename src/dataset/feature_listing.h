@@ -1,4 +1,4 @@
-// The files of features in a folder and the folders in it, whoever wrote them.
+// The feature files in a folder and its subfolders, whichever program wrote them.
 #ifndef TUB_FEATURE_LISTING_H
 #define TUB_FEATURE_LISTING_H
 
@@ -14,8 +14,9 @@ typedef struct tub_feature_listing {
     tub_stem_map map;
 } tub_feature_listing;
 
-// Hidden files and folders are left out, and what is deeper than four folders. No folder, no files. To be finished in
-// every case. Errors: TUB_ERROR_MEMORY, TUB_ERROR_OUTPUT: one of them can't be listed.
+// Hidden files and folders are left out, and everything deeper than four folders. A folder that doesn't exist has no
+// files. Finish the listing in every case. Errors: TUB_ERROR_MEMORY, TUB_ERROR_OUTPUT (one of the folders can't be
+// listed).
 tub_status tub_feature_listing_read(const char *folder, tub_feature_listing *out, tub_error *err);
 void tub_feature_listing_finish(tub_feature_listing *listing);
 

@@ -1,5 +1,5 @@
-// A file of features being written: rows of float32 go in, a .npy or .npz of float32 or float16 comes out, whole or
-// not at all. The folder is made if needed.
+// Writes a feature file: takes float32 rows, and makes a .npy or .npz of float32 or float16, whole or not at all. The
+// folder is made if needed.
 #ifndef TUB_FEATURE_WRITER_H
 #define TUB_FEATURE_WRITER_H
 
@@ -10,13 +10,13 @@
 
 typedef struct tub_feature_writer tub_feature_writer;
 
-// `layout` is complete (feature_layout.h). Errors of all: TUB_ERROR_OUTPUT, TUB_ERROR_MEMORY.
+// `layout` is complete (feature_layout.h). Errors of all calls: TUB_ERROR_OUTPUT, TUB_ERROR_MEMORY.
 tub_status tub_feature_begin(const char *path, const tub_layout *layout, int64_t dim, tub_feature_writer **out,
                              tub_error *err);
 tub_status tub_feature_append(tub_feature_writer *w, const float *rows, int64_t count, tub_error *err);
-// A value that the file's type can't hold came: the file isn't to be committed. False where there was none.
+// Whether a value came that the file's type can't hold (which one): the file must not be committed then.
 bool tub_feature_overflowed(const tub_feature_writer *w, int64_t *row, float *value);
-// Ends the file, for it to be committed: *out is the caller's. Frees the writer in every case.
+// Ends the file; the caller then commits *out. Frees the writer in every case.
 tub_status tub_feature_seal(tub_feature_writer **w, char checksum[TUB_HASH_TEXT], int64_t *bytes, tub_atomic_file **out,
                             tub_error *err);
 // Removes the temporary file. Accepts NULL and a pointer to NULL.

@@ -1,4 +1,4 @@
-// What an output folder holds of earlier runs. It is read by a thread of its own, while the videos are listed.
+// What earlier runs left in an output folder. A thread of its own reads it while the videos are listed.
 #ifndef TUB_FOUND_H
 #define TUB_FOUND_H
 
@@ -11,7 +11,7 @@
 typedef struct tub_found {
     tub_out_listing listing;
     tub_records manifests, failures;
-    // until the end
+    // used until tub_found_end()
     const char *folder;
     pthread_t thread;
     bool running;
@@ -20,11 +20,12 @@ typedef struct tub_found {
     tub_error error;
 } tub_found;    // all zero: nothing was looked for
 
-// `found` stays where it is, `folder` as it is, until the end. No folder, nothing in it.
+// `found` must stay where it is, and `folder` as it is, until the end. A folder that doesn't exist is like an empty
+// one.
 void tub_found_start(tub_found *found, const char *folder);
-// Whether tub_found_end() won't wait.
+// True: tub_found_end() won't have to wait.
 bool tub_found_is_read(const tub_found *found);
-// Waits; once. Errors: TUB_ERROR_OUTPUT (a file can't be read), TUB_ERROR_MEMORY.
+// Waits for the thread; call it once. Errors: TUB_ERROR_OUTPUT (a file can't be read), TUB_ERROR_MEMORY.
 tub_status tub_found_end(tub_found *found, tub_error *err);
 void tub_found_finish(tub_found *found);
 

@@ -1,4 +1,5 @@
-// The output folder of a run, held: a path can lead to another folder after hours, and what was written is then gone.
+// Holds the output folder of a run. After hours, its path may lead to another folder, and what was written would be
+// gone.
 #ifndef TUB_OUT_FOLDER_H
 #define TUB_OUT_FOLDER_H
 
@@ -9,10 +10,11 @@ typedef struct tub_out_folder {
     int fd;
 } tub_out_folder;
 
-// Of a folder that has its features.json. To be released. Errors: TUB_ERROR_OUTPUT.
+// Holds a folder that has its features.json, until it is released. Errors: TUB_ERROR_OUTPUT.
 tub_status tub_out_folder_hold(const char *path, tub_out_folder *out, tub_error *err);
 
-// Whether the path still leads there. Errors: TUB_ERROR_OUTPUT where it was deleted, renamed, emptied or replaced.
+// Checks that the path still leads there. Errors: TUB_ERROR_OUTPUT if the folder was deleted, renamed, emptied or
+// replaced.
 tub_status tub_out_folder_check(const tub_out_folder *f, tub_error *err);
 
 void tub_out_folder_release(tub_out_folder *f);

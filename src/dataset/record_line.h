@@ -9,12 +9,12 @@ typedef struct tub_finished {
     const tub_result *result;
     const char *checksum;       // XXH3-128 of the .npy
     int64_t bytes;              // of the .npy
-    int64_t mtime;              // likewise: when it was last written to, in nanoseconds since 1970
+    int64_t mtime;              // time of the .npy's last modification, nanoseconds since 1970
     int dim;
     double save_seconds;
 } tub_finished;
 
-// Each is one line without its end, to be freed with tub_free(); NULL on failure.
+// Each function returns one line without a newline, to be freed with tub_free(); NULL on failure.
 //   {"video", "output", "status": "ok" | "partial", "reason", "short", "T", "C", "frames", "fps", "fps_native",
 //    "frames_used", "duration", "clip_length", "stride", "interval", "align", "pool", "dtype", "num_frames",
 //    "offset_frames", "file_dtype", "settings", "model", "bytes", "checksum", "mtime_ns",

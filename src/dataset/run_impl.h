@@ -1,7 +1,7 @@
-// A run over a data set, inside.
+// A run over a data set, from inside.
 //
-//   run.c       who works: the extractor, its relay, the loop in the caller's thread
-//   publish.c   what becomes of one video: rows to its temporary file, the file to its name, a line to a manifest
+//   run.c       the workers: the extractor, its relay, the loop in the caller's thread
+//   publish.c   what happens to one video: rows go to a temporary file, the file gets its name, the manifest a line
 #ifndef TUB_RUN_IMPL_H
 #define TUB_RUN_IMPL_H
 
@@ -11,15 +11,15 @@
 #include "out_folder.h"
 #include "relay.h"
 
-// A video under way: the tag of its job.
+// A video in progress: the tag of its job.
 typedef struct tub_work {
     tub_entry *entry;
     tub_feature_writer *writer; // NULL until its first rows
     int64_t rows;
-    int64_t bad_row;            // the first with a value that isn't finite
-    float bad;                  // which is this; 0: none
+    int64_t bad_row;            // the first row with a value that isn't finite
+    float bad;                  // that value; 0: none
     double save_seconds;
-    tub_result *result;         // its end, while its file is being published
+    tub_result *result;         // its DONE result, while its file is being published
 } tub_work;
 
 typedef struct tub_run {
@@ -39,13 +39,13 @@ typedef struct tub_run {
     double started, last_tick;
 } tub_run;
 
-// One result. Errors end the run: TUB_ERROR_OUTPUT, TUB_ERROR_DEVICE, TUB_ERROR_MEMORY.
+// Handles one result. Errors end the run: TUB_ERROR_OUTPUT, TUB_ERROR_DEVICE, TUB_ERROR_MEMORY.
 tub_status tub_run_take(tub_run *run, tub_work *work, const tub_result *result, tub_error *err);
 
 // Records that a video failed (result->status and text), for later runs and for `on_event`.
 tub_status tub_run_fail(tub_run *run, tub_work *work, const tub_result *result, tub_error *err);
 
-// Tells of the videos that were published meanwhile.
+// Reports the videos that were published meanwhile to `on_event`.
 void tub_run_tell_published(tub_run *run);
 
 void tub_run_tick(tub_run *run);

@@ -1,5 +1,5 @@
-// Which videos are this shard's: the largest file first, each to the shard with the fewest bytes so far. The answer
-// depends on the whole list alone, so that the shards are disjoint and complete.
+// Which videos belong to this shard. Starting with the largest file, each goes to the shard with the fewest bytes so
+// far. The answer depends only on the whole list, so the shards are disjoint and complete.
 #ifndef TUB_SHARD_PICK_H
 #define TUB_SHARD_PICK_H
 

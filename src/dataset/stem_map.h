@@ -1,4 +1,4 @@
-// From names to numbers: what makes a resume over 100,000 videos cost next to nothing. The keys are borrowed.
+// A map from names to numbers: with it, a resume over 100,000 videos costs next to nothing. The keys are borrowed.
 #ifndef TUB_STEM_MAP_H
 #define TUB_STEM_MAP_H
 
@@ -19,12 +19,13 @@ enum { TUB_NO_STEM = -1 };
 
 // Sets or replaces. False on failure.
 bool tub_stem_map_set(tub_stem_map *map, const char *key, size_t value);
-// Sets where the key isn't there: *there is what is there already, and stays, or (size_t)TUB_NO_STEM. False on failure.
+// Adds a key that isn't in the map yet (*there is (size_t)TUB_NO_STEM then); a present key keeps its number, *there.
+// False on failure.
 bool tub_stem_map_add(tub_stem_map *map, const char *key, size_t value, size_t *there);
-// The number, (size_t)TUB_NO_STEM where the key isn't there.
+// The key's number, or (size_t)TUB_NO_STEM.
 size_t tub_stem_map_get(const tub_stem_map *map, const char *key);
-// The same, where the key may be there with the "v_" less or more that some data sets put before file names and others
-// before ids; as it is comes first.
+// The same; a key that isn't in the map is also looked for with "v_" removed or added, which some data sets put before
+// file names and others before ids.
 size_t tub_stem_map_find(const tub_stem_map *map, const char *key);
 void tub_stem_map_finish(tub_stem_map *map);
 

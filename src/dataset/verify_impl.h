@@ -1,7 +1,7 @@
-// Verifying a folder, inside.
+// Verifying a folder, from inside.
 //
-//   verify.c        which files and which videos there are to look at, and what becomes of missing_files.txt
-//   verify_file.c   one file: its array, what the manifest tells of it, its video, the annotations' length
+//   verify.c        which files and videos to look at, and missing_files.txt
+//   verify_file.c   one file: its array, what the manifest says about it, its video, the annotations' length
 #ifndef TUB_VERIFY_IMPL_H
 #define TUB_VERIFY_IMPL_H
 
@@ -17,15 +17,15 @@ typedef struct tub_verify {
     tub_video_facts facts;
     const tub_fact **fact;      // of each file; NULL: no id is known
     bool *unusable;             // of each file
-    int64_t dim;                // that files must have, 0 = none is known
+    int64_t dim;                // C that files must have, 0 = unknown
     tub_dtype dtype;
-    size_t found;               // findings about the file at hand
+    size_t found;               // findings about the current file
 } tub_verify;
 
-// All about file number `file` of the listing. Errors: TUB_ERROR_MEMORY.
+// Checks file number `file` of the listing. Errors: TUB_ERROR_MEMORY.
 tub_status tub_verify_file(tub_verify *v, size_t file, tub_error *err);
 
-// Tells of a finding and counts it.
+// Reports a finding and counts it.
 void tub_verify_tell(tub_verify *v, tub_finding_kind kind, const char *file, const char *id, const char *format, ...)
     TUB_PRINTF(5, 6);
 
