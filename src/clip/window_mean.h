@@ -1,6 +1,6 @@
-// The mean over a window's frame embeddings: how frame models make a row, each frame encoded once.
+// The mean over a window's frame embeddings: with frame models this is a row. Each frame is encoded once.
 //
-// Sums in double in the order of the frames, divides by their number, rounds once: a row depends on its frames alone.
+// Sums in double in the order of the frames, divides by their number and rounds once: a row depends only on its frames.
 #ifndef TUB_WINDOW_MEAN_H
 #define TUB_WINDOW_MEAN_H
 
