@@ -16,10 +16,10 @@ tub_status tub_frame_rgb_convert(tub_frame_rgb *c, const AVFrame *frame, int wid
                                  ptrdiff_t *pitch, tub_error *err);
 void tub_frame_rgb_close(tub_frame_rgb **c); // accepts NULL
 
-// A picture with rows padded as libav pads its own: with less, its vector code leaves the last columns to other code.
+// A picture with rows padded like libav's own. With less padding, its vector code leaves the last columns to other
+// code.
 uint8_t *tub_rgb_alloc(int width, int height, ptrdiff_t *pitch);
-// The coefficients of a colour space as libavfilter's scale filter takes them: BT.601's where it isn't flagged or has
-// none.
+// The coefficients of a color space as in libavfilter's scale filter: BT.601's if it isn't flagged or has none.
 const int *tub_colour_coefficients(int space);
 
 #endif

@@ -1,7 +1,7 @@
-// Display rotation: which way up a frame is shown, and turning it so, by whole pixels.
+// Display rotation: how a frame must be turned to be upright, and turning it, by whole pixels.
 //
-// Follows the ffmpeg command's autorotate: of the display matrix, quarter turns and mirrorings are applied; other
-// angles are left alone.
+// Follows the ffmpeg command's autorotate: quarter turns and mirrorings of the display matrix are applied; other angles
+// are ignored.
 #ifndef TUB_FRAME_TURN_H
 #define TUB_FRAME_TURN_H
 
@@ -10,7 +10,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-// First the axes are exchanged, then rows and columns of the result reversed.
+// First the axes are exchanged, then the rows and columns of the result are reversed.
 typedef struct tub_turn {
     bool transpose, mirror, flip; // mirror: left to right; flip: top to bottom
     int degrees;                  // clockwise: 0, 90, 180, 270
@@ -19,7 +19,7 @@ typedef struct tub_turn {
 tub_turn tub_turn_of(const int32_t *display_matrix); // NULL: no turn
 bool tub_turn_is_none(tub_turn turn);
 
-// `width`, `height`: of the source; a pixel has `step` bytes.
+// `width`, `height`: of the source. `step`: bytes of a pixel.
 void tub_turn_plane(tub_turn turn, const uint8_t *src, ptrdiff_t src_pitch, int width, int height, int step,
                     uint8_t *dst, ptrdiff_t dst_pitch);
 

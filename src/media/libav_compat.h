@@ -1,4 +1,4 @@
-// What differs between FFmpeg 5.1 and 7.x, in one place.
+// The differences between FFmpeg 5.1 and 7.x, in one place.
 #ifndef TUB_LIBAV_COMPAT_H
 #define TUB_LIBAV_COMPAT_H
 
@@ -20,7 +20,7 @@ static inline const int32_t *tub_stream_display_matrix(const AVStream *stream)
 #endif
 }
 
-// That get_buffer2 may be called from the decoder's own threads; later versions take it for granted.
+// Allows the decoder to call get_buffer2 from its own threads; later versions take this for granted.
 static inline void tub_callbacks_are_thread_safe(AVCodecContext *decoder)
 {
 #if LIBAVCODEC_VERSION_MAJOR < 60
@@ -33,8 +33,8 @@ static inline void tub_callbacks_are_thread_safe(AVCodecContext *decoder)
 #endif
 }
 
-// That a GPU's decoder gives its own surfaces, as it always did: later versions copy each, and don't tell of copies that
-// failed.
+// Makes a GPU's decoder give its own surfaces, as it always did: later versions copy each surface, and don't report
+// copies that failed.
 static inline void tub_take_surfaces(AVCodecContext *decoder)
 {
 #ifdef AV_HWACCEL_FLAG_UNSAFE_OUTPUT
@@ -44,7 +44,7 @@ static inline void tub_take_surfaces(AVCodecContext *decoder)
 #endif
 }
 
-// In the stream's time base, 0 = unknown.
+// A frame's duration in the stream's time base, 0 = unknown.
 static inline int64_t tub_frame_ticks(const AVFrame *frame)
 {
 #if LIBAVUTIL_VERSION_INT >= AV_VERSION_INT(57, 30, 100)

@@ -1,8 +1,8 @@
 // The resampling filter of one axis: which inputs make an output, and with what weights.
 //
-// Every kind of interpolation is a row of `taps` weights on inputs first .. first + taps - 1, all of them inside the
-// axis: where the reference clamps an index at the border, the weights of the clamped inputs are added up; where a
-// window is shorter than the longest, it is filled up with zero weights.
+// Every kind of interpolation is a row of `taps` weights for the inputs first .. first + taps - 1, all of them inside
+// the axis. Where the reference clamps an index at the border, the weights of the clamped inputs are added up. A window
+// that is shorter than the longest is padded with zero weights.
 #ifndef TUB_PIXEL_AXIS_H
 #define TUB_PIXEL_AXIS_H
 
@@ -26,7 +26,7 @@ typedef struct tub_axis {
     int *first;            // [padded]
     int *first_byte;       // [padded], 3 * first: offset into a row of packed RGB
     int16_t *weights16;    // [padded, quads], 8-bit domain
-    int32_t *weights32;    // [padded, taps], 8-bit domain by Pillow, which has no weights16
+    int32_t *weights32;    // [padded, taps], 8-bit domain with Pillow's arithmetic, which has no weights16
     int precision;         // weights16 and weights32 are in units of 2^-precision
     float *weights;        // [padded, taps], float domain
     float *weights_by_tap; // [taps, padded], float domain

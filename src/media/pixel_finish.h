@@ -1,4 +1,4 @@
-// Vectors into and out of the float domain, for the files of one level of instructions.
+// Moves vectors of pixels into and out of the float domain. Included by the files of one instruction-set level.
 #ifndef TUB_PIXEL_FINISH_H
 #define TUB_PIXEL_FINISH_H
 

@@ -1,7 +1,7 @@
-// The inner loops of conversion and resize, one table for each level of instructions. All levels give the same bytes.
+// The inner loops of conversion and resize: one table for each instruction-set level. All levels give the same bytes.
 //
-// Rows are packed RGB, or rows of YUV planes. A kernel may read up to TUB_AXIS_SLACK bytes past the end of an input row
-// of `across_*`, and write as many past the end of its output row; all others read and write exactly what they say.
+// Rows are packed RGB, or rows of YUV planes. `across_*` may read up to TUB_AXIS_SLACK bytes past the end of an input
+// row, and write as many past the end of the output row; all others read and write exactly what they say.
 #ifndef TUB_PIXEL_KERNELS_H
 #define TUB_PIXEL_KERNELS_H
 
@@ -12,15 +12,15 @@
 #include "pixel_axis.h"
 #include "pixel_pairs.h"
 
-// How a pixel enters the float domain. table[x] is the definition; high * x + low * x, the second product and the sum
-// rounded once each, plus offset, equals it: that is how a division by 255 is done without one.
+// How a pixel enters the float domain. The definition is table[x]. It equals high * x + low * x + offset, if the second
+// product and the first sum are rounded once each: this replaces a division by 255.
 typedef struct tub_scaling {
     float high, low, offset;
     float table[256];
 } tub_scaling;
 
-// How a value leaves it: as (v - mean) / std. Where `inverse` isn't 0 it is 1 / std, and the quotient may be had from
-// it with corrections: see tub_finish_one().
+// How a value leaves the float domain: (v - mean) / std. If `inverse` isn't 0, it is 1 / std, and the quotient may be
+// computed from it with corrections: see tub_finish_one().
 typedef struct tub_finish {
     float mean, std, inverse;
     bool none; // mean 0, std 1
@@ -37,12 +37,12 @@ typedef struct tub_blend {
 } tub_blend;
 
 typedef struct tub_pixel_kernels {
-    // A row of luma, U and V to `width` packed RGB pixels, of either kind of picture.
+    // Convert a row of luma, U and V to `width` packed RGB pixels, one for each kind of picture.
     void (*rgb_half)(const tub_matrix *m, const uint8_t *const row[3], int width, uint8_t *out);
     void (*rgb_full)(const tub_matrix *m, const uint8_t *const row[3], int width, uint8_t *out);
-    // Conversion, resize and normalisation at once.
+    // Conversion, resize and normalization at once.
     void (*blend_half)(const tub_pairs *pairs, const tub_blend *blend);
-    // One row of axis->kept RGB pixels.
+    // Makes a row of axis->kept RGB pixels.
     void (*across_u8)(const tub_axis *axis, const uint8_t *row, uint8_t *out);
     // Blends `taps` rows of `n` bytes.
     void (*down_u8)(const uint8_t *const *rows, const int16_t *weights, int taps, int precision, int n, uint8_t *out);
@@ -50,7 +50,7 @@ typedef struct tub_pixel_kernels {
     void (*across_pillow)(const tub_axis *axis, const uint8_t *row, uint8_t *out);
     void (*down_pillow)(const uint8_t *const *rows, const int32_t *weights, int taps, int precision, int n,
                         uint8_t *out);
-    // Three planes of axis->padded floats, one after the other.
+    // Makes three planes of axis->padded floats, one after the other.
     void (*across_float)(const tub_axis *axis, const tub_scaling *scaling, const uint8_t *row, float *out);
     // Blends `taps` rows of `n` floats.
     void (*down_float)(const float *const *rows, const float *weights, int taps, tub_finish finish, int n, float *out);
@@ -67,7 +67,7 @@ void tub_blend_half_avx2(const tub_pairs *pairs, const tub_blend *blend);
 void tub_rgb_half_avx512(const tub_matrix *m, const uint8_t *const row[3], int width, uint8_t *out);
 void tub_rgb_full_avx512(const tub_matrix *m, const uint8_t *const row[3], int width, uint8_t *out);
 void tub_blend_half_avx512(const tub_pairs *pairs, const tub_blend *blend);
-// In AVX2 for both tables.
+// Written in AVX2; both tables use them.
 void tub_across_pillow_avx2(const tub_axis *axis, const uint8_t *row, uint8_t *out);
 void tub_down_pillow_avx2(const uint8_t *const *rows, const int32_t *weights, int taps, int precision, int n,
                           uint8_t *out);
@@ -94,8 +94,8 @@ static inline uint8_t tub_down_pillow_one(const uint8_t *const *rows, const int3
     return tub_clip_u8(sum, precision);
 }
 
-// The vector code has the same quotient from the inverse: each correction adds the remainder's share, and after two of
-// them the last bit is right, as long as nothing overflows or vanishes on the way.
+// The vector code computes the same quotient from the inverse. Each correction adds the remainder's share; after two of
+// them the last bit is right, as long as no step overflows or underflows.
 static inline float tub_finish_one(const tub_finish *f, float value)
 {
     return (value - f->mean) / f->std;

@@ -1,4 +1,4 @@
-// A transform made ready for one frame size, as a recipe: its tables in one block.
+// A transform prepared for one frame size as a recipe: its tables are in one block.
 #ifndef TUB_PIXEL_RECIPE_H
 #define TUB_PIXEL_RECIPE_H
 
@@ -15,7 +15,7 @@ typedef struct tub_recipe_parts {
     const tub_finish *finish; // [3]
 } tub_recipe_parts;
 
-// Everything but `zero`. Errors: TUB_ERROR_MEMORY. A failed make needs no finish.
+// Makes everything but `zero`. Errors: TUB_ERROR_MEMORY. A failed make needs no finish.
 tub_status tub_recipe_make(const tub_recipe_parts *parts, tub_frame_recipe *out, tub_error *err);
 void tub_recipe_finish(tub_frame_recipe *recipe);
 

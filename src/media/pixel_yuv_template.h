@@ -3,9 +3,9 @@
 //   V(name)                  the intrinsic of this name for them
 //   LEVEL(name)              the name of a function at this level
 //   LANES, PIXELS            32-bit numbers and bytes in a vector
-// and before it, what has no common name: load(), load_half() (bytes made words), load_lanes() (16 bytes, repeated),
-// zero(), both() and either() (bitwise), widened() (bytes made 32-bit numbers), gather(), store_third(),
-// store_channel(), store_floats().
+// and before including it, functions for what has no common name: load(), load_half() (bytes to words), load_lanes()
+// (16 bytes, repeated), zero(), both() and either() (bitwise), widened() (bytes to 32-bit numbers), gather(),
+// store_third(), store_channel(), store_floats().
 
 typedef struct matrix {
     INTEGERS luma_offset, luma, v_red, v_green, u_green, u_blue;
@@ -22,7 +22,7 @@ static inline matrix words(const tub_matrix *m)
                     V(set1_epi16)((short)m->u_green),     V(set1_epi16)((short)m->u_blue)};
 }
 
-// What chroma, as 16-bit numbers, adds to each channel.
+// What chroma, given as 16-bit numbers, adds to each channel.
 static inline channels chroma(const matrix *m, INTEGERS u, INTEGERS v)
 {
     const INTEGERS middle = V(set1_epi16)(1024);
@@ -49,7 +49,7 @@ static inline INTEGERS interleave(INTEGERS even, INTEGERS odd, INTEGERS add)
     return either(byte_range(V(add_epi16)(even, add)), V(slli_epi16)(byte_range(V(add_epi16)(odd, add)), 8));
 }
 
-// Within 128 bits, a third of the 48 bytes that 16 pixels of three channels make.
+// Within 128 bits: a third of the 48 bytes of 16 pixels with three channels.
 static inline INTEGERS third_of(const channels *c, int third)
 {
     INTEGERS red = load_lanes(tub_rgb_spread[third][0]);
@@ -74,7 +74,7 @@ static inline void half_block(const matrix *m, const uint8_t *y, const uint8_t *
                                  interleave(even, odd, add.blue)});
 }
 
-// The last pixels of a row go through buffers, so that nothing beyond it is read or written.
+// The last pixels of a row go through buffers, so that nothing beyond the row is read or written.
 void LEVEL(tub_rgb_half)(const tub_matrix *matrix_of, const uint8_t *const row[3], int width, uint8_t *out)
 {
     const matrix m = words(matrix_of);
@@ -142,7 +142,7 @@ static inline channels gather_chroma(const tub_pairs *p, const uint8_t *const ro
                   gather(row[2], p->chroma_at + k, p->chroma_pick + k));
 }
 
-// Blends the two pixels, 16-bit halves of `pair`.
+// Blends the two pixels in the 16-bit halves of `pair`.
 static inline FLOATS across(INTEGERS pair, FLOATS left, FLOATS right, const tub_scaling *s)
 {
     FLOATS a = LEVEL(tub_scale)(both(pair, V(set1_epi32)(0xffff)), s);

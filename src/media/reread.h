@@ -1,5 +1,5 @@
-// A second reader of a video that decodes stretches of it again, as programs do that seek for every window. It gives no
-// frames: it is there to tell what that costs.
+// A second reader of a video that decodes stretches of it again, like programs that seek for every window. It gives no
+// frames: it only measures what that costs.
 //
 // Thread-safety: one thread at a time per object.
 #ifndef TUB_REREAD_H
@@ -14,8 +14,8 @@ typedef struct tub_reread tub_reread;
 tub_status tub_reread_open(const char *path, int stream, tub_reread **out, tub_error *err);
 void tub_reread_close(tub_reread **reread); // accepts NULL
 
-// Seeks to the key frame at or before the frame shown at `from` and decodes to the one shown at `to`; seconds as in
-// tub_frame.pts. *frames: how many it decoded. Errors: TUB_ERROR_VIDEO where the file can't be sought in.
+// Seeks to the key frame at or before the frame shown at `from` and decodes up to the one shown at `to`; both are
+// seconds as in tub_frame.pts. *frames: how many were decoded. Errors: TUB_ERROR_VIDEO if the file can't be sought.
 tub_status tub_reread_stretch(tub_reread *reread, double from, double to, int64_t *frames, tub_error *err);
 
 #endif

@@ -1,6 +1,6 @@
 // Evidence that a video is damaged or incomplete: from the demuxer, the packets, the decoder and its frames.
 //
-// What the container claims about counts and durations is no evidence: it is often wrong in healthy files.
+// The container's counts and durations are no evidence: they are often wrong in healthy files.
 #ifndef TUB_VIDEO_DAMAGE_H
 #define TUB_VIDEO_DAMAGE_H
 
@@ -14,13 +14,13 @@ typedef struct tub_video_damage {
     int64_t count;       // pieces of evidence
     char first[128];     // the first one in words
     int64_t packets;     // of the stream, read so far
-    int64_t empty;       // of them, without content
-    int64_t leading;     // of them, before the first keyframe
-    int64_t leading_pts; // the earliest of these; AV_NOPTS_VALUE: unknown
+    int64_t empty;       // packets without content
+    int64_t leading;     // packets before the first keyframe
+    int64_t leading_pts; // the earliest time of these; AV_NOPTS_VALUE: unknown
     int64_t last_dts;
-    int suspect; // a packet was marked as corrupt: so many more tell whether that counts
+    int suspect; // after a packet marked as corrupt: how many more packets decide whether the mark counts
     int64_t suspect_frame;
-    int64_t marks, first_mark; // MPEG-TS: how many such packets, and near which frame the first; the end tells
+    int64_t marks, first_mark; // MPEG-TS: how many such packets, and the frame near the first; judged at the end
     bool is_ts, saw_key, saw_frame;
 } tub_video_damage;
 
@@ -32,7 +32,7 @@ void tub_damage_error(tub_video_damage *d, const char *what, int code, int64_t f
 void tub_damage_frame(tub_video_damage *d, const AVFrame *decoded, int64_t frame);
 // After the last packet.
 void tub_damage_end(tub_video_damage *d, const tub_video_file *file);
-// "reason" of the public info; empty where there is no damage.
+// "reason" of the public info; empty if there is no damage.
 void tub_damage_text(const tub_video_damage *d, char *out, size_t bytes);
 
 #endif
