@@ -1,12 +1,12 @@
 // Which of the processor's backends is faster here: measured once, then remembered.
 //
-// What is measured is a transformer block of a small model on 196 tokens, a few times with each backend in turns. The
-// answer is kept in $XDG_CACHE_HOME (or ~/.cache) /tubelet/backends.json under the processor, its instruction set, the
-// type, the build of our backends (tub_backends_identity()) and the versions of others' libraries: not under the
-// threads, on which no result may depend. The first of the candidates stays unless another is clearly faster, so that
-// noise doesn't choose; where nothing can be remembered, nothing is measured either.
+// A transformer block of a small model is run on 196 tokens, a few times with each backend in turns. The answer is kept
+// in tubelet/backends.json under $XDG_CACHE_HOME (or ~/.cache). Its key is the processor, its instruction set, the
+// type, the build of our backends (tub_backends_identity()) and the versions of third-party libraries. The number of
+// threads isn't part of the key, as no result may depend on it. The first candidate stays unless another is clearly
+// faster, so that noise doesn't decide. If nothing can be remembered, nothing is measured either.
 //
-// Thread-safety: safe; of several threads and processes that start at once one measures, and the others take its answer.
+// Thread-safety: safe. If several threads and processes start at once, one measures and the others take its answer.
 #ifndef TUB_MEASURED_BACKEND_H
 #define TUB_MEASURED_BACKEND_H
 
@@ -17,11 +17,11 @@ enum { TUB_CANDIDATES = 4 };
 typedef struct tub_candidates {
     const tub_backend_ops *backends[TUB_CANDIDATES];    // the preferred one first
     int count;
-    tub_dtype dtype;                                    // which all of them support
+    tub_dtype dtype;                                    // supported by all of them
 } tub_candidates;
 
-// `measure`: where nothing is remembered; else the first. `log`: told of a measurement and of a choice that isn't the
-// first. Never fails: what can't be measured or read leaves the first.
+// `measure`: if nothing is remembered, measure; else the first is taken. `log` gets a line about a measurement, and
+// about a choice that isn't the first. Never fails: if something can't be measured or read, the first is taken.
 const tub_backend_ops *tub_measured_backend(const tub_candidates *candidates, bool measure, const tub_log *log);
 
 #endif

@@ -1,4 +1,4 @@
-// The program that backends are measured with: a block of a small vision transformer on random values.
+// The program that backends are measured with: a block of a small vision transformer with random values.
 #ifndef TUB_MEASURED_PROGRAM_H
 #define TUB_MEASURED_PROGRAM_H
 

@@ -1,14 +1,14 @@
 // Custom models as encoders: ONNX and OpenVINO IR through OpenVINO, which is found at run time.
 //
-// What such a model can't say, the user does: which of its outputs is the feature (`output`), what its input's
-// dimensions are (`input_layout`), what pixels it takes (a preprocessor_config.json beside it, or options).
-// Files are untrusted only as far as onnx_files.h goes: the graph itself is OpenVINO's to parse.
+// The user supplies what such a model doesn't tell: which of its outputs is the feature (`output`), what its input's
+// dimensions are (`input_layout`), and what pixels it takes (a preprocessor_config.json beside it, or options).
+// Files are checked only as far as onnx_files.h goes: OpenVINO parses the graph itself.
 #ifndef TUB_OPENVINO_ENCODER_H
 #define TUB_OPENVINO_ENCODER_H
 
 #include "encoder_impl.h"
 
-// `params`: checked; `file`: of tub_custom_find(). Ownership and errors: as tub_encoder_open().
+// `params`: checked. `file`: from tub_custom_find(). Ownership and errors: as tub_encoder_open().
 tub_status tub_openvino_encoder_open(const tub_encoder_params *params, const char *file, tub_encoder **out,
                                      tub_error *err);
 

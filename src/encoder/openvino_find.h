@@ -4,12 +4,12 @@
 
 #include <stdbool.h>
 
-// Called with one candidate after the other, best first, until it returns true.
+// Called with one candidate after another, best first, until it returns true.
 typedef bool (*tub_openvino_try)(void *user, const char *path);
 
-// Files under `place`, or `place` itself where it is a file.
+// Tries the files under `place`, or `place` itself if it is a file.
 bool tub_openvino_try_place(const char *place, tub_openvino_try attempt, void *user);
-// The usual places, but for TUBELET_OPENVINO.
+// Tries the usual places, except TUBELET_OPENVINO.
 bool tub_openvino_try_usual(tub_openvino_try attempt, void *user);
 
 #endif

@@ -1,8 +1,8 @@
-// A custom model as OpenVINO sees it: read, then compiled for one shape of input.
+// A custom model in OpenVINO: read, then compiled for one input shape.
 //
-// An inference takes `group` items, always as many: one where the model's batch is free, else what it was exported for.
-// Every stream has one thread, so that an item's arithmetic depends on neither the number of threads nor the batch;
-// more threads are more items at a time.
+// An inference always takes `group` items: one if the model's batch is dynamic, else the number it was exported for.
+// Every stream has one thread, so an item's arithmetic depends on neither the number of threads nor the batch. With
+// more threads, more items are computed at a time.
 #ifndef TUB_OPENVINO_MODEL_H
 #define TUB_OPENVINO_MODEL_H
 
@@ -14,7 +14,7 @@ enum { TUB_PORT_NAME = 96 };
 
 typedef struct tub_custom_output {
     size_t index;                   // among the model's outputs
-    char name[TUB_PORT_NAME];       // "" where it has none
+    char name[TUB_PORT_NAME];       // "" if it has none
     tub_dtype type;                 // F32, BF16 or F16
     tub_output_form form;           // known once compiled
 } tub_custom_output;
@@ -40,14 +40,13 @@ typedef struct tub_custom_shape {
     int threads;
 } tub_custom_shape;
 
-// Loads the library, reads the model, recognises its input and chooses its output.
-// `m` is zeroed by it and to be finished in every case. Errors: TUB_ERROR_DEVICE (no library), TUB_ERROR_MODEL,
-// TUB_ERROR_ARGUMENT (a layout or an output that there isn't).
+// Loads the library, reads the model, recognizes its input and chooses its output. Zeroes `m` first; finish it in every
+// case. Errors: TUB_ERROR_DEVICE (no library), TUB_ERROR_MODEL, TUB_ERROR_ARGUMENT (no such layout or output).
 tub_status tub_custom_model_read(const tub_custom_files *files, const tub_encoder_params *params, tub_custom_model *m,
                                  tub_error *err);
 
-// Errors: TUB_ERROR_MODEL (a shape or a pool that it can't take), TUB_ERROR_DEVICE (a precision that it can't compute
-// in).
+// Errors: TUB_ERROR_MODEL (a shape or a pool that the model can't take), TUB_ERROR_DEVICE (a precision that can't be
+// computed in).
 tub_status tub_custom_model_compile(tub_custom_model *m, const tub_custom_shape *shape, tub_pool pool, tub_error *err);
 
 void tub_custom_model_finish(tub_custom_model *m);

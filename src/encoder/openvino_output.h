@@ -1,6 +1,6 @@
-// What a custom model's output means: one row an item, by its shape and the pool.
+// What a custom model's output means: one row per item, depending on its shape and the pool.
 //
-//   [N, D]            the row itself, and one token
+//   [N, D]            the row itself; there is one token
 //   [N, tokens, D]    tokens; the row is their mean, the first one, or the mean of the others
 //   [N, D, H, W]      a map, channels first (also [N, D, T, H, W]): its positions are the tokens
 #ifndef TUB_OPENVINO_OUTPUT_H
@@ -14,18 +14,18 @@ typedef struct tub_output_form {
     bool is_row;            // [N, D]: nothing to pool
 } tub_output_form;
 
-// `dims`: of an inference on `group` items. Errors: TUB_ERROR_MODEL, beginning with `where`.
+// `dims`: the output's, for `group` items. Errors: TUB_ERROR_MODEL, beginning with `where`.
 tub_status tub_output_form_read(const int64_t *dims, int64_t rank, int group, const char *where, tub_output_form *out,
                                 tub_error *err);
 
-// Whether the pool can be taken. Errors: TUB_ERROR_MODEL naming what can.
+// Checks that the pool is possible. Errors: TUB_ERROR_MODEL naming the pools that are.
 tub_status tub_output_check_pool(const tub_output_form *form, tub_pool pool, const char *where, tub_error *err);
-// The row in words. Static memory.
+// What the row is, in words. Static memory.
 const char *tub_output_feature(const tub_output_form *form, tub_pool pool);
 
-// One item's row, `dim` values, from its output. Sums are in double, in the order of the tokens.
+// Computes an item's row, `dim` values, from its output. Sums are in double, in the order of the tokens.
 void tub_output_pool(const tub_output_form *form, tub_pool pool, const float *data, float *row);
-// Its tokens as [tokens, dim].
+// Copies an item's tokens as [tokens, dim].
 void tub_output_tokens(const tub_output_form *form, const float *data, float *tokens);
 
 #endif

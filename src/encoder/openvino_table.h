@@ -1,8 +1,8 @@
-// The part of OpenVINO's C API that is used, as a table that is filled at run time: nothing of OpenVINO is needed to
+// The part of OpenVINO's C API that is used, as a table that is filled at run time. Nothing from OpenVINO is needed to
 // build, and its libraries (with their own libtbb) stay behind dlopen.
 //
-// Declared from the documented interface of OpenVINO 2023 to 2026. Numbers of element types differ between those, so
-// that they are found by asking the library (see openvino_table.c).
+// Declared from the documented interface of OpenVINO 2023 to 2026. The numbers of element types differ between
+// versions, so the library is asked for them (see openvino_table.c).
 #ifndef TUB_OPENVINO_TABLE_H
 #define TUB_OPENVINO_TABLE_H
 
@@ -38,7 +38,7 @@ typedef struct tub_ov_version {
 
 enum { TUB_OV_OK = 0, TUB_OV_NOT_READY = -9 }; // of ov_status_e
 
-// X(result, name without "ov_", parameters). Results of int are ov_status_e, 0 is success.
+// X(result, name without "ov_", parameters). An int result is an ov_status_e; 0 is success.
 #define TUB_OV_FUNCTIONS(X)                                                                                            \
     X(int, get_openvino_version, (tub_ov_version * version))                                                           \
     X(void, version_free, (tub_ov_version * version))                                                                  \
@@ -88,19 +88,20 @@ typedef struct tub_openvino {
     TUB_OV_FUNCTIONS(TUB_OV_MEMBER)
 } tub_openvino;
 
-// Finds and loads the library: the environment's TUBELET_OPENVINO (a library, or a folder that has one: the wheel's, a
-// virtual environment, an archive), the system's library path, `openvino` beside the executable or libtubelet, the
-// active Python environment.
+// Finds and loads the library. Looks at the environment's TUBELET_OPENVINO (a library, or a folder that contains one:
+// the wheel's, a virtual environment, an archive), the system's library path, `openvino` beside the executable or
+// libtubelet, and the active Python environment.
 // Errors: TUB_ERROR_DEVICE, naming `make deps-openvino` and `pip install openvino`.
 tub_status tub_openvino_load(tub_openvino *out, tub_error *err);
-// The library itself stays in memory, as it has threads. Accepts what was never loaded.
+// The library itself stays in memory, since it has threads. Accepts a table that was never loaded.
 void tub_openvino_unload(tub_openvino *ov);
 
-// Our type for one of theirs; TUB_DTYPE_AUTO for all but the three. And back.
+// Our type for one of theirs; TUB_DTYPE_AUTO for all except the three. And back.
 tub_dtype tub_openvino_dtype(const tub_openvino *ov, int type);
 int tub_openvino_type(const tub_openvino *ov, tub_dtype dtype);
 
-// The library's last error as the failure `status` of `what`: its own text, in one line, without its file names.
+// Reports the library's last error as the failure `status` of `what`: its own text, in one line, without its file
+// names.
 tub_status tub_openvino_fail(const tub_openvino *ov, tub_error *err, tub_status status, const char *what);
 
 #endif
