@@ -1,14 +1,15 @@
 // Programs: a forward pass as a straight line of operations on named values.
 //
-// A model appends operations; a backend compiles them. There are no branches and no rewriting: what is fused (bias,
-// activation, scale, residual) was said by the model's builder. The `reference` backend is the meaning of every
+// A model appends operations; a backend compiles them. There are no branches and no rewriting: the model's builder
+// states what is fused (bias, activation, scale, residual). The `reference` backend defines the meaning of every
 // operation.
 //
-// Every value is a matrix [rows, cols] *per item* (a clip, or a frame of a frame model), tokens down, channels across.
-// WIDE values are float32 always: the residual stream and what is computed from statistics. NARROW values have the
-// program's compute type: float32, or bfloat16 where the backend was asked for it. All sums are in float32 or better.
+// Every value is a matrix [rows, cols] *per item* (a clip, or a frame of a frame model): rows are tokens, columns are
+// channels. WIDE values are always float32: the residual stream and what is computed from statistics. NARROW values
+// have the program's compute type: float32, or bfloat16 if the backend was asked for it. All sums are in float32 or
+// better.
 //
-// Constants are tensors that the model owns; they must outlive every executable's compilation, not its runs.
+// Constants are tensors that the model owns; they must outlive every executable's compilation, but not its runs.
 //
 // Thread-safety: a program is built by one thread and then only read.
 #ifndef TUB_PROGRAM_H
@@ -22,24 +23,24 @@
 
 // A constant in memory: row-major, in the type of its file.
 typedef struct tub_tensor {
-    const char *name;           // of the checkpoint, for messages
+    const char *name;           // in the checkpoint, for messages
     tub_dtype dtype;            // F32, BF16 or F16
     int rank;
     int64_t dims[8];
     const void *data;
-    const struct tub_tensor *parts; // of a stack, whose data is NULL: their rows, one part's below the other's
+    const struct tub_tensor *parts; // of a stack (data is NULL): it has the rows of all parts, one below the other
     int part_count;
 } tub_tensor;
 
 int64_t tub_tensor_count(const tub_tensor *t);
-// False: an operation does without it.
+// False: an empty tensor, for an operand that is left out.
 bool tub_tensor_is_there(const tub_tensor *t);
-// The elements [first, first + count) as float32. A stack's weights lie where they are: this is how to read any tensor.
+// Copies the elements [first, first + count) as float32. This reads any tensor, also a stack, whose parts stay apart.
 void tub_tensor_floats(const tub_tensor *t, int64_t first, int64_t count, float *out);
-// Likewise where they lie, if they do so as float32 in one piece; else NULL.
+// The same elements in place, if they are float32 and contiguous; else NULL.
 const float *tub_tensor_view(const tub_tensor *t, int64_t first, int64_t count);
 
-typedef int tub_value;          // index into values; TUB_NONE where an operand is left out
+typedef int tub_value;          // index into values; TUB_NONE for an operand that is left out
 enum { TUB_NONE = -1 };
 
 typedef enum tub_width { TUB_WIDE = 0, TUB_NARROW = 1 } tub_width;
@@ -85,19 +86,20 @@ typedef struct tub_op {
     tub_op_kind kind;
     tub_value in[4];        // TUB_NONE beyond what the kind takes
     tub_value out;
-    const char *label;      // what it is in the network: "layer 3 attention", static or the program's
+    const char *label;      // what it is in the network: "layer 3 attention"; static, or the program's
     union {
         struct {            // frames of the item, kernel (kt, ky, kx) = stride; vector order (c, t, y, x), x fastest;
-            int kt, ky, kx; // rows ordered (t, y, x); the right and bottom remainders are dropped. An item of fewer
-        } patches;          // than kt frames counts as kt times itself, one after the other
+            int kt, ky, kx; // rows ordered (t, y, x); remainders at the right and bottom are dropped. An item with
+                            // fewer
+        } patches;          // than kt frames counts as kt copies of itself, one after another
         struct {            // in: x narrow [r, K], residual (wide [r, N] or NONE)
             tub_tensor weight;      // [N, K] (more dims are flattened: [N, product])
             tub_tensor bias;        // [N]; data NULL: none
             tub_tensor scale;       // [N] LayerScale, after the activation, before the residual; data NULL: none
             tub_activation activation;
         } linear;
-        struct {            // in: x. `count` slices of `dim` columns from column 0 are normed, each by itself; the columns
-            tub_norm kind;  // behind them stay as they are
+        struct {            // in: x. `count` slices of `dim` columns from column 0 are normed, each by itself; the
+            tub_norm kind;  // columns behind them stay as they are
             tub_tensor weight;      // [count * dim]
             tub_tensor bias;        // [count * dim]; data NULL: none
             double eps;
@@ -113,17 +115,17 @@ typedef struct tub_op {
             tub_tensor cosine, sine; // F32 [r - skip, dim] each
             int heads, dim;         // dim: columns of a head
             int blocks;             // how many heads*dim blocks are rotated: 2 for q and k of a stacked qkv
-            int skip;               // the first rows are not rotated (class token, registers)
-            int frame;              // 0, or rows of a frame: then the angles are [TUB_POSITIONS_COUNT * frame, dim], and
-                                    // a run tells each frame's position: see tub_rotate_row()
+            int skip;               // how many rows at the front are not rotated (class token, registers)
+            int frame;              // 0, or rows of a frame: then the angles are [TUB_POSITIONS_COUNT * frame, dim],
+                                    // and a run gives each frame's position: see tub_rotate_row()
             tub_pairing pairing;
         } rotate;
         struct {            // in: q, k, v (may be the same value with different columns)
             int q_column, k_column, v_column;   // first column of each
             int heads, dim;
-            int groups;             // equal runs of rows: queries of a run see the keys and values of the same run
+            int groups;             // equal runs of rows: queries of a run attend to keys and values of the same run
             double scale;
-            tub_tensor query;       // in[0] NONE: constant queries [rows, heads*dim] instead
+            tub_tensor query;       // if in[0] is NONE: constant queries [rows, heads*dim]
         } attention;
         struct {            // in: x narrow [r, 2F] -> narrow [r, F]
             tub_activation activation;
@@ -132,7 +134,7 @@ typedef struct tub_op {
             int first, count;
         } rows;
         struct {            // in: x [r, c]
-            const int *index;       // [rows of out], the model's: rows of x in any order, repeats allowed
+            const int *index;       // [rows of out], the model's memory: rows of x in any order, repeats allowed
         } gather;
     };
 } tub_op;
@@ -140,10 +142,10 @@ typedef struct tub_op {
 typedef struct tub_value_info {
     int rows, cols;
     tub_width width;
-    int first_op, last_op;      // where it is made and where it is last read; INT_MAX: an output
+    int first_op, last_op;      // the operations that make it and that read it last; INT_MAX: an output
 } tub_value_info;
 
-// What the pixels are. `table`: uint8 pixels become table[c][level]; float pixels are taken as they are.
+// The form of the pixels. `table`: uint8 pixels become table[c][level]; float pixels are taken as they are.
 typedef struct tub_input {
     int frames, height, width;
     bool is_float;              // pointers are float32 planar [3, h, w]; else uint8 [h, w, 3]
@@ -160,8 +162,8 @@ typedef struct tub_program {
     int value_count;
     tub_value feature;          // [1, dim]: the row
     tub_value tokens;           // [tokens, token_dim]: the last hidden state
-    bool positions;             // runs must tell the frames' positions
-    // Building never needs checks at each step: the first mistake is kept and told by tub_program_end().
+    bool positions;             // runs must give the frames' positions
+    // Building needs no checks at each step: the first mistake is kept, and reported by tub_program_end().
     tub_status status;
     tub_error error;
 } tub_program;
@@ -179,7 +181,8 @@ tub_value tub_linear_residual(tub_program *p, const char *label, tub_value x, tu
                               tub_tensor scale, tub_value residual);
 tub_value tub_norm_rows(tub_program *p, const char *label, tub_value x, tub_norm kind, tub_tensor weight,
                         tub_tensor bias, double eps, tub_width width);
-// Several slices of a row, each normed by itself: `count` times `dim` columns (q and k of a stacked qkv). Width kept.
+// Norms several slices of a row, each by itself: `count` times `dim` columns (q and k of a stacked qkv). Keeps the
+// width.
 tub_value tub_norm_slices(tub_program *p, const char *label, tub_value x, tub_norm kind, tub_tensor weight, double eps,
                           int dim, int count);
 tub_value tub_add_table(tub_program *p, const char *label, tub_value x, tub_tensor table);   // any width -> wide
@@ -187,60 +190,59 @@ tub_value tub_add(tub_program *p, const char *label, tub_value a, tub_value b); 
 tub_value tub_prepend(tub_program *p, const char *label, tub_value x, tub_tensor rows);
 tub_value tub_rotate(tub_program *p, const char *label, tub_value x, tub_tensor cosine, tub_tensor sine, int heads,
                      int dim, int blocks, int skip, tub_pairing pairing);
-// Likewise, by the positions of the item's frames, of `frame` rows each.
+// Likewise, by the positions of the item's frames, which have `frame` rows each.
 tub_value tub_rotate_frames(tub_program *p, const char *label, tub_value x, tub_tensor cosine, tub_tensor sine,
                             int heads, int dim, int blocks, int frame, tub_pairing pairing);
-// The row of the angles that a row of x (not one of the first `skip`) turns by. `positions`: of the item's frames.
+// The row of the angles that rotates a row of x (not one of the first `skip`). `positions`: of the item's frames.
 int tub_rotate_row(const tub_op *op, const int *positions, int row);
-// Self-attention over a stacked [r, 3*heads*dim] value: q | k | v. `groups` (1: none): equal runs of rows that attend
-// among themselves.
+// Self-attention over a stacked [r, 3*heads*dim] value: q | k | v. `groups` (1: none): equal runs of rows, each of
+// which attends only to itself.
 tub_value tub_attention(tub_program *p, const char *label, tub_value qkv, int heads, int dim, double scale);
 tub_value tub_attention_groups(tub_program *p, const char *label, tub_value qkv, int heads, int dim, double scale,
                                int groups);
-// q, k and v apart, [rows, heads*dim] each; k and v may have more or fewer rows than q.
+// Separate q, k and v, [rows, heads*dim] each; k and v may have more or fewer rows than q.
 tub_value tub_attention_values(tub_program *p, const char *label, tub_value q, tub_value k, tub_value v, int heads,
                                int dim, double scale, int groups);
 // Constant queries over a stacked [r, 2*heads*dim] value: k | v. Result narrow [query rows, heads*dim].
 tub_value tub_attention_pool(tub_program *p, const char *label, tub_tensor query, tub_value kv, int heads, int dim,
                              double scale);
 tub_value tub_gate(tub_program *p, const char *label, tub_value x, tub_activation activation);
-tub_value tub_rows(tub_program *p, const char *label, tub_value x, int first, int count);   // width kept
-// `index`: rows of x, the model's memory. Width kept.
+tub_value tub_rows(tub_program *p, const char *label, tub_value x, int first, int count);   // keeps the width
+// `index`: rows of x, the model's memory. Keeps the width.
 tub_value tub_gather(tub_program *p, const char *label, tub_value x, const int *index, int count);
-tub_value tub_concat(tub_program *p, const char *label, tub_value a, tub_value b);           // of one width, which is kept
+tub_value tub_concat(tub_program *p, const char *label, tub_value a, tub_value b);           // of one width; keeps it
 tub_value tub_mean(tub_program *p, const char *label, tub_value x);                          // wide [1, cols]
 
-// Names the outputs and checks the whole. Errors: TUB_ERROR_INTERNAL with the first mistake.
+// Names the outputs and checks the whole program. Errors: TUB_ERROR_INTERNAL with the first mistake.
 tub_status tub_program_end(tub_program *p, tub_value feature, tub_value tokens, tub_error *err);
 
 // An empty tensor, for operands that are left out.
 tub_tensor tub_no_tensor(void);
 
-// Multiply-adds count as two.
+// Operations; a multiply-add counts as two.
 double tub_op_flops(const tub_program *p, const tub_op *op);
 double tub_program_flops(const tub_program *p);
 const char *tub_op_name(tub_op_kind kind);
 
-// Marks the operations that are needed for the outputs wanted: need[op_count]. Without `tokens` the last hidden
-// state is computed only as far as the feature needs it.
+// Marks the operations that the wanted outputs need: need[op_count]. Without `tokens`, the last hidden state is
+// computed only as far as the feature needs it.
 void tub_program_needed(const tub_program *p, bool tokens, bool *need);
 
-// Workspace by liveness: offsets [value_count] (multiples of 64) into one block of *bytes bytes for one item, values
-// that don't live at the same time share memory. `narrow_bytes`: bytes of a narrow element. `need`: from above. A value
-// that isn't computed has offset SIZE_MAX. Errors: TUB_ERROR_MEMORY.
+// Workspace by liveness: offsets [value_count] (multiples of 64) into one block of *bytes bytes for one item. Values
+// that aren't live at the same time share memory. `narrow_bytes`: bytes of a narrow element. `need`: from above. A
+// value that isn't computed has the offset SIZE_MAX. Errors: TUB_ERROR_MEMORY.
 tub_status tub_program_place(const tub_program *p, const bool *need, size_t narrow_bytes, size_t *offsets,
                              size_t *bytes, tub_error *err);
-// Likewise, where some values are written over others: share[v] is the value whose memory v has, an earlier one that has
-// memory of its own; v itself where it has its own.
+// Likewise, but some values are written over others. share[v] is v, or an earlier value whose own memory v takes over.
 tub_status tub_program_place_shared(const tub_program *p, const bool *need, size_t narrow_bytes, const tub_value *share,
                                     size_t *offsets, size_t *bytes, tub_error *err);
 
-// The operand whose memory an operation could write its result to; TUB_NONE: none.
+// The operand into whose memory an operation could write its result; TUB_NONE: none.
 tub_value tub_op_replaceable(const tub_op *op);
-// The last needed operation that reads a value (the one that makes it, if none does); INT_MAX of outputs.
+// The last needed operation that reads a value (the one that makes it, if none reads it); INT_MAX for outputs.
 int tub_program_last_use(const tub_program *p, const bool *need, tub_value v);
 
-// One line an operation, into `out` (at most `bytes`, NUL included); returns the length that it wanted.
+// Writes one line per operation into `out` (at most `bytes`, NUL included). Returns the length of the whole text.
 size_t tub_program_print(const tub_program *p, char *out, size_t bytes);
 
 #endif
