@@ -1,7 +1,7 @@
-// Compute backends: the table of functions behind which a device hides.
+// Compute backends: the table of functions that hides a device.
 //
-// A backend compiles a program once for a device and runs it on batches of items. What a run writes for an item
-// depends on the item alone: not on the batch, its position, the number of threads.
+// A backend compiles a program once for a device and runs it on batches of items. What a run writes for an item depends
+// only on the item: not on the batch, the item's place in it, or the number of threads.
 //
 // The wrappers in the encoder validate; a backend trusts.
 #ifndef TUB_BACKEND_H
@@ -18,35 +18,35 @@ typedef struct tub_executable tub_executable;   // a program, compiled
 
 typedef struct tub_open_params {
     tub_team *team;         // borrowed: the threads to compute with
-    int device;             // which one of a kind, from 0; of the processor there is one
+    int device;             // number of the device of its kind, from 0; there is one processor
     size_t memory;          // most bytes of the device's memory (0 = what is free)
-    unsigned without;       // TUB_GPU_WITHOUT_..., of GPUs
-    tub_log log;            // what is given up and what is done instead, said once
-    uint64_t group;         // a number that devices which are opened together have alone, or 0
+    unsigned without;       // TUB_GPU_WITHOUT_..., for GPUs
+    tub_log log;            // told once of whatever can't be done, and what is done instead
+    uint64_t group;         // a number shared only by devices that are opened together, or 0
 } tub_open_params;
 
-// A place for what a backend makes of a program's weights, from one process to the next. `key`: a word that differs
-// where these bytes do, but for the checkpoint and our build, which the place knows. What is handed over either way stays unchanged
-// where it is for as long as the executable lives, aligned to 64 bytes.
+// Stores what a backend makes from a program's weights for later processes. `key`: a word that differs if these bytes
+// differ, except for the checkpoint and our build, which the store knows. What is handed over in either direction is
+// aligned to 64 bytes, and stays unchanged where it is for as long as the executable lives.
 typedef struct tub_weight_store {
     void *context;
-    const void *(*take)(void *context, const char *key, size_t bytes);   // NULL: they aren't there
+    const void *(*take)(void *context, const char *key, size_t bytes);   // NULL: not stored
     void (*keep)(void *context, const char *key, const void *data, size_t bytes);
 } tub_weight_store;
 
 typedef struct tub_compile_params {
-    tub_dtype dtype;        // one that supports() accepted
+    tub_dtype dtype;        // a type that supports() accepted
     int max_items;          // most items of a run
     bool tokens;            // runs may ask for the last hidden state
-    bool shares;            // runs may be given frames that other devices have made
-    const tub_weight_store *weights;    // borrowed while compiling, of backends with `stores_weights`; NULL: none
+    bool shares;            // runs may get frames that other devices have made
+    const tub_weight_store *weights;    // borrowed while compiling, for backends with `stores_weights`; NULL: none
 } tub_compile_params;
 
 typedef struct tub_batch {
     int items;
     const void *const *frames;  // items * program->input.frames pointers to one frame's pixels, or to a made frame
-    const bool *made;           // [items, frames]: which of them make_frame() has left; NULL: none
-    const int *positions;       // [items, frames], 0 .. TUB_POSITIONS_COUNT - 1, where the program wants them
+    const bool *made;           // [items, frames]: which of them come from make_frame(); NULL: none
+    const int *positions;       // [items, frames], 0 .. TUB_POSITIONS_COUNT - 1, if the program wants them
     float *rows;                // [items, dim] of the feature
     float *tokens;              // [items, tokens, token_dim] or NULL
     const atomic_int *stop;     // non-zero: end early with TUB_ERROR_CANCELLED; NULL: never
@@ -62,50 +62,52 @@ static inline bool tub_batch_stopped(const tub_batch *batch)
 typedef struct tub_backend_ops {
     const char *name;           // "reference"
     const char *device;         // "cpu"
-    // Whether the backend can run here at all, and in this type. Errors: TUB_ERROR_DEVICE naming the alternative.
+    // Checks that the backend can run here, and in this type. Errors: TUB_ERROR_DEVICE naming the alternative.
     tub_status (*supports)(tub_dtype dtype, tub_error *err);
     // Which type AUTO means here.
     tub_dtype (*best_dtype)(void);
     tub_status (*open)(const tub_open_params *params, tub_backend **out, tub_error *err);
-    // The program and its constants are not needed after, unless `keeps_program`.
+    // The program and its constants aren't needed afterwards, unless `keeps_program`.
     tub_status (*compile)(tub_backend *backend, const tub_program *program, const tub_compile_params *params,
                           tub_executable **out, tub_error *err);
     tub_status (*run)(tub_executable *executable, const tub_batch *batch, tub_error *err);
-    // Runs that overlap: begin() may return before the batch is computed, whose arrays stay as they are until its end();
-    // end() waits for the one that was begun first, and tells its errors. At most TUB_RUNS_BEGUN, and no run() between.
-    // NULL: each waits for the one before.
+    // Overlapping runs: begin() may return before its batch is computed; the batch's arrays must stay as they are until
+    // its end(). end() waits for the run that began first, and returns its errors. At most TUB_RUNS_BEGUN runs at a
+    // time, and no run() in between. NULL: each run waits for the one before.
     tub_status (*begin)(tub_executable *executable, const tub_batch *batch, tub_error *err);
     tub_status (*end)(tub_executable *executable, tub_error *err);
     void (*release)(tub_executable **executable);   // accepts NULL
     void (*close)(tub_backend **backend);           // accepts NULL
     const char *(*isa)(void);                       // instruction set in use, for reports
-    void (*library)(char *out, size_t bytes);       // "oneDNN 2.7.3", for reports; NULL: none of others
-    bool stores_weights;                            // what is made of weights can be kept
+    void (*library)(char *out, size_t bytes);       // "oneDNN 2.7.3", for reports; NULL: no third-party library
+    bool stores_weights;                            // packed weights can be stored
     bool keeps_program;                             // program and constants must outlive the executable
-    // Of backends with several devices of a kind; NULL: there is one, which isa() names.
+    // For backends with several devices of a kind; NULL: there is one, which isa() names.
     tub_status (*count)(int *out, tub_error *err);  // errors: TUB_ERROR_DEVICE, why there is none
     tub_status (*name_device)(int device, char *out, size_t bytes, tub_error *err);
-    // How many devices of the kind the machine shows, whether or not this backend can use them; NULL: not known.
+    // How many devices of the kind the machine shows, whether or not this backend can use them; NULL: unknown.
     int (*shown)(void);
-    // Memory that many runs' frames will lie in, until unpin(): copies from it may be faster. NULL: it makes no difference.
+    // Pins memory that will hold the frames of many runs, until unpin(): copies from it may be faster. NULL: it makes
+    // no difference.
     tub_status (*pin)(tub_backend *backend, void *memory, size_t bytes, tub_error *err);
     void (*unpin)(tub_backend *backend, void *memory);
-    // Frames that are made on the device, as this executable's program takes them in, of so many bytes each. Memory for
-    // them, until drop_frames() or close; its addresses are the device's, numbers to the host. NULL: there are none. Errors:
-    // TUB_ERROR_MEMORY, TUB_ERROR_DEVICE.
+    // Frames that are made on the device, in the form that this executable's program takes: bytes of a frame, and
+    // memory for frames, until drop_frames() or close. Its addresses are the device's, and only numbers to the host.
+    // NULL: there are none. Errors: TUB_ERROR_MEMORY, TUB_ERROR_DEVICE.
     size_t (*frame_bytes)(const tub_executable *executable);
     tub_status (*hold_frames)(tub_executable *executable, size_t bytes, void **out, tub_error *err);
-    void (*drop_frames)(tub_backend *backend);      // also where none are held
-    // A decoded frame is made at `at` of that memory, a multiple of 64 bytes, and, unless NULL, copied to `host`; the planes
-    // are free after. From any thread, also while the device runs. Either copy may be in a run's batch of this device, and
-    // the host's in one of another that has the same program and type.
+    void (*drop_frames)(tub_backend *backend);      // even if none are held
+    // Makes a decoded frame at `at` in that memory, a multiple of 64 bytes, and copies it to `host` unless that is
+    // NULL. The planes aren't needed afterwards. From any thread, even while the device runs. Batches of this device
+    // may contain either copy; those of another device with the same program and type may contain the host's.
     tub_status (*make_frame)(tub_backend *backend, const tub_frame_recipe *recipe, const tub_frame_planes *planes,
                              void *at, void *host, tub_error *err);
-    // The densest loop that the device has for a type, `turns` times, by one thread on registers alone: returns the
-    // operations done. NULL: not known. Asked for types that supports() accepts.
+    // Runs the device's densest loop for a type `turns` times, in one thread and only on registers. Returns the number
+    // of operations. NULL: unknown. Called only with types that supports() accepts.
     double (*roof)(tub_dtype dtype, long turns);
-    // What a program would need of memory, before it is compiled. Bytes of a LINEAR's weight as it is kept, scales
-    // included; NULL: the narrow type's. And how many items of a batch lie in the workspace at once; NULL: all.
+    // The memory that a program would need, before it is compiled: bytes of a LINEAR's weight as it is stored,
+    // including scales (NULL: as in the narrow type), and how many items of a batch are in the workspace at once (NULL:
+    // all).
     size_t (*weight_bytes)(const tub_program *program, const tub_op *op, tub_dtype dtype);
     int (*items_at_once)(const tub_program *program, int threads, int max_items);
 } tub_backend_ops;
@@ -118,9 +120,9 @@ extern const tub_backend_ops tub_backend_onednn;
 
 extern const tub_backend_ops tub_backend_cuda;
 
-// The backends of this build, best first; NULL past the last. What needs a device may be there without one.
+// The backends of this build, best first; NULL past the last. A backend is listed even if its device doesn't exist.
 const tub_backend_ops *tub_backend_at(size_t i);
-// "3f09ac51b2d4": other where the backends' sources or their compiler are. Static.
+// "3f09ac51b2d4": differs if the backends' sources or their compiler differ. Static.
 const char *tub_backends_identity(void);
 
 #endif
