@@ -1,4 +1,4 @@
-// Random weights that are the same bytes on any machine: integer arithmetic and exactly rounded operations only.
+// Random weights with the same bytes on any machine: only integer arithmetic and exactly rounded operations are used.
 #ifndef TUB_RANDOM_FILL_H
 #define TUB_RANDOM_FILL_H
 
@@ -7,7 +7,7 @@
 
 #include "binder.h"
 
-// Fills `out`. The values depend on seed, name, fill and fan-in, not on what was filled before.
+// Fills `out`. The values depend only on seed, name, fill and fan-in, not on what was filled before.
 void tub_random_fill(float *out, size_t count, tub_fill fill, int64_t fan_in, uint64_t seed, const char *name);
 
 #endif
