@@ -1,4 +1,4 @@
-// Keys of config.json that most families share. `c` comes with the class defaults and leaves with the file's values.
+// Reads the keys of config.json that most families share. `c` has the class defaults, which the file's values replace.
 // Errors: TUB_ERROR_MODEL naming the key.
 #ifndef TUB_CONFIG_READER_H
 #define TUB_CONFIG_READER_H
@@ -15,11 +15,11 @@ tub_status tub_config_read_activation(const json_t *json, tub_config *c, tub_err
 tub_status tub_config_read_mlp(const json_t *json, tub_config *c, tub_error *err);
 // image_size: one number, or [height, width]
 tub_status tub_config_read_image(const json_t *json, tub_config *c, tub_error *err);
-// Likewise, and it must be square.
+// Likewise; the image must be square.
 tub_status tub_config_read_square(const json_t *json, tub_config *c, tub_error *err);
-// The part of a config that describes the vision tower: its "vision_config", or the whole.
+// The part of a config that describes the vision tower: its "vision_config", or the whole config.
 const json_t *tub_config_vision(const json_t *json);
-// An epsilon of another name than layer_norm_eps.
+// An epsilon with another name than layer_norm_eps.
 tub_status tub_config_read_eps(const json_t *json, const char *key, tub_config *c, tub_error *err);
 tub_status tub_config_read_int(const json_t *json, const char *key, int low, int high, int *value, tub_error *err);
 tub_status tub_config_read_bool(const json_t *json, const char *key, bool *value, tub_error *err);

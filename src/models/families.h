@@ -1,4 +1,4 @@
-// The rows of the table in families.c, each in the file of its name.
+// The rows of the table in families.c; each is defined in the file of its name.
 #ifndef TUB_FAMILIES_H
 #define TUB_FAMILIES_H
 

@@ -1,5 +1,5 @@
-// OneVision-Encoder's network, which two families of files have: Hugging Face's (onevision.c) and the original script's
-// backbone.pt (llavavit.c).
+// OneVision-Encoder's network. It comes in two families of files: Hugging Face's (onevision.c) and the original
+// script's backbone.pt (llavavit.c).
 #ifndef TUB_ONEVISION_H
 #define TUB_ONEVISION_H
 
@@ -12,7 +12,7 @@ typedef struct tub_onevision_weights {
     tub_pool_head head;
 } tub_onevision_weights;
 
-// layer_norm_type and rope_theta, which both have.
+// Reads layer_norm_type and rope_theta, which both families have.
 tub_status tub_onevision_read_norm(const json_t *json, tub_config *c, tub_error *err);
 tub_status tub_onevision_check(const tub_config *c, const tub_build *build, tub_error *err);
 void tub_onevision_build(const tub_config *c, const void *weights, const tub_build *build, tub_arena *arena,

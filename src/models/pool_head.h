@@ -1,5 +1,5 @@
-// The attention-pooling head of SigLIP, which OneVision-Encoder took over: one learned query over all tokens, then an
-// MLP with a norm before it.
+// The attention-pooling head of SigLIP, which OneVision-Encoder uses, too: one learned query attends to all tokens,
+// then comes an MLP with a norm before it.
 //
 //   tokens [n, D] -- k, v --+
 //   head.probe -- q --------+-- attention -- out = a --+-- norm -- fc1 -- act -- fc2 --(+)-- row [D]
@@ -14,9 +14,9 @@ typedef struct tub_pool_head {
     tub_layer kv, out, norm, up, down;
 } tub_pool_head;
 
-// Binds "head.*"; the norm is "head.<norm>", with a bias or without.
+// Binds "head.*"; the norm is "head.<norm>", with or without a bias.
 void tub_bind_pool_head(tub_binder *b, const tub_config *c, const char *norm, bool norm_bias, tub_pool_head *head);
-// `tokens`: narrow, the last norm applied. The row is wide.
+// `tokens`: narrow, after the last norm. The row is wide.
 tub_value tub_append_pool_head(tub_program *p, const tub_config *c, const tub_pool_head *head, tub_norm norm,
                                double eps, tub_value tokens);
 

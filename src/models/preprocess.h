@@ -8,12 +8,12 @@
 
 #include "json.h"
 
-// `config`: the file's object, or NULL: the class defaults of `processor` (NULL: of VideoMAE's). A class named in the
-// file wins.
+// `config`: the file's object, or NULL: the class defaults of `processor` (NULL: VideoMAE's). A class named in the file
+// takes precedence.
 // Errors: TUB_ERROR_MODEL naming the key.
 tub_status tub_preprocess_read(const json_t *config, const char *processor, tub_transform *out, tub_error *err);
 
-// The file that `init` writes (new reference; NULL on failure).
+// The preprocessor file that `init` writes (new reference; NULL on failure).
 json_t *tub_preprocess_make(const char *processor, int height, int width);
 
 #endif
