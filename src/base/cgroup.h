@@ -4,8 +4,8 @@
 
 #include <stdint.h>
 
-// `membership`: "/proc/self/cgroup"; `mount`: "/sys/fs/cgroup" (tests give others). The tightest limit on the way from
-// the process's group up to the root; where the mount shows the group as its root (containers), the root's.
+// `membership`: "/proc/self/cgroup"; `mount`: "/sys/fs/cgroup" (tests give others). Return the tightest limit from the
+// process's group up to the root; if the mount shows the group as its root (containers), the root's.
 double tub_cgroup_processors(const char *membership, const char *mount);   // 0: no limit
 uint64_t tub_cgroup_memory(const char *membership, const char *mount);     // bytes; UINT64_MAX: no limit
 

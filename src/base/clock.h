@@ -1,4 +1,4 @@
-// Time, and where it goes: seconds by stage.
+// Clocks, to measure where time goes.
 #ifndef TUB_CLOCK_H
 #define TUB_CLOCK_H
 

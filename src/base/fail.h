@@ -11,8 +11,7 @@
 #endif
 
 // Writes status and text into `err` (NULL allowed) and returns the status: `return tub_fail(err, TUB_ERROR_…, …);`
-// Of a text that is too long the middle is left out, at UTF-8 boundaries; newlines and other control characters become
-// spaces.
+// A text that is too long loses its middle, at UTF-8 boundaries. Newlines and other control characters become spaces.
 tub_status tub_fail(tub_error *err, tub_status status, const char *format, ...) TUB_PRINTF(3, 4);
 
 // Prefixes the text already in `err`: "prefix: text". Returns err's status (or `status` if err is NULL).
@@ -20,7 +19,7 @@ tub_status tub_fail_within(tub_error *err, tub_status status, const char *format
 
 tub_status tub_fail_memory(tub_error *err, const char *what);
 
-// One line to a log; a NULL log or function is silence.
+// Write one line to a log, unless the log or its function is NULL.
 void tub_warn(const tub_log *log, const char *format, ...) TUB_PRINTF(2, 3);
 void tub_inform(const tub_log *log, const char *format, ...) TUB_PRINTF(2, 3);
 

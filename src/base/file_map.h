@@ -1,7 +1,7 @@
-// The bytes of a file where the system keeps them: nothing is copied, and what isn't looked at isn't read.
+// Maps a file into memory: nothing is copied, and what isn't accessed isn't read.
 //
-// Only of files on this machine: what a server doesn't deliver would end the process instead of a call. For the same
-// reason a map is for files that stay as they are while it lives.
+// Only for files on this machine: if a server failed to deliver bytes, the process would end where a call would
+// fail. For the same reason, a mapped file must stay as it is while the map lives.
 #ifndef TUB_FILE_MAP_H
 #define TUB_FILE_MAP_H
 
@@ -10,10 +10,11 @@
 
 typedef struct tub_file_map tub_file_map;
 
-// The first `bytes` of the file, read-only; `fd` may be closed after. NULL: it can't be mapped, to be read instead.
+// Maps the first `bytes` of the file read-only; `fd` may be closed afterwards. NULL: it can't be mapped; read it
+// instead.
 tub_file_map *tub_file_map_open(int fd, int64_t bytes);
 const void *tub_file_map_data(const tub_file_map *map);
-// Counted, from any thread. Release accepts NULL.
+// Add or drop a reference, from any thread. Release accepts NULL.
 tub_file_map *tub_file_map_hold(tub_file_map *map);
 void tub_file_map_release(void *map);
 

@@ -27,13 +27,13 @@ static inline uint16_t tub_to_bf16(float f)
 float tub_from_f16(uint16_t x);
 uint16_t tub_to_f16(float f);
 
-// The 8-bit format e4m3 (no infinities, 448 the largest): what is larger becomes 448.
+// The 8-bit format e4m3 (no infinities, the largest value is 448): larger values become 448.
 float tub_from_e4m3(uint8_t x);
 uint8_t tub_to_e4m3(float f);
 
-// Bytes of one element; 0 of TUB_DTYPE_AUTO.
+// Bytes of one element; 0 for TUB_DTYPE_AUTO.
 size_t tub_dtype_bytes(tub_dtype dtype);
-// `count` elements of type F32, BF16 or F16 to float32.
+// Converts `count` elements of type F32, BF16 or F16 to float32.
 void tub_to_float(float *out, const void *in, tub_dtype dtype, size_t count);
 
 #endif

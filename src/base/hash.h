@@ -11,11 +11,11 @@ enum { TUB_HASH_TEXT = 33 };
 typedef struct tub_hash tub_hash;
 tub_hash *tub_hash_create(void);                                        // NULL on failure
 void tub_hash_update(tub_hash *hash, const void *data, size_t bytes);
-// A file's bytes. Errors: `status`, naming the file; TUB_ERROR_MEMORY.
+// Adds a file's bytes. Errors: `status`, naming the file; TUB_ERROR_MEMORY.
 tub_status tub_hash_file(tub_hash *hash, const char *path, tub_status status, tub_error *err);
-void tub_hash_text(const tub_hash *hash, char out[TUB_HASH_TEXT]);      // of what came so far
+void tub_hash_text(const tub_hash *hash, char out[TUB_HASH_TEXT]);      // of all bytes so far
 void tub_hash_destroy(tub_hash **hash);
 void tub_hash_bytes(const void *data, size_t bytes, char out[TUB_HASH_TEXT]);
-uint64_t tub_hash_64(const void *data, size_t bytes);   // XXH3-64, where few are compared
+uint64_t tub_hash_64(const void *data, size_t bytes);   // XXH3-64, enough if few are compared
 
 #endif

@@ -7,17 +7,16 @@
 #include <stdint.h>
 #include <tubelet/status.h>
 
-// Parses a file (at most 64 MiB): duplicate keys rejected, UTF-8 checked. *out is the caller's (json_decref).
-// Errors: `status`, also where there is no such file, and where it is a pipe or a device, for which one might wait for
-// ever.
+// Parses a file (at most 64 MiB): rejects duplicate keys, checks UTF-8. *out is the caller's (json_decref).
+// Errors: `status`, also if there is no such file, or if it is a pipe or a device, which might block forever.
 tub_status tub_json_load(const char *path, tub_status status, json_t **out, tub_error *err);
 tub_status tub_json_parse(const char *text, size_t bytes, const char *name, tub_status status, json_t **out, tub_error *err);
 
-// The text of a value, with jansson's flags; freed with tub_free(). NULL: there is no memory for it.
+// The text of a value, with jansson's flags; freed with tub_free(). NULL: out of memory.
 char *tub_json_text(const json_t *value, size_t flags);
 
-// A typed value of an object, `fallback` where the key is absent or null. Errors: TUB_ERROR_MODEL "<where>: key …"
-// where the value has another type or is out of [low, high].
+// A typed value of an object, or `fallback` if the key is absent or null. Errors: TUB_ERROR_MODEL "<where>: key …" if
+// the value has another type or is outside [low, high].
 tub_status tub_json_int(const json_t *object, const char *where, const char *key, int64_t fallback, int64_t low, int64_t high, int64_t *out, tub_error *err);
 tub_status tub_json_double(const json_t *object, const char *where, const char *key, double fallback, double *out, tub_error *err);
 tub_status tub_json_bool(const json_t *object, const char *where, const char *key, bool fallback, bool *out, tub_error *err);

@@ -10,8 +10,8 @@ typedef struct tub_log_turns {
     tub_log log;
 } tub_log_turns;
 
-// What is to be handed to the threads, until the close; silence stays silence. No lock that a caller's thread may want is
-// to be held while it is written to: the function is the caller's, and may have locks of its own.
+// The log to give to the threads, until the close; without a function it stays silent. While writing to it, don't hold
+// a lock that a thread of the caller's may want: the function is the caller's, and may take locks of its own.
 tub_log tub_log_turns_open(tub_log_turns *turns, const tub_log *log);
 void tub_log_turns_close(tub_log_turns *turns);
 

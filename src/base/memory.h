@@ -12,23 +12,24 @@ bool tub_size_add(size_t a, size_t b, size_t *out);
 
 // count * size bytes, zeroed. NULL on overflow or failure; count or size 0 gives a valid pointer.
 void *tub_calloc(size_t count, size_t size);
-// count * size bytes, 64-byte aligned, not zeroed. Much of it in huge pages where the system lends them.
+// count * size bytes, 64-byte aligned, not zeroed. Large blocks use huge pages if the system provides them.
 void *tub_alloc_aligned(size_t count, size_t size);
-// Grows an array to at least `need` elements of `size` bytes (doubling); *capacity follows. False on failure, *array kept.
+// Grows an array to at least `need` elements of `size` bytes (doubling) and updates *capacity. False on failure: *array
+// stays as it was.
 bool tub_grow(void **array, size_t *capacity, size_t need, size_t size);
 char *tub_strdup(const char *text);     // NULL gives NULL
 char *tub_format(const char *format, ...) __attribute__((format(printf, 1, 2)));   // malloc'ed, NULL on failure
-// Asks for large pages where they are worth it: a hint, for memory that nothing was written to yet.
+// Asks for large pages if they are worth it: a hint, for memory that hasn't been written to yet.
 void tub_huge_pages(void *memory, size_t bytes);
 void tub_free(void *memory);            // any of the above; accepts NULL
 
-// An arena: many allocations of one life, freed at once. Zeroed, 64-byte aligned, but for text, which lies close
-// together. Large ones cost nothing until they are written to. One thread at a time.
+// An arena: many allocations with one lifetime, freed at once. They are zeroed and 64-byte aligned, except texts, which
+// are packed closely. Large ones cost nothing until they are written to. One thread at a time.
 typedef struct tub_arena {
     void **blocks;
     size_t count, capacity;
     size_t bytes;               // handed out so far
-    char *text;                 // room for texts, in the last block that was made for them
+    char *text;                 // free space in the last block for texts
     size_t text_bytes;
     struct tub_arena_kept {
         void *object;
@@ -41,9 +42,9 @@ void tub_arena_init(tub_arena *arena);
 void *tub_arena_alloc(tub_arena *arena, size_t count, size_t size);    // NULL on failure
 void *tub_arena_alloc_raw(tub_arena *arena, size_t count, size_t size);    // not zeroed
 char *tub_arena_strdup(tub_arena *arena, const char *text);
-char *tub_arena_text(tub_arena *arena, const char *text, size_t bytes);     // a copy of so many bytes, NUL-terminated
+char *tub_arena_text(tub_arena *arena, const char *text, size_t bytes);     // a copy of `bytes` bytes, NUL-terminated
 char *tub_arena_format(tub_arena *arena, const char *format, ...) __attribute__((format(printf, 2, 3)));
-// The object is the arena's from now on, to be released with it. False on failure: it was released.
+// The arena owns the object from now on, and releases it at its end. False on failure: the object was released.
 bool tub_arena_keep(tub_arena *arena, void *object, void (*release)(void *object));
 void tub_arena_finish(tub_arena *arena);
 

@@ -1,9 +1,9 @@
-// The arithmetic of single pixels, for the processor's kernels (src/media) and for a GPU's (src/backends/cuda):
-// compiled by nvcc for the device too.
+// The arithmetic of single pixels, for the processor's kernels (src/media) and for a GPU's (src/backends/cuda), for
+// which nvcc compiles it, too.
 //
-// From YUV to RGB it is libswscale's, to the bit, as it converts on x86-64 at the flags that the ffmpeg command has: of
-// 8 bits, pictures whose chroma has half the columns in products of 16 bits, 4:4:4 ones in 32; of more bits, 4:2:0 by
-// way of 8 bits.
+// From YUV to RGB it is bit-equal to libswscale on x86-64 with the ffmpeg command's flags. With 8 bits, pictures whose
+// chroma has half the columns use 16-bit products, and 4:4:4 pictures 32-bit products. With more bits, 4:2:0 goes
+// through 8 bits.
 #ifndef TUB_PIXEL_ARITHMETIC_H
 #define TUB_PIXEL_ARITHMETIC_H
 
@@ -15,7 +15,7 @@
 #define TUB_PIXEL_FUNCTION static inline
 #endif
 
-// In units of 2^-13; the offset is what black is in luma, times 8.
+// Coefficients in units of 2^-13. The offset is the luma of black, times 8.
 typedef struct tub_matrix {
     int luma_offset, luma;
     int v_red, v_green, u_green, u_blue;
@@ -35,7 +35,7 @@ TUB_PIXEL_FUNCTION void tub_rgb_half_one(const tub_matrix *m, int y, int u, int 
     rgb[2] = tub_clip_u8(luma + ((blue * m->u_blue) >> 16), 0);
 }
 
-// The sums wrap around where bright pixels are strongly coloured: libswscale's do.
+// The sums wrap around for bright pixels with strong colors, as libswscale's do.
 TUB_PIXEL_FUNCTION void tub_rgb_full_one(const tub_matrix *m, int y, int u, int v, uint8_t *rgb)
 {
     uint32_t luma = (uint32_t)(64 * (8 * y - m->luma_offset) * m->luma + (1 << 21));
@@ -47,15 +47,15 @@ TUB_PIXEL_FUNCTION void tub_rgb_full_one(const tub_matrix *m, int y, int u, int 
 
 // ---- more than 8 bits ----
 
-// Luma counts steps, chroma moves by some; steps are scaled and cut off to 8 bits.
+// Luma is a number of steps, to which chroma adds some; the sum is scaled and clipped to 8 bits.
 typedef struct tub_steps {
-    int scale, black;                    // a step, and what is taken away, in units of 2^-16
-    int red, green, blue;                // steps where there is no luma and no chroma
+    int scale, black;                    // value of a step, and what is subtracted, in units of 2^-16
+    int red, green, blue;                // steps with zero luma and chroma
     int v_red, v_green, u_green, u_blue; // steps in units of 2^-16
 } tub_steps;
 
-// Which rows of chroma a row of the picture is a sum of: the first of four (some may be outside: the outermost counts
-// for them), and their weights in units of 2^-12. libswscale forgets a row that lies two above the first.
+// The rows of chroma that make a row of the picture: returns the first of four (for rows outside, the outermost row
+// counts), and their weights in units of 2^-12. libswscale leaves out a row that lies two above the first.
 TUB_PIXEL_FUNCTION int tub_deep_rows(int y, int *weights)
 {
     const int far = y == 0 || y == 2 ? 0 : -115, near = y == 0 ? 0 : y == 2 ? 959 : 985;

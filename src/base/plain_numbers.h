@@ -1,10 +1,10 @@
-// Numbers in text that programs read: with a point, whatever locale the program that embeds the library has set.
+// Numbers in text for programs: with a decimal point, whatever locale the program that embeds the library has set.
 //
 //   const tub_plain_numbers before = tub_plain_numbers_begin();
 //   ... snprintf(), strtod() ...
 //   tub_plain_numbers_end(before);
 //
-// Concerns the calling thread alone; no function of a caller's is called between the two.
+// Affects only the calling thread. Don't call a caller's function between the two.
 #ifndef TUB_PLAIN_NUMBERS_H
 #define TUB_PLAIN_NUMBERS_H
 

@@ -1,5 +1,5 @@
-// A bounded queue between threads, with the end known in both directions: the sender can say "no more", the receiver
-// "stop sending". Items are copied in and out.
+// A bounded queue between threads that either side can end: the sender can say "no more", the receiver "stop sending".
+// Items are copied in and out.
 //
 // Thread-safety: any number of senders and receivers.
 #ifndef TUB_QUEUE_H

@@ -1,11 +1,11 @@
-// Whether another's library lacked memory in a call where it doesn't say so, as it took what it couldn't keep for
-// damaged, or for not there.
+// Finds out whether a third-party library lacked memory in a call without saying so, because it treated what it
+// couldn't keep as damaged or missing.
 //
-// The C library leaves ENOMEM in errno where an allocation fails. It is there, too, where a second try of its own
-// succeeded, which is common where a limit is near. So errno alone explains what went wrong; where nothing seems to, it
-// is asked whether more can be had.
+// The C library leaves ENOMEM in errno when an allocation fails. ENOMEM stays there even if a second try of its own
+// succeeded, which is common near a limit. So if something went wrong, errno alone explains it; if nothing seems to
+// have gone wrong, we test whether more memory can be allocated.
 //
-// Thread-safety: of the calling thread's allocations only.
+// Thread-safety: safe; covers only the calling thread's allocations.
 #ifndef TUB_SHORTAGE_H
 #define TUB_SHORTAGE_H
 
@@ -13,15 +13,16 @@
 #include <stddef.h>
 #include <tubelet/status.h>
 
-// Of a system call that failed: TUB_ERROR_MEMORY where what is short is the process's or the machine's (memory, file
-// descriptors) and says nothing of the file, else `otherwise`.
+// The status for a failed system call: TUB_ERROR_MEMORY if the process or the machine is short of something (memory,
+// file descriptors), which says nothing about the file; else `otherwise`.
 tub_status tub_shortage_status(int error, tub_status otherwise);
 
-// Before the calls.
+// Call this before the library's calls.
 void tub_shortage_watch(void);
-// After them: an allocation failed, at least at first.
+// After them: whether an allocation failed, at least at first.
 bool tub_shortage_may_be(void);
-// The same, and there is no memory to go on with: not so many bytes, which the library may have asked for at a time.
+// The same, and there is still too little memory: `bytes` can't be allocated, which the library may have asked for at
+// once.
 bool tub_shortage_is(size_t bytes);
 
 #endif

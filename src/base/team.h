@@ -1,7 +1,7 @@
-// A team of threads that share loops: the one pool for compute.
+// A team of threads that share loops: the only thread pool for compute.
 //
-// The caller's thread is member 0 and works too. Units are handed out dynamically; what a unit computes must depend on
-// its number alone, so that results don't depend on the number of threads.
+// The caller's thread is member 0 and works, too. Units are handed out dynamically. What a unit computes must depend
+// only on its number, so that results don't depend on the number of threads.
 #ifndef TUB_TEAM_H
 #define TUB_TEAM_H
 
@@ -17,7 +17,7 @@ typedef void (*tub_team_unit)(void *context, int unit, int member);
 tub_status tub_team_open(int threads, tub_team **out, tub_error *err);
 void tub_team_close(tub_team **team);       // accepts NULL
 int tub_team_size(const tub_team *team);
-// Seconds of processor time of its own threads so far, member 0's left out. Thread-safety: from any thread.
+// Processor time of its own threads so far, without member 0, in seconds. Thread-safety: from any thread.
 double tub_team_cpu(const tub_team *team);
 
 // Runs units 0 .. units-1 and returns when all are done. One caller at a time; units must not call it again.

@@ -5,11 +5,11 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-// Bytes of the sequence that starts at `text`, 0 where it isn't one (overlong forms and surrogates included). Reads no
-// further than a NUL.
+// Bytes of the sequence that starts at `text`, 0 if it isn't valid (overlong forms and surrogates aren't). Doesn't read
+// beyond a NUL.
 size_t tub_utf8_sequence(const char *text);
 
-// Whether all of the text is UTF-8.
+// Whether the whole text is UTF-8.
 bool tub_utf8_is(const char *text);
 
 #endif
