@@ -1,4 +1,4 @@
-// A plan inside.
+// A plan from inside.
 #ifndef TUB_PLAN_IMPL_H
 #define TUB_PLAN_IMPL_H
 
@@ -18,7 +18,7 @@ struct tub_plan {
     tub_arena arena;
 };
 
-// What decides threads, batch, prefetch, slots and memory. Errors: TUB_ERROR_MEMORY.
+// Fills in the bounds: threads, batch, prefetch, slots and memory, and why. Errors: TUB_ERROR_MEMORY.
 tub_status tub_plan_bounds(tub_plan *p, const tub_plan_params *params, tub_error *err);
 
 #endif
