@@ -1,8 +1,8 @@
-// The name of a machine in profiles.
+// The hash that identifies a machine in profiles.
 #ifndef TUB_MACHINE_HASH_H
 #define TUB_MACHINE_HASH_H
 
-// As tub_machine_info has it, without looking at anything else. 33 characters.
+// The hash of tub_machine_info, without examining anything else. 33 bytes.
 void tub_machine_hash(char out[40]);
 
 #endif

@@ -1,4 +1,4 @@
-// What a machine is inside: what each finder has found, copied out one by one.
+// A machine from inside: what each finder has found. It is copied out piece by piece.
 #ifndef TUB_MACHINE_IMPL_H
 #define TUB_MACHINE_IMPL_H
 
@@ -15,17 +15,17 @@ struct tub_machine {
     tub_optimisation_info optimisations[TUB_OPTIMISATIONS_MOST];
     size_t optimisation_count;
     tub_folder_info folder;
-    char *folder_path; // NULL: none was asked for
+    char *folder_path; // NULL: no folder was given
 };
 
 #define TUB_DRIVER_LIBRARY "libcuda.so.1"
 #define TUB_MANAGEMENT_LIBRARY "libnvidia-ml.so.1"
 
-// Each fills in its part. The order is that of machine.c: later ones read what earlier ones have found.
+// Each finder fills in its part. They are in machine.c's order: later ones read what earlier ones have found.
 void tub_find_processor(tub_machine_info *info);
-// The two libraries above (tests give others).
+// `driver`, `management`: the two libraries above (tests give others).
 void tub_find_gpus(tub_machine *m, const char *driver, const char *management);
-// The hash, from the processor and the GPUs.
+// Computes the hash from the processor and the GPUs.
 void tub_name_machine(tub_machine *m);
 void tub_find_backends(tub_machine *m);
 void tub_find_optimisations(tub_machine *m);
