@@ -1,8 +1,8 @@
 // What a program is compiled into on the processor: steps over a workspace.
 //
 // A step splits its work for one item into units; a unit's results depend on neither the batch nor the threads. Items
-// are run in waves that share one workspace. The steps of each row by itself, and attention over few keys, are the same
-// for all; products and attention are made by an engine: our own kernels (native) or oneDNN's.
+// run in waves that share one workspace. Row-wise steps, and attention over few keys, are common to all engines.
+// Products and other attention are made by an engine: our own kernels (native) or oneDNN's.
 #ifndef TUB_EXECUTABLE_H
 #define TUB_EXECUTABLE_H
 
@@ -19,33 +19,33 @@ typedef tub_status (*tub_step_unit)(const tub_run *run, const tub_step *step, in
                                     tub_error *err);
 
 struct tub_step {
-    tub_op op;                  // constants replaced by what is below; label NULL
-    int units;                  // of an item; 0: nothing to do, the value is a view
-    int units_whole;            // the fewest, of a step where units do some work again that others did; 0: the same.
-                                // Taken where the wave's items alone keep the threads busy: see tub_step_units()
-    int unit_rows;              // of row-wise steps
+    tub_op op;                  // its constants are replaced by what is below; label NULL
+    int units;                  // per item; 0: nothing to do, the value is a view
+    int units_whole;            // fewest units, for steps whose units repeat some work of others; 0: as `units`. Used
+                                // if the wave's items alone keep the threads busy: see tub_step_units()
+    int unit_rows;              // rows of a unit in row-wise steps
     tub_step_unit unit;
     union {
-        void *made;             // by the engine, in the executable's arena
+        void *made;             // made by the engine, in the executable's arena
         tub_norm_params norm;
-        const int *index;       // of GATHER
-        const float *table;     // of ADD_TABLE, PREPEND
+        const int *index;       // GATHER
+        const float *table;     // ADD_TABLE, PREPEND
         struct {
             const float *cosine, *sine;
         } angles;
-        void *levels;           // of PATCHES: narrow [3][256]
+        void *levels;           // PATCHES: narrow [3][256]
     };
 };
 
-// How products and attention are computed. make_*: `step->op` and the executable's values are there; sets units, unit
-// and made.
+// How products and attention are computed. make_*: `step->op` and the executable's values exist; sets units, unit and
+// made.
 typedef struct tub_engine {
     tub_status (*open)(tub_executable *e, tub_error *err);      // NULL: nothing to open
     tub_status (*make_linear)(tub_executable *e, tub_step *step, tub_error *err);
     tub_status (*make_attention)(tub_executable *e, tub_step *step, tub_error *err);
-    tub_status (*made)(tub_executable *e, tub_error *err);      // after all steps; NULL: nothing is left to do
+    tub_status (*made)(tub_executable *e, tub_error *err);      // called after all steps; NULL: nothing left to do
     void (*close)(tub_executable *e);                           // NULL: nothing to close
-    // Around all that a thread does for a run, or for compiling; what enter() returns goes to leave().
+    // Called before and after everything that a thread does for a run or for compiling. leave() gets enter()'s result.
     int (*enter)(void);
     void (*leave)(int before);
 } tub_engine;
@@ -55,21 +55,21 @@ struct tub_executable {
     const tub_engine *engine;
     void *engine_state;
     const tub_kernels *kernels;
-    tub_dtype dtype;            // of what isn't int8
-    bool int8;                  // linear layers as products of integers, by engines that can
-    const tub_weight_store *weights;    // while it is compiled; NULL: none
+    tub_dtype dtype;            // of everything that isn't int8
+    bool int8;                  // linear layers as products of integers, in engines that support it
+    const tub_weight_store *weights;    // while compiling; NULL: none
     tub_arena arena;
-    const tub_program *program; // while it is compiled
+    const tub_program *program; // while compiling
     tub_input input;
     tub_value feature, tokens;
     tub_value_info *values;
     tub_step *steps;
     int step_count;
     tub_placement plans[2];     // without and with the last hidden state
-    int max_items, wave;        // items of a run, items at once
+    int max_items, wave;        // most items of a run, items at once
     char *workspace;
-    char *scratch;              // [members] of:
-    size_t member_bytes;        // scratch of one member: the steps' own, then the engine's
+    char *scratch;              // member_bytes for each member
+    size_t member_bytes;        // scratch of a member: the steps' own, then the engine's
     size_t tile_bytes, engine_bytes;
 };
 
@@ -77,7 +77,7 @@ struct tub_run {
     tub_executable *executable;
     const tub_placement *plan;
     const void *const *frames;  // of the wave's first item
-    const int *positions;       // likewise, where the program wants them
+    const int *positions;       // likewise, if the program wants them
     int items;                  // of the wave
 };
 
@@ -111,17 +111,17 @@ static inline char *tub_scratch(const tub_executable *e, int member)
     return e->scratch + (size_t)member * e->member_bytes;
 }
 
-// More scratch, so that a step can have this much. tub_scratch_engine(): what lies behind the steps' own.
+// Makes sure that a step can have this much scratch. tub_scratch_engine(): the part behind the steps' own.
 void tub_need_scratch(tub_executable *e, size_t bytes);
-// Constants copied into the executable's arena. NULL: out of memory.
+// Copy constants into the executable's arena. NULL: out of memory.
 float *tub_own_floats(tub_executable *e, const tub_tensor *t);
 void *tub_own_narrow(tub_executable *e, const tub_tensor *t);
 tub_status tub_rows_make(tub_executable *e, tub_step *step, tub_error *err);    // row_steps.c
 tub_status tub_patches_make(tub_executable *e, tub_step *step, tub_error *err); // patch_step.c
-// Attention over few keys, a run of groups and all heads a unit, without packing. TUB_END: there are too many.
+// Attention over few keys, without packing; a unit is a run of groups with all heads. TUB_END: there are too many keys.
 tub_status tub_attention_few_make(tub_executable *e, tub_step *step, tub_error *err);   // few_step.c
 
-// Where a group's queries, keys and values begin; `query`: constant queries, or NULL.
+// Where a group's queries, keys and values begin. `query`: constant queries, or NULL.
 typedef struct tub_operands {
     const char *q, *k, *v;
     char *out;
@@ -129,7 +129,7 @@ typedef struct tub_operands {
 } tub_operands;
 tub_operands tub_operands_of(const tub_run *run, const tub_step *step, const void *query, int item, int group);
 
-// The table's functions, for backends that have an engine.
+// The functions of the backend's table, for backends that have an engine.
 tub_status tub_processor_open(tub_team *team, const tub_engine *engine, tub_backend **out, tub_error *err);
 tub_status tub_processor_compile(tub_backend *backend, const tub_program *program, const tub_compile_params *params,
                                  tub_executable **out, tub_error *err);

@@ -1,4 +1,4 @@
-// Part of kernels_template.h: what follows a product, on its sums. Sums that are integers are made floats on the way.
+// Part of kernels_template.h: what is done to a product's sums. Integer sums are converted to floats on the way.
 INLINE lanes finish_lanes(const tub_epilogue *e, tub_activation activation, lanes x, int i, int n)
 {
 #define PART(p, fill) (n == LANES ? v_load((p) + i) : v_load_part((p) + i, n, fill))
@@ -15,7 +15,7 @@ INLINE lanes finish_lanes(const tub_epilogue *e, tub_activation activation, lane
     return x;
 }
 
-// Of integers: what they stand for, in a row whose scale is `row`.
+// Sums as floats: of integers, what they stand for in a row whose scale is `row`.
 INLINE lanes sum_lanes(const float *x, const tub_integer_sums *integers, float row, int i, int n)
 {
     const lanes sum = n == LANES ? v_load(x + i) : v_load_part(x + i, n, 0);
@@ -34,8 +34,8 @@ INLINE lanes sum_lanes(const float *x, const tub_integer_sums *integers, float r
     return sum;
 }
 
-// `activation` is a constant in each call, so that the switch above is gone from the loops; so is whether sums are
-// `integers` (NULL: floats).
+// In each call `activation` is a constant, so that the switch above disappears from the loops; so is whether the sums
+// are `integers` (NULL: floats).
 INLINE void finish_sums(const float *x, const tub_integer_sums *integers, float row, const tub_epilogue *e,
                         tub_activation activation, float *wide, narrow *slim, int count)
 {
@@ -95,7 +95,7 @@ static void finish_narrow(const float *x, const tub_epilogue *e, void *out, int 
     finish_any(x, e, NULL, out, count);
 }
 
-// Columns of a block are a multiple of LANES but at the matrix's edge.
+// A block's columns are a multiple of LANES, except at the matrix's edge.
 INLINE void finish_rows(const tub_finish_block *b, const tub_integer_sums *integers, tub_activation activation,
                         bool wide)
 {
@@ -133,7 +133,7 @@ INLINE void finish_sums_block(const tub_finish_block *b, const tub_integer_sums 
 }
 
 #if WITH_INT8
-// Activations that have no loop of their own for integers: a panel's columns as floats, first.
+// Activations without their own loop for integers: a panel's columns are converted to floats first.
 static void finish_integers(const tub_finish_block *b)
 {
     enum { MOST = 4 * LANES };

@@ -1,7 +1,7 @@
-// Part of kernels_template.h, where the including file has, beside the rest:
-//   v_from_integers(x, offset)      the floats of int32 in lanes' bits, after a subtraction
-//   v_peak(a, x)                    the greater magnitude, NaN greatest of all; v_peak_of(a) over the lanes
-//   v_store_bytes(p, x, shift)      rounded and kept within -127 .. 127, plus shift; v_store_bytes_part(p, n, x, shift)
+// Part of kernels_template.h, for levels whose file also defines:
+//   v_from_integers(x, offset)      int32 in the lanes' bits, minus offset, as floats
+//   v_peak(a, x)                    the greater magnitude, NaN is the greatest; v_peak_of(a): over the lanes
+//   v_store_bytes(p, x, shift)      rounded, clamped to -127 .. 127, plus shift; v_store_bytes_part(p, n, x, shift)
 
 static float peak(const void *x, int count)
 {

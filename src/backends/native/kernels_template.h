@@ -1,15 +1,15 @@
 // The kernels, written once in terms of `lanes`. The including file defines:
-//   lanes, LANES            a vector of float32 and how many
+//   lanes, LANES            a vector of float32, and how many it has
 //   narrow, NARROW_IS_FLOAT the narrow element
 //   TABLE                   the name of the table
 //   WITH_INT8               whether it has what int8 products need, see kernels_int8.h
-//   v_set v_load v_store    float32; v_load_part(p, n, fill) and v_store_part(p, n, x) touch the first n lanes only
+//   v_set v_load v_store    float32; v_load_part(p, n, fill) and v_store_part(p, n, x) touch only the first n lanes
 //   n_load n_store n_load_part n_store_part     the same from and to narrow
 //   n_store_two(p, a, b)    a, then b
 //   v_fma(a, b, c)          a * b + c
-//   v_min(a, b) v_max(a, b) b where either is NaN
-//   v_round(x), v_power(p, n)   to the nearest integer; p * 2^n of an integral n in -126 .. 127
-//   v_swap(x)               neighbours exchanged: 1 0 3 2 ...
+//   v_min(a, b) v_max(a, b) b if either is NaN
+//   v_round(x), v_power(p, n)   to the nearest integer; p * 2^n for an integral n in -126 .. 127
+//   v_swap(x)               neighbors exchanged: 1 0 3 2 ...
 //   v_sum v_greatest        over the lanes
 // Included once, by each kernels_<level>.c.
 #include <math.h>
@@ -22,7 +22,7 @@
 
 // The coefficients interpolate at Chebyshev nodes, computed with 40 digits.
 
-// 2^f for |f| <= 1/2: relative error 7e-8, or 4e-6 where the result becomes bfloat16 (whose steps are 4e-3).
+// 2^f for |f| <= 1/2: relative error 7e-8, or 4e-6 if the result becomes bfloat16 (whose steps are 4e-3).
 INLINE lanes exp2_fraction(lanes f)
 {
 #if NARROW_IS_FLOAT
@@ -39,7 +39,7 @@ INLINE lanes exp2_fraction(lanes f)
     return v_fma(p, f, v_set(1.0f));
 }
 
-// 2^x of x <= 127; never below 2^-126.
+// 2^x for x <= 127; never below 2^-126.
 INLINE lanes exp2_lanes(lanes x)
 {
     x = v_max(v_set(-126.0f), x);
@@ -72,7 +72,7 @@ INLINE lanes gelu(lanes x)
     return v_max(v_set(0.0f), x) - a * exp2_lanes(p);
 }
 
-// By libm: only single rows have it (poolers).
+// With libm: only single rows use it (poolers).
 static lanes hyperbolic_tangent(lanes x)
 {
     float f[LANES];
@@ -191,7 +191,7 @@ static float greatest(const float *x, int count)
     return v_greatest(v_max(a, b));
 }
 
-// With `out` not behind `scores`, what is written was read before.
+// As `out` isn't behind `scores`, whatever is overwritten was read before.
 static float softmax(const float *scores, float scale, void *weights, int count)
 {
     const float factor = scale * 1.44269504f;
@@ -232,7 +232,7 @@ INLINE void note_greatest(const tub_softmax_block *b)
     }
 }
 
-// The last weights of a row, and the zeros behind them.
+// The last weights of a row, and the zeros after them.
 INLINE lanes edge(const float *scores, int left, lanes f, lanes shift, narrow *to)
 {
     lanes sum = v_set(0);
@@ -432,7 +432,7 @@ static void to_narrow(const float *x, void *out, int count)
 
 static void to_narrow_pieces(const float *x, int pieces, int count, void *out, size_t out_stride)
 {
-    enum { AHEAD = 1024 }; // floats: the processor's own fetching ahead ends with the page
+    enum { AHEAD = 1024 }; // floats: the processor's own prefetching ends at the page
     narrow *to = out;
     for (int p = 0; p < pieces; p++, x += count, to += out_stride) {
         __builtin_prefetch(x + AHEAD, 0, 3);

@@ -76,7 +76,7 @@ V float v_greatest(lanes x)
     return _mm512_reduce_max_ps(x);
 }
 
-// Integers in lanes' bits -> floats of `x - offset`.
+// Integers in the lanes' bits -> `x - offset` as floats.
 V lanes v_from_integers(lanes x, lanes offset)
 {
     return _mm512_cvtepi32_ps(_mm512_sub_epi32(_mm512_castps_si512(x), _mm512_castps_si512(offset)));
@@ -93,7 +93,7 @@ V float v_peak_of(lanes a)
     return _mm_cvtss_f32(_mm_castsi128_ps(_mm_cvtsi32_si128(_mm512_reduce_max_epi32(_mm512_castps_si512(a)))));
 }
 
-// Rounded to the nearest and kept within [-127, 127], plus shift, as bytes.
+// Rounded to the nearest, clamped to [-127, 127], plus shift, as bytes.
 V __m128i v_bytes(lanes x, int shift)
 {
     const __m512i whole = _mm512_cvtps_epi32(_mm512_max_ps(_mm512_min_ps(x, v_set(127.0f)), v_set(-127.0f)));

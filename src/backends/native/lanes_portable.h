@@ -1,4 +1,4 @@
-// Four lanes in the compiler's own vectors: for every processor. Where V_FMA is defined, it is the multiply-add.
+// Four lanes in the compiler's own vectors, for every processor. If V_FMA is defined, it is the multiply-add.
 #include <math.h>
 #include <stdint.h>
 #include <string.h>
@@ -64,7 +64,7 @@ V lanes v_max(lanes a, lanes b)
     return pick(a > b, a, b);
 }
 
-// Adding 1.5 * 2^23 leaves no bits for a fraction: |x| <= 2^22.
+// Adding 1.5 * 2^23 leaves no bits for a fraction; for |x| <= 2^22.
 V lanes v_round(lanes x)
 {
     const lanes big = v_set(12582912.0f);

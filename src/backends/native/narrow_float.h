@@ -1,4 +1,4 @@
-// The narrow type of kernels_template.h where it is float: what is kept is what is computed. Included behind the lanes.
+// The narrow type of kernels_template.h if it is float: values are stored as computed. Included after the lanes.
 typedef float narrow;
 #define NARROW_IS_FLOAT 1
 #define n_load v_load

@@ -4,18 +4,18 @@
 
 #include "executable.h"
 
-// What is kept in the second-level cache while a unit runs should not be more than this.
+// The most bytes that a unit should keep in the second-level cache.
 size_t tub_native_cache_bytes(void);
 
-// Of the table (backend.h).
+// For the backend's table (backend.h).
 size_t tub_native_weight_bytes(const tub_program *program, const tub_op *op, tub_dtype dtype);
 
-// A linear layer's weight as its product reads it.
+// A linear layer's weight in the form that its product reads.
 typedef struct tub_packed_weight {
     const char *panels;     // of the product's columns
     size_t panel_bytes;
-    const float *scales;    // of int8's output channels; NULL: these are no integers
-    const int32_t *offsets; // of the same: what the rows' shift adds to the sums; NULL: nothing
+    const float *scales;    // int8: of the output channels; NULL: not integers
+    const int32_t *offsets; // likewise: what the rows' shift adds to the sums; NULL: nothing
 } tub_packed_weight;
 
 typedef struct tub_weight_order {
@@ -23,12 +23,12 @@ typedef struct tub_weight_order {
     const tub_tensor *tensor; // [n, k]
     int k, n;
     bool int8;
-    tub_packed_weight *out; // where it is told of; stays where it is
+    tub_packed_weight *out; // gets the result; stays where it is
 } tub_weight_order;
 
-// All weights are packed together, when all steps are made, or taken from where they were kept. native_pack.c
+// Once all steps are made, all weights are packed together, or taken from the store. native_pack.c
 tub_status tub_native_pack_later(tub_executable *e, const tub_weight_order *order, tub_error *err);
-tub_status tub_native_open(tub_executable *e, tub_error *err); // these three: the engine's
+tub_status tub_native_open(tub_executable *e, tub_error *err); // these three are the engine's
 tub_status tub_native_pack(tub_executable *e, tub_error *err);
 void tub_native_close(tub_executable *e);
 

@@ -1,6 +1,6 @@
-// Where values live in an executable's workspace.
+// The places of values in an executable's workspace.
 //
-// As tub_program_place(), and where an operand's last reader can write over it, the result takes its place: the
+// As tub_program_place(), but if the last reader of an operand can overwrite it, the result takes its place: the
 // residual stream, rotated queries and keys, a norm of the same width. A range of rows is a view.
 #ifndef TUB_PLACEMENT_H
 #define TUB_PLACEMENT_H

@@ -1,9 +1,9 @@
-// The product in tiles, for both element types that tiles multiply. The including file defines
+// The product with AMX tiles, for both element types that tiles multiply. The including file defines
 //   DOT                      the instruction: C += A B
-//   GROUP                    elements that lie together in 4 bytes
+//   GROUP                    elements in 4 bytes
 //   PRODUCT, PRODUCT_NAME, K_BLOCK
-// C is 2 x 2 of 16 rows x 16 columns, a turn reads two tiles of A and two of B. B's part stays in the first cache, A
-// comes from the second by stream loads, which don't push B out.
+// C is 2 x 2 tiles of 16 rows x 16 columns; a turn reads two tiles of A and two of B. B's part stays in the first-level
+// cache. A comes from the second level through stream loads, which don't push B out.
 #include <immintrin.h>
 #include <stdint.h>
 
@@ -24,7 +24,7 @@ static void enter(void)
         c.bytes_across[i] = 64;
         c.rows[i] = TILE;
     }
-    // The compiler's own intrinsic doesn't tell that the whole of it is read.
+    // The compiler's own intrinsic doesn't declare that all of it is read.
     __asm__ volatile("ldtilecfg %0" : : "m"(c));
 }
 
@@ -33,7 +33,7 @@ static void leave(void)
     _tile_release();
 }
 
-// B's rows hold both tiles side by side.
+// B's rows contain both tiles side by side.
 enum { B_ROW = 128, B_HALF = 64 };
 
 static inline void bring(const char **next, int lines)
@@ -99,8 +99,8 @@ static void multiply_one(const tub_product_block *p, const char *b, float *c)
     _tile_stored(1, c + TILE, row);
 }
 
-// Few k: A stays in four tiles while panels go by, half a panel at a time. The next half is loaded before this one's
-// sums are stored: loads behind stores wait for those that share the lower bits of their address.
+// For small k: A stays in four tiles for all panels, which are done half by half. The next half is loaded before this
+// half's sums are stored: loads after stores wait for those whose addresses share the lower bits.
 enum { SHORT = 2 * TURN };
 
 static void multiply_short(const tub_product_block *p)
@@ -138,8 +138,8 @@ static void multiply(const tub_product_block *p)
         multiply_short(p);
         return;
     }
-    // What differs between panels is passed beside the block: a copy of it would be read before what was written to it
-    // just now has left for the cache, and wait for all that is on its way there.
+    // What differs between panels is passed separately: a copy of the block would be read while what was just written
+    // to it is still on its way to the cache, and would have to wait for it.
     const char *b = p->b;
     float *c = p->c;
     for (int i = 0; i < p->panels; i++, b += p->b_panel, c += SIDE) {

@@ -12,7 +12,7 @@ V lanes p_spread(const void *p)
     return _mm512_set1_ps(f);
 }
 
-// The compiler, left to itself, also takes forms that overwrite a factor, and then copies registers.
+// By itself, the compiler also uses forms that overwrite a factor, and then copies registers.
 V lanes p_fma(lanes a, lanes b, lanes c)
 {
     __asm__("vfmadd231ps %2, %1, %0" : "+v"(c) : "v"(a), "v"(b));

@@ -1,13 +1,13 @@
 // The vector levels' matrix product, written once in terms of `lanes` (see kernels_template.h). The including file
 // defines, beside lanes, LANES and v_*:
 //   GROUP                    elements that a lane multiplies at once
-//   p_spread(p)              the GROUP elements at p in every lane; its type is SPREAD: not defined: lanes
+//   p_spread(p)              the GROUP elements at p in every lane; its type is SPREAD (if that isn't defined, lanes)
 //   p_load(p)                GROUP elements of each of LANES columns
 //   p_fma(a, b, c)           c + the products of a and b
-//   ROWS, VECTORS            most rows of a block, 14 at most, and the lanes across it
+//   ROWS, VECTORS            most rows of a block, at most 14, and the vectors across it
 //   PRODUCT, PRODUCT_NAME, K_BLOCK
-//   A_SHIFT                  what A's integers come with added to them; not defined: nothing
-// A block is ROWS x (VECTORS * LANES), all of it in registers. The wider it is, the fewer loads there are to a sum.
+//   A_SHIFT                  what is added to A's integers; not defined: nothing
+// A block is ROWS x (VECTORS * LANES), all in registers. The wider it is, the fewer loads each sum needs.
 #include "product.h"
 #include "unroll.h"
 
@@ -15,9 +15,9 @@
 #define SPREAD lanes
 #endif
 
-enum { WORD = 4, STEP = 4 }; // bytes of GROUP elements; how many groups a turn of the loop does
+enum { WORD = 4, STEP = 4 }; // bytes of GROUP elements; groups per turn of the loop
 
-// Rows in threes: two of three addresses are a base and a multiple of the stride, so that few registers hold them all.
+// Rows in threes: two of three addresses are a base plus a multiple of the stride, so few registers suffice for all.
 INLINE void product_group(const int rows, const char *const *bases, size_t stride, const float *b, long at,
                           lanes (*c)[VECTORS])
 {
@@ -98,8 +98,8 @@ static void multiply_panel(const tub_product_block *p, const float *b, float *c)
     }
 }
 
-// What differs between panels is passed beside the block: a copy of it would be read before what was written to it just
-// now has left for the cache, and wait for all that is on its way there.
+// What differs between panels is passed separately: a copy of the block would be read while what was just written to it
+// is still on its way to the cache, and would have to wait for it.
 static void multiply_block(const tub_product_block *p)
 {
     const char *b = p->b;

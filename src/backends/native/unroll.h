@@ -1,5 +1,5 @@
-// UNROLL(n) before a loop of at most n turns, known when it is compiled, makes straight code of it, so that arrays of lanes
-// are registers. Without, products take two to four times as long.
+// UNROLL(n) before a loop of at most n turns, a number known at compile time, makes straight-line code of it, so that
+// arrays of lanes become registers. Without it, products take two to four times as long.
 #ifndef TUB_UNROLL_H
 #define TUB_UNROLL_H
 
