@@ -1,5 +1,5 @@
-// The reference backend: plain loops over rows, float32 values, sums in double. It is the meaning of every operation;
-// the other backends are tested against it.
+// The reference backend: plain loops over rows, float32 values, sums in double. It defines the meaning of every
+// operation; the other backends are tested against it.
 #ifndef TUB_REFERENCE_H
 #define TUB_REFERENCE_H
 
@@ -16,7 +16,7 @@ typedef struct tub_reference_plan {
 struct tub_executable {
     tub_team *team;
     tub_arena arena;            // everything below
-    tub_program program;        // a copy with constants of its own, all float32
+    tub_program program;        // a copy with its own constants, all float32
     tub_reference_plan plans[2];
     int max_items;
     char *workspace;            // max_items times one item's values
