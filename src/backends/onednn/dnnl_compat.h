@@ -1,4 +1,4 @@
-// What we use of oneDNN: matrix products with a second operand in oneDNN's own layout, and the packing into it.
+// The parts of oneDNN that we use: matrix products with a second operand in oneDNN's own layout, and packing into it.
 //
 // oneDNN 2.x and 3.x create descriptors and primitives through different C functions; dnnl_compat.c is the only file
 // that knows. Every object here works single-threaded: create and run them under tub_dnnl_one_thread().
@@ -16,20 +16,20 @@ typedef struct tub_dnnl tub_dnnl;           // an engine for `members` threads
 typedef struct tub_matmul tub_matmul;       // C = A B of one shape
 typedef struct tub_packer tub_packer;       // a strided matrix into a matmul's B
 
-// C [m, n] float32; A [m, k] and B [k, n] float32, or bfloat16 both. Rows of A and C follow each other without gaps:
-// oneDNN 2.6 falls back to slower kernels for others.
+// C [m, n] float32; A [m, k] and B [k, n] both float32 or both bfloat16. Rows of A and C are contiguous: for others,
+// oneDNN 2.6 falls back to slower kernels.
 typedef struct tub_matmul_shape {
     int m, k, n;
     bool bf16;
 } tub_matmul_shape;
 
-// Keeps oneDNN to the instructions that TUBELET_ISA allows, where it is set. Process-wide; too late after first use.
+// Limits oneDNN to the instructions that TUBELET_ISA allows, if it is set. Process-wide; has no effect after first use.
 void tub_dnnl_limit_isa(void);
 
-// "oneDNN 2.7.3": the library at hand, not the one that this was built with.
+// "oneDNN 2.7.3": the library in use, not the one that this was built with.
 void tub_dnnl_name(char *out, size_t bytes);
 
-// OpenMP threads of the calling thread become 1; returns the number before, for tub_dnnl_threads_back().
+// Sets the calling thread's OpenMP threads to 1; returns the number before, for tub_dnnl_threads_back().
 int tub_dnnl_one_thread(void);
 void tub_dnnl_threads_back(int before);
 
@@ -37,7 +37,7 @@ void tub_dnnl_threads_back(int before);
 tub_status tub_dnnl_open(int members, tub_dnnl **out, tub_error *err);
 void tub_dnnl_close(tub_dnnl **dnnl);       // accepts NULL; after everything made from it
 
-// oneDNN chooses B's layout, or takes that of `like` (another matmul of the same k, n and type) where it isn't NULL.
+// oneDNN chooses B's layout, or takes that of `like` (another matmul with the same k, n and type) if it isn't NULL.
 tub_status tub_matmul_create(tub_dnnl *dnnl, const tub_matmul_shape *shape, const tub_matmul *like, tub_matmul **out,
                              tub_error *err);
 void tub_matmul_destroy(tub_matmul **matmul);

@@ -1,7 +1,7 @@
 // The oneDNN engine: products and attention by oneDNN's matrix products.
 //
-// Shapes come from the program alone, so that a row's bytes depend on neither the batch nor the threads: a float32
-// product of oneDNN's may give other bits for other numbers of rows.
+// Shapes depend only on the program, so that a row's bytes depend on neither the batch nor the threads: oneDNN's
+// float32 products may give other bits for other numbers of rows.
 #ifndef TUB_ONEDNN_PLAN_H
 #define TUB_ONEDNN_PLAN_H
 
@@ -29,7 +29,7 @@ typedef struct tub_onednn {
     tub_dnnl *dnnl;
     tub_shelf *shelf;
     size_t shelf_count, shelf_capacity;
-    tub_panel *panels;                  // while steps are made
+    tub_panel *panels;                  // while steps are being made
     size_t panel_count, panel_capacity;
 } tub_onednn;
 
@@ -39,7 +39,7 @@ tub_status tub_shelf_packer(tub_executable *e, tub_matmul *matmul, int64_t row_s
                             bool from_float, tub_packer **out, tub_error *err);
 void tub_shelf_clear(tub_onednn *o);
 
-// Rows of `weight` from `first` on, as many as the matmul has columns. The weight stays where it is until
+// Packs rows of `weight` from `first` on, as many as the matmul has columns. The weight must stay where it is until
 // tub_onednn_pack(), which fills *out, memory of the executable.
 tub_status tub_onednn_pack_later(tub_executable *e, tub_matmul *matmul, const tub_tensor *weight, int first, void **out,
                                  tub_error *err);
