@@ -1,4 +1,4 @@
-// The command: verbs, exit codes, and what every verb uses. Only public headers of the library come in here.
+// The command: verbs, exit codes, and what every verb uses. It includes only the library's public headers.
 #ifndef TUB_CLI_H
 #define TUB_CLI_H
 
@@ -7,15 +7,15 @@
 
 #include "arguments.h"
 
-// What the process ends with. An interrupted run ends with 128 + the signal's number: 130, 143.
+// Exit codes. An interrupted run ends with 128 + the signal's number: 130, 143.
 enum {
     CLI_OK = 0,
     CLI_FATAL = 1,      // out of memory, a broken invariant
-    CLI_USAGE = 2,      // usage, inputs that are not there, mixed settings, colliding names
+    CLI_USAGE = 2,      // usage, missing inputs, mixed settings, colliding names
     CLI_INCOMPLETE = 3, // finished; some videos failed or are partial
     CLI_MODEL = 4,      // the checkpoint is rejected
     CLI_OUTPUT = 5,     // the output can't be written
-    CLI_DEVICE = 6,     // the device or backend can't do what is asked
+    CLI_DEVICE = 6,     // the device or backend can't do what was asked
 };
 
 // A verb of the command. The table is in main.c.
@@ -31,7 +31,7 @@ typedef struct cli_verb {
 
 // The i-th verb, NULL past the last.
 const cli_verb *cli_verb_at(size_t i);
-// By name; NULL if there is none. The verb that a mistyped name most likely means; NULL when none is near.
+// By name; NULL if there is none. And the verb that a mistyped name most likely means; NULL if none is near.
 const cli_verb *cli_verb_find(const char *name);
 const char *cli_verb_nearest(const char *name);
 
@@ -65,16 +65,16 @@ int cli_refuse(int code, const char *format, ...) __attribute__((format(printf, 
 // Help: the list of verbs, one verb.
 void cli_print_overview(void);
 void cli_print_help(const cli_verb *verb);
-// What --print-config says: each setting of the verb and where it comes from.
+// Prints what --print-config asks for: each setting of the verb and where it comes from.
 void cli_print_config(const cli_arguments *args);
-// "stride = 8 (tubelet.conf:3), ...": the settings that the command line doesn't show, to be freed; NULL: there are
-// none.
+// "stride = 8 (tubelet.conf:3), ...": the settings that don't come from the command line. The caller frees the text.
+// NULL: there are none.
 char *cli_settings_elsewhere(const cli_arguments *args);
 
 // Seconds of the monotonic clock.
 double cli_now(void);
 
-// The one of `count` names that a mistyped `name` most likely means, NULL when none is near.
+// The one of `count` names that a mistyped `name` most likely means; NULL if none is near.
 const char *cli_nearest(const char *name, const char *const *names, size_t count);
 
 #endif

@@ -1,10 +1,10 @@
-// The picture of a comparison.
+// The plot of a comparison.
 #ifndef TUB_CLI_COMPARE_PLOT_H
 #define TUB_CLI_COMPARE_PLOT_H
 
 #include <tubelet/tubelet.h>
 
-// Writes an SVG that needs nothing beside it: cosine over lags. Returns 0 or an exit code after a message.
+// Writes a self-contained SVG: cosine over lags. Returns 0, or an exit code after a message.
 int cli_compare_plot(const char *path, const char *a, const char *b, const tub_compare_totals *totals);
 
 #endif

@@ -1,4 +1,4 @@
-// What the families and their sizes are, as text: for the terminal, and docs/models.md.
+// The families and their sizes as text: for the terminal, and docs/models.md.
 #ifndef TUB_CLI_MODELS_TEXT_H
 #define TUB_CLI_MODELS_TEXT_H
 

@@ -1,4 +1,4 @@
-// The option table: parsing and help come from it, and nothing else knows an option's name or range.
+// The option table. Parsing and help use it; nothing else knows an option's name or range.
 #ifndef TUB_CLI_OPTIONS_H
 #define TUB_CLI_OPTIONS_H
 
@@ -29,7 +29,7 @@ enum {
 
 };
 
-// Of options that every verb takes.
+// For options that every verb takes.
 #define EVERY_VERB (~0u)
 
 typedef enum option_id {
@@ -116,8 +116,8 @@ typedef enum option_id {
 
 typedef enum option_kind {
     KIND_FLAG,      // no argument
-    KIND_TEXT,      // anything but nothing
-    KIND_CHOICE,    // one of the words in `value`, separated by |; those after || are not in the help
+    KIND_TEXT,      // any text that isn't empty
+    KIND_CHOICE,    // one of the words in `value`, separated by |; the help leaves out those after ||
     KIND_NUMBER,    // whole number from `least` to `most`
     KIND_AUTO,      // the same, or "auto"
     KIND_RATE,      // "native", or a number above 0, at most `most`
@@ -132,7 +132,7 @@ typedef struct option_row {
     const char *group; // heading in the help
     const char *name;  // without the dashes
     option_kind kind;
-    const char *value; // what its argument is called, NULL for flags
+    const char *value; // name of its argument, NULL for flags
     int64_t least, most;
     const char *help;
 } option_row;
@@ -141,7 +141,7 @@ typedef struct option_row {
 const option_row *cli_option_at(size_t i);
 // The row of an option (name without dashes, `length` characters) for a verb; NULL if the verb has none of that name.
 const option_row *cli_option_find(const char *name, size_t length, unsigned verb);
-// The name that a mistyped one most likely means among the options of `verbs`; NULL when none is near.
+// The name that a mistyped one most likely means among the options of `verbs`; NULL if none is near.
 const char *cli_option_nearest(const char *name, unsigned verbs);
 
 #endif

@@ -1,4 +1,4 @@
-// A run, recorded for its report: bounded in memory, however long the run is.
+// Records a run for its report. The memory is bounded, however long the run is.
 #ifndef TUB_CLI_RUN_RECORD_H
 #define TUB_CLI_RUN_RECORD_H
 
@@ -48,7 +48,7 @@ void cli_record_start(cli_run_record *r, const tub_encoder_info *info, const tub
                       const cli_decoding *decoding);
 void cli_record_sample(cli_run_record *r, const cli_sample *sample);
 void cli_record_video(cli_run_record *r, const tub_event *event);
-// The whole of it as JSON, the caller's; NULL: out of memory.
+// The whole record as JSON; the caller frees it. NULL: out of memory.
 json_t *cli_record_json(cli_run_record *r, const tub_run_totals *totals, tub_status status);
 
 #endif

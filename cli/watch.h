@@ -1,5 +1,5 @@
-// What watches an extraction besides its lines: the trace (--trace), metrics (--metrics-file, --metrics-port), the
-// report (--report), and the GPUs that it runs on.
+// What records an extraction besides its output: the trace (--trace), metrics (--metrics-file, --metrics-port), the
+// report (--report), and the state of the GPUs that it runs on.
 #ifndef TUB_CLI_WATCH_H
 #define TUB_CLI_WATCH_H
 
@@ -10,21 +10,22 @@
 typedef struct cli_watch {
     const cli_arguments *args;
     tub_trace *trace;     // for tub_extractor_params; NULL = none
-    cli_metrics *metrics; // these three likewise
+    cli_metrics *metrics; // NULL = none, as the next two
     cli_run_record *record;
     tub_gpu_monitor *gpus[SAMPLE_GPUS];
     int gpu_count;
     double began, cpu_before;
 } cli_watch;
 
-// Before anything is computed. Refuses files that can't be written; returns 0 or an exit code after a message.
+// Call this before anything is computed. Refuses files that can't be written. Returns 0, or an exit code after a
+// message.
 int cli_watch_open(cli_watch *w, const cli_arguments *args, int rank, int world);
-// Before the first video.
+// Call this before the first video.
 void cli_watch_start(cli_watch *w, const tub_encoder_info *info, const tub_sampling *sampling,
                      const cli_decoding *decoding);
-// Of the run, as they come.
+// Call this with each of the run's events.
 void cli_watch_event(cli_watch *w, const tub_event *event);
-// At the end: writes the files. Returns 0 or an exit code after a message.
+// Call this at the end: writes the files. Returns 0, or an exit code after a message.
 int cli_watch_end(cli_watch *w, const tub_run_totals *totals, tub_status status);
 void cli_watch_finish(cli_watch *w);
 
