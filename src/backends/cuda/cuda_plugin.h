@@ -1,13 +1,13 @@
-// The plug-in: libtubelet_cuda.so, found at run time.
+// Finds the plug-in, libtubelet_cuda.so, at run time.
 //
-// It is looked for where TUBELET_CUDA_PLUGIN says (a file), else beside the library or the command that this is linked
-// into, in ../lib of there, and where the dynamic linker looks.
+// It is the file that TUBELET_CUDA_PLUGIN names. Otherwise it is looked for beside the library or command that this is
+// linked into, in ../lib from there, and where the dynamic linker looks.
 #ifndef TUB_CUDA_PLUGIN_H
 #define TUB_CUDA_PLUGIN_H
 
 #include "gpu.h"
 
-// Errors: TUB_ERROR_DEVICE: not there, not loadable, of another build: what to do. *library is to be unloaded.
+// Errors: TUB_ERROR_DEVICE (not found, not loadable, from another build), saying what to do. Unload *library.
 tub_status tub_cuda_plugin_load(const tub_gpu_ops **ops, void **library, tub_error *err);
 void tub_cuda_plugin_unload(void *library);
 

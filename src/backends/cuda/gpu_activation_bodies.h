@@ -1,7 +1,7 @@
-// Activations; their numbers are tub_activation's. For results in float32 as PyTorch writes them down. For narrow ones,
-// whose kernels are to wait for memory alone, in forms of few instructions without a branch, which are exact enough
-// that rounding is what is left: erf-GELU by far more than 0.5 x (1 + erf(..)), of whose sum little is left where x is
-// negative.
+// Activations; their numbers are tub_activation's. Results in float32 use PyTorch's formulas. Narrow results use forms
+// with few instructions and no branch, so that their kernels wait only for memory. These are so exact that only the
+// rounding matters: erf-GELU is far more exact than 0.5 x (1 + erf(..)), whose sum loses most of its digits for
+// negative x.
 #ifndef TUB_GPU_ACTIVATION_BODIES_H
 #define TUB_GPU_ACTIVATION_BODIES_H
 
@@ -34,7 +34,7 @@ TUB_GPU_BODY float tub_gpu_act(int activation, float x)
     }
 }
 
-// To some 2^-22 on the device; below 2^-126 there is 0.
+// Exact to about 2^-22 on the device; 0 below 2^-126.
 TUB_GPU_BODY float tub_gpu_exp2(float x)
 {
 #ifdef TUB_GPU_APPROXIMATES
@@ -57,7 +57,7 @@ TUB_GPU_BODY float tub_gpu_reciprocal(float x)
 #endif
 }
 
-// -0 for negative ones, so that either zero and NaN stay what they are.
+// -0 for negative values, so that both zeros and NaN stay what they are.
 TUB_GPU_BODY float tub_gpu_positive_part(float x)
 {
 #if defined(TUB_GPU_APPROXIMATES) && __CUDA_ARCH__ >= 800
@@ -69,10 +69,10 @@ TUB_GPU_BODY float tub_gpu_positive_part(float x)
 #endif
 }
 
-// GELU is max(x, 0) - |x| erfc(|x| / sqrt 2) / 2. The logarithm of the half is nearly a parabola: of it we have a
-// polynomial (minimax, weighted by what is left in the result), up to where |x| times it rounds to 0. It is -1 at 0, so
-// that small x are halved exactly. bfloat16 goes down to 2^-133, where the half itself would be 0 on the device: that
-// has its square root.
+// GELU is max(x, 0) - |x| erfc(|x| / sqrt 2) / 2. The logarithm of erfc(..) / 2 is nearly a parabola. We approximate it
+// with a polynomial (minimax, weighted by its effect on the result), up to where |x| erfc(..) / 2 rounds to 0. It is -1
+// at 0, so that small x are halved exactly. bfloat16 goes down to 2^-133, where erfc(..) / 2 itself would be 0 on the
+// device: there its square root is used.
 TUB_GPU_BODY float tub_gpu_gelu_f16(float x)
 {
     const float z = fminf(fabsf(x), 5.8f);
@@ -103,7 +103,7 @@ TUB_GPU_BODY float tub_gpu_gelu_bf16(float x)
     return fmaf(-(z * root), root, tub_gpu_positive_part(x));
 }
 
-// x / (1 + e^-..), the exponent times log2 e; tanh-GELU is one, too, since 1 + tanh u = 2 / (1 + e^-2u).
+// x / (1 + e^-..), with the exponent times log2 e. tanh-GELU has this form, too, since 1 + tanh u = 2 / (1 + e^-2u).
 TUB_GPU_BODY float tub_gpu_gated(float x, float exponent)
 {
     return x * tub_gpu_reciprocal(1.0f + tub_gpu_exp2(exponent));
@@ -132,7 +132,7 @@ TUB_GPU_BODY void tub_gpu_act_each(tub_gpu_type type, int activation, float *x, 
         x[i] = type == TUB_GPU_F32 ? tub_gpu_act(activation, x[i]) : tub_gpu_act_narrow(type, activation, x[i]);
 }
 
-// Of values that go into `type`. Which activation it is is asked once, not of each value.
+// For values that are stored as `type`. The activation is looked up once, not for each value.
 TUB_GPU_BODY void tub_gpu_act_all(tub_gpu_type type, int activation, float *x, int count)
 {
     switch (activation) {

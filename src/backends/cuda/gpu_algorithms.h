@@ -1,12 +1,12 @@
-// How products are computed: by measurement, and yet the same bits every time.
+// Chooses how products are computed: by measurement, and yet with the same bits every time.
 //
-// A product's bits depend on how its sum is cut and ordered, so a measurement that may choose any algorithm gives other
-// features on another day. The library's advice for the product of CANONICAL_ROWS rows is the same every time and for
-// any batch: that algorithm says which bits are right. What is measured are those algorithms that give the very same
-// bits on random values in this shape; the fastest wins, and is kept (gpu_choices.h). Likewise the step behind a product, a
-// rotation or an activation that the library has no epilogue for: both are one kernel of ours where that gives
-// the very same bits as one after the other, and is faster. An entry that is wrong or foreign costs speed or is measured
-// again, never bits: it is checked like any candidate when it is read.
+// A product's bits depend on how its sum is split and ordered. So a measurement that could choose any algorithm would
+// give other features on another day. The library's advice for a product of CANONICAL_ROWS rows is the same every time
+// and for any batch: that algorithm defines which bits are right. Only algorithms that give exactly these bits on
+// random values in this shape are measured. The fastest wins and is kept (gpu_choices.h). The same holds for the step
+// after a product, if it is a rotation or an activation that the library has no epilogue for: one kernel of ours does
+// both, if it gives exactly the same bits as the two steps and is faster. A wrong or foreign entry costs speed or is
+// measured again, but never changes bits: when it is read, it is checked like any candidate.
 //
 // Thread-safety: one thread at a time per backend.
 #ifndef TUB_GPU_ALGORITHMS_H
@@ -16,15 +16,15 @@
 #include "gpu_executable.h"
 #include "gpu_trial.h"
 
-// `gemm` with its operands in place: x and out are overwritten. Errors: TUB_ERROR_DEVICE when no algorithm computes it.
+// `gemm` has its operands in place; x and out are overwritten. Errors: TUB_ERROR_DEVICE if no algorithm computes it.
 tub_status tub_gpu_choose_algorithm(tub_backend *b, const tub_gpu_gemm *gemm, tub_gpu_algorithm *out, tub_error *err);
 
-// How `gemm` by `algorithm`, then `next` (ACTIVATE or ROTATE) in place on its result, should be computed: as they are, or
-// in one. As they are wherever nothing is measured.
+// How to compute `gemm` with `algorithm`, followed by `next` (ACTIVATE or ROTATE) in place on its result: as two steps
+// or as one. As two if nothing is measured.
 tub_status tub_gpu_choose_joined(tub_backend *b, const tub_gpu_gemm *gemm, const tub_gpu_algorithm *algorithm,
                                  const tub_gpu_task *next, tub_gpu_joining *out, tub_error *err);
 
-// Whether any algorithm computes such a product, of many rows.
+// Whether any algorithm computes such a product with many rows.
 tub_status tub_gpu_can_multiply(tub_backend *b, const tub_gpu_gemm *gemm, bool *out, tub_error *err);
 
 #endif

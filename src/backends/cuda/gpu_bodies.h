@@ -12,17 +12,17 @@
 #include "gpu_activation_bodies.h"
 
 enum {
-    TUB_GPU_ACTIVATE_RUNS = 2, // runs that a thread has on their way at the same time
-    TUB_GPU_COPIED = 4,        // rows of which a thread copies a piece, all on their way at the same time
+    TUB_GPU_ACTIVATE_RUNS = 2, // runs that a thread loads at the same time
+    TUB_GPU_COPIED = 4,        // rows of which a thread copies a piece, loaded at the same time
     TUB_GPU_TURNS = 8,         // heads that a thread rotates by the same angles,
-    TUB_GPU_TURNED = 2,        // as many of them at the same time
+    TUB_GPU_TURNED = 2,        // this many of them at the same time
     TUB_GPU_KEYS = 32,         // keys of a tile of attention
     TUB_GPU_MEAN_ROWS = 64,    // rows of a sum in float32; such sums are added in double
 };
 
-// ---- patches: a thread has up to four neighbouring pixels of one patch, all three channels ----
+// ---- patches: a thread has up to four neighboring pixels of one patch, all three channels ----
 
-// A pixel as it is in a made frame, which may be narrower than the result.
+// A pixel as in a made frame, whose type may be narrower than the result's.
 TUB_GPU_BODY float tub_gpu_as_made(const tub_gpu_patches *t, float x)
 {
     return t->made_type == t->type || t->made_type == TUB_GPU_F32 ? x : tub_gpu_rounded(t->made_type, x);
@@ -45,7 +45,7 @@ TUB_GPU_BODY void tub_gpu_patches_body(const tub_gpu_patches *t, uint32_t thread
     const int row = (int)(rest % (uint32_t)t->rows), item = (int)(rest / (uint32_t)t->rows);
     const int across = t->width / t->kx, down = t->height / t->ky;
     const int left = row % across * t->kx + x, top = row / across % down * t->ky + y;
-    // An item of fewer than kt frames counts as kt times itself.
+    // An item with fewer than kt frames counts as kt copies of itself.
     const int frame = (row / across / down * t->kt + time) % t->item_frames;
     const void *pixels = t->frames[(int64_t)item * t->item_frames + frame];
     const int made = (int)((uintptr_t)pixels & 3);
@@ -70,12 +70,13 @@ TUB_GPU_BODY void tub_gpu_patches_body(const tub_gpu_patches *t, uint32_t thread
     }
 }
 
-// ---- rotation: a thread has four or eight neighbouring pairs of columns of several heads, or columns that aren't rotated ----
+// ---- rotation: a thread has four or eight neighboring pairs of columns of several heads, or columns that aren't
+// rotated
 //
-// It finishes the product of q, k and v in place, where that isn't done in the product's own epilogue (gpu_joined_bodies.h):
-// cuBLASLt has none that mixes columns, and cuDNN's attention takes q and k as they are. In our own attention's loads it would
-// cost more than it saves: angles of 8 bytes an element would be read again for every 64 queries, where here a token's q
-// and k are read and written once, by all heads with the same angles.
+// It finishes the product of q, k and v in place, if the product's own epilogue doesn't do that (gpu_joined_bodies.h):
+// cuBLASLt has no epilogue that mixes columns, and cuDNN's attention takes q and k as they are. Rotating in our own
+// attention's loads would cost more than it saves: angles of 8 bytes per element would be read again for every 64
+// queries. Here a token's q and k are read and written once, by all heads with the same angles.
 
 // How many pairs: `most` below, a constant of each kernel.
 TUB_GPU_BODY int tub_gpu_rotate_most(const tub_gpu_rotate *t)
@@ -104,7 +105,8 @@ TUB_GPU_BODY int64_t tub_gpu_rotate_threads(const tub_gpu_rotate *t)
     return (int64_t)t->items * t->rows * tub_gpu_rotate_width(t, tub_gpu_rotate_most(t));
 }
 
-// Two pieces of a head: the first columns of `most` pairs and the second ones, or, interleaved, half of the pairs each.
+// Two pieces of a head: the first columns of `most` pairs and the second columns, or if interleaved, half of the pairs
+// each.
 typedef struct tub_gpu_pairs {
     int a, b;               // their columns
     int a_count, b_count;
@@ -156,7 +158,7 @@ TUB_GPU_BODY void tub_gpu_rotate_load(const tub_gpu_rotate *t, tub_gpu_pairs *p,
 
 typedef enum tub_gpu_turning { TUB_GPU_UNTURNED, TUB_GPU_HALVES, TUB_GPU_NEIGHBOURS } tub_gpu_turning;
 
-// Some heads of a row, `apart` from each other. Of those that aren't there the first one is read, and nothing is written.
+// Some heads of a row, `apart` from each other. For those that don't exist, the first is read and nothing is written.
 TUB_GPU_BODY void tub_gpu_rotate_some(const tub_gpu_rotate *t, const tub_gpu_pairs *p, tub_gpu_turning turning, int most,
                                       bool aligned, const void *x, void *out, int head, int apart)
 {
@@ -228,7 +230,7 @@ TUB_GPU_BODY void tub_gpu_rotate_body(const tub_gpu_rotate *t, uint32_t thread)
         tub_gpu_rotate_by(t, thread, TUB_GPU_PACK);
 }
 
-// ---- sums: a thread has up to four neighbouring columns ----
+// ---- sums: a thread has up to four neighboring columns ----
 
 TUB_GPU_BODY int64_t tub_gpu_sum_threads(const tub_gpu_sum *t)
 {
@@ -248,7 +250,7 @@ TUB_GPU_BODY void tub_gpu_sum_body(const tub_gpu_sum *t, uint32_t thread)
     tub_gpu_store_pack(t->out, (int64_t)row * t->cols + col, TUB_GPU_F32, count, aligned, a);
 }
 
-// ---- gates: a thread has up to eight neighbouring columns ----
+// ---- gates: a thread has up to eight neighboring columns ----
 
 TUB_GPU_BODY int tub_gpu_runs(int cols)
 {
@@ -273,7 +275,7 @@ TUB_GPU_BODY void tub_gpu_gate_body(const tub_gpu_gate *t, uint32_t thread)
     const bool aligned = t->cols % TUB_GPU_RUN == 0;
     const int64_t at = (int64_t)row * 2 * t->cols + col;
     float gate[TUB_GPU_RUN], up[TUB_GPU_RUN];
-    if (aligned) // asked once: neither load waits for the other
+    if (aligned) // checked once: neither load waits for the other
         tub_gpu_gate_read(t, at, count, true, gate, up);
     else
         tub_gpu_gate_read(t, at, count, false, gate, up);
@@ -283,7 +285,7 @@ TUB_GPU_BODY void tub_gpu_gate_body(const tub_gpu_gate *t, uint32_t thread)
     tub_gpu_store_some(t->out, (int64_t)row * t->cols + col, t->type, TUB_GPU_RUN, count, aligned, gate);
 }
 
-// ---- activations: of a row after another, lanes have neighbouring runs, each TUB_GPU_ACTIVATE_RUNS of them ----
+// ---- activations: row after row, lanes have neighboring runs, TUB_GPU_ACTIVATE_RUNS each ----
 
 TUB_GPU_BODY int64_t tub_gpu_activate_threads(const tub_gpu_activate *t)
 {
@@ -320,7 +322,7 @@ TUB_GPU_BODY void tub_gpu_activate_body(const tub_gpu_activate *t, uint32_t thre
     const int count = left < ALL ? (int)left : ALL;
     const bool whole = count > ALL - TUB_GPU_ACTIVATE_APART + TUB_GPU_RUN - 1;
     float x[TUB_GPU_ACTIVATE_RUNS * TUB_GPU_RUN];
-    if (whole) // asked once: no load waits for another
+    if (whole) // checked once: no load waits for another
         tub_gpu_activate_read(t, first, count, true, x);
     else
         tub_gpu_activate_read(t, first, count, false, x);
@@ -328,7 +330,7 @@ TUB_GPU_BODY void tub_gpu_activate_body(const tub_gpu_activate *t, uint32_t thre
     tub_gpu_activate_write(t, first, count, whole, x);
 }
 
-// ---- rows: a thread has the same piece of neighbouring rows, of as many bytes as rows are multiples of ----
+// ---- rows: a thread has the same piece of neighboring rows; its size in bytes divides a row's ----
 
 typedef struct tub_gpu_sixteen {
     uint64_t halves[2];
@@ -361,7 +363,7 @@ TUB_GPU_BODY void tub_gpu_copy_by(const tub_gpu_copy_rows *t, uint32_t thread, i
     const int64_t at = (int64_t)(thread % width) * piece;
     tub_gpu_sixteen x[TUB_GPU_COPIED];
     TUB_GPU_UNROLL
-    for (uint32_t i = 0; i < TUB_GPU_COPIED; i++) { // of a row that isn't there, the first
+    for (uint32_t i = 0; i < TUB_GPU_COPIED; i++) { // for a row that doesn't exist, the first
         const char *from = tub_gpu_copied_row(t, first + i < all ? first + i : first) + at;
         if (piece == 16)
             x[i] = *(const tub_gpu_sixteen *)from;
@@ -396,7 +398,7 @@ TUB_GPU_BODY void tub_gpu_copy_rows_body(const tub_gpu_copy_rows *t, uint32_t th
     }
 }
 
-// ---- means: a thread sums up to TUB_GPU_MEAN_ROWS rows of one column of one item, another adds such sums in order ----
+// ---- means: a thread sums up to TUB_GPU_MEAN_ROWS rows of an item's column, another adds these sums in order ----
 
 TUB_GPU_BODY int tub_gpu_mean_parts(const tub_gpu_mean *t)
 {
@@ -440,7 +442,7 @@ TUB_GPU_BODY float tub_gpu_attention_value(const tub_gpu_attention *t, int run, 
     return tub_gpu_load(t->v, run * t->v_batch + key * t->v_row + (int64_t)head * t->dim + j, t->type);
 }
 
-// Softmax on the way: `sums` and `total` are scaled down whenever a larger score than `largest` comes.
+// Online softmax: `sums` and `total` are scaled down whenever a score comes that is larger than `largest`.
 TUB_GPU_BODY void tub_gpu_attention_tile(const float *q, const float *keys, const float *values, int count, int most,
                                          float *sums, float *largest, float *total)
 {

@@ -1,7 +1,7 @@
 // Elements in memory and in registers, for what one thread does (gpu_bodies.h): compiled by nvcc for the device and by
 // the C compiler for the host.
 //
-// A thread takes neighbouring columns: a pack of four, or a run of eight, which in a narrow type are the sixteen bytes
+// A thread takes neighboring columns: a pack of four, or a run of eight, which in a narrow type are the sixteen bytes
 // that one instruction moves. Values are float32 in registers whatever their type in memory.
 #ifndef TUB_GPU_ELEMENT_BODIES_H
 #define TUB_GPU_ELEMENT_BODIES_H
@@ -20,16 +20,16 @@
 #define TUB_GPU_BODY static inline
 #endif
 
-#ifdef __CUDA_ARCH__ // the compiler of the host's half knows no such pragma
+#ifdef __CUDA_ARCH__ // the host compiler doesn't know this pragma
 #define TUB_GPU_UNROLL _Pragma("unroll")
 #else
 #define TUB_GPU_UNROLL
 #endif
 
 enum {
-    TUB_GPU_PACK = 4,   // neighbouring columns that a thread handles,
-    TUB_GPU_RUN = 8,    // or, where memory is all that a kernel waits for,
-    TUB_GPU_LANES = 32, // threads that share a row's sum, or read neighbouring runs
+    TUB_GPU_PACK = 4,   // neighboring columns that a thread handles
+    TUB_GPU_RUN = 8,    // the same in kernels that wait only for memory
+    TUB_GPU_LANES = 32, // threads that share a row's sum, or read neighboring runs
 };
 
 TUB_GPU_BODY float tub_gpu_load(const void *p, int64_t i, tub_gpu_type type)
@@ -62,7 +62,7 @@ TUB_GPU_BODY void tub_gpu_store(void *p, int64_t i, tub_gpu_type type, float x)
 #endif
 }
 
-// What of x is left in a narrow type.
+// The value of x in a narrow type.
 TUB_GPU_BODY float tub_gpu_rounded(tub_gpu_type type, float x)
 {
 #ifdef __CUDACC__
@@ -77,8 +77,8 @@ TUB_GPU_BODY int tub_gpu_type_bytes(tub_gpu_type type)
     return type == TUB_GPU_F32 ? 4 : 2;
 }
 
-// `most` elements, TUB_GPU_PACK or TUB_GPU_RUN, of which `count` are there. Aligned: all are, and lie at a multiple of
-// their bytes (float32: of 16), which rows do whose columns are a multiple of `most`.
+// `most` elements, TUB_GPU_PACK or TUB_GPU_RUN, of which `count` exist. Aligned: all exist, and begin at a multiple of
+// their bytes (float32: of 16), as in rows whose columns are a multiple of `most`.
 TUB_GPU_BODY void tub_gpu_load_some(const void *p, int64_t i, tub_gpu_type type, int most, int count, bool aligned,
                                     float *out)
 {
@@ -164,7 +164,7 @@ TUB_GPU_BODY int tub_gpu_packs(int cols)
     return (cols + TUB_GPU_PACK - 1) / TUB_GPU_PACK;
 }
 
-// Columns of a pack, the last of a row may have fewer.
+// Columns of a pack; the last pack of a row may have fewer.
 TUB_GPU_BODY int tub_gpu_pack_count(int cols, int col)
 {
     return cols - col < TUB_GPU_PACK ? cols - col : TUB_GPU_PACK;

@@ -1,22 +1,22 @@
 // A program on a GPU: constants uploaded once, a list of steps over one block of memory, run in waves.
 //
-// A run's items are computed `wave` at a time, always that many: a wave that isn't full computes on what was there
-// before and nobody looks at it. So every kernel sees one shape, the steps of a wave are recorded as one graph the first
-// time and replayed after, and a row's bytes depend on its item alone. The wave is chosen at compiling, from the rows
-// that keep the card busy and the memory that is free. Where memory runs out, then or in a run, it is halved, the steps
-// are made again for the new shape, and the same work is done again; it stays so, also in later runs (gpu_fits.h). Products give the same bits for any
-// wave (gpu_algorithms.h), the kernels do by construction.
+// A run's items are computed in waves of always `wave` items. A wave that isn't full computes on old contents, and
+// those results are ignored. So every kernel sees one shape, the steps of a wave are recorded as one graph the first
+// time and replayed afterwards, and a row's bytes depend only on its item. The wave is chosen when compiling, from the
+// rows that keep the card busy and the free memory. If memory runs out, then or in a run, the wave is halved, the steps
+// are made again for the new shape, and the same work is repeated; later runs keep the smaller wave (gpu_fits.h).
+// Products give the same bits for any wave (gpu_algorithms.h); the kernels do so by construction.
 //
-// A run goes in parts of as many waves as the frames' memory holds. Of a part every frame is uploaded once, however many
-// clips hold it, wave by wave on the copy stream, while the waves before compute. Two runs overlap (gpu_overlap.c): the next
-// one's frames travel while this one is computed.
+// A run is split into parts of as many waves as the frames' memory has space for. Every frame of a part is uploaded
+// once, however many clips contain it, wave by wave on the copy stream, while earlier waves compute. Two runs overlap
+// (gpu_overlap.c): the next run's frames are copied while this one is computed.
 //
-// What is given up is said once, to the log: a graph that can't be recorded (its steps are launched one by one), a shape
-// of attention that cuDNN can't serve (our own kernel does it).
+// The log is told once about each fallback: a graph that can't be recorded (its steps are launched one by one), a shape
+// of attention that cuDNN doesn't support (our own kernel computes it).
 //
 // In float16 a row may overflow. Rows that come out non-finite are computed again, item by item, by a second executable
-// in bfloat16 (float32 on cards before 8.0), which is compiled when the first such row appears; that is why the program
-// must stay. Where it has no room, fewer items are computed at once, too.
+// in bfloat16 (float32 on cards before 8.0). It is compiled when the first such row appears, which is why the program
+// must stay. If there is no memory for it, fewer items are computed at once, too.
 #ifndef TUB_GPU_EXECUTABLE_H
 #define TUB_GPU_EXECUTABLE_H
 
@@ -36,11 +36,11 @@ struct tub_backend {
     _Atomic size_t used;
     size_t free_at_open;            // bytes of the GPU's memory
     tub_log log;
-    uint64_t group;                 // as tub_open_params
-    struct tub_gpu_choices *choices;    // algorithms
-    bool said_joined;               // what can't be launched on trial
-    struct tub_gpu_frames *frames;      // that are held on the device (gpu_frames.h), or NULL
-    void (*unload)(void *library);  // after closing; NULL: nothing to unload
+    uint64_t group;                 // as in tub_open_params
+    struct tub_gpu_choices *choices;    // of algorithms
+    bool said_joined;               // logged that a trial can't be launched
+    struct tub_gpu_frames *frames;      // frames on the device (gpu_frames.h), or NULL
+    void (*unload)(void *library);  // called after closing; NULL: nothing to unload
     void *library;
 };
 
@@ -50,7 +50,7 @@ typedef struct tub_gpu_block {
     size_t bytes;
 } tub_gpu_block;
 
-// Errors: TUB_ERROR_MEMORY, also for the limit. `what` is for the message.
+// Errors: TUB_ERROR_MEMORY, also if the limit is exceeded. `what` is for the message.
 tub_status tub_gpu_reserve(tub_backend *b, size_t bytes, const char *what, tub_gpu_block *out, tub_error *err);
 void tub_gpu_give_back(tub_backend *b, tub_gpu_block *block);   // accepts an empty one
 
@@ -62,7 +62,7 @@ typedef enum tub_gpu_step_kind {
 
 typedef struct tub_gpu_step {
     tub_gpu_step_kind kind;
-    const char *label;              // of the program, for messages
+    const char *label;              // from the program, for messages
     union {
         tub_gpu_task task;
         struct {
@@ -76,11 +76,11 @@ typedef struct tub_gpu_step {
     };
 } tub_gpu_step;
 
-// What one operation computes with, on the device.
+// An operation's constants on the device.
 typedef struct tub_gpu_constants {
     void *weight;                   // narrow; NORM: float32; ROTATE: cosine; GATHER: indices; PATCHES: levels
-    void *bias;                     // LINEAR: in the type of the result (of e4m3: BF16); NORM: float32; ROTATE: sine
-    float *scales;                  // LINEAR: of an e4m3 weight's rows; NULL: it isn't
+    void *bias;                     // LINEAR: in the result's type (e4m3: BF16); NORM: float32; ROTATE: sine
+    float *scales;                  // LINEAR: of an e4m3 weight's rows; NULL: the weight isn't e4m3
 } tub_gpu_constants;
 
 // The steps of a run without (0) or with (1) the last hidden state.
@@ -90,9 +90,9 @@ typedef struct tub_gpu_list {
     size_t item_bytes;
     tub_gpu_step *steps;
     size_t count, capacity;
-    tub_value quantised;            // in the making: whose rows e->quantised holds
+    tub_value quantised;            // while steps are made: the value whose rows e->quantised has
     tub_gpu_graph *graph;           // NULL: not recorded yet, or not possible
-    bool ran;                       // once step by step, as libraries load what they need then
+    bool ran;                       // once step by step, when libraries load what they need
 } tub_gpu_list;
 
 // A frame of this part that is on the device.
@@ -106,7 +106,7 @@ typedef struct tub_gpu_plan_place {
     tub_gpu_plan *plan;
 } tub_gpu_plan_place;
 
-// What a run's frames and rows go through. Of two runs that overlap each has its own.
+// Memory for a run's frames and rows. Each of two overlapping runs has its own.
 typedef struct tub_gpu_room {
     tub_gpu_block frames;           // [part_waves * wave * frames] of frame_bytes
     // pinned host memory
@@ -118,8 +118,8 @@ typedef struct tub_gpu_room {
 // A run that was begun.
 typedef struct tub_gpu_flight {
     tub_batch batch;
-    enum { TUB_GPU_WAITS, TUB_GPU_FLIES, TUB_GPU_LANDED } state;    // nothing is done yet; under way; rows are there
-    tub_status status;              // of an attempt that failed, of so many items at once
+    enum { TUB_GPU_WAITS, TUB_GPU_FLIES, TUB_GPU_LANDED } state;    // not started; in progress; rows are there
+    tub_status status;              // of an attempt that failed, with this many items at once
     int wave;
 } tub_gpu_flight;
 
@@ -128,29 +128,29 @@ struct tub_executable {
     const tub_program *program;     // the model's
     tub_dtype dtype;
     tub_gpu_type narrow;
-    tub_gpu_type made;              // of the frames that runs may be given made: of a rescue not its own
+    tub_gpu_type made;              // of made frames that runs may get; in a rescue this isn't its own type
     bool with_tokens, shares;
     int max_items;
     tub_arena arena;                // lists, constants' table
     tub_gpu_constants *constants;   // [op_count]
-    tub_gpu_block *blocks;          // that the constants live in
+    tub_gpu_block *blocks;          // memory of the constants
     size_t block_count, block_capacity;
     tub_gpu_list lists[2];
-    // of the wave's size
+    // depends on the wave's size
     int wave;                       // items at once
     int part_waves;                 // waves of a part
-    tub_gpu_block workspace;        // values, products' scratch, tables: where these point
+    tub_gpu_block workspace;        // values, products' scratch, tables; the next pointers point into it
     char *values, *scratch;
-    uint8_t *quantised;             // factors of one e4m3 product, and
-    float *row_scales;              // their rows' scales
+    uint8_t *quantised;             // factors of one e4m3 product,
+    float *row_scales;              // and their rows' scales
     const void **frame_table;       // device [wave * frames]
     int *positions;                 // device [wave * frames]
-    size_t frame_bytes;             // of one from the host
-    tub_gpu_plan_place *plans;      // one a shape of attention
+    size_t frame_bytes;             // of a frame from the host
+    tub_gpu_plan_place *plans;      // one per shape of attention
     size_t plan_count, plan_capacity;
-    size_t plan_bytes;              // scratch of the largest, which is:
+    size_t plan_bytes;              // scratch of the largest plan, which is here:
     tub_gpu_block plan_scratch;
-    tub_gpu_room rooms[TUB_RUNS_BEGUN]; // the second one is made when it is first wanted
+    tub_gpu_room rooms[TUB_RUNS_BEGUN]; // the second is made when it is first needed
     bool no_second_room;            // there is no memory for it
     float *host_tokens;             // pinned [wave * tokens], made when first asked for
     tub_gpu_seen *seen;      // [seen_places] the part's frames by address
@@ -167,41 +167,41 @@ struct tub_executable {
 
 // ---- gpu_constants.c ----
 
-// Uploads what the needed operations compute with. Errors: TUB_ERROR_MEMORY, TUB_ERROR_DEVICE.
+// Uploads the constants of the needed operations. Errors: TUB_ERROR_MEMORY, TUB_ERROR_DEVICE.
 tub_status tub_gpu_constants_make(tub_executable *e, tub_error *err);
-// `host` into memory of its own, which is kept with the executable.
+// Uploads `host` into new memory, which the executable owns.
 tub_status tub_gpu_upload(tub_executable *e, const void *host, size_t bytes, void **out, tub_error *err);
-// `scale`: one factor for each `group` values in turn, or NULL. *out NULL where there is no tensor.
+// `scale`: one factor for every `group` consecutive values, or NULL. *out is NULL if there is no tensor.
 tub_status tub_gpu_upload_tensor(tub_executable *e, const tub_tensor *t, tub_gpu_type type, const float *scale,
                                  size_t group, void **out, tub_error *err);
 
 // ---- gpu_linear.c ----
 
-// A linear layer's product of `rows` rows, without its operands; `fp8`: of e4m3 factors.
+// A linear layer's product with `rows` rows, without operands. `fp8`: with e4m3 factors.
 tub_gpu_gemm tub_gpu_linear_gemm(const tub_executable *e, const tub_op *op, bool fp8, int rows);
 tub_status tub_gpu_linear_constants(tub_executable *e, const tub_op *op, tub_gpu_constants *c, tub_error *err);
 // As tub_backend_ops.weight_bytes.
 size_t tub_gpu_weight_bytes(const tub_program *program, const tub_op *op, tub_dtype dtype);
-// Of all e4m3 layers' factors, for one item: the most columns of all rows, and the most rows.
+// The largest size of any e4m3 layer's factors for one item: bytes, and rows.
 void tub_gpu_quantised_size(const tub_executable *e, size_t *bytes, size_t *rows);
 
 // ---- gpu_steps.c ----
 
-// Where values live and what is launched, for e->wave items. `workspace` and what follows it must be there.
+// Decide where values live and what is launched, for e->wave items. `workspace` and what follows it must exist.
 tub_status tub_gpu_list_place(tub_executable *e, bool tokens, tub_error *err);
 tub_status tub_gpu_list_steps(tub_executable *e, bool tokens, tub_error *err);
 
 // ---- gpu_shape.c ----
 
-// Everything that depends on the wave's size; halves it until it fits, and keeps that for later runs. Errors: TUB_ERROR_MEMORY when not even one item
-// does.
+// Makes everything that depends on the wave's size. Halves the wave until it fits, and keeps that for later runs.
+// Errors: TUB_ERROR_MEMORY if not even one item fits.
 tub_status tub_gpu_shape_make(tub_executable *e, int wave, tub_error *err);
 void tub_gpu_shape_forget(tub_executable *e);
-bool tub_gpu_shape_is_made(const tub_executable *e); // false: memory was short for fewer items, too
-// The second room. False: it can't be had.
+bool tub_gpu_shape_is_made(const tub_executable *e); // false: memory was short even for fewer items
+// Makes the second room. False: there is no memory.
 bool tub_gpu_shape_second_room(tub_executable *e);
 int tub_gpu_shape_usual(const tub_executable *e);   // the wave that keeps a card busy
-// The largest wave up to `most` for whose known needs the device has free memory; at least 1.
+// The largest wave up to `most` whose known needs fit into the device's free memory; at least 1.
 int tub_gpu_shape_affordable(const tub_executable *e, int most);
 static inline size_t tub_gpu_wave_frames(const tub_executable *e)
 {
@@ -210,30 +210,31 @@ static inline size_t tub_gpu_wave_frames(const tub_executable *e)
 
 // ---- gpu_run.c: what gpu_overlap.c needs of it ----
 
-// A whole run at once, of a batch that fits: what it is given goes to the device, and its rows to the room, by an event behind
-// all of it. After an error nothing of it is under way.
+// Queues a whole run of a batch that fits: its inputs go to the device, and its rows to the room, followed by an event.
+// After an error, nothing of it is in progress.
 bool tub_gpu_run_fits(const tub_executable *e, const tub_batch *batch);
 tub_status tub_gpu_run_queue(tub_executable *e, tub_gpu_room *room, const tub_batch *batch, tub_error *err);
-// Rows of the room that the event has brought, to the batch.
+// After the event: copies rows from the room to the batch.
 void tub_gpu_run_fetch(tub_executable *e, tub_gpu_room *room, const tub_batch *batch);
-// Rows that float16 couldn't hold once more.
+// Computes rows that overflowed in float16 once more.
 tub_status tub_gpu_run_rescue(tub_executable *e, const tub_batch *batch, tub_error *err);
-// tub_gpu_run() of a batch whose first attempt has ended so: out of memory, half as many items at once are computed.
+// tub_gpu_run() for a batch whose first attempt ended with `before`. If it was out of memory, half as many items are
+// computed at once.
 tub_status tub_gpu_run_after(tub_executable *e, const tub_batch *batch, tub_status before, tub_error *err);
 
 // ---- gpu_overlap.c ----
 
-// Waits for all runs that are under way: nothing of e is in use then.
+// Waits for all runs in progress; after that nothing of `e` is in use.
 void tub_gpu_land(tub_executable *e);
 
-// ---- gpu_run.c, gpu_overlap.c, gpu_compile.c: what a backend's table holds ----
+// ---- gpu_run.c, gpu_overlap.c, gpu_compile.c: functions of the backend's table ----
 
 tub_status tub_gpu_begin(tub_executable *e, const tub_batch *batch, tub_error *err);
 tub_status tub_gpu_end(tub_executable *e, tub_error *err);
 tub_status tub_gpu_run(tub_executable *e, const tub_batch *batch, tub_error *err);
 tub_status tub_gpu_compile(tub_backend *backend, const tub_program *program, const tub_compile_params *params,
                            tub_executable **out, tub_error *err);
-// e->rescue: the same program, item by item, in `dtype`.
+// Compiles e->rescue: the same program, item by item, in `dtype`.
 tub_status tub_gpu_compile_rescue(tub_executable *e, tub_dtype dtype, tub_error *err);
 void tub_gpu_release(tub_executable **executable);
 

@@ -1,4 +1,4 @@
-// Rows as factors of products in e4m3, for the device and for the host: TUB_GPU_LANES threads have one row.
+// Converts rows to factors of products in e4m3, for the device and for the host: TUB_GPU_LANES threads have one row.
 #ifndef TUB_GPU_FP8_BODIES_H
 #define TUB_GPU_FP8_BODIES_H
 
@@ -30,8 +30,8 @@ TUB_GPU_BODY float tub_gpu_quantise_part(const tub_gpu_quantise *t, int64_t row,
     return most;
 }
 
-// By what a row is multiplied, to end at the largest number of e4m3. A row of next to nothing becomes zeros; one that isn't
-// finite is so in every sum.
+// The factor that scales a row to the largest number of e4m3. A row of tiny values becomes zeros; one that isn't finite
+// makes every sum so.
 TUB_GPU_BODY float tub_gpu_quantise_factor(float most)
 {
     return most < 1e-30f ? 0.0f : 448.0f / most;

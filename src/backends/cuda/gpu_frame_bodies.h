@@ -1,12 +1,12 @@
-// What the kernels do that make a model's patch vectors of a decoded frame: conversion to RGB, resize, normalisation
-// and patches at once, as functions of one thread like those of gpu_bodies.h. The arithmetic is that of src/media's
-// scalar kernels.
+// The kernels that turn a decoded frame into a model's patch vectors: conversion to RGB, resize, normalization and
+// patches at once, as functions of one thread like those in gpu_bodies.h. The arithmetic is that of src/media's scalar
+// kernels.
 //
-// Four ways, with the same bytes. Single: a thread has one pixel of the result and reads all that it is made of.
-// Tiled, where many inputs make a pixel: a block has a tile of the result; it converts the frame's pixels behind it, a
-// few rows at a time, into shared memory, makes the horizontal pass of them, and in the end the vertical one. By tensor
-// cores, of NV12 resized in 8 bits: likewise, in plugin/gpu_frame_cores.cu. Of NV12 in the float domain by two rows and
-// columns: as single, but with less to do, in plugin/gpu_frame_pairs.cu.
+// There are four ways, which give the same bytes. Single: a thread has one pixel of the result and reads all its
+// inputs. Tiled, if a pixel has many inputs: a block has a tile of the result; it converts the frame's pixels for the
+// tile, a few rows at a time, into shared memory, does the horizontal pass on them, and at the end the vertical pass.
+// Tensor cores, for NV12 resized in 8 bits: like tiled, in plugin/gpu_frame_cores.cu. Pairs, for NV12 in the float
+// domain from two rows and two columns: like single, but with less work, in plugin/gpu_frame_pairs.cu.
 #ifndef TUB_GPU_FRAME_BODIES_H
 #define TUB_GPU_FRAME_BODIES_H
 
@@ -14,7 +14,7 @@
 
 #include "gpu_bodies.h"
 
-// What is known when a kernel is compiled: how the samples lie, where they do as NVDEC gives them.
+// What is known when a kernel is compiled: the samples' layout, if it is NVDEC's.
 typedef enum tub_gpu_layout { TUB_GPU_ANY_LAYOUT = 0, TUB_GPU_NV12 = 1 } tub_gpu_layout;
 
 TUB_PIXEL_FUNCTION tub_gpu_layout tub_gpu_pixels_layout(const tub_gpu_pixels *t)
@@ -24,27 +24,27 @@ TUB_PIXEL_FUNCTION tub_gpu_layout tub_gpu_pixels_layout(const tub_gpu_pixels *t)
     return nv12 ? TUB_GPU_NV12 : TUB_GPU_ANY_LAYOUT;
 }
 
-// What of a launch a thread's work is for.
+// The part of a launch that a thread works for.
 typedef struct tub_gpu_way {
     tub_gpu_layout layout;
     bool floats; // the recipe's is_float
-    int frame;   // of the task
+    int frame;   // its number in the task
 } tub_gpu_way;
 
 enum {
-    TUB_GPU_TILE_COLUMNS = 32, // of a tile's result
+    TUB_GPU_TILE_COLUMNS = 32, // of a tile in the result
     TUB_GPU_TILE_ROWS = 8,
-    TUB_GPU_STAGED_ROWS = 8, // of the frame, in shared memory at a time, half as many in the float domain
-    TUB_GPU_STAGED_PACK = 4, // neighbouring pixels that a thread converts
+    TUB_GPU_STAGED_ROWS = 8, // rows of the frame in shared memory at a time, half as many in the float domain
+    TUB_GPU_STAGED_PACK = 4, // neighboring pixels that a thread converts
 };
 
-// Whether a task is for tensor cores: rows of luma come in pairs.
+// Whether tensor cores do a task: rows of luma come in pairs.
 TUB_PIXEL_FUNCTION bool tub_gpu_pixels_by_cores(const tub_gpu_pixels *t)
 {
     return t->cores.planes > 0 && t->by_words && tub_gpu_pixels_layout(t) == TUB_GPU_NV12 && t->frame.height % 2 == 0;
 }
 
-// Whether it is for the kernel of plugin/gpu_frame_pairs.cu.
+// Whether the kernel of plugin/gpu_frame_pairs.cu does it.
 TUB_PIXEL_FUNCTION bool tub_gpu_pixels_by_pairs(const tub_gpu_pixels *t)
 {
     const tub_frame_recipe *r = &t->recipe;
@@ -153,7 +153,7 @@ TUB_PIXEL_FUNCTION uint32_t tub_gpu_sums_end(const int32_t *sums, int precision)
     return tub_gpu_pixel_of(rgb);
 }
 
-// What a level is in the float domain: on the device reckoned, which is exact and faster than to look it up.
+// A level's value in the float domain. On the device it is computed, which is exact and faster than looking it up.
 TUB_PIXEL_FUNCTION float tub_gpu_level(const tub_gpu_pixels *t, int level)
 {
 #ifdef __CUDA_ARCH__
@@ -172,7 +172,7 @@ TUB_PIXEL_FUNCTION void tub_gpu_sums_add_levels(const tub_gpu_pixels *t, float *
 
 // ---- results ----
 
-// Bytes of a made frame; rows and columns that don't fill a patch are in none.
+// Bytes of a made frame; rows and columns that don't fill a patch are left out.
 TUB_PIXEL_FUNCTION int64_t tub_gpu_form_bytes(const tub_gpu_form *f, int height, int width)
 {
     return (int64_t)(height / f->ky) * (width / f->kx) * 3 * f->ky * f->kx * tub_gpu_type_bytes(f->type);
@@ -222,7 +222,7 @@ TUB_PIXEL_FUNCTION int64_t tub_gpu_pixels_threads(const tub_gpu_pixels *t)
     return (int64_t)t->recipe.out_height * t->recipe.out_width;
 }
 
-// `second` is the pass that comes last; tap i of it and tap j of the other are the frame's pixel (y, x).
+// `second` is the pass that comes last; its tap i and the other pass's tap j are the frame's pixel (y, x).
 TUB_PIXEL_FUNCTION uint32_t tub_gpu_pixels_single(const tub_gpu_pixels *t, tub_gpu_way w, int down, int across)
 {
     const tub_frame_recipe *r = &t->recipe;
@@ -281,17 +281,17 @@ TUB_PIXEL_FUNCTION void tub_gpu_pixels_body(const tub_gpu_pixels *t, tub_gpu_way
 
 // ---- tiled ----
 
-// Outputs are counted among the kept ones. A tile of padding alone has no rows and no columns.
+// Outputs are numbered among the kept ones. A tile of only padding has no rows and no columns.
 typedef struct tub_gpu_tile {
     int y, x;       // of its first pixel in the result
-    int down, rows; // first output and how many
+    int down, rows; // the first output, and how many
     int across, columns;
-    int top, height; // the frame's rows behind them
-    int left, packs; // the frame's columns, left a multiple of TUB_GPU_STAGED_PACK
+    int top, height; // the frame's rows that make them
+    int left, packs; // the frame's columns; left is a multiple of TUB_GPU_STAGED_PACK
 } tub_gpu_tile;
 
-// What shared memory holds: converted pixels, then those of the horizontal pass, one value a pixel or, in the float
-// domain, three (of a row of pixels one channel after the other).
+// The contents of shared memory: converted pixels, then those of the horizontal pass, with one value per pixel, or in
+// the float domain three (in a row of pixels, one channel after another).
 TUB_PIXEL_FUNCTION int tub_gpu_staged_pitch(const tub_gpu_pixels *t)
 {
     const int pack = TUB_GPU_STAGED_PACK;
@@ -313,7 +313,7 @@ TUB_PIXEL_FUNCTION int64_t tub_gpu_shared_values(const tub_gpu_pixels *t)
     return tub_gpu_staged_values(t) + (int64_t)t->tile_rows * TUB_GPU_TILE_COLUMNS * (t->recipe.is_float ? 3 : 1);
 }
 
-// A thread's share of the horizontal pass is a value of it.
+// A thread's share of the horizontal pass is one value.
 TUB_PIXEL_FUNCTION int tub_gpu_passed_units(const tub_gpu_pixels *t, int rows)
 {
     return rows * TUB_GPU_TILE_COLUMNS * (t->recipe.is_float ? 3 : 1);
@@ -329,7 +329,7 @@ TUB_PIXEL_FUNCTION int tub_gpu_tiles(const tub_gpu_pixels *t)
     return tub_gpu_tiles_across(t) * ((t->recipe.out_height + TUB_GPU_TILE_ROWS - 1) / TUB_GPU_TILE_ROWS);
 }
 
-// The kept outputs among `size` ones from `at` on: *first, and how many.
+// The kept outputs among `size` outputs from `at` on: *first, and returns how many.
 TUB_PIXEL_FUNCTION int tub_gpu_kept_of(const tub_recipe_axis *axis, int at, int size, int *first)
 {
     const int from = at > axis->pad ? at - axis->pad : 0;
@@ -338,7 +338,7 @@ TUB_PIXEL_FUNCTION int tub_gpu_kept_of(const tub_recipe_axis *axis, int at, int 
     return to > from ? to - from : 0;
 }
 
-// How many inputs make `count` outputs from `first` on, and where they begin.
+// How many inputs make `count` outputs from `first` on, and where these inputs begin.
 TUB_PIXEL_FUNCTION int tub_gpu_inputs_of(const int32_t *firsts, int taps, int first, int count, int *begin)
 {
     *begin = count ? firsts[first] : 0;
@@ -374,7 +374,7 @@ TUB_PIXEL_FUNCTION void tub_gpu_tile_put(const tub_gpu_pixels *t, tub_gpu_way w,
         ((uint32_t *)staged)[row * pitch + at] = pixel;
 }
 
-// Four pixels of row `row` of those that are staged, from the frame's row top + first + row.
+// Four pixels of the staged row `row`, from the frame's row top + first + row.
 TUB_PIXEL_FUNCTION void tub_gpu_tile_stage(const tub_gpu_pixels *t, tub_gpu_way w, const tub_gpu_tile *tile, int first,
                                            int unit, void *staged)
 {
@@ -410,7 +410,7 @@ TUB_PIXEL_FUNCTION void tub_gpu_tile_across(const tub_gpu_pixels *t, tub_gpu_way
     const int output = tile->across + column, pitch = tub_gpu_staged_pitch(t);
     const int at = row * pitch + (tub_gpu_integers(t, axis->first)[output] - tile->left);
     const int64_t weights_at = (int64_t)output * axis->taps;
-    if (w.floats) { // `row` counts those of three channels
+    if (w.floats) { // `row` counts the rows of three channels
         const float *weights = tub_gpu_floats(t, axis->weights) + weights_at, *in = (const float *)staged + at;
         float sum = 0.0f;
         for (int j = 0; j < axis->taps; j++)
@@ -463,24 +463,24 @@ TUB_PIXEL_FUNCTION void tub_gpu_tile_down(const tub_gpu_pixels *t, tub_gpu_way w
     }
 }
 
-// ---- by tensor cores ----
+// ---- tensor cores ----
 
 enum {
-    TUB_GPU_STRIP = 8,       // columns of the result whose weights a warp has
+    TUB_GPU_STRIP = 8,       // columns of the result for which a warp has weights
     TUB_GPU_BAND = 16,       // rows of the result
-    TUB_GPU_CHUNK_PAIRS = 8, // of the frame's rows, in shared memory at a time
+    TUB_GPU_CHUNK_PAIRS = 8, // pairs of the frame's rows in shared memory at a time
 };
 
-// Where a block's shared memory has what.
+// The layout of a block's shared memory: offsets of
 typedef struct tub_gpu_cores_places {
     int staged; // [3][2][TUB_GPU_CHUNK_PAIRS][staged_pitch]: a chunk's pixels, the even rows of a channel first
-    int passed; // [3][warps * TUB_GPU_STRIP][passed_pitch]: the horizontal pass, a column after the other
-    int levels; // [3][256] words, what a pixel becomes, where pixels are no longer
+    int passed; // [3][warps * TUB_GPU_STRIP][passed_pitch]: the horizontal pass, column after column
+    int levels; // [3][256] words, the values of levels, where there were pixels before
     int staged_pitch, passed_pitch;
     int bytes;
 } tub_gpu_cores_places;
 
-// A pitch at which eight rows of 16 bytes are in different banks.
+// A pitch with which eight rows of 16 bytes are in different banks.
 TUB_PIXEL_FUNCTION int tub_gpu_cores_pitch(int bytes)
 {
     return bytes / 16 % 2 ? bytes : bytes + 16;

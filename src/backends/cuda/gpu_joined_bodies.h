@@ -1,14 +1,15 @@
-// A product with the step behind it in its epilogue: what a thread does but for the sums themselves, for the device
+// A product with the step after it in its epilogue: everything that a thread does except the sums, for the device
 // (plugin/gpu_joined.cu, and gpu_joined_wide.cu for cards of 9.0) and for the host.
 //
-// A block has a tile of the result, TUB_GPU_JOINED_SIDE rows and a multiple of as many columns. Its sums are added up on
-// tensor cores, k in steps of TUB_GPU_JOINED_STEP, in order from zero, in float32; how a step's own products are added up is the
-// tensor core's secret. With their bias they are rounded and lie in shared memory, rows TUB_GPU_JOINED_PAD columns more than the
-// tile's apart; there pairs of columns are turned, since a tile holds whole heads; and from there rows go out, through an
-// activation.
+// A block has a tile of the result: TUB_GPU_JOINED_SIDE rows and a multiple of as many columns. Tensor cores add up its
+// sums in float32: k in steps of TUB_GPU_JOINED_STEP, in order from zero. How they add up the products of a step isn't
+// documented. With their bias added, the sums are rounded and stored in shared memory, where rows are
+// TUB_GPU_JOINED_PAD columns more apart than the tile's columns. There pairs of columns are rotated, since a tile
+// contains whole heads. From there the rows are written, through an activation.
 //
-// The arithmetic is that of the kernels it stands for (gpu_bodies.h), on values rounded as they would be between the two:
-// where the sums are the library's, the result is theirs to the bit, which gpu_algorithms.h checks before it is used.
+// The arithmetic is that of the separate kernels (gpu_bodies.h), on values rounded as they would be between the two
+// steps. If the sums equal the library's, the result is bit-equal to that of the two steps; gpu_algorithms.h checks
+// this before it is used.
 #ifndef TUB_GPU_JOINED_BODIES_H
 #define TUB_GPU_JOINED_BODIES_H
 
@@ -19,10 +20,10 @@ enum {
     TUB_GPU_JOINED_PAD = 8,                         // rows begin four banks apart
     TUB_GPU_JOINED_STEP = 16,
     TUB_GPU_JOINED_GROUP = 8,
-    TUB_GPU_JOINED_RUN = TUB_GPU_RUN,               // neighbouring columns of a row that a thread writes
+    TUB_GPU_JOINED_RUN = TUB_GPU_RUN,               // neighboring columns of a row that a thread writes
 };
 
-// Whether a card of this compute capability (75: 7.5) computes it.
+// Whether a card with this compute capability (75: 7.5) can compute it.
 static inline bool tub_gpu_joined_serves(const tub_gpu_joined *t, int capability)
 {
     if (t->wide && capability != 90)
@@ -39,11 +40,11 @@ TUB_GPU_BODY int tub_gpu_joined_tiles(int length, int side)
 }
 
 typedef struct tub_gpu_corner {
-    int row, col;           // of the result, where a tile begins
+    int row, col;           // where a tile begins in the result
 } tub_gpu_corner;
 
-// Of tile number `tile` of those of [rows, cols]. They go down TUB_GPU_JOINED_GROUP tiles before they go across, so that those
-// that are computed at the same time share rows of either factor.
+// The corner of tile number `tile` of [rows, cols]. Tiles go down TUB_GPU_JOINED_GROUP tiles before they go across, so
+// that tiles that are computed at the same time share rows of either factor.
 TUB_GPU_BODY tub_gpu_corner tub_gpu_joined_corner(const tub_gpu_joined *t, uint32_t tile, int rows, int cols)
 {
     const int down = tub_gpu_joined_tiles(t->m, rows), across = tub_gpu_joined_tiles(t->n, cols);
@@ -59,7 +60,7 @@ TUB_GPU_BODY float tub_gpu_joined_bias(const tub_gpu_joined *t, int col)
     return t->bias && col < t->n ? tub_gpu_load(t->bias, col, t->type) : 0.0f;
 }
 
-// Two neighbouring sums into a tile of `cols` columns, `row` and `col` of it.
+// Stores two neighboring sums into a tile of `cols` columns, at its `row` and `col`.
 TUB_GPU_BODY void tub_gpu_joined_put(const tub_gpu_joined *t, void *tile, int cols, int row, int col, const float *sums,
                                      const float *bias)
 {
@@ -69,7 +70,7 @@ TUB_GPU_BODY void tub_gpu_joined_put(const tub_gpu_joined *t, void *tile, int co
     memcpy((uint16_t *)tile + row * (cols + TUB_GPU_JOINED_PAD) + col, pair, 2 * sizeof *pair);
 }
 
-// Pieces of a row of a tile that threads turn: four pairs of columns, in all its heads.
+// The pieces of a tile's row that threads rotate: four pairs of columns, in all its heads.
 TUB_GPU_BODY int tub_gpu_joined_turns(const tub_gpu_joined *t)
 {
     return tub_gpu_packs(t->rotate.dim / 2);
@@ -96,7 +97,7 @@ TUB_GPU_BODY void tub_gpu_joined_turn(const tub_gpu_joined *t, void *tile, int c
     }
 }
 
-// A piece of a row that threads write: TUB_GPU_JOINED_RUN columns.
+// The pieces of a row that threads write: TUB_GPU_JOINED_RUN columns.
 TUB_GPU_BODY int tub_gpu_joined_writes(int cols)
 {
     return cols / TUB_GPU_JOINED_RUN;

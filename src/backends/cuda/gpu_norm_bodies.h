@@ -1,13 +1,13 @@
-// Norms: TUB_GPU_LANES threads have one slice of one row, which is read once where their registers have room. What one thread
-// does between two exchanges with the others, for the device and for the host (gpu_bodies.h).
+// Norms: TUB_GPU_LANES threads have one slice of one row, which is read only once if it fits into their registers. What
+// a thread does between two exchanges with the others, for the device and for the host (gpu_bodies.h).
 #ifndef TUB_GPU_NORM_BODIES_H
 #define TUB_GPU_NORM_BODIES_H
 
 #include "gpu_element_bodies.h"
 
 enum {
-    TUB_GPU_HELD = 16,  // packs of a slice that a thread holds at most: of rows of up to 2048 columns
-    TUB_GPU_SCALED = 2, // packs of weights and biases that it reads at the same time
+    TUB_GPU_HELD = 16,  // most packs of a slice that a thread holds: for rows of up to 2048 columns
+    TUB_GPU_SCALED = 2, // packs of weights and biases that a thread reads at the same time
 };
 
 typedef struct tub_gpu_norm_slice {
@@ -28,14 +28,14 @@ TUB_GPU_BODY tub_gpu_norm_slice tub_gpu_norm_at(const tub_gpu_norm *t, uint32_t 
     return s;
 }
 
-// A lane's packs of a slice lie TUB_GPU_LANES packs apart.
+// A lane's packs of a slice are TUB_GPU_LANES packs apart.
 TUB_GPU_BODY int tub_gpu_norm_packs(int dim)
 {
     return (tub_gpu_packs(dim) + TUB_GPU_LANES - 1) / TUB_GPU_LANES;
 }
 
-// How many packs a lane holds in registers, all of four columns: what a kernel was compiled for. 0: there are others, or too
-// many; they are read again.
+// How many packs, all of four columns, a lane holds in registers: one of the numbers that kernels are compiled for. 0:
+// there are other packs, or too many; they are read again.
 TUB_GPU_BODY int tub_gpu_norm_held(const tub_gpu_norm *t)
 {
     const int packs = tub_gpu_norm_packs(t->dim);
@@ -85,7 +85,8 @@ TUB_GPU_BODY float tub_gpu_norm_part(const tub_gpu_norm *t, const tub_gpu_norm_s
     return sum;
 }
 
-// By what x - mean is multiplied, or, of L2, divided: PyTorch multiplies by the reciprocal root in layer and RMS norm.
+// What x - mean is multiplied by, or with L2 divided by: PyTorch multiplies by the reciprocal root in layer and RMS
+// norm.
 TUB_GPU_BODY float tub_gpu_norm_factor(const tub_gpu_norm *t, float squares)
 {
     if (t->kind == 2)
@@ -109,7 +110,7 @@ TUB_GPU_BODY void tub_gpu_norm_scales(const tub_gpu_norm *t, const tub_gpu_norm_
         tub_gpu_load_pack(s->bias, j, TUB_GPU_F32, count, aligned, bias);
 }
 
-// Of some of a lane's packs.
+// For some of a lane's packs.
 TUB_GPU_BODY void tub_gpu_norm_write_held(const tub_gpu_norm *t, const tub_gpu_norm_slice *s, int lane, int first,
                                           int last, float *held, float mean, float factor)
 {
@@ -145,7 +146,7 @@ TUB_GPU_BODY void tub_gpu_norm_write_read(const tub_gpu_norm *t, const tub_gpu_n
     }
 }
 
-// `held`: is used up.
+// Overwrites `held`.
 TUB_GPU_BODY void tub_gpu_norm_write(const tub_gpu_norm *t, const tub_gpu_norm_slice *s, int lane, int packs, float *held,
                                      float mean, float factor)
 {
@@ -157,7 +158,7 @@ TUB_GPU_BODY void tub_gpu_norm_write(const tub_gpu_norm *t, const tub_gpu_norm_s
                                 factor);
 }
 
-// The columns behind the slices stay as they are; the row's last slice takes them along.
+// The columns behind the slices stay as they are; the row's last slice copies them, too.
 TUB_GPU_BODY void tub_gpu_norm_rest(const tub_gpu_norm *t, uint32_t slice, int lane)
 {
     const int normed = t->dim * t->count;

@@ -1,4 +1,4 @@
-// What our own kernels are asked to do: one struct a kind, plain numbers and pointers.
+// The tasks of our own kernels: one struct per kind, plain numbers and pointers.
 //
 // Matrices are [items * rows, cols], dense and row-major, of one type. gpu_bodies.h says what each kind computes.
 #ifndef TUB_GPU_TASKS_H
@@ -9,7 +9,7 @@
 
 #include "frame_recipe.h"
 
-// E4M3: of a product's factors alone.
+// E4M3: only for a product's factors.
 typedef enum tub_gpu_type { TUB_GPU_F32 = 0, TUB_GPU_F16 = 1, TUB_GPU_BF16 = 2, TUB_GPU_E4M3 = 3 } tub_gpu_type;
 
 typedef enum tub_gpu_task_kind {
@@ -33,22 +33,22 @@ typedef enum tub_gpu_task_kind {
 typedef struct tub_gpu_form {
     tub_gpu_type type;
     int ky, kx;
-    const float *table;         // [3][256], on the device: what levels become, where a frame is resized in 8 bits
+    const float *table;         // [3][256], on the device: values of levels, for frames that are resized in 8 bits
 } tub_gpu_form;
 
-// Its address where a task takes it beside frames of pixels: of its lowest two bits, which are free, comes its type.
+// Its address for tasks that take made frames and frames of pixels: its lowest two bits, which are free, tell its type.
 static inline const void *tub_gpu_made_frame(const void *frame, tub_gpu_type type)
 {
     return (const char *)frame + 1 + type;
 }
 
-// Patch vectors of clips. Frames are pixels as they were uploaded, or were made; those need but be put together.
+// Makes patch vectors of clips. Frames are uploaded pixels, or made frames, which only need to be assembled.
 typedef struct tub_gpu_patches {
     const void *const *frames;  // [items * item_frames] pointers to pixels, or tub_gpu_made_frame()
     const float *table;         // [3][256]
     void *out;                  // [items * rows, cols]
     tub_gpu_type type;          // of out
-    tub_gpu_type made_type;     // of made frames: to which pixels are rounded first, so that either gives the same bytes
+    tub_gpu_type made_type;     // of made frames; pixels are rounded to it first, so that both give the same bytes
     bool is_float;              // pixels are float32 [3, height, width], else uint8 [height, width, 3]
     int item_frames, height, width;
     int kt, ky, kx;
@@ -71,15 +71,15 @@ typedef struct tub_gpu_rotate {
     const void *x;
     void *out;                  // may be x
     const float *cosine, *sine; // [.., dim]
-    const int *positions;       // [items * frames] of `frame` rows each; NULL: row r turns by row r - skip
+    const int *positions;       // [items * frames] of `frame` rows each; NULL: row r takes the angles of row r - skip
     tub_gpu_type type;
     bool halves;                // pairs are (j, j + dim / 2), else (2 j, 2 j + 1)
-    int dim, heads;             // heads: that are rotated, from column 0
+    int dim, heads;             // heads: the number that is rotated, from column 0
     int skip, frame, frames;
     int items, rows, cols;
 } tub_gpu_rotate;
 
-// out = a + b, b repeating every `period` rows.
+// out = a + b; b repeats every `period` rows.
 typedef struct tub_gpu_sum {
     const void *a;
     const float *b;
@@ -96,7 +96,7 @@ typedef struct tub_gpu_copy_rows {
     int first;
     int a_rows, b_rows;         // of an item
     int a_stride;               // rows of `a` from item to item; 0: the same for all
-    int items, rows;            // rows: of out, an item
+    int items, rows;            // rows: of out, per item
     int bytes;                  // of a row, a multiple of 2
 } tub_gpu_copy_rows;
 
@@ -116,20 +116,20 @@ typedef struct tub_gpu_activate {
     int rows, cols;
 } tub_gpu_activate;
 
-// A product and the step behind it in one: next(x[m, k] weight[n, k]T + bias), the sum rounded to `type` before, so that it
-// gives what the two steps give.
+// A product and the step after it in one: next(x[m, k] weight[n, k]T + bias). The sum is rounded to `type` before
+// `next`, so that the result is that of the two steps.
 typedef struct tub_gpu_joined {
     const void *x, *weight, *bias;  // bias may be NULL
     void *out;
     tub_gpu_type type;          // of all four: F16 or BF16
     int m, n, k;                // n and k multiples of 8, pointers of 16 bytes
-    int activation;             // as tub_activation; 0: it is rotated
+    int activation;             // as tub_activation; 0: the step is a rotation
     tub_gpu_rotate rotate;      // of `out`, in place
-    bool wide;                  // by warpgroups' instructions (cards of 9.0), else by warps' (from 7.5 on)
-    bool trial;                 // gives up, with any values, what it waits for in vain
+    bool wide;                  // uses warpgroup instructions (cards of 9.0), else warp instructions (7.5 or later)
+    bool trial;                 // gives up, leaving any values, if it waits in vain
 } tub_gpu_joined;
 
-// Rows as factors of a product in e4m3: x = out * the row's scale, which comes from the row alone.
+// Converts rows to factors of a product in e4m3: x = out * the row's scale, which depends only on the row.
 typedef struct tub_gpu_quantise {
     const void *x;
     uint8_t *out;
@@ -145,7 +145,7 @@ typedef struct tub_gpu_mean {
     int items, rows, cols;
 } tub_gpu_mean;
 
-// softmax(q kT * scale) v for `batch` runs of rows and `heads` heads of `dim` columns each. Strides in elements.
+// softmax(q kT * scale) v for `batch` runs of rows and `heads` heads of `dim` columns each. Strides are in elements.
 typedef struct tub_gpu_attention {
     const void *q, *k, *v;
     void *out;
@@ -157,37 +157,38 @@ typedef struct tub_gpu_attention {
     int64_t q_batch, k_batch, v_batch, out_batch;   // from run to run; q_batch 0: the same queries for all
 } tub_gpu_attention;
 
-// Columns of a head that our own attention takes: on any card, and on tensor cores (TUB_GPU_FLASH: F16 from compute capability
-// 7.0, BF16 and F32 from 8.0).
+// Most columns of a head in our own attention: on any card, and on tensor cores (TUB_GPU_FLASH: F16 from compute
+// capability 7.0 on, BF16 and F32 from 8.0 on).
 enum { TUB_GPU_MOST_HEAD = 256, TUB_GPU_FLASH_HEAD = 128 };
 
-enum { TUB_GPU_SURFACES = 64 };     // frames of one launch
+enum { TUB_GPU_SURFACES = 64 };     // most frames of one launch
 
 typedef struct tub_gpu_surface {
     const uint8_t *planes[3];       // on the device
     void *out;
 } tub_gpu_surface;
 
-// How tensor cores make both passes of a resize in 8 bits. A block has a tile of `warps` strips of 8 columns of the result
-// and `bands` of 16 rows; a step is of 32 inputs. What lies where: gpu_frame_tables.h.
+// How tensor cores do both passes of a resize in 8 bits. A block computes a tile of the result: `warps` strips of 8
+// columns, `bands` of 16 rows. A step takes 32 inputs. The tables are described in gpu_frame_tables.h.
 typedef struct tub_gpu_cores {
-    int planes;                 // bytes of a weight; 0: they don't
+    int planes;                 // bytes of a weight; 0: tensor cores aren't used
     int warps, bands;
     int steps_across, steps_down;
-    int columns, rows;          // most of the frame's behind a tile, multiples of 16
-    uint32_t lefts, tops, across, down; // where in the tables
+    int columns, rows;          // most columns and rows of the frame for a tile, multiples of 16
+    uint32_t lefts, tops, across, down; // offsets in the tables
 } tub_gpu_cores;
 
-// Decoded frames, all laid out alike, to a model's patch vectors. The recipe's tables are the device's.
+// Turns decoded frames, all with the same layout, into a model's patch vectors. The recipe's tables are on the device.
 typedef struct tub_gpu_pixels {
-    tub_frame_planes frame;     // of each of them, but its planes
+    tub_frame_planes frame;     // the same for all frames, except the planes
     tub_frame_recipe recipe;
     tub_gpu_form form;
     tub_gpu_surface surfaces[TUB_GPU_SURFACES];
     int count;
-    int tile_rows, tile_columns;    // most of the frame's rows and columns behind a tile; 0: pixel by pixel
-    tub_gpu_cores cores;        // which serve where `by_words` is
-    bool by_words;              // NV12 whose rows begin at multiples of 16 bytes and may be read to such, past their end too
+    int tile_rows, tile_columns;    // most rows and columns of the frame for a tile; 0: pixel by pixel
+    tub_gpu_cores cores;        // used if `by_words` is set
+    bool by_words;              // NV12 rows begin at multiples of 16 bytes, and may be read up to such, even past their
+                                // end
 } tub_gpu_pixels;
 
 typedef struct tub_gpu_task {
@@ -201,7 +202,7 @@ typedef struct tub_gpu_task {
         tub_gpu_gate gate;
         tub_gpu_activate activate;
         tub_gpu_mean mean;
-        tub_gpu_attention attention;    // also of TUB_GPU_FLASH
+        tub_gpu_attention attention;    // also for TUB_GPU_FLASH
         tub_gpu_pixels pixels;
         tub_gpu_quantise quantise;
         tub_gpu_joined joined;

@@ -4,7 +4,7 @@
 
 #include "gpu_plans.h"
 
-// As tub_gpu_ops.plan_attention; tub_plan_release() it. Errors: TUB_END: cuDNN can't serve it: why.
+// As tub_gpu_ops.plan_attention; released with tub_plan_release(). TUB_END: cuDNN doesn't support it; `err` says why.
 tub_status tub_attention_plan(const tub_cudnn *dnn, tub_plan_target target, const tub_gpu_attention *shape,
                               tub_gpu_text text, tub_gpu_plan **out, size_t *workspace, tub_error *err);
 

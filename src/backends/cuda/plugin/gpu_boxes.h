@@ -1,4 +1,4 @@
-// Internal to the plug-in: boxes of a matrix, which cards of 9.0 copy to shared memory at one thread's order.
+// Internal to the plug-in: boxes of a matrix, which cards of 9.0 copy to shared memory when one thread asks for it.
 #ifndef TUB_GPU_BOXES_H
 #define TUB_GPU_BOXES_H
 
@@ -13,9 +13,9 @@
 
 enum { TUB_GPU_BOX_COLUMNS = 64 };  // narrow values: 128 bytes
 
-// Of `matrix` [rows, cols], F16 or BF16, row-major and dense, at a multiple of 16 bytes, cols a multiple of 8: boxes of
-// [box_rows, TUB_GPU_BOX_COLUMNS] as gpu_warpgroup.h has them, zeros outside of it. Errors: cudaErrorNotSupported where the
-// driver has no such thing.
+// Describes boxes [box_rows, TUB_GPU_BOX_COLUMNS] (see gpu_warpgroup.h) of `matrix` [rows, cols], with zeros outside of
+// it. The matrix is F16 or BF16, row-major and dense, and begins at a multiple of 16 bytes; cols is a multiple of 8.
+// Errors: cudaErrorNotSupported if the driver doesn't support boxes.
 #ifdef __cplusplus
 extern "C"
 #endif

@@ -1,8 +1,8 @@
-// The plug-in from inside: one device, the CUDA runtime that is linked in, and the libraries that are not.
+// The plug-in from inside: one device, the CUDA runtime that is linked in, and the libraries that aren't.
 //
-// libcuda comes with the driver and is found by the runtime; cuBLASLt and cuDNN are opened here, by the names of the
-// version that this was compiled with. cuBLASLt is needed. Without cuDNN, or with one before 9.13, attention is computed
-// by our own kernel: `cudnn_reason` says why.
+// libcuda comes with the driver, and the runtime finds it. cuBLASLt and cuDNN are opened here, by the names of the
+// version that this was compiled with. cuBLASLt is required. Without cuDNN, or with one before 9.13, our own kernel
+// computes attention; `cudnn_reason` says why.
 #ifndef TUB_GPU_DEVICE_H
 #define TUB_GPU_DEVICE_H
 
@@ -55,9 +55,10 @@ typedef struct tub_cudnn {
 #undef TUB_MEMBER
 } tub_cudnn;
 
-enum { TUB_CUDNN_LEAST = 91300 };  // with scaled-dot-product attention as one operation
+enum { TUB_CUDNN_LEAST = 91300 };  // has scaled-dot-product attention as one operation
 
-// "Outer vectors", a scale a row of e4m3 factors, came with cuBLASLt 12.9: its headers and the library have to know them.
+// "Outer vectors" (a scale per row of e4m3 factors) came with cuBLASLt 12.9: its headers and the library must have
+// them.
 #if CUBLAS_VER_MAJOR > 12 || (CUBLAS_VER_MAJOR == 12 && CUBLAS_VER_MINOR >= 9)
 #define TUB_CUBLASLT_ROW_SCALES 120900
 #endif
@@ -74,19 +75,19 @@ struct tub_gpu {
     tub_cublaslt cublaslt;
     cublasLtHandle_t products;
     tub_cudnn cudnn;
-    cudnnHandle_t attention;        // NULL: not there
-    char cudnn_reason[256];         // why
+    cudnnHandle_t attention;        // NULL: not available
+    char cudnn_reason[256];         // why not
 };
 
-// `err` for what the CUDA runtime answered: out of memory is TUB_ERROR_MEMORY, all else TUB_ERROR_DEVICE. (A kernel that
-// wants more registers or shared memory than a block may have wants them of half a batch, too.)
+// Reports the CUDA runtime's error: out of memory is TUB_ERROR_MEMORY, everything else TUB_ERROR_DEVICE. (A kernel that
+// needs more registers or shared memory than a block may have needs them for half a batch, too.)
 tub_status tub_cuda_failed(tub_error *err, cudaError_t code, const char *what);
-// The same for memory of the host's that is to be pinned: it isn't the GPU's that is short then.
+// The same for pinning host memory: then it isn't the GPU's memory that is short.
 tub_status tub_cuda_pinning_failed(tub_error *err, cudaError_t code, size_t bytes);
 tub_status tub_plugin_fail(tub_error *err, tub_status status, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 
-const char *tub_cuda_kernel_name(tub_gpu_task_kind kind);   // as errors name it
+const char *tub_cuda_kernel_name(tub_gpu_task_kind kind);   // for errors
 
 // The table's parts, each in a file of its own.
 tub_status tub_cuda_launch(tub_gpu *gpu, const tub_gpu_task *task, tub_error *err);

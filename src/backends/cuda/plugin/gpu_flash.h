@@ -1,4 +1,4 @@
-// Attention on tensor cores: what of gpu_flash.cu the other kernels see.
+// Attention on tensor cores: what gpu_flash.cu offers other files.
 #ifndef TUB_GPU_FLASH_H
 #define TUB_GPU_FLASH_H
 

@@ -1,4 +1,4 @@
-// The kernels of gpu_frame_cores.cu, as gpu_frame_kernels.cu launches them.
+// Launches the kernels of gpu_frame_cores.cu; called by gpu_frame_kernels.cu.
 #ifndef TUB_GPU_FRAME_CORES_H
 #define TUB_GPU_FRAME_CORES_H
 
@@ -6,7 +6,7 @@
 
 #include "gpu_tasks.h"
 
-// Where tub_gpu_pixels_by_cores(), on cards from 8.0 on.
+// For tasks with tub_gpu_pixels_by_cores(), on cards from 8.0 on.
 cudaError_t tub_cuda_launch_frame_cores(const tub_gpu_pixels *t, cudaStream_t stream);
 
 #endif

@@ -1,4 +1,4 @@
-// What the kernels of frames have in common on the device.
+// Device code that the frame kernels share.
 #ifndef TUB_GPU_FRAME_DEVICE_H
 #define TUB_GPU_FRAME_DEVICE_H
 
@@ -10,13 +10,13 @@ struct tub_gpu_two {
     uint32_t red, green, blue;
 };
 
-// Two numbers of which the upper halves count.
+// The upper halves of two numbers in one word.
 __device__ __forceinline__ uint32_t tub_gpu_uppers(int low, int high)
 {
     return __byte_perm((uint32_t)low, (uint32_t)high, 0x7632);
 }
 
-// A byte times 8, less `offset`: by a product, since the units of bits have enough to do.
+// A byte times 8, minus `offset`: computed as a product, since the units for bit operations are busy enough.
 template <int I> __device__ __forceinline__ int tub_gpu_byte_of(uint32_t word, int offset)
 {
     return (int)__dp4a(word, 8u << 8 * I, (uint32_t)-offset);
@@ -37,7 +37,7 @@ __device__ __forceinline__ tub_gpu_two tub_gpu_colours(const tub_matrix &m, uint
             tub_gpu_uppers(blue[0] * m.u_blue, blue[1] * m.u_blue)};
 }
 
-// Pixels I and I + 2 of four, of which the first has the lowest byte.
+// Pixels I and I + 2 of four; the first is in the lowest byte.
 template <int I>
 __device__ __forceinline__ tub_gpu_two tub_gpu_two_of(const tub_matrix &m, uint32_t luma, const tub_gpu_two &colour)
 {
@@ -50,7 +50,7 @@ __device__ __forceinline__ tub_gpu_two tub_gpu_two_of(const tub_matrix &m, uint3
 
 // ---- patches ----
 
-// How many patches, and what a division by their sizes multiplies by: of the host.
+// How many patches there are, and the reciprocals of their sizes; computed on the host.
 struct tub_gpu_patched {
     int across, down;
     float by_kx, by_ky;

@@ -1,4 +1,4 @@
-// The kernels of gpu_frame_kernels.cu, as gpu_kernels.cu launches them.
+// Launches the kernels of gpu_frame_kernels.cu; called by gpu_kernels.cu.
 #ifndef TUB_GPU_FRAME_KERNELS_H
 #define TUB_GPU_FRAME_KERNELS_H
 

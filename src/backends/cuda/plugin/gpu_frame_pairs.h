@@ -1,4 +1,4 @@
-// The kernel of gpu_frame_pairs.cu, as gpu_frame_kernels.cu launches it.
+// Launches the kernel of gpu_frame_pairs.cu; called by gpu_frame_kernels.cu.
 #ifndef TUB_GPU_FRAME_PAIRS_H
 #define TUB_GPU_FRAME_PAIRS_H
 
@@ -6,7 +6,7 @@
 
 #include "gpu_tasks.h"
 
-// Where tub_gpu_pixels_by_pairs().
+// For tasks with tub_gpu_pixels_by_pairs().
 cudaError_t tub_cuda_launch_frame_pairs(const tub_gpu_pixels *t, cudaStream_t stream);
 
 #endif

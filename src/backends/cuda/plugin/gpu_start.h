@@ -1,8 +1,8 @@
-// What of CUDA isn't C++: launches and shared memory, by names that tests/emulator has of its own.
+// The parts of CUDA that aren't C++: launches and shared memory. tests/emulator defines the same names in its own way.
 //
-//     tub_gpu_start(kernel<..>, grid, block, bytes, stream, arguments...)     launches it; what went wrong
-//     tub_gpu_start_pairs(...)    the same; blocks 2 i and 2 i + 1 run at the same time and may reach into each other's shared
-//                                 memory (a cluster of two, on cards of 9.0); the grid is a multiple of two
+//     tub_gpu_start(kernel<..>, grid, block, bytes, stream, arguments...)     launches a kernel; returns the error
+//     tub_gpu_start_pairs(...)    the same; blocks 2 i and 2 i + 1 run at the same time and may access each other's
+//                                 shared memory (a cluster of two, on cards of 9.0); the grid is a multiple of two
 //     TUB_GPU_DYNAMIC(alignment, type, name);     in a kernel: the launch's `bytes` of shared memory, as an array
 //     TUB_GPU_SHARED(type, name, [rows][columns]);    an array in shared memory
 #ifndef TUB_GPU_START_H

@@ -1,9 +1,9 @@
-// What tensor cores and shared memory do for a warp at once, as PTX names it; and copies from global to shared memory that go
-// on beside computing. All lanes of a warp call the first two together.
+// What tensor cores and shared memory do for a whole warp, in PTX's terms; and asynchronous copies from global to
+// shared memory. All lanes of a warp call the first two together.
 //
-// Fragments are laid out as PTX documents for m16n8k16 (and twice m16n8k8): of lane l a[0] holds row l / 4 and columns
-// 2 (l % 4) and the next one, a[1] eight rows on, a[2] eight columns on, a[3] both; b likewise, k before columns; sums
-// [0..1] row l / 4 and columns 2 (l % 4) and the next one, [2..3] eight rows on.
+// Fragments have the layout that PTX documents for m16n8k16 (and twice m16n8k8). In lane l, a[0] has row l / 4 and
+// columns 2 (l % 4) and the next one; a[1] is eight rows further, a[2] eight columns further, a[3] both. b likewise, k
+// before columns. sums[0..1] have row l / 4 and columns 2 (l % 4) and the next one; sums[2..3] are eight rows further.
 #ifndef TUB_GPU_TENSOR_H
 #define TUB_GPU_TENSOR_H
 
@@ -15,7 +15,7 @@
 #include <cuda_fp16.h>
 #include <stdint.h>
 
-// Before 7.5 there are none of these, before 8.0 nothing for bfloat16: nobody launches what needs them there.
+// None of these exist before 7.5, and nothing for bfloat16 before 8.0: kernels that need them aren't launched there.
 #ifndef __CUDA_ARCH__
 #define TUB_GPU_TENSOR 0
 #else
@@ -27,8 +27,8 @@ __device__ __forceinline__ unsigned tub_gpu_shared_address(const void *shared)
     return (unsigned)__cvta_generic_to_shared(shared);
 }
 
-// Four matrices of 8 x 8 narrow values: lane i has the address of row i % 8 of matrix i / 8 in shared memory; of matrix j it
-// gets, in out[j], columns 2 (l % 4) and the next one of row l / 4.
+// Loads four matrices of 8 x 8 narrow values. Lane l gives the address of row l % 8 of matrix l / 8 in shared memory.
+// It gets, in out[j], columns 2 (l % 4) and the next one of row l / 4 of matrix j.
 __device__ __forceinline__ void tub_gpu_load_matrices(uint32_t out[4], const void *row)
 {
 #if TUB_GPU_TENSOR >= 750
@@ -85,7 +85,7 @@ __device__ __forceinline__ void tub_gpu_multiply_add<__nv_bfloat16>(float sums[4
 #endif
 }
 
-// To the nearest number of TF32, from the middle away from zero.
+// Rounds to the nearest TF32 number, ties away from zero.
 __device__ __forceinline__ float tub_gpu_round_tf32(float x)
 {
     uint32_t bits = 0;
@@ -98,8 +98,9 @@ __device__ __forceinline__ float tub_gpu_round_tf32(float x)
     return __uint_as_float(bits);
 }
 
-// sums[16][8] += a[16][8] b[8][8], of numbers of TF32. Of lane l a[0] is row l / 4 and column l % 4, a[1] eight rows on, a[2] four
-// columns on, a[3] both; b[0] column l / 4 and k = l % 4, b[1] four k on; sums as above.
+// sums[16][8] += a[16][8] b[8][8], with TF32 numbers. In lane l, a[0] is row l / 4 and column l % 4; a[1] is eight rows
+// further, a[2] four columns further, a[3] both. b[0] is column l / 4 and k = l % 4; b[1] is four k further. sums as
+// above.
 __device__ __forceinline__ void tub_gpu_multiply_add_tf32(float sums[4], const float a[4], const float b[2])
 {
 #if TUB_GPU_TENSOR >= 800
@@ -121,8 +122,9 @@ __device__ __forceinline__ void tub_gpu_multiply_add_tf32(float sums[4], const f
                  : "+r"(sums[0]), "+r"(sums[1]), "+r"(sums[2]), "+r"(sums[3])                                          \
                  : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "r"(b[0]), "r"(b[1]))
 
-// sums[16][8] += a[16][32] b[32][8], of bytes, signed or not. Of lane l a[0] is row l / 4 and columns 4 (l % 4) and the three
-// behind, a[1] eight rows on, a[2] 16 columns on, a[3] both; b[0] column l / 4 and such k, b[1] 16 k on; sums as above.
+// sums[16][8] += a[16][32] b[32][8], with bytes, signed or not. In lane l, a[0] is row l / 4 and columns 4 (l % 4) and
+// the next three; a[1] is eight rows further, a[2] 16 columns further, a[3] both. b[0] is column l / 4 and such k; b[1]
+// is 16 k further. sums as above.
 template <bool A_SIGNED, bool B_SIGNED>
 __device__ __forceinline__ void tub_gpu_multiply_add_bytes(int32_t sums[4], const uint32_t a[4], const uint32_t b[2])
 {
@@ -143,7 +145,7 @@ __device__ __forceinline__ void tub_gpu_multiply_add_bytes(int32_t sums[4], cons
 #endif
 }
 
-// Both in bytes, cut off to what these have; `high` in the second.
+// Both as bytes, clamped to 0 .. 255; `high` is in the second byte.
 __device__ __forceinline__ uint32_t tub_gpu_pack_bytes(int32_t low, int32_t high)
 {
     uint32_t out = 0;
@@ -157,8 +159,8 @@ __device__ __forceinline__ uint32_t tub_gpu_pack_bytes(int32_t low, int32_t high
     return out;
 }
 
-// 16 bytes to shared memory, zeros where nothing is there; both addresses are multiples of 16. Done at the latest when the
-// thread has waited for the group that they are in. Before 8.0 at once.
+// Copies 16 bytes to shared memory, or zeros if not `there`; both addresses are multiples of 16. The copy is done at
+// the latest when the thread has waited for its group; before 8.0 at once.
 __device__ __forceinline__ void tub_gpu_copy_16(void *shared, const void *from, bool there)
 {
 #if TUB_GPU_TENSOR >= 800
@@ -171,7 +173,7 @@ __device__ __forceinline__ void tub_gpu_copy_16(void *shared, const void *from, 
 #endif
 }
 
-// What was copied since the last call is a group.
+// The copies since the last call become a group.
 __device__ __forceinline__ void tub_gpu_copies_commit()
 {
 #if TUB_GPU_TENSOR >= 800
@@ -179,7 +181,7 @@ __device__ __forceinline__ void tub_gpu_copies_commit()
 #endif
 }
 
-// Until all groups of this thread but the last PENDING are done.
+// Waits until all groups of this thread are done, except the last PENDING.
 template <int PENDING> __device__ __forceinline__ void tub_gpu_copies_wait()
 {
 #if TUB_GPU_TENSOR >= 800

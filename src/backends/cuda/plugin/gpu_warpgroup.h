@@ -1,8 +1,8 @@
-// What a warpgroup, 128 threads from a multiple of 128 on, multiplies at once on cards of 9.0, as PTX names it (wgmma, mbarrier,
-// cp.async.bulk.tensor): factors lie in shared memory, where whole boxes of a matrix are copied by one thread's order.
+// Products of a warpgroup (128 threads from a multiple of 128 on) on cards of 9.0, in PTX's terms (wgmma, mbarrier,
+// cp.async.bulk.tensor). Factors are in shared memory, to which one thread has whole boxes of a matrix copied.
 //
-// A box has rows of 64 narrow values, 128 bytes; of row r the eight chunks of 16 bytes are swapped: chunk c lies at
-// c ^ (r % 8) (128B swizzle). Boxes begin at multiples of 1024 bytes.
+// A box has rows of 64 narrow values, 128 bytes. In row r, the eight chunks of 16 bytes are swapped: chunk c is at c ^
+// (r % 8) (128B swizzle). Boxes begin at multiples of 1024 bytes.
 //
 // Only in files that are compiled for 9.0a.
 #ifndef TUB_GPU_WARPGROUP_H
@@ -24,7 +24,7 @@ __device__ __forceinline__ unsigned tub_gpu_warpgroup_address(const void *shared
 
 // ---- barriers in shared memory: a phase is over when `arrivals` have arrived and all expected bytes have come ----
 
-// By one thread, all barriers; then _ready(), and a barrier of the block.
+// Called by one thread for all barriers; then comes _ready(), and a barrier of the block.
 __device__ __forceinline__ void tub_gpu_barrier_init(uint64_t *barrier, unsigned arrivals)
 {
     asm volatile("mbarrier.init.shared::cta.b64 [%0], %1;" ::"r"(tub_gpu_warpgroup_address(barrier)), "r"(arrivals)
@@ -42,7 +42,7 @@ __device__ __forceinline__ void tub_gpu_barrier_arrive(uint64_t *barrier)
                  : "memory");
 }
 
-// At the barrier that lies in the same place of block `rank`, 0 or 1, of the pair, its own or the other one.
+// Arrives at the barrier in the same place of block `rank`, 0 or 1, of the pair: its own block or the other.
 __device__ __forceinline__ void tub_gpu_barrier_arrive_at(uint64_t *barrier, unsigned rank)
 {
     asm volatile("{ .reg .b32 there; mapa.shared::cluster.u32 there, %0, %1; "
@@ -51,7 +51,7 @@ __device__ __forceinline__ void tub_gpu_barrier_arrive_at(uint64_t *barrier, uns
                  : "memory");
 }
 
-// Arrives; the phase isn't over before so many bytes more have come.
+// Arrives; the phase isn't over before this many more bytes have come.
 __device__ __forceinline__ void tub_gpu_barrier_expect(uint64_t *barrier, unsigned bytes)
 {
     asm volatile("mbarrier.arrive.expect_tx.release.cta.shared::cta.b64 _, [%0], %1;" ::"r"(
@@ -60,7 +60,7 @@ __device__ __forceinline__ void tub_gpu_barrier_expect(uint64_t *barrier, unsign
                  : "memory");
 }
 
-// Whether the phase of this parity is over (the first one's is 0); may wait for it for a while.
+// Whether the phase with this parity is over (the first phase has 0); may wait for it for a while.
 __device__ __forceinline__ bool tub_gpu_barrier_try(uint64_t *barrier, unsigned parity)
 {
     unsigned over;
@@ -76,22 +76,22 @@ __device__ __forceinline__ long long tub_gpu_clock()
     return clock64();
 }
 
-// A barrier, number `id` (1 to 15), of THREADS threads, whole warps of the block.
+// Barrier number `id` (1 to 15) for THREADS threads, whole warps of the block.
 template <int THREADS> __device__ __forceinline__ void tub_gpu_some_sync(int id)
 {
     asm volatile("bar.sync %0, %1;" ::"r"(id), "n"(THREADS) : "memory");
 }
 
-// All threads of both blocks of a pair come (tub_gpu_start_pairs()): before either reaches into the other's memory, and before
-// one ends that the other may still reach into.
+// Waits for all threads of both blocks of a pair (tub_gpu_start_pairs()): before either block accesses the other's
+// memory, and before one ends whose memory the other may still access.
 __device__ __forceinline__ void tub_gpu_pair_sync()
 {
     __syncwarp();
     asm volatile("barrier.cluster.arrive.release.aligned; barrier.cluster.wait.acquire.aligned;" ::: "memory");
 }
 
-// ---- registers: a kernel has as many for all its threads as it was launched with; warpgroups as a whole give some back and
-// take them. COUNT for each thread, a multiple of 8; who takes waits until they are there. ----
+// ---- registers: a kernel keeps the total that it was launched with; whole warpgroups give some back, and others take
+// them. COUNT per thread, a multiple of 8; a warpgroup that takes registers waits until they are free. ----
 
 template <int COUNT> __device__ __forceinline__ void tub_gpu_fewer_registers()
 {
@@ -105,14 +105,15 @@ template <int COUNT> __device__ __forceinline__ void tub_gpu_more_registers()
 
 // ---- copies ----
 
-// It will be needed soon.
+// Prefetches a map that will be needed soon.
 __device__ __forceinline__ void tub_gpu_fetch_map(const CUtensorMap *map)
 {
     asm volatile("prefetch.tensormap [%0];" ::"l"(map) : "memory");
 }
 
-// The box of a matrix that begins at [row, col], as large as the map says, zeros outside of the matrix; its bytes, all of the
-// box's, count for the barrier. By one thread. `map` is a __grid_constant__ parameter of the kernel.
+// Copies the box of a matrix that begins at [row, col]. The map says how large it is; outside of the matrix there are
+// zeros. All bytes of the box count for the barrier. Called by one thread. `map` is a __grid_constant__ parameter of
+// the kernel.
 __device__ __forceinline__ void tub_gpu_load_box(void *shared, const CUtensorMap *map, int row, int col, uint64_t *barrier)
 {
     asm volatile("cp.async.bulk.tensor.2d.shared::cluster.global.tile.mbarrier::complete_tx::bytes [%0], [%1, {%2, %3}], [%4];"
@@ -121,7 +122,7 @@ __device__ __forceinline__ void tub_gpu_load_box(void *shared, const CUtensorMap
                  : "memory");
 }
 
-// The same for both blocks of the pair: to the same place of each, and its bytes count for the barrier in the same place.
+// The same for both blocks of the pair: to the same place in each; the bytes count for the barrier in the same place.
 __device__ __forceinline__ void tub_gpu_load_box_for_pair(void *shared, const CUtensorMap *map, int row, int col,
                                                           uint64_t *barrier)
 {
@@ -133,10 +134,10 @@ __device__ __forceinline__ void tub_gpu_load_box_for_pair(void *shared, const CU
                  : "memory");
 }
 
-// ---- products, beside the thread: from _begin() on, sums belong to them until they were waited for ----
+// ---- asynchronous products: from _begin() on, sums belong to them until the thread has waited for them ----
 
-// To the compiler fences and waits are instructions that have nothing to do with sums: without this it sets them behind the
-// fence, and may reckon with them before the wait.
+// To the compiler, fences and waits have nothing to do with sums. Without this it sets sums after the fence, and may
+// use them before the wait.
 __device__ __forceinline__ void tub_gpu_settle(float (&sums)[64])
 {
 #pragma unroll
@@ -150,19 +151,19 @@ __device__ __forceinline__ void tub_gpu_products_begin(float (&sums)[64])
     asm volatile("wgmma.fence.sync.aligned;" ::: "memory");
 }
 
-// What was multiplied since the last call is a group.
+// The products since the last call become a group.
 __device__ __forceinline__ void tub_gpu_products_commit()
 {
     asm volatile("wgmma.commit_group.sync.aligned;" ::: "memory");
 }
 
-// Until all groups but the last PENDING are done.
+// Waits until all groups are done, except the last PENDING.
 template <int PENDING> __device__ __forceinline__ void tub_gpu_products_wait()
 {
     asm volatile("wgmma.wait_group.sync.aligned %0;" ::"n"(PENDING) : "memory");
 }
 
-// The same, and sums that none of those last ones adds to are the thread's again.
+// The same; afterwards sums that none of the pending groups adds to belong to the thread again.
 template <int PENDING> __device__ __forceinline__ void tub_gpu_products_end(float (&sums)[64])
 {
     tub_gpu_products_wait<PENDING>();
@@ -186,9 +187,9 @@ template <int PENDING> __device__ __forceinline__ void tub_gpu_products_end(floa
                    "+f"(sums[56]), "+f"(sums[57]), "+f"(sums[58]), "+f"(sums[59]), "+f"(sums[60]), "+f"(sums[61]), "+f"(sums[62]), "+f"(sums[63])\
                  : "l"(x), "l"(weight))
 
-// sums[64][128] += x[64][16] weight[128][16]T, matrices as tub_gpu_matrix_at() has them. Of thread w * 32 + l of the
-// warpgroup sums[4 j] and [4 j + 1] are row 16 w + l / 4, columns 8 j + 2 (l % 4) and the next one; [4 j + 2], [4 j + 3] eight
-// rows on.
+// sums[64][128] += x[64][16] weight[128][16]T, with matrices from tub_gpu_matrix_at(). In thread w * 32 + l of the
+// warpgroup, sums[4 j] and [4 j + 1] are row 16 w + l / 4, columns 8 j + 2 (l % 4) and the next one; [4 j + 2] and [4 j
+// + 3] are eight rows further.
 template <typename NARROW>
 __device__ __forceinline__ void tub_gpu_multiply_group(float (&sums)[64], uint64_t x, uint64_t weight);
 
@@ -206,7 +207,8 @@ __device__ __forceinline__ void tub_gpu_multiply_group<__nv_bfloat16>(float (&su
 
 #endif
 
-// Where a matrix of whole boxes' rows, one behind the other, begins: at a multiple of 1024 bytes. Adding 2 goes 16 columns on.
+// Describes where a matrix of whole boxes' rows, one after another, begins: at a multiple of 1024 bytes. Adding 2 moves
+// 16 columns further.
 __device__ __forceinline__ uint64_t tub_gpu_matrix_at(const void *shared)
 {
     const uint64_t start = tub_gpu_warpgroup_address(shared) >> 4, eight_rows = 1024 >> 4, swizzle_128 = 1;
