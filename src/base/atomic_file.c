@@ -39,7 +39,7 @@ static void release(tub_atomic_file **file)
     *file = NULL;
 }
 
-// Opens a temporary file under a name that no other file has. Our own process's other files count upwards.
+// Creates a temporary file under an unused name. If our own process already uses one, the next number is tried.
 static int open_temp(tub_atomic_file *f)
 {
     for (int n = 0; n < INT_MAX; n++) {
@@ -66,7 +66,7 @@ tub_status tub_atomic_open(const char *path, tub_atomic_file **out, tub_error *e
 {
     struct stat info;
     *out = NULL;
-    if (stat(path, &info) == 0 && !S_ISREG(info.st_mode)) // root's rename would take /dev/null away
+    if (stat(path, &info) == 0 && !S_ISREG(info.st_mode)) // as root, the rename would replace /dev/null
         return tub_fail(err, TUB_ERROR_OUTPUT, "%s: is a folder or a device: name a file", path);
     tub_atomic_file *f = tub_calloc(1, sizeof *f);
     if (!f)
@@ -88,7 +88,7 @@ tub_status tub_atomic_open(const char *path, tub_atomic_file **out, tub_error *e
     return TUB_OK;
 }
 
-// 0, or the system's error. Writes all of it.
+// Writes all of it. Returns 0 or the system's error.
 static int write_all(int fd, int64_t offset, const char *data, size_t bytes)
 {
     while (bytes) {
@@ -152,7 +152,7 @@ static int sync_file(int fd)
     return r < 0 ? errno : 0;
 }
 
-// Some file systems can't sync a folder, and one may write to a folder that one may not read.
+// Some file systems can't sync a folder, and a folder may be writable but not readable.
 static int sync_folder(const char *folder)
 {
     int fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -169,20 +169,20 @@ static int sync_data(tub_atomic_file *f, const char **what)
     return f->failed ? EIO : sync_file(f->fd);
 }
 
-// Close and rename: 0 or the system's error, with what couldn't be done in *what.
+// Closes and renames. Returns 0 or the system's error; then *what says what couldn't be done.
 static int give_name(tub_atomic_file *f, const char **what)
 {
     *what = "close it";
     int closed = close(f->fd);
     f->fd = -1;
-    // An interrupted close has closed (Linux), and the data is safe already.
+    // On Linux, an interrupted close has still closed the file, and the data is already safe.
     if (closed < 0 && errno != EINTR)
         return errno;
     *what = "rename its temporary file";
     return rename(f->temp, f->path) < 0 ? errno : 0;
 }
 
-// The folders of the first `count` files, each once where those of a folder follow each other.
+// Syncs the folders of the first `count` files, once for consecutive files of the same folder.
 static int sync_folders(tub_atomic_file *const *files, size_t count)
 {
     int error = 0;
@@ -197,7 +197,8 @@ tub_status tub_atomic_commit_all(tub_atomic_file **files, size_t count, size_t *
     const char *what = "";
     size_t synced = 0, named = 0;
     int error = 0;
-    // Told of all of them first, the file system makes one commit of what would be one each. A hint: errors show later.
+    // If the file system hears of all files first, it makes one commit instead of one per file. This is only a hint:
+    // errors show later.
     for (size_t i = 0; i < count && count > 1; i++)
         sync_file_range(files[i]->fd, 0, 0, SYNC_FILE_RANGE_WRITE);
     while (synced < count && !(error = sync_data(files[synced], &what)))

@@ -11,7 +11,7 @@ typedef struct limits {
     uint64_t memory;
 } limits;
 
-// The first line of mount/path/file into `out`. False where there is no such file.
+// Reads the first line of mount/path/name into `out`. False: there is no such file.
 static bool read_line(const char *mount, const char *path, const char *name, char *out, int bytes)
 {
     char full[2 * PATH_MAX];
@@ -55,7 +55,7 @@ static void look(limits *l, const char *mount, const char *path)
         limit_memory(l, line);
 }
 
-// From the group up to the root of the mount.
+// Looks at every group from this one up to the root of the mount.
 static void walk(limits *l, const char *mount, const char *group)
 {
     char path[PATH_MAX];
@@ -83,7 +83,7 @@ static void line_of_membership(limits *l, const char *mount, char *line)
     char root[PATH_MAX];
     if (*controllers == 0) {
         walk(l, mount, group);
-        // Both versions at once: version 2 is then mounted here.
+        // If both versions are in use, version 2 is mounted here.
         if (snprintf(root, sizeof root, "%s/unified", mount) < (int)sizeof root)
             walk(l, root, group);
         return;

@@ -23,7 +23,7 @@ static pthread_once_t once = PTHREAD_ONCE_INIT;
 static tub_isa level;
 
 #if defined(__x86_64__)
-// Linux lends the tiles' registers to processes that ask; the compilers' names for the feature bits differ.
+// Linux grants the tile registers to processes that ask. Compilers differ in the names of the feature bits.
 static bool may_use_tiles(void)
 {
 #if defined(__linux__) && defined(SYS_arch_prctl)

@@ -1,4 +1,4 @@
-// What the processor is called: by the kernel on x86-64, by its maker's and its core's numbers on ARM.
+// The processor's name: from the kernel on x86-64, from the numbers of its maker and its core on ARM.
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -10,7 +10,7 @@ typedef struct core {
     const char *name;
 } core;
 
-// Those that run Linux where videos are many. ARM's, NVIDIA's, Ampere's, Apple's.
+// Cores that run Linux where many videos are processed: ARM's, NVIDIA's, Ampere's, Apple's.
 static const core cores[] = {
     {0x41, 0xd0c, "Neoverse N1"},  {0x41, 0xd49, "Neoverse N2"},   {0x41, 0xd8e, "Neoverse N3"},
     {0x41, 0xd40, "Neoverse V1"},  {0x41, 0xd4f, "Neoverse V2"},   {0x41, 0xd83, "Neoverse V3AE"},

@@ -2,7 +2,7 @@
 
 enum { POLYNOMIAL = 0xedb88320u };
 
-// Four bits at a time: the remainders of 0 to 15.
+// The input is taken four bits at a time: these are the remainders of 0 to 15.
 static const uint32_t nibbles[16] = {0x00000000, 0x1db71064, 0x3b6e20c8, 0x26d930ac, 0x76dc4190, 0x6b6b51f4,
                                      0x4db26158, 0x5005713c, 0xedb88320, 0xf00f9344, 0xd6d6a3e8, 0xcb61b38c,
                                      0x9b64c2b0, 0x86d3d2d4, 0xa00ae278, 0xbdbdf21c};
@@ -31,7 +31,7 @@ static uint32_t multiply(uint32_t a, uint32_t b)
     return product;
 }
 
-// A byte behind the first piece multiplies its remainder by x^8.
+// Each byte after the first piece multiplies its remainder by x^8.
 uint32_t tub_crc32_join(uint32_t first, uint32_t second, uint64_t bytes)
 {
     uint32_t power = 0x00800000u, factor = 0x80000000u;

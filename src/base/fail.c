@@ -5,7 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
-// Bytes of the UTF-8 character at `s` (0: not one). `left` bytes are there.
+// Bytes of the UTF-8 character at `s`; 0: not a character. `left`: bytes available.
 static size_t character(const unsigned char *s, size_t left)
 {
     if (s[0] < 0x80)
@@ -21,7 +21,8 @@ static size_t character(const unsigned char *s, size_t left)
     return overlong || outside ? 0 : n;
 }
 
-// Makes one line of UTF-8 of it: paths may hold any bytes. `cut`: the end is missing, perhaps half a character.
+// Turns the text into one line of UTF-8, since paths may hold any bytes. `cut`: the end is missing, perhaps half a
+// character.
 static void tidy(char *text, bool cut)
 {
     unsigned char *s = (unsigned char *)text;
@@ -44,8 +45,8 @@ static void tidy(char *text, bool cut)
     }
 }
 
-// Paths may be longer than a text: what is cut out is its middle, as the reason stands at the end. Not through a
-// character.
+// Paths may be longer than an error text. The middle is cut out, because the reason is at the end. Characters stay
+// whole.
 static void shorten(char *out, size_t bytes, const char *whole, size_t length)
 {
     static const char gap[] = " ... ";
@@ -75,7 +76,7 @@ tub_status tub_fail(tub_error *err, tub_status status, const char *format, ...)
 {
     if (!err)
         return status;
-    // Formatted aside: err->text may be among the arguments.
+    // Formatted into a separate buffer, since err->text may be among the arguments.
     char text[TUB_ERROR_TEXT];
     va_list args;
     va_start(args, format);

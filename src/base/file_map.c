@@ -13,7 +13,7 @@ struct tub_file_map {
     atomic_int count;
 };
 
-// File systems that ask another machine, or another process, by their numbers in statfs(2).
+// The remote ones are file systems served by another machine or process, by their numbers in statfs(2).
 static bool is_local(int fd)
 {
     static const uint32_t remote[] = {

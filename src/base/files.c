@@ -31,7 +31,7 @@ int tub_open_to_write(const char *path, int flags)
     return above;
 }
 
-// Whether what is there ends in the middle of a line. 0 or the system's error.
+// Finds out whether the file ends in the middle of a line. Returns 0 or the system's error.
 static int look_at_end(int fd, bool *torn, bool *is_new)
 {
     struct stat st;
@@ -75,7 +75,7 @@ static int sync_file(int fd)
     return synced < 0 ? errno : 0;
 }
 
-// A new file's name must survive too. File systems that can't sync folders are let pass.
+// A new file's name must survive too. File systems that can't sync folders are tolerated.
 static void sync_name(const char *path)
 {
     char *folder = tub_folder_of(path);
@@ -87,7 +87,7 @@ static void sync_name(const char *path)
     tub_free(folder);
 }
 
-// The lines with their ends, behind the end of a torn one.
+// The lines, each with a newline. If the file ends in a torn line, a newline to end it comes first.
 static char *join_lines(const char *const *lines, size_t count, bool torn)
 {
     size_t bytes = 2;
@@ -152,7 +152,7 @@ tub_status tub_sync_lines(const char *path, tub_error *err)
     return TUB_OK;
 }
 
-// One folder, whose parent is there. 0 or the system's error.
+// Makes one folder, whose parent exists. Returns 0 or the system's error.
 static int make_one(const char *path)
 {
     struct stat st;
@@ -161,13 +161,13 @@ static int make_one(const char *path)
     int error = errno;
     if (stat(path, &st) == 0)
         return S_ISDIR(st.st_mode) ? 0 : ENOTDIR;
-    return error == EEXIST && errno != ENOENT ? errno : error; // not "exists" of a server that is gone
+    return error == EEXIST && errno != ENOENT ? errno : error; // if the server is gone, don't say "exists"
 }
 
 tub_status tub_make_folder(const char *path, tub_error *err)
 {
     struct stat st;
-    if (stat(path, &st) == 0 && S_ISDIR(st.st_mode)) // one call, however deep it lies: it is asked for each file
+    if (stat(path, &st) == 0 && S_ISDIR(st.st_mode)) // one call at any depth, as this is asked for each file
         return TUB_OK;
     char *part = tub_strdup(path);
     if (!part)
@@ -195,7 +195,7 @@ static tub_status read_all(int fd, const char *path, size_t most, char **out, si
     char *text = NULL;
     size_t capacity = 0, used = 0;
     struct stat st;
-    // One byte more than the file: the read that finds the end.
+    // One byte more than the file has, so that the read also finds the end.
     size_t guess = fstat(fd, &st) == 0 && st.st_size > 0 && (size_t)st.st_size <= most ? (size_t)st.st_size + 2 : 4096;
     for (;;) {
         void *array = text;

@@ -4,11 +4,11 @@
 #include <stdatomic.h>
 #include <stdint.h>
 
-// Looks at what has changed before a thread without a unit goes to sleep.
+// How often a thread without a unit checks for a change before it goes to sleep.
 enum { SPINS = 2000 };
 
-// A ticket is a stage above the number of its units that nobody has taken. A stage never comes back, so who changes a
-// ticket has seen the one that is there.
+// A ticket has the stage in its upper half, and the number of the stage's untaken units in the lower half. A stage
+// never comes back, so a thread that manages to change a ticket has seen the current one.
 typedef struct chain {
     _Alignas(64) _Atomic uint64_t ticket;
     atomic_int left; // units of the stage that aren't done
@@ -60,7 +60,7 @@ static void end(state *s)
     tell(s);
 }
 
-// The chain's next stage that has units, from `stage` on.
+// Begins the chain's next stage that has units, from `stage` on.
 static void begin_stage(state *s, int number, int stage)
 {
     chain *c = &s->chains[number];
@@ -76,7 +76,7 @@ static void begin_stage(state *s, int number, int stage)
     atomic_store_explicit(&c->ticket, ticket_of(stage, units), memory_order_release);
 }
 
-// A unit of the chain that is furthest behind. False: there is none at the moment.
+// Takes a unit of the chain that is furthest behind. False: there is none at the moment.
 static bool take(state *s, claim *out)
 {
     for (;;) {
@@ -119,8 +119,8 @@ static void pause_briefly(void)
 #endif
 }
 
-// Until something has changed since `seen`. A little without the system, as stages are short; then asleep, so that
-// whoever has the unit that is waited for gets the processor.
+// Waits until something has changed since `seen`. It spins a little first, as stages are short. Then it sleeps, so that
+// the thread with the awaited unit gets the processor.
 static void wait_for_change(state *s, unsigned seen)
 {
     for (int i = 0; i < SPINS; i++) {

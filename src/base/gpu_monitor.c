@@ -23,7 +23,7 @@ typedef struct nvml_memory {
     unsigned long long total, free, used; // bytes
 } nvml_memory;
 
-// All return 0 when well. Those of the first block have to be there.
+// All return 0 on success. The functions of the first block must exist.
 typedef struct nvml {
     int (*init)(void);
     int (*shutdown)(void);
@@ -73,8 +73,8 @@ static bool find(tub_gpu_monitor *m)
     return m->call.init && m->call.shutdown && m->call.by_index;
 }
 
-// Where CUDA's n-th device is on the bus. CUDA numbers the fastest first, NVML by the bus, so numbers of different
-// cards differ.
+// The bus address of CUDA's n-th device. CUDA puts the fastest first, NVML goes by the bus, so their numbers differ if
+// the cards are of different kinds.
 static bool bus_of(int number, char *out, int bytes)
 {
     int (*init)(unsigned), (*get)(int *, int), (*bus)(char *, int, int);
@@ -117,7 +117,7 @@ static bool get_device(tub_gpu_monitor *m, int number)
     const char *entry = visible(number);
     while (entry && isspace((unsigned char)*entry))
         entry++;
-    // A part of a card (MIG) has memory of its own; its place on the bus is the whole card's.
+    // A part of a card (MIG) has its own memory, but its bus address is the whole card's.
     if (entry && !strncmp(entry, "MIG-", 4) && get_named(m, entry))
         return true;
     if (m->call.by_bus && bus_of(number, bus, sizeof bus))

@@ -13,7 +13,7 @@
 
 enum { JSON_MOST = 64 << 20 };
 
-// Where an allocation failed for a moment, a letter may be left out of it.
+// If an allocation failed for a moment, the value may lack a letter.
 static bool is_doubtful(const json_t *value, const char *text, size_t bytes)
 {
     if (!tub_shortage_may_be())
@@ -30,12 +30,12 @@ tub_status tub_json_parse(const char *text, size_t bytes, const char *name, tub_
 {
     json_error_t e;
     *out = NULL;
-    // jansson passes over one behind a number.
+    // jansson ignores a NUL byte after a number.
     if (memchr(text, 0, bytes))
         return tub_fail(err, status, "%s: not valid JSON: a NUL byte in it", name);
     tub_shortage_watch();
     *out = json_loadb(text, bytes, JSON_REJECT_DUPLICATES, &e);
-    // Where memory is short it says nothing, or that the text is wrong.
+    // If memory is short, jansson says nothing, or that the text is wrong.
     if (*out && !is_doubtful(*out, text, bytes))
         return TUB_OK;
     if (*out || tub_shortage_may_be() || !e.text[0] || json_error_code(&e) == json_error_out_of_memory) {
@@ -52,7 +52,7 @@ tub_status tub_json_load(const char *path, tub_status status, json_t **out, tub_
     char *text = NULL;
     size_t bytes = 0;
     *out = NULL;
-    if (stat(path, &info) == 0 && !S_ISREG(info.st_mode) && !S_ISDIR(info.st_mode)) // of folders reading tells
+    if (stat(path, &info) == 0 && !S_ISREG(info.st_mode) && !S_ISDIR(info.st_mode)) // reading it reports a folder
         return tub_fail(err, status, "%s: isn't a file to be read: not a regular file", path);
     tub_status s = tub_read_file(path, JSON_MOST, &text, &bytes, err);
     if (s == TUB_ERROR_INPUT) {
@@ -72,7 +72,7 @@ char *tub_json_text(const json_t *value, size_t flags)
     char *text = json_dumps(value, flags);
     if (!text || !tub_shortage_may_be())
         return text;
-    // Keys for which there is no memory are left out without a word.
+    // jansson silently leaves out keys for which there is no memory.
     char *again = tub_shortage_is(strlen(text)) ? NULL : json_dumps(value, flags);
     const bool same = again && strcmp(text, again) == 0;
     free(again);
@@ -89,7 +89,7 @@ static const char *type_name(const json_t *value)
     return names[json_typeof(value)];
 }
 
-// The value, or NULL where it is absent or null.
+// The value, or NULL if it is absent or null.
 static const json_t *find(const json_t *object, const char *key)
 {
     const json_t *value = json_object_get(object, key);

@@ -5,7 +5,7 @@
 
 #include "utf8.h"
 
-// Containers within each other; the parser's limit is higher, so deeper ones are left to it.
+// Levels of nested containers. The parser's limit is higher, so deeper nesting is left to it.
 enum { DEPTH_MOST = 64 };
 
 typedef bool (*member_taker)(void *user, const tub_field *name, const tub_field *value);
@@ -25,7 +25,7 @@ static void skip_space(scanner *s)
         s->at++;
 }
 
-// Four hexadecimal digits that stand for themselves: no surrogate, no NUL.
+// Four hexadecimal digits that are a character by themselves: not a surrogate, not NUL.
 static bool skip_code(scanner *s)
 {
     unsigned code = 0;
@@ -84,7 +84,7 @@ static bool skip_digits(scanner *s)
     return true;
 }
 
-// What is behind the integer part. False: malformed.
+// What follows the integer part. False: malformed.
 static bool skip_fraction(scanner *s, bool *real)
 {
     *real = *s->at == '.' || *s->at == 'e' || *s->at == 'E';
@@ -98,7 +98,7 @@ static bool skip_fraction(scanner *s, bool *real)
         s->at += *s->at == '+' || *s->at == '-';
         const char *from = s->at;
         bool whole = skip_digits(s);
-        s->hard |= s->at - from > 2; // it may be too large
+        s->hard |= s->at - from > 2; // the number may be too large
         return whole;
     }
     return true;
@@ -117,7 +117,7 @@ static bool read_number(scanner *s, tub_field *out)
     if (!skip_fraction(s, &real))
         return false;
     *out = (tub_field){.kind = real ? TUB_FIELD_OTHER : TUB_FIELD_INTEGER};
-    // Gathered below zero, where there is room for one more.
+    // The digits were added up as a negative number, since the negative range holds one more.
     if (!real && fits && !minus)
         fits = !__builtin_sub_overflow((int64_t)0, value, &value);
     out->number = real ? 0 : value;
@@ -144,7 +144,7 @@ static bool read_plain(scanner *s, tub_field *out)
     return skip_word(s, "true") || skip_word(s, "false") || skip_word(s, "null");
 }
 
-// `at` is at a key: past its colon.
+// Moves `at` from a key to the place after its colon.
 static bool skip_key(scanner *s)
 {
     tub_field name;
@@ -155,13 +155,13 @@ static bool skip_key(scanner *s)
     return *s->at == ':' && s->at++;
 }
 
-// Past a container, whatever is in it.
+// Moves past a container, whatever is in it.
 static bool skip_container(scanner *s)
 {
     char open[DEPTH_MOST];
     int depth = 0;
     for (bool first = true;;) {
-        // Here a value is due, or the end of a container that holds nothing yet.
+        // A value is due here, or the end of a container that is still empty.
         skip_space(s);
         if (first && depth && *s->at == (open[depth - 1] == '{' ? '}' : ']')) {
             s->at++;
@@ -182,7 +182,7 @@ static bool skip_container(scanner *s)
             if (!read_plain(s, &ignored))
                 return false;
         }
-        // A value is complete: ends of containers, until one goes on.
+        // A value is complete. Ends of containers may follow, until one goes on.
         for (skip_space(s); depth && *s->at == (open[depth - 1] == '{' ? '}' : ']'); skip_space(s)) {
             s->at++;
             depth--;
@@ -213,7 +213,7 @@ static bool read_member(scanner *s)
     skip_space(s);
     if (*s->at != '"' || !read_text(s, &name))
         return false;
-    s->hard |= s->escaped; // it may spell a name that is wanted
+    s->hard |= s->escaped; // it may spell a wanted name
     skip_space(s);
     if (*s->at++ != ':' || !read_value(s, &value))
         return false;
@@ -267,7 +267,7 @@ static bool is_name(const char *key, const tub_field *name)
     return key[0] == name->text[0] && strncmp(key, name->text, name->bytes) == 0 && !key[name->bytes];
 }
 
-// An escaped text that is wanted is the parser's.
+// A wanted text with escapes is left to the parser.
 static bool keep(void *user, const tub_field *name, const tub_field *value)
 {
     const wanted *w = user;

@@ -9,9 +9,9 @@
 enum {
     ALIGNMENT = 64,
     HUGE_PAGE = 2 << 20,
-    HUGE_FROM = 2 << 20, // where large pages save time
-    LARGE = 1 << 18,     // zeroed pages come from the system from here on
-    TEXTS = 1 << 14,     // texts share blocks of so many bytes
+    HUGE_FROM = 2 << 20, // from here on, large pages save time
+    LARGE = 1 << 18,     // from here on, zeroed pages come from the system
+    TEXTS = 1 << 14,     // texts share blocks of this many bytes
 };
 
 bool tub_size_mul(size_t a, size_t b, size_t *out)
@@ -103,7 +103,7 @@ void tub_arena_init(tub_arena *arena)
     *arena = (tub_arena){0};
 }
 
-// Room for one more block.
+// Makes room for one more block.
 static bool make_room(tub_arena *arena)
 {
     void *blocks = arena->blocks;
@@ -112,7 +112,7 @@ static bool make_room(tub_arena *arena)
     return grown;
 }
 
-// `block` is what to free, `memory` what to hand out.
+// *block: what to free. Returns what to hand out.
 static void *zeroed(size_t bytes, void **block)
 {
     if (bytes < LARGE) {

@@ -21,7 +21,7 @@ struct tub_npy_writer {
     int rank;
     int64_t dims[TUB_NPY_RANK];
     int64_t row_bytes; // of one step of the first dimension
-    int64_t bytes;     // of elements so far
+    int64_t bytes;     // of elements written so far
 };
 
 static tub_status bad(tub_error *err, const char *path, const char *reason)
@@ -29,7 +29,7 @@ static tub_status bad(tub_error *err, const char *path, const char *reason)
     return tub_fail(err, TUB_ERROR_INPUT, "%s: %s", path, reason);
 }
 
-// All `bytes` at `offset`: 1 yes, 0 the file ends before, -1 an error in errno.
+// Reads all `bytes` at `offset`. Returns 1; 0 if the file ends before; -1 on an error (errno).
 static int read_at(int fd, void *out, size_t bytes, int64_t offset)
 {
     char *to = out;
@@ -166,7 +166,7 @@ tub_status tub_npy_begin(const char *path, tub_dtype dtype, int rank, const int6
     w->rank = rank;
     for (int i = 0; i < rank && i < TUB_NPY_RANK; i++)
         w->dims[i] = i ? dims[i] : 1;
-    // The header of one row: whether type and shape can be written at all is known before the work begins.
+    // Make the header for one row, so that a type or shape that can't be written is found before the work begins.
     tub_status s = rank < 1
                        ? tub_fail(err, TUB_ERROR_ARGUMENT, "%s: an array written in pieces needs a dimension", path)
                        : tub_npy_header(dtype, rank, w->dims, header, err);
@@ -176,7 +176,7 @@ tub_status tub_npy_begin(const char *path, tub_dtype dtype, int rank, const int6
         s = tub_atomic_open(path, &w->file, err);
     }
     if (s == TUB_OK) {
-        // Room for the header: a file that was abandoned half-way has no valid one.
+        // Leave room for the header: a file that was abandoned halfway has no valid one.
         memset(header, 0, sizeof header);
         s = tub_atomic_write(w->file, header, sizeof header, err);
     }

@@ -16,7 +16,7 @@ bool tub_npy_data_bytes(tub_dtype dtype, int rank, const int64_t *dims, int64_t 
 {
     if ((dtype != TUB_F32 && dtype != TUB_F16 && dtype != TUB_U8) || rank < 0 || rank > TUB_NPY_RANK)
         return false;
-    // An empty dimension doesn't excuse the product of the others.
+    // Even with an empty dimension, the product of the others must not overflow.
     int64_t product = (int64_t)tub_dtype_bytes(dtype);
     bool empty = false;
     for (int i = 0; i < rank; i++) {
@@ -144,7 +144,7 @@ static bool parse_shape(const char **s, tub_array *out, const char **reason)
 
 enum { DESCR = 1, ORDER = 2, SHAPE = 4 };
 
-// One "key: value"; a key that came before, or another one, is wrong.
+// Parses one "key: value". A repeated or unknown key is wrong.
 static bool parse_item(const char **s, int *seen, tub_array *out, const char **reason)
 {
     char key[KEY_BYTES];

@@ -18,7 +18,7 @@ enum {
     CORE_FUNCTIONS = 16
 };
 
-// The profiler writes its functions through the pointers of the table, of which it takes the address of.
+// The profiler gets the table's address and writes its functions through the table's pointers.
 typedef void (*nvtx_function)(void);
 
 static nvtx_function core[CORE_FUNCTIONS];
@@ -39,7 +39,7 @@ static int module_table(unsigned module, nvtx_function ***table, unsigned *count
 
 static void set_version(uint32_t version)
 {
-    (void)version; // the functions that are used here are the same in all
+    (void)version; // the functions used here are the same in all versions
 }
 
 typedef struct callbacks {

@@ -9,7 +9,8 @@
 
 enum { SIDE_MOST = 65536 };
 
-// int(edge * long / short): in integers, as the reference's double division can't cross one at these sizes.
+// int(edge * long / short), computed in integers: at these sizes, the reference's division in double can't cross an
+// integer.
 static void resized_size(const tub_transform *t, int64_t in_height, int64_t in_width, int64_t *height, int64_t *width)
 {
     *height = in_height;
@@ -32,8 +33,8 @@ static tub_status check_side(int64_t height, int64_t width, const char *what, tu
     return TUB_OK;
 }
 
-// Where a crop of `crop` begins in `size`; both directions round towards zero, but Pillow's processors pad more before
-// than behind.
+// Where a crop of `crop` begins in `size`. Cropping and padding round toward zero, but Pillow's processors pad more
+// before than after.
 static int begin(int size, int crop, bool pillow)
 {
     return size >= crop ? (size - crop) / 2 : -((crop - size + pillow) / 2);
@@ -85,7 +86,7 @@ bool tub_transform_fixed_size(const tub_transform *t, int *height, int *width)
     return crops || t->resize == TUB_RESIZE_EXACT;
 }
 
-// 1/scale as the reference has it, in double from the file's number: float32 alone would make 254.99998 of 255.
+// 1/scale as the reference has it, in double from the file's number. With float32 alone, 255 would become 254.99998.
 static float inverse_scale(float scale)
 {
     double inverse = 1.0 / scale, half = nearbyint(2 * inverse) / 2;

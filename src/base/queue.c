@@ -50,7 +50,7 @@ void tub_queue_destroy(tub_queue **queue)
     *queue = NULL;
 }
 
-// The answer at this moment; the lock is held.
+// Puts the item if that is possible now. The lock is held.
 static tub_status put(tub_queue *q, const void *item)
 {
     if (q->stopped || q->finished)

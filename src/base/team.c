@@ -9,7 +9,8 @@
 #include "fail.h"
 #include "memory.h"
 
-// Looks at the generation counter before a worker goes to sleep: loops follow each other closely in a forward pass.
+// How often a worker checks the generation counter before it goes to sleep. In a forward pass, loops follow each other
+// closely.
 enum { SPINS = 2000 };
 
 typedef struct member {
@@ -78,7 +79,7 @@ static void *member_main(void *argument)
     return NULL;
 }
 
-// Signals are for the program's own threads.
+// Workers block all signals, which are for the program's own threads.
 static bool start(member *m)
 {
     sigset_t all, before;
@@ -175,7 +176,7 @@ void tub_team_run(tub_team *t, int units, tub_team_unit unit, void *context)
 
     work(t, 0);
 
-    // A worker that hasn't woken up yet isn't waited for: there is nothing left for it.
+    // Don't wait for workers that haven't woken up yet: there is nothing left for them.
     pthread_mutex_lock(&t->lock);
     t->open = false;
     while (t->inside)

@@ -29,7 +29,7 @@ static void host_name(char out[HOST_BYTES])
         snprintf(out, HOST_BYTES, "localhost");
 }
 
-// Where a process's number means the same: a host, or a container on it that may have the host's name.
+// The place where a process number is unique: a host, or a container on it that may have the host's name.
 static void place_name(char out[PLACE_BYTES])
 {
     static const char first[] = "pid:[4026531836]"; // the host's own
@@ -64,7 +64,7 @@ char *tub_folder_of(const char *path)
     return name == path + 1 ? tub_strdup("/") : tub_format("%.*s", (int)(name - path - 1), path);
 }
 
-// Cuts ".<digits>" off the end of `text`; -1 where it doesn't end so.
+// Cuts ".<digits>" off the end of `text` and returns the number; -1 if it has no such end.
 static long cut_number(char *text)
 {
     char *dot = strrchr(text, '.');
@@ -76,7 +76,7 @@ static long cut_number(char *text)
     return errno ? -1 : number;
 }
 
-// `text` ends with `tail`, which is cut off.
+// Cuts `tail` off the end of `text`. False: it has no such end.
 static bool cut_tail(char *text, const char *tail)
 {
     size_t length = strlen(text), tail_length = strlen(tail);
@@ -86,7 +86,7 @@ static bool cut_tail(char *text, const char *tail)
     return true;
 }
 
-// `text` ends with our host's name, or with that of one of its containers.
+// Cuts off the name of our host, or of one of its containers. False: `text` ends with neither.
 static bool cut_container(char *text, const char *host)
 {
     char *plus = strrchr(text, '+');
@@ -95,8 +95,8 @@ static bool cut_container(char *text, const char *host)
     return cut_tail(text, host);
 }
 
-// What processes of another container or host are can't be asked. One that lives has written within a day; on another
-// host (pods have a new one each time) it may also have been suspended for some.
+// Processes of another container or host can't be looked up. A live one has written within a day. On another host (pods
+// have a new one each time), it may also have been suspended for some days.
 bool tub_temp_is_stale(const char *name, time_t written, time_t folder)
 {
     char text[NAME_MAX + 1], place[PLACE_BYTES];
@@ -115,7 +115,7 @@ bool tub_temp_is_stale(const char *name, time_t written, time_t folder)
     const time_t now = time(NULL);
     if (cut_container(text, place) && cut_tail(text, "."))
         return now - written > DAY;
-    // By the clock of who serves the folder as well: ours may be wrong.
+    // Check against the clock of the folder's server too, since ours may be wrong.
     return now - written > WEEK && folder - written > WEEK && strchr(text + 1, '.');
 }
 

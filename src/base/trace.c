@@ -20,10 +20,10 @@ enum { CHUNK_EVENTS = 1024, DEEPEST = 8, SHORTEST = 10000 };
 
 static const size_t most_events = (size_t)1 << 20;
 
-// Nanoseconds of the monotonic clock, and of the thread's processor time.
+// In nanoseconds of the monotonic clock, or (cpu) of the thread's processor time.
 typedef struct event {
     const char *name, *detail;
-    int64_t start, length; // length < 0: a number over time
+    int64_t start, length; // length < 0: a sample of a counter
     int64_t cpu_start, cpu;
     int64_t value;
 } event;
@@ -69,7 +69,7 @@ static int64_t now(void)
     return read_clock(CLOCK_MONOTONIC);
 }
 
-// A system call, which a profiler's ranges can do without.
+// This is a system call, and a profiler's ranges don't need it.
 static int64_t cpu_now(const tub_lane *lane)
 {
     return lane->trace->most_events ? read_clock(CLOCK_THREAD_CPUTIME_ID) : 0;
@@ -166,7 +166,7 @@ void tub_lane_end(tub_lane *lane, const char *detail, int64_t value)
 
 void tub_lane_took(tub_lane *lane, const char *name, double seconds)
 {
-    const double most = 1e9; // seconds: what nanoseconds hold, by far
+    const double most = 1e9; // seconds; nanoseconds in int64_t hold far more
     if (!lane || !(seconds * 1e9 >= SHORTEST))
         return;
     int64_t length = (int64_t)((seconds < most ? seconds : most) * 1e9), end = now();
@@ -224,7 +224,7 @@ static tub_status flush(page *p)
     return tub_atomic_write(p->file, p->text, bytes, p->err);
 }
 
-// One event; `format` begins behind its common fields.
+// Adds one event. `format` begins after the common fields.
 static tub_status add(page *p, int thread, const char *name, const char *format, ...) TUB_PRINTF(4, 5);
 
 static tub_status add(page *p, int thread, const char *name, const char *format, ...)

@@ -1,4 +1,4 @@
-// Which transform the user's options mean.
+// The transform that the user's options describe.
 #include <math.h>
 #include <tubelet/transform.h>
 
@@ -22,7 +22,7 @@ static tub_transform opentad(int model_height, int model_width)
     };
 }
 
-// Untouched; what it takes where a size is given is torchvision's default for images.
+// Frames stay untouched. If a size is given, the other settings are torchvision's defaults for images.
 static tub_transform untouched(void)
 {
     return (tub_transform){
@@ -81,7 +81,7 @@ static void set_normalize(tub_transform *t, const tub_transform_options *o)
         t->std[c] = o->has_std ? o->std[c] : std;
     }
     t->normalize = true;
-    if (o->base == TUB_TRANSFORM_NONE) { // they are on the scale of 0 to 1, and so must untouched frames be
+    if (o->base == TUB_TRANSFORM_NONE) { // mean and std refer to 0 to 1, so frames must be in that range too
         t->rescale = true;
         t->scale = 1.0f / 255.0f;
     }

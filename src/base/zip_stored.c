@@ -24,7 +24,7 @@ static uint8_t *put_name(uint8_t *at, const char *name, size_t length)
     return at + length;
 }
 
-// What the local header and the directory say alike: no flags, stored, 1 January 1980 (the same bytes every time).
+// What the local header and the directory have in common: no flags, stored, 1 January 1980 (the same bytes every time).
 static uint8_t *put_entry(uint8_t *at, uint32_t crc, size_t name, size_t extra)
 {
     enum { FIRST_DAY = 0x21 };
