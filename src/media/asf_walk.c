@@ -12,13 +12,13 @@ static const uint8_t data_id[16] = "\x36\x26\xB2\x75\x8E\x66\xCF\x11\xA6\xD9\x00
 static const uint8_t properties_id[16] = "\xA1\xDC\xAB\x8C\x47\xA9\xCF\x11\x8E\xE4\x00\xC0\x0C\x20\x53\x65";
 
 typedef struct packets {
-    int64_t at, count; // the first one; how many, 0: not said
+    int64_t at, count; // of the first one; number of them, 0: unknown
     int64_t bytes;     // of each
 } packets;
 
-// What a stream's payloads have said of the object (a frame) that they are pieces of.
+// What a stream's payloads have said about their object (a frame), of which they are pieces.
 typedef struct object {
-    int64_t size, got; // size 0: none yet, or not said
+    int64_t size, got; // size 0: no object yet, or unknown
 } object;
 
 typedef struct reader {
@@ -27,7 +27,7 @@ typedef struct reader {
     bool failed;
 } reader;
 
-// A number of 0, 1, 2 or 4 bytes.
+// Reads a number of 0, 1, 2 or 4 bytes.
 static int64_t take(reader *r, int bytes)
 {
     const uint8_t *p;
@@ -45,14 +45,14 @@ static void skip(reader *r, int64_t bytes)
     r->at += r->failed ? 0 : bytes;
 }
 
-// A number whose length two bits say.
+// Reads a number whose length is given by two bits.
 static int64_t take_coded(reader *r, int64_t bits)
 {
     static const int lengths[] = {0, 1, 2, 4};
     return take(r, lengths[bits & 3]);
 }
 
-// Whether the piece is the next one of its object, or the first one of another, the last one being whole.
+// Whether the piece is the next one of its object, or the first one of a new object after a whole one.
 static bool continues(object *o, int64_t offset, int64_t size, int64_t bytes)
 {
     if (offset == 0) {
@@ -60,14 +60,14 @@ static bool continues(object *o, int64_t offset, int64_t size, int64_t bytes)
         *o = (object){size, bytes};
         return was_whole;
     }
-    if (!o->size) // its beginning is in front of the file
+    if (!o->size) // it began before the start of the file
         return true;
     const bool fits = offset == o->got && size == o->size && bytes <= size - offset;
     o->got += bytes;
     return fits;
 }
 
-// `length`: bits that say where the payload's length stands; -1: it is the rest.
+// `length`: the two bits for take_coded() that give the payload's length; -1: the payload is the rest.
 static bool read_payload(reader *r, int64_t property, int length, object *objects)
 {
     object *o = &objects[take(r, 1) & (STREAMS - 1)];
@@ -110,7 +110,7 @@ static bool read_packet(tub_file_window *w, int64_t at, int64_t bytes, object *o
     return true;
 }
 
-// From the properties in the header, and from the head of the data, which follows it.
+// Reads the properties in the header, and the head of the data, which follows the header.
 static bool find_packets(tub_file_window *w, packets *out)
 {
     const uint8_t *p;
@@ -138,7 +138,7 @@ static bool find_packets(tub_file_window *w, packets *out)
     return out->bytes > 0;
 }
 
-// Whether an object (an index) stands there. Behind it may be anything.
+// Whether there is an object (an index) at `at`. Anything may follow it.
 static bool is_object(tub_file_window *w, int64_t at)
 {
     const uint8_t *p;

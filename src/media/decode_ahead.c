@@ -11,7 +11,7 @@ enum { FRAMES_AHEAD = 4 };
 
 typedef struct step {
     tub_status status;
-    AVFrame *frame; // where the status is TUB_OK
+    AVFrame *frame; // if the status is TUB_OK
     tub_video_damage damage;
     double seconds;
     tub_error error;

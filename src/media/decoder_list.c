@@ -23,7 +23,7 @@ static void add_devices(tub_codec_decoders *out, const AVCodec *decoder)
         append(out->devices, sizeof out->devices, av_hwdevice_get_type_name(config->device_type));
 }
 
-// Every decoder of the codec that is usable, and the devices of all that there are.
+// Fills in the codec's usable decoders, and the devices of all its decoders.
 static void fill(tub_codec_decoders *out, enum AVCodecID id)
 {
     const AVCodec *decoder;

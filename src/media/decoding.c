@@ -12,10 +12,10 @@
 #include "slice_count.h"
 #include "unwritten.h"
 
-enum { STUCK_MOST = 1000 }; // errors in a row from a decoder that is only being emptied
+enum { STUCK_MOST = 1000 }; // errors in a row from a decoder that is being drained
 
-// Whether frames may be left out: other codecs don't say of a packet whether others need it, and without a delay there
-// are no frames that come later than one that is shown after them.
+// Whether frames may be left out. Other codecs don't say whether a packet is needed by others. Without a delay, no
+// frame comes after one that is shown later.
 static bool leaves_out(const tub_decoding *d)
 {
     const AVCodecParameters *p = d->file.stream->codecpar;
@@ -32,7 +32,7 @@ static tub_status open_decoder(tub_decoding *d, tub_error *err)
     return status;
 }
 
-// Also when it starts over.
+// Also used to start over.
 static tub_status begin(tub_decoding *d, tub_error *err)
 {
     tub_order_init(&d->order);
@@ -55,15 +55,15 @@ tub_status tub_decoding_open(tub_decoding *d, const char *path, const tub_decodi
     return status;
 }
 
-// What a packet says before it is decoded.
+// Judges a packet before it is decoded.
 static void suspect_packet(tub_decoding *d, tub_order_entry **entry)
 {
     d->trusting = d->damage.saw_key && !d->damage.suspect && tub_order_packet(&d->order, d->packet, entry) &&
                   (tub_decoding_is_on_gpu(d) || tub_slices_are_whole(d->decoder, d->packet));
 }
 
-// The last frame of a video is given whether it is wanted or not: who asks doesn't know which it is. So is the first,
-// which says what frames are like.
+// The last frame of a video is never left out, because the caller doesn't know which one it is. Neither is the first,
+// which shows what frames are like.
 static bool is_left_out(const tub_decoding *d, const tub_order_entry *entry)
 {
     if (!entry || !leaves_out(d) || !tub_slices_are_unreferenced(d->decoder, d->packet))
@@ -112,14 +112,14 @@ static bool trust_frame(tub_decoding *d, const AVFrame *frame, int64_t *number)
            frame->height == d->height && tub_order_frame(&d->order, frame, number);
 }
 
-// What a GPU's driver leaves in errno tells nothing.
+// The errno that a GPU's driver leaves behind says nothing.
 static bool decoder_was_short(tub_decoding *d, int code)
 {
     return code == AVERROR(ENOMEM) || (!tub_decoding_is_on_gpu(d) && tub_video_file_is_short(&d->file));
 }
 
-// A GPU's decoder may lack the GPU's memory, which doesn't concern the processor's. With one thread fewer frames are
-// held.
+// A GPU's decoder may run out of GPU memory, which doesn't affect the processor's decoder. With one thread, fewer
+// frames are held.
 static tub_status lacks_memory(tub_decoding *d, tub_error *err)
 {
     if (!tub_decoding_is_parallel(d))
@@ -141,7 +141,7 @@ static tub_status send(tub_decoding *d, const AVPacket *packet, tub_error *err)
     return TUB_OK;
 }
 
-// The video may be whole: its first frames must not pass for all of it. Demuxers may say that it ends here.
+// The video may be whole, so its first frames must not pass for all of it. Demuxers may say that it ends here.
 static tub_status fail_reading(const tub_decoding *d, int error, tub_error *err)
 {
     return tub_fail(err, TUB_ERROR_INPUT, "can't be read behind frame %" PRId64 ": %s", d->frames, strerror(error));
@@ -155,7 +155,7 @@ static tub_status end_reading(tub_decoding *d, int code, tub_error *err)
         tub_damage_error(&d->damage, "reading failed", code, d->frames);
     errno = 0;
     tub_damage_end(&d->damage, &d->file);
-    if (errno) // what couldn't be looked at would be what isn't there
+    if (errno) // what couldn't be read would count as missing
         return fail_reading(d, errno, err);
     if (d->file.was_short)
         TUB_TRY(tub_tally_check(&d->tally, d->path, d->params.stream, err));
@@ -163,7 +163,8 @@ static tub_status end_reading(tub_decoding *d, int code, tub_error *err)
     return send(d, NULL, err);
 }
 
-// Feeds the decoder one packet, or tells it that there are no more. TUB_AGAIN: on a GPU it can't go on.
+// Feeds the decoder one packet, or tells it that there are no more. TUB_AGAIN: it can't go on with a GPU or several
+// threads.
 static tub_status feed(tub_decoding *d, tub_error *err)
 {
     tub_shortage_watch();
@@ -219,7 +220,7 @@ static bool hold(tub_decoding *d, AVFrame *frame, int64_t number)
     return true;
 }
 
-// Gives the frames that were left out before this one their places.
+// Holds a placeholder for each frame that was left out before this one.
 static bool hold_left_out(tub_decoding *d, const AVFrame *next)
 {
     tub_order_entry entry;
@@ -305,7 +306,7 @@ tub_status tub_decoding_start_over(tub_decoding *d, const char *why, tub_error *
     return begin(d, err);
 }
 
-// Damage that may be what libav couldn't keep, and missed later.
+// Whether the damage may come from a lack of memory: libav couldn't keep something and missed it later.
 static bool is_doubtful(const tub_decoding *d, tub_status status)
 {
     return d->file.was_short && (d->damage.count || (status == TUB_END && !d->frames));

@@ -1,4 +1,4 @@
-// How long a file says it is: evidence that its end was cut off, where the container's index can't tell.
+// The length that a file states for itself: evidence that its end was cut off, if the container's index can't tell.
 #include <libavutil/avstring.h>
 #include <libavutil/intreadwrite.h>
 #include <string.h>
@@ -8,7 +8,7 @@
 
 enum { HEAD_BYTES = 4096, BOXES_MOST = 100000 };
 
-// What was written into a pipe has none, or all ones.
+// A file that was written into a pipe states no size, or all ones.
 static int64_t riff_bytes(const uint8_t *head, size_t bytes)
 {
     const int64_t size = bytes >= 8 && memcmp(head, "RIFF", 4) == 0 ? (int64_t)AV_RL32(head + 4) : 0;
@@ -86,7 +86,7 @@ int64_t tub_file_stated_bytes(const tub_video_file *file)
     return 0;
 }
 
-// In none of these containers are there so many zeros, but in AVI's raw pictures.
+// None of these containers has so many zeros, except in AVI's raw pictures.
 bool tub_file_is_unwritten(const tub_video_file *file)
 {
     const int64_t stated = tub_file_stated_bytes(file), end = stated > 0 && stated < file->size ? stated : file->size;

@@ -5,23 +5,24 @@
 #include "container_walk.h"
 #include "file_window.h"
 
-enum { FILE_HEAD = 9, TAG_HEAD = 11, BACK_LINK = 4 }; // bytes; the last: the size of the tag before
+enum { FILE_HEAD = 9, TAG_HEAD = 11, BACK_LINK = 4 }; // bytes; BACK_LINK: the size of the tag before
 
 enum { AUDIO = 8, VIDEO = 9, SCRIPT = 18 };
 
 static bool is_kind(uint8_t first)
 {
-    const int kind = first & 0x1F; // above it: reserved, and whether it is encrypted
+    const int kind = first & 0x1F; // higher bits: reserved, and whether it is encrypted
     return kind == AUDIO || kind == VIDEO || kind == SCRIPT;
 }
 
-// Some writers leave out the tag's head, or a byte of it.
+// Some writers don't count the tag's head, or a byte of it.
 static bool links_back(uint32_t stated, int64_t size)
 {
     return stated == size + TAG_HEAD || stated == size + TAG_HEAD - 1 || (size > 0 && stated == size);
 }
 
-// Whether a tag stands at `at`: it looks like one, or the tag before says so. `size`: of that one's content.
+// Whether there is a tag at `at`: it looks like one, or the back link in front of it fits the tag before. `size`: of
+// the content of the tag before.
 static bool is_tag(tub_file_window *w, int64_t at, int64_t size, const uint8_t **head)
 {
     if (tub_window_look(w, at - BACK_LINK, BACK_LINK + TAG_HEAD, head) < BACK_LINK + TAG_HEAD)
@@ -31,7 +32,7 @@ static bool is_tag(tub_file_window *w, int64_t at, int64_t size, const uint8_t *
     return (is_kind(**head) && AV_RB24(*head + 8) == 0) || links_back(stated, size);
 }
 
-// Fewer bytes than a head has are what is left of a tag, or nothing of the video's.
+// Fewer bytes than a head are the rest of a tag, or don't belong to the video.
 static bool is_junk(tub_file_window *w, int64_t at)
 {
     const uint8_t *first;

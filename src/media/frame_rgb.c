@@ -53,7 +53,7 @@ static void set_colours(struct SwsContext *sws, int space, int range)
     sws_setColorspaceDetails(sws, matrix, from_full, matrix, to_full, brightness, contrast, saturation);
 }
 
-// The settings of libavfilter's scale filter at its defaults, from `from_width` columns.
+// The default settings of libavfilter's scale filter, from `from_width` columns.
 static struct SwsContext *make_sws(const AVFrame *frame, int from_width, int width, int height)
 {
     struct SwsContext *sws = sws_alloc_context();
@@ -83,8 +83,8 @@ static int scale(tub_frame_rgb *c, const AVFrame *frame)
     return sws_scale(c->sws, (const uint8_t *const *)frame->data, frame->linesize, 0, frame->height, planes, pitches);
 }
 
-// Without a vector unit's converter (on 64-bit ARM: of widths that aren't a multiple of 16) libswscale makes columns of
-// 4:2:0 and 4:2:2 in pairs and leaves an odd last one as it was.
+// Without a converter for the vector unit (on 64-bit ARM: for widths that aren't a multiple of 16), libswscale makes
+// columns of 4:2:0 and 4:2:2 in pairs and leaves an odd last one as it was.
 static bool last_column_is_left(tub_frame_rgb *c, const AVFrame *frame, int width, int height)
 {
     for (int value = 0; value <= 255; value += 255) {
@@ -101,7 +101,7 @@ static bool last_column_is_left(tub_frame_rgb *c, const AVFrame *frame, int widt
     return true;
 }
 
-// It is told of one more column, which is there between the rows of both pictures and is nobody's.
+// libswscale is told of one more column. There is room for it between the rows of both pictures, and nobody uses it.
 static void pair_last_column(tub_frame_rgb *c, const AVFrame *frame, int width, int height)
 {
     if (width % 2 == 0 || frame->width != width || abs(frame->linesize[0]) <= width ||

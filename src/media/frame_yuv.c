@@ -122,8 +122,8 @@ static bool agrees_deep(AVFrame *noise, const tub_steps *steps, int bits, tub_fr
     return same;
 }
 
-// Asks libswscale itself: its arithmetic differs between processors and could between versions. The columns are as many
-// as leave the same remainder to any vector.
+// Compares with libswscale itself: its arithmetic differs between processors and could differ between versions. The
+// test's width leaves the same remainder as the frame's for any vector length.
 static bool swscale_agrees(const AVFrame *frame, const tub_frame_yuv *y)
 {
     tub_frame_rgb *converter = NULL;
@@ -158,7 +158,7 @@ bool tub_frame_yuv_asks(tub_frame_yuv *y, const AVFrame *frame, int format)
         *y = (tub_frame_yuv){true, format, frame->width, frame->colorspace, frame->color_range, false, {0}, 8, {0}};
         y->ours = is_known(y, frame, format) && swscale_agrees(frame, y);
     }
-    // Of an odd number of rows libswscale makes something else: it blends rows of chroma; of few rows too.
+    // For an odd number of rows, libswscale gives other results, as it blends rows of chroma. For few rows, too.
     if (y->bits > 8)
         return y->ours && frame->height % 2 == 0 && frame->height >= DEEP_ROWS;
     return y->ours && (y->shape.kind != TUB_PICTURE_HALF || frame->height % 2 == 0);

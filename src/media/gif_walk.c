@@ -10,7 +10,7 @@ static int palette_bytes(uint8_t flags)
     return flags & 0x80 ? 3 * (2 << (flags & 7)) : 0;
 }
 
-// Behind the sub-blocks at `at`, of which an empty one is the last; -1: the file ends before it.
+// The place after the sub-blocks at `at`. An empty one is the last; -1: the file ends before it.
 static int64_t pass_sub_blocks(tub_file_window *w, int64_t at)
 {
     const uint8_t *length;
@@ -22,7 +22,7 @@ static int64_t pass_sub_blocks(tub_file_window *w, int64_t at)
     return -1;
 }
 
-// Behind the block at `at`; -1: there is none, or the file ends within it.
+// The place after the block at `at`; -1: there is none, or the file ends within it.
 static int64_t pass_block(tub_file_window *w, int64_t at, bool *trailer)
 {
     const uint8_t *head;

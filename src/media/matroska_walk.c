@@ -20,10 +20,10 @@ static const uint32_t segment_children[SEGMENT_CHILDREN] = {CLUSTER,    0x114D9B
 
 typedef struct element {
     uint32_t id;
-    int64_t content, end; // where they are; end -1: not said
+    int64_t content, end; // positions; end -1: unknown
 } element;
 
-// Bytes of a number by its first one; 0: it is none.
+// Bytes of a number, by its first byte; 0: it isn't a number.
 static int length_of(uint8_t first, int most)
 {
     for (int n = 1; n <= most; n++)
@@ -58,8 +58,8 @@ static bool belongs_to_segment(uint32_t id)
     return false;
 }
 
-// What holds the element at `at`: what ends there is left. A cluster that doesn't say its end (-1; live recordings)
-// ends where another element of the segment begins.
+// The level of the element at `at`, after leaving whatever ends there. A cluster that doesn't state its end (-1; live
+// recordings) ends where another element of the segment begins.
 static int leave(const int64_t *ends, int level, int64_t at, uint32_t id)
 {
     while (level > IN_SEGMENT && (ends[level] < 0 ? belongs_to_segment(id) : at >= ends[level]))
@@ -67,7 +67,7 @@ static int leave(const int64_t *ends, int level, int64_t at, uint32_t id)
     return level;
 }
 
-// The end that an element may reach: of what holds it, as far as that is said.
+// The furthest end that an element may have: the end of the innermost container that states one, else the file's.
 static int64_t reach(const tub_file_window *w, const int64_t *ends, int level)
 {
     while (level >= IN_SEGMENT && ends[level] < 0)
@@ -84,7 +84,7 @@ static int64_t walk_segment(tub_file_window *w, const element *segment)
         if (!read_head(w, at, &e))
             return at;
         if (e.id == EBML_HEADER && segment->end < 0)
-            return -1; // another file behind this one
+            return -1; // another file follows this one
         level = leave(ends, level, at, e.id);
         const bool enters = level == IN_SEGMENT ? e.id == CLUSTER : level == IN_CLUSTER && e.id == BLOCK_GROUP;
         if (e.end < 0 ? level != IN_SEGMENT || e.id != CLUSTER : e.end > reach(w, ends, level))
@@ -100,7 +100,7 @@ int64_t tub_matroska_broken_at(int fd, int64_t file_bytes)
 {
     tub_file_window w = {.fd = fd, .bytes = file_bytes};
     element e;
-    // A header, and what may stand between it and the segment.
+    // The header, and what may come between it and the segment.
     for (int64_t at = 0; at < file_bytes; at = e.end) {
         if (!read_head(&w, at, &e) || (e.end < 0 && e.id != SEGMENT))
             return at;

@@ -14,7 +14,7 @@ typedef struct box {
     int64_t content, end;
 } box;
 
-// Kinds are four characters. False: it is none, or says 0: up to the end of the file.
+// Kinds are four characters. False: it isn't a box, or its size is 0 (up to the end of the file).
 static bool read_head(tub_file_window *w, int64_t at, box *out)
 {
     const uint8_t *head;
@@ -32,7 +32,7 @@ static bool read_head(tub_file_window *w, int64_t at, box *out)
     return out->end >= out->content;
 }
 
-// Whether a box of a fragment, or of the list of them, begins here and could end in the file.
+// Whether a box of a fragment, or of the list of fragments, begins here and could end in the file.
 static bool is_of_fragment(const uint8_t *head, int64_t left)
 {
     static const char kinds[][5] = {"moof", "traf", "tfhd", "trun", "mdat", "mfra", "tfra", "mfro"};
@@ -42,7 +42,7 @@ static bool is_of_fragment(const uint8_t *head, int64_t left)
     return false;
 }
 
-// Whether any of a fragment follows somewhere, or room for some: what stands behind the last box may be anything else.
+// Whether a box of a fragment follows somewhere, or room for one. Anything else may follow the last box.
 static bool fragment_follows(tub_file_window *w, int64_t at)
 {
     const uint8_t *bytes;

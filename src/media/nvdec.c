@@ -40,7 +40,7 @@ static bool runs_on_gpus(const AVCodec *codec)
     return false;
 }
 
-// Not the one that is libav's first choice: of AV1 that is dav1d, which knows no GPU.
+// Not libav's first choice: for AV1 that is dav1d, which doesn't use GPUs.
 static const AVCodec *find_codec(enum AVCodecID id)
 {
     const AVCodec *codec;
@@ -52,11 +52,11 @@ static const AVCodec *find_codec(enum AVCodecID id)
     return NULL;
 }
 
-// H.264's other profiles have tools that no card knows (lossless blocks, say), of which no card is asked.
+// H.264's other profiles have tools that no card supports (such as lossless blocks), and no card is asked about them.
 static bool has_profile(tub_nvdec *n, const AVCodecParameters *p, int bits)
 {
     enum { BASELINE = 66, MAIN = 77, HIGH = 100, HIGH_10 = 110, BITS = 0xff };
-    const int profile = p->profile & BITS; // without libav's marks for parts of one
+    const int profile = p->profile & BITS; // without libav's flags for subsets of a profile
     if (p->codec_id != AV_CODEC_ID_H264 || p->profile < 0 || profile == BASELINE || profile == MAIN ||
         profile == HIGH || (profile == HIGH_10 && bits == 10))
         return true;
@@ -65,8 +65,8 @@ static bool has_profile(tub_nvdec *n, const AVCodecParameters *p, int bits)
     return false;
 }
 
-// As a decoder's surfaces are. NVDEC rounds their size, of which libav doesn't know: chroma would be taken from where
-// luma still is.
+// For the size of a decoder's surfaces. NVDEC rounds it, but libav doesn't know: it would take chroma from where luma
+// still is.
 static bool is_odd(tub_nvdec *n, int width, int height)
 {
     if (width % 2 == 0 && height % 2 == 0)
@@ -75,7 +75,7 @@ static bool is_odd(tub_nvdec *n, int width, int height)
     return true;
 }
 
-// What the GPU would have to decode. False: no GPU does so with the software decoder's pixels.
+// What the GPU would have to decode. False: no GPU decodes it to the software decoder's pixels.
 static bool describe(tub_nvdec *n, const AVCodecParameters *p, tub_nvdec_need *out)
 {
     const AVPixFmtDescriptor *format = av_pix_fmt_desc_get(p->format);
@@ -98,8 +98,8 @@ static bool describe(tub_nvdec *n, const AVCodecParameters *p, tub_nvdec_need *o
     return true;
 }
 
-// Asked again without CUDA in the list where libav couldn't open the GPU's decoder; software would decode then, but
-// that is for whoever starts over.
+// If libav couldn't open the GPU's decoder, it asks again without CUDA in the list. Software could decode then, but
+// that is left to whoever starts over.
 static enum AVPixelFormat choose_format(AVCodecContext *decoder, const enum AVPixelFormat *formats)
 {
     tub_nvdec *n = decoder->opaque;
@@ -126,10 +126,10 @@ static AVCodecContext *make_decoder(tub_nvdec *n, const tub_video_file *file, co
     }
     decoder->pkt_timebase = file->stream->time_base;
     decoder->thread_count = 1;
-    decoder->err_recognition |= AV_EF_EXPLODE; // what libav itself sees of damage is to be heard of
+    decoder->err_recognition |= AV_EF_EXPLODE; // report damage that libav itself sees
     decoder->opaque = n;
     decoder->get_format = choose_format;
-    tub_take_surfaces(decoder); // which are copied at once, by us
+    tub_take_surfaces(decoder); // we copy them at once
     decoder->hw_device_ctx = av_buffer_ref(n->device);
     av_opt_set(decoder, "max_pixels", TUB_PIXELS_MOST, 0);
     if (!decoder->hw_device_ctx)
@@ -194,7 +194,7 @@ static const uint16_t *words(const AVFrame *frame, int plane, int y)
     return (const uint16_t *)(const void *)(frame->data[plane] + (ptrdiff_t)y * frame->linesize[plane]);
 }
 
-// The GPU has the bits of a sample at the upper end of its 16, software at the lower one.
+// The GPU has the bits of a sample at the upper end of 16 bits, software at the lower end.
 static void split_words(const AVFrame *from, AVFrame *to, int bits)
 {
     const int width = (to->width + 1) / 2, height = (to->height + 1) / 2, down = 16 - bits;
@@ -214,7 +214,7 @@ static void split_words(const AVFrame *from, AVFrame *to, int bits)
     }
 }
 
-// P010, P016, and what later versions of libav have between them.
+// P010, P016, and the formats between them that later versions of libav have.
 static bool is_words(enum AVPixelFormat format)
 {
     const AVPixFmtDescriptor *d = av_pix_fmt_desc_get(format);
@@ -236,7 +236,7 @@ static bool split(const AVFrame *from, AVFrame *to)
     return true;
 }
 
-// ---- frames in memory of their own ----
+// ---- frames in their own memory ----
 
 static const AVHWFramesContext *pool_of(const AVFrame *frame)
 {
@@ -248,7 +248,7 @@ bool tub_nvdec_is_kept(const AVFrame *frame)
     return frame->format == AV_PIX_FMT_CUDA;
 }
 
-// It travels with the frame.
+// The format travels with the frame.
 int tub_nvdec_format(const AVFrame *frame)
 {
     return tub_nvdec_is_kept(frame) ? (int)(intptr_t)frame->opaque : frame->format;
@@ -300,13 +300,13 @@ static tub_status copy_on_gpu(tub_nvdec *n, AVFrame *frame, AVFrame *out)
 
 tub_status tub_nvdec_keep(tub_nvdec *n, const AVCodecContext *decoder, AVFrame *frame, tub_error *err)
 {
-    // Of frames on a GPU libav cuts off what is to the right and below only.
+    // For frames on a GPU, libav crops only at the right and at the bottom.
     if (frame->format != AV_PIX_FMT_CUDA || frame->crop_left || frame->crop_top) {
         SAY(n, frame->format == AV_PIX_FMT_CUDA ? "its frames are cropped at the left or at the top"
                                                 : "libav doesn't decode it on the GPU");
         return TUB_AGAIN;
     }
-    if (is_odd(n, decoder->coded_width, decoder->coded_height)) // the container had said otherwise
+    if (is_odd(n, decoder->coded_width, decoder->coded_height)) // the container said otherwise
         return TUB_AGAIN;
     AVFrame *out = av_frame_alloc();
     if (!out)
@@ -316,7 +316,7 @@ tub_status tub_nvdec_keep(tub_nvdec *n, const AVCodecContext *decoder, AVFrame *
     return status;
 }
 
-// Of the whole surface, in its layout.
+// Allocates a frame of the whole surface, in its layout.
 static bool allocate_whole(const AVHWFramesContext *pool, AVFrame *out)
 {
     out->format = pool->sw_format;

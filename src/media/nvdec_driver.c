@@ -12,7 +12,7 @@
 #include "memory.h"
 #include "nvdec_hold.h"
 
-// hwcontext_cuda.h wants CUDA's header for two names of pointers.
+// hwcontext_cuda.h needs CUDA's header only for these two pointer types.
 #define CUDA_VERSION 0
 typedef struct CUctx_st *CUcontext;
 typedef struct CUstream_st *CUstream;
@@ -69,19 +69,19 @@ typedef struct symbol {
     void *slot;
 } symbol;
 
-// Symbols of a library that is there; false: one is missing.
+// Loads symbols of an open library. False: one is missing.
 static bool load(void *library, const symbol *symbols, size_t count)
 {
     for (size_t i = 0; i < count; i++) {
         void *found = dlsym(library, symbols[i].name);
         if (!found)
             return false;
-        memcpy(symbols[i].slot, &found, sizeof found); // a function's address from an object's, as dlsym() has it
+        memcpy(symbols[i].slot, &found, sizeof found); // dlsym() returns a function's address as an object's
     }
     return true;
 }
 
-// Its code stays once it is there: the driver has threads and exit handlers.
+// The library stays loaded: the driver has threads and exit handlers.
 static void *open_library(const char *name)
 {
     return dlopen(name, RTLD_NOW | RTLD_LOCAL | RTLD_NODELETE);
@@ -189,8 +189,8 @@ static bool can_decode(const tub_nvdec_driver *d, const tub_nvdec_need *need, ch
     return false;
 }
 
-// What libav queues is this decoder's alone: on the default stream, which all would share, each would wait for the
-// copies of the others.
+// Each decoder has its own stream for what libav queues. On the default stream, which all would share, each would wait
+// for the copies of the others.
 static bool create_stream(tub_nvdec_driver *d, char *reason, size_t bytes)
 {
     CUcontext popped;
@@ -232,7 +232,7 @@ static void free_device(AVHWDeviceContext *device)
     close_driver(device->user_opaque);
 }
 
-// From here on the driver is the device's; it goes with it, also where this fails.
+// From here on the device owns the driver and closes it. If this fails, the driver is closed too.
 static AVBufferRef *make_device(tub_nvdec_driver *d, char *reason, size_t bytes)
 {
     AVBufferRef *out = av_hwdevice_ctx_alloc(AV_HWDEVICE_TYPE_CUDA);

@@ -27,7 +27,7 @@ static bool read_head(tub_file_window *w, int64_t at, page *out)
     return out->bytes <= w->bytes - at;
 }
 
-// Its own place in the page counts as zeros.
+// The checksum's own bytes in the page count as zeros.
 static uint32_t checksum(tub_file_window *w, const page *p)
 {
     static const uint8_t zeros[4];
@@ -52,7 +52,7 @@ int64_t tub_ogg_broken_at(int fd, int64_t file_bytes)
     for (int64_t at = 0; at < file_bytes; at += p.bytes) {
         const bool ended = p.is_last;
         if (!read_head(&w, at, &p))
-            return ended ? -1 : at; // what isn't the video's may stand behind it
+            return ended ? -1 : at; // data that isn't the video's may follow
         if (checksum(&w, &p) != p.checksum)
             return at;
     }

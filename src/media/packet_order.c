@@ -11,7 +11,7 @@ bool tub_order_packet(tub_packet_order *o, const AVPacket *packet, tub_order_ent
 {
     int at = o->count;
     *entry = NULL;
-    if (packet->flags & AV_PKT_FLAG_DISCARD) // an edit list leaves it out: it comes to no frame
+    if (packet->flags & AV_PKT_FLAG_DISCARD) // an edit list leaves it out: it gives no frame
         return true;
     if (packet->pts == AV_NOPTS_VALUE || packet->pts <= o->given || o->count == TUB_ORDER_MOST)
         return false;

@@ -1,13 +1,13 @@
 #include "picture.h"
 
-// libswscale's own rounding, of a number in units of 2^-16 to 16 bits in units of 2^-13 or, for offsets, of 1/8.
+// libswscale's own rounding: from units of 2^-16 to 16 bits in units of 2^-13 or, for offsets, 1/8.
 static int rounded(int64_t units, int factor)
 {
     int64_t value = (units * factor + (1 << 15)) >> 16;
     return (int)(value < INT16_MIN ? INT16_MIN : value > INT16_MAX ? INT16_MAX : value);
 }
 
-// Chroma of full range spans 255 levels instead of 224, limited luma 219 instead of 255.
+// Full-range chroma spans 255 levels instead of 224, limited-range luma 219 instead of 255.
 static int chroma(int64_t coefficient, bool full)
 {
     return rounded(full ? coefficient * 224 / 255 : coefficient, 1 << 13);

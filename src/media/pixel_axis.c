@@ -20,7 +20,7 @@ typedef struct filter {
     int longest;
 } filter;
 
-// The reference's arithmetic in the float domain is float32; a double rounded after each step equals it.
+// In the float domain, the reference computes in float32. A double that is rounded after each step gives the same.
 static double rounded(const filter *f, double x)
 {
     return f->single ? (double)(float)x : x;
@@ -58,7 +58,7 @@ static filter make_filter(const tub_transform *t, int in, int resized)
     return f;
 }
 
-// Pillow goes from output to output by adding, and rounds each time.
+// Pillow adds the scale to get from one output to the next, and rounds each time.
 static int pillow_nearest(const filter *f, int i)
 {
     double at = f->scale * 0.5;
@@ -74,7 +74,7 @@ static void nearest_window(const filter *f, int i, int in, window *w)
     w->weights[0] = 1;
 }
 
-// Truncated at the border and normalised to sum 1.
+// Truncated at the border and normalized to sum 1.
 static void antialias_window(const filter *f, int i, int in, window *w)
 {
     double center = rounded(f, f->scale * (i + 0.5)), sum = 0, inverse = rounded(f, 1 / f->stretch);
@@ -90,8 +90,8 @@ static void antialias_window(const filter *f, int i, int in, window *w)
         w->weights[j] = rounded(f, w->weights[j] / sum);
 }
 
-// Clamped at the border: what falls outside counts for the outermost input. The place is rounded twice, as by torch 2.15;
-// 2.11 fused the product and the difference.
+// Clamped at the border: what falls outside counts for the outermost input. The position is rounded twice, as in torch
+// 2.15; torch 2.11 fused the product and the difference.
 static void plain_window(const filter *f, int i, int in, window *w)
 {
     double source = rounded(f, rounded(f, f->scale * (i + 0.5)) - 0.5);
@@ -120,7 +120,7 @@ static void make_window(const filter *f, int i, int in, window *w)
         plain_window(f, i, in, w);
 }
 
-// The length of the longest window and the largest weight, over the whole axis whatever the crop keeps.
+// Finds the length of the longest window and the largest weight, over the whole axis whatever the crop keeps.
 static void survey(const filter *f, tub_axis *axis, window *w)
 {
     double largest = 0;
@@ -135,7 +135,7 @@ static void survey(const filter *f, tub_axis *axis, window *w)
         axis->precision = 22;
         return;
     }
-    // torch: as many bits as leave the largest weight within int16.
+    // As in torch: the most bits with which the largest weight fits into int16.
     for (axis->precision = 0; axis->precision < 22; axis->precision++)
         if ((int)(0.5 + largest * (1 << (axis->precision + 1))) >= 1 << 15)
             break;

@@ -23,10 +23,10 @@ struct tub_pixels {
     const void **rows; // [down.taps], the rows of one output
     int ready;         // rows below this one have been through the horizontal pass
     uint8_t *tail;     // a row of RGB: converted, or copied because a kernel would read past its end
-    uint8_t *line;     // an output row in 8 bits, where the vertical pass is the first
+    uint8_t *line;     // an output row in 8 bits, if the vertical pass comes first
     tub_scaling scaling;
     tub_finish finish[3];
-    tub_pairs pairs;         // where both axes have two taps, in the float domain; else empty
+    tub_pairs pairs;         // if both axes have two taps, in the float domain; else empty
     tub_frame_recipe recipe; // without tables until it is asked for
 };
 
@@ -54,15 +54,15 @@ static tub_finish make_finish(const tub_transform *t, const tub_scaling *s, int 
     if (t->normalize)
         f = (tub_finish){.mean = t->mean[c], .std = t->std[c]};
     f.none = f.mean == 0 && f.std == 1;
-    // Only far from where a float overflows or loses bits.
+    // The inverse is used only far from where a float overflows or loses bits.
     bool tame = fabsf(s->high) < most / 256 && fabsf(s->offset) < most && fabsf(f.mean) < most;
     if (tame && fabsf(f.std) > least && fabsf(f.std) < most)
         f.inverse = 1 / f.std;
     return f;
 }
 
-// Pillow since version 13: the vertical pass comes first where it takes away more than twice as many rows as the
-// horizontal one columns.
+// Since Pillow 13, the vertical pass comes first if it removes more than twice as many rows as the horizontal pass
+// removes columns.
 static bool passes_swapped(const tub_transform *t, const tub_pixel_plan *plan)
 {
     const int rows = plan->in_height - plan->resized_height, columns = plan->in_width - plan->resized_width;
@@ -70,7 +70,7 @@ static bool passes_swapped(const tub_transform *t, const tub_pixel_plan *plan)
            rows > 2 * columns;
 }
 
-// The part of `resized` that a crop of `size` pixels from `begin` on keeps.
+// Opens the axis for the part of `resized` that a crop of `size` pixels from `begin` on keeps.
 static tub_status open_axis(tub_axis *axis, const tub_transform *t, int in, int resized, int begin, int size, int *pad,
                             tub_error *err)
 {
@@ -79,8 +79,8 @@ static tub_status open_axis(tub_axis *axis, const tub_transform *t, int in, int 
     return tub_axis_init(axis, t, in, resized, from, to - from, err);
 }
 
-// Pairs cost each output pixel the same, whatever the picture's size; rows, what each of the picture's pixels costs,
-// once for all outputs that blend it. Both give the same bytes.
+// With pairs, each output pixel costs the same, whatever the picture's size. With rows, each of the picture's pixels
+// costs something, but once for all outputs that blend it. Both give the same bytes.
 static bool reads_pairs(const tub_pixels *p)
 {
     enum { WORTH = 2 }; // measured from 160x120 to 854x480
@@ -183,7 +183,7 @@ static void down_u8(const tub_pixels *p, int k, int bytes, uint8_t *out)
         p->kernels->down_u8(rows, d->weights16 + (size_t)k * (size_t)d->quads, d->taps, d->precision, bytes, out);
 }
 
-// A row on its way into the ring: the horizontal pass, unless there is none or it comes later.
+// Puts a row into the ring, through the horizontal pass unless there is none or it comes later.
 static void put_row(const tub_pixels *p, const uint8_t *row, void *slot)
 {
     const tub_axis *across = &p->across;
@@ -197,7 +197,7 @@ static void put_row(const tub_pixels *p, const uint8_t *row, void *slot)
         across_u8(p, row, slot);
 }
 
-// The rows that output `k` is made of, as they lie in the ring, into p->rows.
+// Points p->rows to the rows in the ring that output `k` is made of.
 static void fetch_rows(tub_pixels *p, const tub_picture *picture, int k)
 {
     const tub_axis *down = &p->down;
@@ -272,7 +272,7 @@ static void run_pairs(tub_pixels *p, const tub_picture *picture, float *out)
     }
 }
 
-// What a zero becomes: 0 in the 8-bit domain, the affine map of 0 in the float domain.
+// Padding is what a zero becomes: 0 in the 8-bit domain, the affine map of 0 in the float domain.
 static void fill_padding(const tub_pixels *p, void *out)
 {
     const tub_pixel_plan *plan = &p->plan;

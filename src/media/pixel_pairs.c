@@ -3,7 +3,7 @@
 #include "fail.h"
 #include "memory.h"
 
-// A shuffle's answer to a byte with the top bit set is zero.
+// A shuffle index with the top bit set gives zero.
 static uint32_t pick_bytes(int lane, int low, int high)
 {
     uint32_t base = 4 * (uint32_t)(lane % 4);

@@ -25,7 +25,7 @@ static uint32_t append(unsigned char *tables, uint32_t *used, const void *values
     return at;
 }
 
-// Of 16 bits or of 32, as integers of 32; in the float domain as they are.
+// Weights of 16 or 32 bits become 32-bit integers; in the float domain they stay as they are.
 static uint32_t append_weights(unsigned char *tables, uint32_t *used, const tub_axis *axis, bool is_float)
 {
     const uint32_t at = *used;

@@ -71,7 +71,7 @@ static inline void store_third(uint8_t *out, __m256i v)
     _mm_storeu_si128((__m128i *)(out + 48), _mm256_extracti128_si256(v, 1));
 }
 
-// Eight values of one channel, in 1 / 2^22.
+// Eight values of one channel, in units of 1 / 2^22.
 static inline void store_channel(uint8_t *out, __m256i sum)
 {
     __m256i v = _mm256_srai_epi32(sum, 22);

@@ -61,7 +61,7 @@ static inline void store_third(uint8_t *out, __m512i v)
     _mm_storeu_si128((__m128i *)(out + 144), _mm512_extracti32x4_epi32(v, 3));
 }
 
-// Sixteen values of one channel, in 1 / 2^22.
+// Sixteen values of one channel, in units of 1 / 2^22.
 static inline void store_channel(uint8_t *out, __m512i sum)
 {
     __m512i v = _mm512_srai_epi32(sum, 22);

@@ -7,7 +7,7 @@
 
 enum { START = 4, HEAD_MOST = 14, END_CODE = 0xB9, PACK = 0xBA, PIECES_A_BREAK = 50 };
 
-// Bytes of the piece that begins there: a pack's head, or a packet. 0: none does; -1: it doesn't say.
+// Bytes of the piece that begins at `p`: a pack's head, or a packet. 0: none begins there; -1: unknown.
 static int64_t piece_bytes(const uint8_t *p, int there)
 {
     if (there < START || AV_RB24(p) != 1 || p[3] < END_CODE)
@@ -19,7 +19,7 @@ static int64_t piece_bytes(const uint8_t *p, int there)
     return there < START + 2 || p[3] == PACK || !AV_RB16(p + START) ? -1 : START + 2 + AV_RB16(p + START);
 }
 
-// Where the next start code of a pack stands; the end of the file: nowhere.
+// The place of the next start code of a pack; the end of the file: there is none.
 static int64_t find_pack(tub_file_window *w, int64_t at)
 {
     static const uint8_t code[START] = {0, 0, 1, PACK};
@@ -38,7 +38,7 @@ static int64_t pass_zeros(tub_file_window *w, int64_t at)
     return at;
 }
 
-// Where there are many breaks they are the way that the file is stored (sectors with heads and sums), and none counts.
+// Many breaks come from the way the file is stored (sectors with heads and checksums). Then none counts.
 int64_t tub_ps_broken_at(int fd, int64_t file_bytes)
 {
     tub_file_window w = {.fd = fd, .bytes = file_bytes};

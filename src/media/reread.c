@@ -49,7 +49,7 @@ void tub_reread_close(tub_reread **reread)
     *reread = NULL;
 }
 
-// One packet to the decoder, or the news that there are no more. Damage is the first reader's to tell.
+// Feeds the decoder one packet, or tells it that there are no more. Reporting damage is left to the first reader.
 static void feed(tub_reread *r)
 {
     if (av_read_frame(r->file.format, r->packet) < 0) {

@@ -2,12 +2,12 @@
 
 #include <stdint.h>
 
-// HEVC's record of its configuration: the byte with the number of temporal layers and of the bytes of a length.
+// In HEVC's configuration record: the byte with the number of temporal layers and the size of a unit's length.
 enum { HEVC_LAYERS_AT = 21 };
 
 typedef struct unit_counts {
     int slices, unreferenced; // of these slices
-    int needed;               // units that others than this picture may need
+    int needed;               // units that other pictures may need
 } unit_counts;
 
 static bool has_record(const AVCodecContext *decoder, int at)
@@ -23,7 +23,8 @@ static int length_bytes(const AVCodecContext *decoder)
     return has_record(decoder, at) ? (decoder->extradata[at] & 3) + 1 : 0;
 }
 
-// Trailing pictures that pictures of the same layer don't refer to; the delimiter and what is only information.
+// Unreferenced: trailing pictures that no picture of the same layer refers to. Not needed: the delimiter, filler and
+// mere information.
 static void count_hevc(uint8_t first, unit_counts *counts)
 {
     enum { TRAIL_N = 0, SLICES_END = 32, DELIMITER = 35, FILLER = 38, INFORMATION = 39, INFORMATION_AFTER = 40 };
@@ -96,7 +97,7 @@ bool tub_slices_are_whole(const AVCodecContext *decoder, const AVPacket *packet)
     return count_units(decoder, packet).slices == 1;
 }
 
-// With several temporal layers, those above may refer to what those below don't.
+// With several temporal layers, a higher one may refer to pictures that the lower ones don't refer to.
 static bool has_one_layer(const AVCodecContext *decoder)
 {
     return has_record(decoder, HEVC_LAYERS_AT) && (decoder->extradata[HEVC_LAYERS_AT] >> 3 & 7) == 1;

@@ -6,18 +6,18 @@
 
 enum { PACKET = 188, SYNC = 0x47, SYNC_PACKETS = 5, TABLE_PID = 0, COUNTERS = 16 };
 
-static const int spacings[] = {PACKET, 192, 204}; // plain, with a time before each, with check bytes behind each
+static const int spacings[] = {PACKET, 192, 204}; // plain; with a time before each; with check bytes after each
 
 typedef struct packet {
     int pid, counter;
     bool starts, has_payload, may_jump, is_bad;
-    int64_t time; // when what starts here is decoded; -1: not said
+    int64_t time; // decoding time of what starts here; -1: unknown
 } packet;
 
 typedef struct track {
     int pid, counter; // of the last packet; counter -1: none yet
     int64_t time;
-    bool restarts; // a table with the counter that a writer begins with came since
+    bool restarts; // since then, a table with a writer's initial counter came
 } track;
 
 static bool is_synced(tub_file_window *w, int64_t at, int spacing)
@@ -29,7 +29,7 @@ static bool is_synced(tub_file_window *w, int64_t at, int spacing)
     return true;
 }
 
-// The next place from which on packets follow each other; the end of the file: nowhere.
+// The next place from which packets follow each other; the end of the file: there is none.
 static int64_t find_sync(tub_file_window *w, int64_t at, int *spacing)
 {
     const uint8_t *bytes;
@@ -48,7 +48,7 @@ static int64_t read_time(const uint8_t *p)
     return (int64_t)(p[0] >> 1 & 7) << 30 | p[1] << 22 | (p[2] >> 1) << 15 | p[3] << 7 | p[4] >> 1;
 }
 
-// The decoding time in the head of what starts here, or the one of display where it is the same.
+// The decoding time in the head of what starts here, or the display time if that is the same.
 static int64_t time_of(const uint8_t *pes, int bytes)
 {
     if (bytes < 14 || !(pes[7] & 0x80))
@@ -72,8 +72,8 @@ static packet read_packet(const uint8_t *p)
     return out;
 }
 
-// Where files were joined the counter jumps, and nothing is missing: times begin anew, or the writer did, with its
-// tables.
+// Where files were joined, the counter jumps although nothing is missing. Then times begin again, or the writer began
+// again, with its tables.
 static bool is_seam(const track *t, const packet *p)
 {
     return p->starts && ((p->time >= 0 && p->time < t->time) || (t->restarts && p->counter == 0));

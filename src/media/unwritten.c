@@ -6,8 +6,9 @@
 #include "libav_compat.h"
 #include "video_file.h"
 
-// A mark is 4 x 2 pixels within the first 8 x 8 of a block, which every block has, away from its edges, which
-// neighbours may smooth. Nothing that was decoded has just these bytes, but for one chance in 2^64 a block.
+// A mark is 4 x 2 pixels within the first 8 x 8 of a block, which every block has. It is away from the block's edges,
+// which may be smoothed with the neighbors. Decoded pixels don't have just these bytes, except for a chance of 1 in
+// 2^64 per block.
 enum { BLOCK = 16, MARK_AT = 4, MARK_ROWS = 2, MARK_COLUMNS = 4 };
 
 static const uint8_t mark[MARK_ROWS][2 * MARK_COLUMNS] = {
@@ -56,7 +57,8 @@ static bool is_marked(const uint8_t *at, ptrdiff_t pitch, int bytes)
 bool tub_unwritten_is_none(const AVCodecContext *decoder, const AVFrame *frame)
 {
     int bytes = bytes_of_pixel(frame);
-    // Cropped at the left or at the top, blocks begin elsewhere; with more cropped than their rest, some aren't seen.
+    // If the frame is cropped at the left or at the top, blocks begin elsewhere. If more is cropped than their rest,
+    // some aren't seen.
     bool seen = frame->buf[0] && frame->data[0] == frame->buf[0]->data &&
                 decoder->coded_height - frame->height < BLOCK && decoder->coded_width - frame->width < BLOCK;
     if (bytes < 1 || bytes > 2 || !seen)

@@ -20,10 +20,10 @@ enum { MOST_THREADS = 1024 };
 struct tub_video {
     char *path;
     tub_decoding decoding;
-    tub_ahead *ahead;            // decodes where there are several threads; then `decoding` is its own
+    tub_ahead *ahead;            // decodes if there are several threads; then it owns `decoding`
     tub_video_damage damage;     // as of `current`
-    AVFrame *incoming, *current; // current: the frame that next() gave last
-    AVFrame *fetched;            // `current` on the host, where it is on a GPU
+    AVFrame *incoming, *current; // current: the frame that next() returned last
+    AVFrame *fetched;            // `current` on the host, if it is on a GPU
     bool ended, waiting;         // waiting: `current` is the first frame, not given yet
     tub_frame frame;             // of `current`
     tub_video_info info;
@@ -71,7 +71,7 @@ static void copy_text(char *out, size_t bytes, const char *text)
     snprintf(out, bytes, "%s", text ? text : "");
 }
 
-// Which decoder is at work.
+// Notes which decoder is at work.
 static void describe_decoder(tub_video *v)
 {
     const bool on_gpu = tub_decoding_is_on_gpu(&v->decoding);
@@ -79,8 +79,8 @@ static void describe_decoder(tub_video *v)
     copy_text(v->info.why_not_gpu, sizeof v->info.why_not_gpu, tub_decoding_why_not_on_gpu(&v->decoding));
 }
 
-// Comes back to where decoding with several threads or on a GPU had to give up, with one. `why`: if the decoding
-// doesn't know it.
+// Starts over with one thread, up to where decoding with several threads or on a GPU had to give up. `why`: the reason,
+// if the decoding doesn't know it.
 static tub_status start_over(tub_video *v, const char *why, tub_error *err)
 {
     int64_t frames = v->info.frames;
@@ -130,7 +130,7 @@ static void describe_stream(tub_video *v)
         info->duration = (double)format->duration / AV_TIME_BASE;
 }
 
-// What the first frame says, which may differ from the headers.
+// Takes what the first frame says, which may differ from the headers.
 static void describe_frame(tub_video *v, tub_turn turn)
 {
     tub_video_info *info = &v->info;
@@ -251,7 +251,7 @@ void tub_video_pixels(const tub_video *v, int *height, int *width, bool *is_floa
     *bytes = plan->bytes;
 }
 
-// The current frame on the host. A GPU that doesn't give it has decoded its last frame of this video.
+// The current frame on the host. If the GPU doesn't return it, the rest of this video is decoded without the GPU.
 static tub_status bring_frame(tub_video *v, const AVFrame **out, tub_error *err)
 {
     *out = v->current;

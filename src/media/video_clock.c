@@ -2,7 +2,7 @@
 
 #include "libav_compat.h"
 
-static const double jump = 0.5; // seconds back that are no jitter but another recording
+static const double jump = 0.5; // seconds; a step back this large isn't jitter but another recording
 
 double tub_stream_fps(const AVStream *stream)
 {

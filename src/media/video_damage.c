@@ -42,9 +42,9 @@ static void count_mark(tub_video_damage *d)
         d->first_mark = d->suspect_frame;
 }
 
-// Where recordings were joined, one of the last two packets before the seam may be marked, which lack nothing. A seam
-// is a keyframe with an earlier time. In MPEG-TS, where the demuxer and the parser behind it always do so, the packets
-// tell (check_ts()).
+// Where recordings were joined, one of the last two packets before the seam may be marked although it lacks nothing. A
+// seam is a keyframe with an earlier time. In MPEG-TS, the demuxer and the parser after it always mark such packets, so
+// there the packets themselves tell (check_ts()).
 static void check_suspect(tub_video_damage *d, const AVPacket *next)
 {
     bool seam = !d->is_ts && next && next->flags & AV_PKT_FLAG_KEY && next->dts != AV_NOPTS_VALUE &&
@@ -84,7 +84,7 @@ void tub_damage_error(tub_video_damage *d, const char *what, int code, int64_t f
     note(d, "%s near frame %" PRId64 ": %s", what, frame, text);
 }
 
-// Packets before the first keyframe are well if frames come of them (streams that refresh gradually).
+// Packets before the first keyframe are fine if they give frames (streams that refresh gradually).
 static void check_leading(tub_video_damage *d, const AVFrame *decoded)
 {
     bool lost = d->leading && d->leading_pts != AV_NOPTS_VALUE && decoded->best_effort_timestamp != AV_NOPTS_VALUE &&
@@ -144,7 +144,8 @@ static int64_t listed_samples(const tub_video_damage *d, const AVStream *stream,
     return avformat_index_get_entries_count(stream);
 }
 
-// Packets without content, which show a frame again, are in some of AVI's lists; a parser may cut packets anew.
+// Some AVI lists have packets without content, which show a frame again. For some codecs, a parser may cut packets
+// anew.
 static int64_t filled_samples(const tub_video_damage *d, AVStream *stream, int64_t *read)
 {
     const AVCodecParameters *p = stream->codecpar;

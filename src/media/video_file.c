@@ -17,7 +17,7 @@
 
 enum { IO_BYTES = 64 << 10, STREAMS_MOST = 64 };
 
-// No playlists, no pictures by pattern, no devices: only files that hold their video themselves.
+// No playlists, no pictures by pattern, no devices: only files that contain their video.
 static const char formats[] = "mov,matroska,avi,mpegts,mpeg,mpegvideo,flv,asf,ogg,gif,ivf";
 
 static const char decoders[] =
@@ -117,14 +117,14 @@ static int find_stream_info(AVFormatContext *format)
 
 bool tub_video_file_is_short(tub_video_file *file)
 {
-    enum { PART = 256 }; // of a file, as large as its index or a packet at most
+    enum { PART = 256 }; // a file's index or a packet is at most 1 / PART of it
     const AVCodecParameters *p = file->stream ? file->stream->codecpar : NULL;
     const int64_t pixels = p && p->width > 0 && p->height > 0 ? (int64_t)p->width * p->height : 0;
     file->was_short |= tub_shortage_may_be();
     return atomic_load(&file->lacks_frame) || tub_shortage_is((size_t)(file->size / PART + pixels));
 }
 
-// Decoders may go on without the frame, and say nothing.
+// Decoders may silently go on without the frame.
 int tub_video_file_get_buffer(AVCodecContext *decoder, AVFrame *frame, int flags)
 {
     tub_video_file *file = decoder->opaque;
@@ -186,7 +186,7 @@ static tub_status open_file(tub_video_file *file, const char *path, int number, 
         return tub_fail_memory(err, "the demuxer");
     tub_shortage_watch();
     int r = avformat_open_input(&file->format, path, NULL, NULL);
-    // libav's word for what isn't on the list of formats.
+    // libav's error for what isn't on the list of formats.
     if (r == AVERROR(EINVAL) && !file->system_error && !tub_shortage_may_be())
         return tub_fail(err, TUB_ERROR_VIDEO,
                         "no container that can be read: it is a playlist, a picture, or another kind that isn't taken");
@@ -208,8 +208,8 @@ tub_status tub_video_file_open(tub_video_file *file, const char *path, int numbe
     return status;
 }
 
-// Decoders of which it was tried (tests/unit/test_decoding.c) that frames don't depend on the threads, nor on frames
-// that are left out. An error in a frame is an error of the call then, and never concealed.
+// For the decoders tried here (tests/unit/test_decoding.c), frames don't depend on the threads, nor on frames that are
+// left out. With several threads, or if strict, an error in a frame is an error of the call and never concealed.
 static void set_threads(AVCodecContext *decoder, const AVCodec *codec, int threads, bool strict)
 {
     bool tried = av_match_list(codec->name, "h264,hevc,vp9,libdav1d", ',') > 0;
@@ -249,7 +249,7 @@ tub_status tub_video_file_decoder(tub_video_file *file, int threads, bool strict
 {
     const AVCodecParameters *parameters = file->stream->codecpar;
     const AVCodec *codec = avcodec_find_decoder(parameters->codec_id);
-    if (!codec && file->was_short) // what told of it couldn't be kept
+    if (!codec && file->was_short) // there was no memory to keep what told of it
         return tub_fail_memory(err, "a decoder");
     if (!codec || av_match_list(codec->name, decoders, ',') <= 0)
         return tub_fail(err, TUB_ERROR_VIDEO, "there is no decoder for its codec %s",
