@@ -8,18 +8,18 @@
 
 struct tub_batcher {
     pthread_mutex_t lock;
-    pthread_cond_t changed; // something to hand over, perhaps
+    pthread_cond_t changed; // there may be something to hand over
     pthread_cond_t room;
     int batch, frames, capacity;
     bool eager, apart, starved, finished, stopped;
-    int takers;        // that wait
+    int takers;        // takers that are waiting
     int64_t undecoded; // jobs expected whose end hasn't come
     tub_entry *line;   // a ring
     int *slots;        // `frames` for each place of the ring
-    tub_entry *aside;  // of the line's capacity, where entries are put in another order; their slots
+    tub_entry *aside;  // scratch for reordering, as large as the line; the entries' slots
     int *aside_slots;
     int head, count, items, ends;
-    int loads, out;          // that may be out, that are
+    int loads, out;          // how many may be out, how many are
     tub_entry *load_entries; // [loads][capacity]: what take() handed over
     int *load_slots;         // [loads][batch * frames]
     bool *load_taken;        // [loads]
@@ -234,8 +234,8 @@ static void copy_entry(const tub_batcher *b, tub_entry *to, int *to_slots, size_
     memcpy(to_slots + to_place * frames, from_slots + from_place * frames, frames * sizeof *to_slots);
 }
 
-// The first items of this home, at most a batch, come before all that is in front of them, which keeps its order. The
-// end of a video stays behind its items.
+// Moves the first items of this home, at most a batch, to the front. All others keep their order. The end of a video
+// stays behind its items.
 static void put_own_first(tub_batcher *b, int home)
 {
     int own = 0, last = -1;

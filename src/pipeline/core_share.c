@@ -5,8 +5,8 @@
 #include "fail.h"
 #include "memory.h"
 
-// What is looked at before a change, the device's waits that ask for one, and for how many looks a worker that was
-// missed is kept.
+// Seconds between looks at the device; the share of waiting above which one more worker may work, and that below which
+// one fewer; and for how many looks a worker that was missed is kept.
 static const double look_seconds = 0.25, hungry = 0.05, fed = 0.01;
 enum { KEPT_LOOKS = 16 };
 
@@ -16,7 +16,7 @@ struct tub_core_share {
     int workers, allowed, working;
     bool adapt, stopped;
     double waited, worked; // since the last look
-    int kept;              // looks before one may be taken away
+    int kept;              // looks before a worker may be taken away
 };
 
 tub_status tub_core_share_open(int workers, bool adapt, tub_core_share **out, tub_error *err)
@@ -67,7 +67,7 @@ void tub_core_share_stop(tub_core_share *s)
     pthread_mutex_unlock(&s->lock);
 }
 
-// By the share of the device's time that it waited. Far too little decoding lets all of them work at once.
+// `share`: the part of its time that the device waited. If decoding is far too slow, all workers may work at once.
 static int choose(tub_core_share *s, double share)
 {
     if (share > hungry) {

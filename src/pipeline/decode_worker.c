@@ -8,21 +8,21 @@
 #include "memory.h"
 #include "window_again.h"
 
-enum { MOST_THREADS = 8 }; // of a video: each holds frames of its own
+enum { MOST_THREADS = 8 }; // per video: each thread holds its own frames
 
-// One video in one worker.
+// One video being decoded by one worker.
 typedef struct shift {
     tub_extractor *x;
     tub_reel *reel;
     void *source;
-    double opened, decoded, converted, cpu, convert_cpu; // seconds that the counters know of
+    double opened, decoded, converted, cpu, convert_cpu; // seconds already in the counters
     tub_walk walk;
     tub_lane *lane;
-    int device;              // the encoder's, whose GPU decodes the video or makes its frames
-    double made;             // seconds of its making frames
-    tub_window_again *again; // work that windows shall repeat, else NULL
-    int encodes;             // of it: how often the frame at hand is to be encoded once more
-    tub_status trouble;      // why it couldn't be repeated
+    int device;              // the encoder's device whose GPU decodes the video or makes its frames
+    double made;             // seconds in which it made frames
+    tub_window_again *again; // work that windows have to repeat, or NULL
+    int encodes;             // how often the current frame is to be encoded again
+    tub_status trouble;      // why the work couldn't be repeated
 } shift;
 
 static void count_progress(shift *s)
@@ -93,7 +93,7 @@ static bool put(shift *s, const tub_entry *entry, const int *slots)
     return ok;
 }
 
-// The same for all of a video, also where some of its frames are made on the host.
+// The same for the whole video, even if some of its frames are made on the host.
 static int home_of(const shift *s)
 {
     return s->x->gpu_slots ? 1 + s->device : 0;
@@ -185,7 +185,7 @@ static bool is_wanted(void *extractor)
     return !atomic_load(&((tub_extractor *)extractor)->stopping);
 }
 
-// Where frames have their place in the video, all of it is decoded twice.
+// If the model wants positions in the video, the whole video is decoded twice.
 static tub_status count_frames(tub_extractor *x, tub_reel *reel, const tub_video_params *params)
 {
     void *source = NULL;
@@ -198,13 +198,14 @@ static tub_status count_frames(tub_extractor *x, tub_reel *reel, const tub_video
     return status;
 }
 
-// The encoder's GPUs take turns; where it computes elsewhere it is the first GPU that decodes.
+// The encoder's GPUs take turns. If it computes elsewhere, the first GPU decodes.
 static int choose_device(tub_extractor *x, bool on_gpus)
 {
     return (int)(atomic_fetch_add(&x->videos_opened[on_gpus], 1) % (unsigned)x->devices);
 }
 
-// Whether the GPUs decode the next video; then until leave_gpus(). Of "both", they have no more than keep them busy.
+// Whether the GPUs decode the next video. If so, leave_gpus() must follow. With "both", they get no more videos than
+// keep them busy.
 static bool enter_gpus(tub_extractor *x)
 {
     if (x->decoder != TUB_DECODER_BOTH)
@@ -221,7 +222,7 @@ static void leave_gpus(tub_extractor *x)
         atomic_fetch_sub(&x->videos_on_gpus, 1);
 }
 
-// Whether the processor decodes it all the same.
+// Whether the processor decodes it nevertheless.
 static bool is_refused(const shift *s)
 {
     tub_video_info info;
@@ -229,8 +230,8 @@ static bool is_refused(const shift *s)
     return info.why_not_gpu[0] != 0;
 }
 
-// The decoding threads are shared by the videos that are left. Where savings are left out it is one, so that nothing is
-// decoded but what the worker waits for.
+// The remaining videos share the decoding threads. If savings are left out, there is one thread, so that only what the
+// worker waits for is decoded.
 static int choose_threads(tub_extractor *x, bool on_gpus)
 {
     const int elsewhere = atomic_load(&x->videos_on_gpus), workers = x->plan.asked_workers - elsewhere;
@@ -259,7 +260,7 @@ static void decode(tub_extractor *x, tub_lane *lane, tub_reel *reel)
         reel->status = x->source->open(reel->path, &params, &s.source, &reel->error);
     tub_lane_end(lane, NULL, -1);
     if (reel->status == TUB_OK) {
-        if (on_gpus && is_refused(&s)) { // another one may be taken
+        if (on_gpus && is_refused(&s)) { // another video may take its place
             leave_gpus(x);
             on_gpus = false;
         }
@@ -269,7 +270,7 @@ static void decode(tub_extractor *x, tub_lane *lane, tub_reel *reel)
         atomic_fetch_add_explicit(&x->counters.left_out, reel->info.frames_left_out, memory_order_relaxed);
         if (reel->info.why_not_gpu[0])
             tub_extractor_decodes_itself(x, reel->path, reel->info.why_not_gpu);
-        if (reel->info.why_not_gpu[0] && on_gpus) // no more
+        if (reel->info.why_not_gpu[0] && on_gpus) // not any more
             atomic_fetch_sub_explicit(&x->counters.by_gpu, 1, memory_order_relaxed);
         note_seconds(&s);
         x->source->close(&s.source);
@@ -286,7 +287,7 @@ static void run(tub_extractor *x, tub_lane *lane, tub_reel *reel)
     decode(x, lane, reel);
     tub_core_share_leave(x->share);
     atomic_fetch_add(&x->videos_read, 1);
-    if (reel->status == TUB_END) // stopped: nobody waits for it any more
+    if (reel->status == TUB_END) // stopped: nobody waits for the reel any more
         return;
     if (reel->status != TUB_OK)
         name_the_video(reel);

@@ -9,7 +9,7 @@
 #include "memory.h"
 #include "unit_row.h"
 
-// A load that is encoded, until its turn comes.
+// Holds an encoded load until its turn comes.
 typedef struct place {
     bool filled;
     tub_encoded encoded;
@@ -17,12 +17,12 @@ typedef struct place {
 
 struct tub_delivery {
     tub_extractor *x;
-    pthread_mutex_t lock; // what stands here
+    pthread_mutex_t lock; // protects places, next and busy
     place *places;        // [loads], by number
     int loads;
     int64_t next; // number of the load whose turn it is
-    bool busy;    // somebody delivers
-    // of who delivers
+    bool busy;    // a thread is delivering
+    // of the delivering thread
     tub_lane *lane;
     tub_reel *reel; // whose rows are being made
     bool closed;    // nobody takes results any more
@@ -51,7 +51,7 @@ static bool send_chunk(tub_delivery *d, tub_reel *reel)
                          .dim = d->x->info->dim};
     if (!send(d, &result))
         return false;
-    reel->chunk = NULL; // the result's now
+    reel->chunk = NULL; // now owned by the result
     reel->chunk_rows = 0;
     return true;
 }
@@ -81,7 +81,7 @@ static bool add_row(void *user, int64_t row, const float *values)
     }
     float *to = reel->chunk + (size_t)reel->chunk_rows * dim;
     memcpy(to, values, dim * sizeof *values);
-    // A clip model's rows come as they shall be.
+    // A clip model's rows come normalized already.
     if (d->x->info->l2_normalize && d->x->info->per_frame)
         tub_make_unit(to, dim);
     reel->chunk_rows++;
@@ -107,7 +107,7 @@ static void add_item(tub_delivery *d, const tub_entry *entry, const float *value
         drop_rows(reel);
 }
 
-// Frame models: windows that only the end of the video completes.
+// Frame models: delivers windows that only the end of the video completes.
 static void finish_frames(tub_delivery *d, tub_reel *reel)
 {
     d->reel = reel;
@@ -130,12 +130,12 @@ static tub_status judge(const tub_delivery *d, tub_reel *reel, int64_t total)
     return reel->trouble;
 }
 
-// What the container states, where the timestamps agree. Matroska, WebM and MPEG-TS state one rate for videos that
-// frames were left out of. AVI files that were copied together from others (`ffmpeg -i v.mp4 -c copy v.avi`) have empty
-// packets behind each frame, and state twice the rate or many times it.
+// The rate that the container states, if the timestamps agree. Matroska, WebM and MPEG-TS state one rate even if frames
+// were left out of the video. AVI files that were made by copying streams (`ffmpeg -i v.mp4 -c copy v.avi`) have empty
+// packets after each frame, and state two or many times the rate.
 static double frame_rate(const tub_video_info *info)
 {
-    const double few_frames = 1.5; // AVI has no better timestamps where frames are reordered
+    const double few_frames = 1.5; // AVI has no better timestamps if frames are reordered
     double seconds = info->last_pts - info->first_pts, steps = (double)info->frames - 1;
     if (!(seconds > 0 && steps > 0 && info->fps > 0))
         return info->fps;
@@ -182,7 +182,7 @@ static void end_reel(tub_delivery *d, tub_reel *reel)
     tub_reel_release(d->x, reel);
 }
 
-// Two devices failed on the load: its videos have, the others go on.
+// Two devices failed on the load: its videos fail, the others go on.
 static void give_up(tub_reel *reel, const tub_encoded *e)
 {
     if (reel->trouble != TUB_OK)

@@ -1,8 +1,8 @@
-// A device thread: takes loads, encodes them on its device, gives their slots back, puts the rows down for delivery.
-// Where the encoder's runs overlap, a full load that is ready is begun while the one before is computed, so that its
-// frames travel meanwhile and the device doesn't wait for this thread.
+// A device thread: takes loads, encodes them on its device, gives their slots back, puts the rows down for delivery. If
+// the encoder's runs overlap, a full load is begun while the one before is computed. Its frames travel meanwhile, and
+// the device doesn't wait for this thread.
 //
-// A device that fails while others work gives its load back, once, and is done; a load on which a second one fails is
+// A device that fails while others work gives its load back and stops. If a second device fails on a load, the load is
 // given up with its videos. The last device that fails ends the extraction.
 #include <stdio.h>
 #include <string.h>
@@ -14,15 +14,15 @@
 #include "idle.h"
 #include "memory.h"
 
-// A load that the device has, and what its run is given.
+// A load that the device has, and what is passed to its run.
 typedef struct flight {
     tub_encoded encoded;
     const void **frames; // batch * frames pointers
-    bool *made;          // likewise: which a GPU has made; NULL where none makes any
-    int *positions;      // likewise, where frames have their place in the video; else NULL
+    bool *made;          // likewise: which ones a GPU has made; NULL: GPUs make none
+    int *positions;      // likewise, if the model wants positions in the video; else NULL
     tub_lane_run run;
-    double waited;     // for the load
-    tub_status status; // of its beginning
+    double waited;     // seconds, for the load
+    tub_status status; // of beginning the run
     tub_error error;
 } flight;
 
@@ -31,10 +31,10 @@ typedef struct device {
     tub_extractor *x;
     int number;
     tub_lane *lane;
-    flight flights[TUB_LANE_RUNS]; // in turns
+    flight flights[TUB_LANE_RUNS]; // used in turn
     int first, count;              // those that the device has
     int64_t *numbers;              // of the frames of a clip
-    double start, cpu, helpers;    // when the first one's turn came, and seconds of processor time by then
+    double start, cpu, helpers;    // time when the first one's turn came, and processor time until then
 } device;
 
 static bool is_ahead(const device *d)
@@ -42,7 +42,7 @@ static bool is_ahead(const device *d)
     return d->x->runs_ahead > 1;
 }
 
-// Where the frames of the load's clips stand in their videos.
+// The positions of the load's clips' frames in their videos.
 static void fill_in_positions(const device *d, const tub_load *load, int *to)
 {
     const int frames = d->x->info->frames;
@@ -66,7 +66,7 @@ static void trace_depths(device *d)
 
 // ---- the turn of a load ----
 
-// Some loads are ends of videos alone.
+// Some loads consist only of ends of videos.
 static void begin_turn(device *d, const flight *f)
 {
     if (f->encoded.load.items == 0)
@@ -77,7 +77,7 @@ static void begin_turn(device *d, const flight *f)
     tub_lane_begin(d->lane, "forward");
 }
 
-// How much of the processors the pass had, the encoder's own threads included: what its lane's processor time leaves
+// How much of the processors the pass used, including the encoder's own threads, which the lane's processor time leaves
 // out.
 static void trace_forward(const device *d, int items, double seconds, double cpu)
 {
@@ -141,7 +141,7 @@ static tub_status encode(device *d, flight *f, tub_error *err)
                        : tub_encoder_run_lane(d->x->encoder, d->number, &f->run, err);
 }
 
-// Blocks only where there is nothing else to do.
+// Blocks only if there is nothing else to do.
 static bool take(device *d, flight *f)
 {
     const int home = d->x->gpu_slots ? 1 + d->number : 0;
@@ -159,21 +159,21 @@ static bool take(device *d, flight *f)
 
 // ---- failures ----
 
-// What was begun behind a load that failed goes back as it came.
+// Loads that were begun after one that failed go back unchanged.
 static void give_up_the_rest(device *d, bool to_others)
 {
     tub_error ignored;
     for (; d->count > 0; d->count--) {
         flight *f = &d->flights[d->first];
         d->first = (d->first + 1) % d->x->runs_ahead;
-        (void)encode(d, f, &ignored); // nothing reads its slots any more
+        (void)encode(d, f, &ignored); // after this, nothing reads its slots
         tub_free(f->encoded.rows);
         if (to_others)
             tub_batcher_give_back(d->x->batcher, &f->encoded.load);
     }
 }
 
-// What becomes of a load on which this device failed: the thread ends.
+// Handles a load on which this device failed. The thread ends.
 static void handle_failure(device *d, tub_encoded *e, tub_error *err)
 {
     tub_extractor *x = d->x;
@@ -200,7 +200,7 @@ static void handle_failure(device *d, tub_encoded *e, tub_error *err)
 
 // ---- the thread ----
 
-// The load whose turn it is, to its end. False: the thread ends.
+// Finishes the load whose turn it is. False: the thread ends.
 static bool finish(device *d)
 {
     flight *f = &d->flights[d->first];

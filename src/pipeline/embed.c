@@ -15,9 +15,9 @@ typedef struct embedding {
     int frames_per_clip, item_frames, batch;
     unsigned char *slots; // batch * item_frames frames, transformed
     const void **pointers;
-    float *rows;        // of a batch
+    float *rows;        // rows of a batch
     const float **clip; // frame models: pointers into clip_rows
-    float *clip_rows;   // frame models: the rows of the clip at hand
+    float *clip_rows;   // frame models: the rows of the current clip
     double *sum;
     float (*tables)[256]; // what a level becomes, by channel
 } embedding;
@@ -87,7 +87,7 @@ static tub_status prepare(embedding *e, int height, int width, tub_error *err)
     return TUB_OK;
 }
 
-// What enters the patch embedding: planar float32, normalised.
+// Writes what enters the patch embedding: planar float32, normalized.
 static void write_pixels(const embedding *e, const unsigned char *slot, float *out)
 {
     size_t plane = (size_t)e->info->height * (size_t)e->info->width;

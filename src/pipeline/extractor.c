@@ -120,7 +120,7 @@ void tub_extractor_cancel(tub_extractor *x)
     stop(x);
 }
 
-// A library's threads leave the process's signals to the program's.
+// A library's threads leave the process's signals to the program's threads.
 static bool start_thread(pthread_t *thread, void *(*run)(void *), void *argument)
 {
     sigset_t all, before;
@@ -167,7 +167,7 @@ static tub_status check_clip(const tub_encoder_info *info, const tub_sampling *s
     return TUB_OK;
 }
 
-// Frames that NVDEC decodes are where they can be made; all others only by request.
+// If NVDEC decodes, the GPU already has what frames are made from. Otherwise it makes frames only on request.
 static bool makes_frames_on_gpus(const tub_extractor *x)
 {
     return x->resizer == TUB_RESIZER_GPU || (x->resizer == TUB_RESIZER_AUTO && tub_decodes_on_gpus(x->decoder));
@@ -182,7 +182,7 @@ static tub_status resolve(tub_extractor *x, const tub_extractor_params *params, 
     TUB_TRY(check_clip(x->info, &x->sampling, err));
     TUB_TRY(tub_again_check(x->without, &x->sampling, err));
     tub_extractor_params planned = *params;
-    tub_encoder_info slots = *x->info; // which hold either form of a frame
+    tub_encoder_info slots = *x->info; // slots hold either form of a frame
     if (makes_frames_on_gpus(x) && tub_gpu_slots_host_bytes(x->encoder) > slots.pixel_bytes)
         slots.pixel_bytes = tub_gpu_slots_host_bytes(x->encoder);
     if (x->without & TUB_WITHOUT_MIXING)
@@ -201,7 +201,7 @@ static int choose_chunk_rows(int dim)
     return rows < 1 ? 1 : rows > CHUNK_ROWS ? CHUNK_ROWS : (int)rows;
 }
 
-// Not being able to is no reason not to run.
+// If pinning isn't possible, the run goes on without it.
 static void pin_slots(tub_extractor *x)
 {
     void *memory = NULL;
@@ -225,7 +225,7 @@ static void unpin_slots(tub_extractor *x)
     x->pinned = false;
 }
 
-// Unless it was asked for, not being able to is no reason not to run.
+// If this isn't possible, the run goes on without it, unless it was asked for.
 static tub_status open_gpu_slots(tub_extractor *x, tub_error *err)
 {
     tub_error why = {0};
@@ -242,8 +242,8 @@ static tub_status open_gpu_slots(tub_extractor *x, tub_error *err)
     return TUB_OK;
 }
 
-// With several devices some loads may wait for a slower one's, so that a faster one isn't held up; and one whose runs
-// overlap has several itself.
+// With several devices, some loads may wait for a slower device's, so that a faster one isn't held up. A device whose
+// runs overlap has several loads itself.
 static tub_status share_devices(tub_extractor *x, tub_error *err)
 {
     const int loads = x->devices == 1 && x->runs_ahead == 1 ? 1 : LOADS_PER_DEVICE * x->devices;
@@ -358,7 +358,7 @@ tub_status tub_extractor_submit(tub_extractor *x, const tub_job *job, tub_error 
         return ended;
     if (x->finished)
         return tub_fail(err, TUB_ERROR_ARGUMENT, "extractor: %s was submitted after finish", job->path);
-    // Jobs come from this thread alone: what is free now stays free.
+    // Jobs come only from this thread, so room that is free now stays free.
     if (tub_queue_count(x->jobs) >= (size_t)x->plan.jobs)
         return TUB_AGAIN;
     tub_reel *reel = tub_reel_create(x, job);

@@ -11,10 +11,10 @@ struct tub_frame_rows {
     tub_windower *windower;
     int dim, clip_length;
     float *ring; // places * dim
-    int *counts; // pushes of each place that weren't released
+    int *counts; // unreleased pushes of each place
     int64_t *free_places;
     int64_t free_count;
-    int64_t next; // output frame that comes next
+    int64_t next; // the next output frame
     bool finished;
     int64_t *handles;         // of one window
     const float **embeddings; // likewise
@@ -24,7 +24,7 @@ struct tub_frame_rows {
 
 static bool allocate(tub_frame_rows *f, const tub_sampling *s)
 {
-    // One place more than is held: a frame is put down before it is pushed.
+    // One place more than frames are held, since a frame is put down before it is pushed.
     int64_t places = tub_windower_most_held(s) + 1;
     size_t values = 0;
     if (places < 1 || !tub_size_mul((size_t)places, (size_t)f->dim, &values))
@@ -140,7 +140,7 @@ tub_status tub_frame_rows_add(tub_frame_rows *f, const float *embedding, int64_t
         return tub_fail(err, TUB_ERROR_INTERNAL, "frame %lld: no place for its embedding", (long long)first);
     int64_t place = f->free_places[--f->free_count];
     memcpy(f->ring + (size_t)place * (size_t)f->dim, embedding, (size_t)f->dim * sizeof *embedding);
-    f->counts[place] = 1; // ours, while it is pushed
+    f->counts[place] = 1; // our own count while it is pushed
     if (last) {
         f->counts[place]++;
         TUB_TRY(finish(f, first + 1, place, take, user, err));

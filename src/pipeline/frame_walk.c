@@ -5,7 +5,7 @@
 #include "memory.h"
 #include "resampler.h"
 
-// A frame that stays longer than this on the screen is taken for a broken timestamp.
+// If a frame stays on the screen for longer than this (seconds), its timestamp counts as broken.
 static const double longest_stay = 10 * 3600;
 
 static bool wants(const void *sampling, const tub_frame_place *place)
@@ -54,7 +54,8 @@ static void let_go(tub_walk *w, int *slot)
     *slot = -1;
 }
 
-// Windows of slots pin their slots through the windower; frames travel alone, and its handles mean nothing.
+// Windows of slots pin their slots through the windower. Single frames travel alone, and the windower's handles mean
+// nothing.
 static bool pins(const tub_walk *w)
 {
     return w->sink->window != NULL;
@@ -120,7 +121,7 @@ static tub_status next(tub_walk *w, tub_frame *frame, tub_error *err)
     return w->sink->step && !w->sink->step(w->user) ? TUB_AGAIN : TUB_OK;
 }
 
-// Both walkers end with TUB_OK at the video's end; a stop on the way is TUB_END for the caller of the walk.
+// Both walkers return TUB_OK at the video's end. If they are stopped on the way, the caller of the walk gets TUB_END.
 static tub_status walk_native(tub_walk *w, tub_error *err)
 {
     tub_frame frame;

@@ -31,7 +31,7 @@ double tub_idle_end(tub_counters *c, const tub_idle_mark *mark)
     int64_t convert = look(&c->convert) - mark->convert, worked = open + decode + convert;
     if (worked <= 0)
         return seconds;
-    // Several workers do more seconds of work than the wait has.
+    // Together, several workers may work more seconds than the wait has.
     double scale = worked > wait ? (double)wait / (double)worked : 1;
     add(&c->idle_open, (int64_t)(scale * (double)open));
     add(&c->idle_decode, (int64_t)(scale * (double)decode));
@@ -46,7 +46,7 @@ void tub_idle_explain(tub_counters *c, tub_progress *out)
     double convert = tub_counted_seconds(&c->idle_convert), input = tub_counted_seconds(&c->idle_input);
     double all = open + decode + convert + input;
     out->idle_start_seconds = tub_counted_seconds(&c->idle_start);
-    if (out->idle_start_seconds > out->device_wait_seconds) // counted since
+    if (out->idle_start_seconds > out->device_wait_seconds) // counted meanwhile
         out->idle_start_seconds = out->device_wait_seconds;
     double rest = out->device_wait_seconds - out->idle_start_seconds;
     if (all <= 0) {

@@ -10,9 +10,9 @@
 
 enum {
     MOST_WORKERS = 256,
-    // That are chosen for each device: beyond them decoding outruns any encoder on the processor. On a GPU one of
-    // VideoMAE-B's size takes tens of thousands of frames a second, of which a processor decodes one or two. Where the
-    // GPU decodes itself it has a handful of engines, and each open video takes of its memory.
+    // Workers chosen per device. With more, decoding outruns any encoder on the processor. On a GPU, a model of
+    // VideoMAE-B's size takes tens of thousands of frames a second, and one processor decodes one or two thousand. A
+    // GPU that decodes has only a handful of engines for it, and each open video takes some of its memory.
     CPU_WORKERS = 8,
     GPU_WORKERS = 32,
     NVDEC_WORKERS = 16,
@@ -38,13 +38,13 @@ static int most_chosen(const tub_encoder_info *info, tub_decoder decoder)
     return least_of((int64_t)each * lanes_of(info), MOST_WORKERS);
 }
 
-// That need no processor: they wait for GPUs' decoders.
+// Workers that need no processor, because they wait for GPUs' decoders.
 static int waiting_workers(const tub_encoder_info *info, tub_decoder decoder)
 {
     return decoder == TUB_DECODER_BOTH ? TUB_NVDEC_BUSY * lanes_of(info) : 0;
 }
 
-// More than the usual few are no use where they hold the slots that batches need.
+// More workers than the usual few are of no use if they hold the slots that batches need.
 static int choose_workers(const tub_resource_plan *plan, const tub_encoder_info *info, int processors, size_t fit)
 {
     const int usual = CPU_WORKERS * lanes_of(info);
@@ -92,7 +92,7 @@ tub_status tub_resource_plan_make(const tub_encoder_info *info, const tub_sampli
     int batch = least_of((int64_t)(info->batch > 0 ? info->batch : 1) * lanes_of(info), INT_MAX / 4); // of all devices
     int prefetch = params->prefetch > 0 ? least_of(params->prefetch, MOST_READY) : batch;
 
-    plan.adapt = params->decode_threads <= 0 && info->eager; // only an encoder on the processor gains by it
+    plan.adapt = params->decode_threads <= 0 && info->eager; // only an encoder on the processor gains from it
     plan.ready = least_of((int64_t)batch + prefetch, INT_MAX / 2);
     const int waiting = waiting_workers(info, params->decoder);
     plan.most_workers = least_of((int64_t)most_chosen(info, params->decoder) + waiting, MOST_WORKERS);

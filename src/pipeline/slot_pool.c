@@ -13,7 +13,7 @@ struct tub_slot_pool {
     unsigned char *memory;
     size_t stride; // bytes from slot to slot
     int slots, free_count, waiting;
-    int *free_slots; // a stack: what was freed last is still in the cache
+    int *free_slots; // a stack, as what was freed last is still in the cache
     int *counts;
     bool stopped, starved;
     tub_slot_watch watch;

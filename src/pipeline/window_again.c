@@ -12,8 +12,8 @@ struct tub_window_again {
     tub_reread *reread;
     int64_t span;   // frames from a window's first to its last
     int64_t frames; // seen so far
-    double *shown;  // when the last `span` frames are shown: a ring
-    void *pixels;   // one frame's, to convert into
+    double *shown;  // a ring: when the last `span` frames are shown
+    void *pixels;   // room for one frame, to convert into
 };
 
 enum { AGAIN = TUB_WITHOUT_DECODE_ONCE | TUB_WITHOUT_CONVERT_ONCE | TUB_WITHOUT_ENCODE_ONCE };
@@ -75,7 +75,7 @@ void tub_again_close(tub_window_again **again)
     *again = NULL;
 }
 
-// Whether an earlier window than the one that starts at `start` has frame `k` too.
+// Whether a window before the one that starts at `start` has frame `k` too.
 static bool is_shared(const tub_window_again *a, int64_t start, int64_t k)
 {
     const tub_sampling *s = a->sampling;
@@ -93,7 +93,7 @@ static int count_shared(const tub_window_again *a, int64_t start)
     return count;
 }
 
-// What lies before the window's own new frames; without an overlap the reading just goes on.
+// Decodes what comes before the window's own new frames. Without an overlap, reading just goes on.
 static tub_status decode(tub_window_again *a, int64_t start, tub_error *err)
 {
     int64_t last = start - a->sampling->stride + a->span - 1, decoded = 0;

@@ -30,7 +30,7 @@ static bool deliver_window(void *user, int64_t row, const int *slots)
 
 static const tub_walk_sink window_sink = {.window = deliver_window};
 
-// What the walk pins: the windower's frames, and with resampling the candidate and the last frame decided.
+// The walk pins the windower's frames and, with resampling, the candidate and the last frame decided.
 static tub_status open_pool(const tub_sampling *s, size_t bytes, tub_slot_pool **out, tub_error *err)
 {
     int64_t slots = tub_windower_most_held(s) + 2;
