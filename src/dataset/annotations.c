@@ -14,10 +14,10 @@ typedef struct tub_taking {
     tub_arena *arena;
     tub_annotations *out;
     size_t capacity;
-    bool failed; // no memory
+    bool failed; // out of memory
 } tub_taking;
 
-// False: it is there already, or there is no memory.
+// False: the id is there already, or there is no memory.
 static bool take_id(void *user, const tub_field *id, const tub_field *video)
 {
     (void)video;
@@ -34,7 +34,7 @@ static bool take_id(void *user, const tub_field *id, const tub_field *video)
     return is_new && !t->failed;
 }
 
-// Takes the ids of a file as they usually are; false leaves it to the parser, with nothing taken.
+// Takes the ids of a file in the usual form. False: the file is left to the parser, and nothing was taken.
 static bool scan_ids(tub_taking *t, const char *text, size_t bytes)
 {
     bool usual = tub_json_members_of(text, bytes, "database", take_id, t) == TUB_SCAN_OBJECT && t->out->count > 0;
@@ -106,7 +106,7 @@ void tub_annotations_finish(tub_annotations *a)
     *a = (tub_annotations){0};
 }
 
-// An id with "v_" before it, in `room`; NULL where it doesn't fit.
+// An id with "v_" before it, in `room`. NULL: it doesn't fit.
 static const char *prefixed(const char *id, char room[256])
 {
     int length = snprintf(room, 256, "v_%s", id);
@@ -144,7 +144,7 @@ bool tub_annotations_names(const tub_layout *layout, const char *id, const char 
 
 typedef struct tub_looking {
     const tub_feature_place *place;
-    const tub_feature_listing *listing; // from one look: most ids that are missing cost no call of their own
+    const tub_feature_listing *listing; // listed once, so that most missing ids cost no system call
     const tub_stem_map *done;
 } tub_looking;
 

@@ -17,7 +17,7 @@ typedef struct tub_compare {
     tub_grid grid_a, grid_b;
     tub_stem_map stems_a, stems_b; // to numbers of files
     bool *seen_b;
-    double weight[2 * TUB_LAG_MOST + 1]; // rows behind each lag's sum
+    double weight[2 * TUB_LAG_MOST + 1]; // number of rows in each lag's sum
 } tub_compare;
 
 static const tub_told *told_of(tub_feature_folder *f, const char *file)
@@ -26,7 +26,7 @@ static const tub_told *told_of(tub_feature_folder *f, const char *file)
     return text ? tub_told_find(&f->told, text) : NULL;
 }
 
-// What the video is called; NULL on failure.
+// The video's name; NULL on failure.
 static const char *stem_of(tub_feature_folder *f, const char *file)
 {
     const tub_told *told = told_of(f, file);
@@ -45,7 +45,8 @@ static tub_status index_stems(tub_feature_folder *f, tub_stem_map *stems, tub_er
     return TUB_OK;
 }
 
-// The file of B that is of the same video: by its name, or by one with "v_" more or less that isn't another's of A.
+// The file of B for the same video: by its name, or by the name with "v_" added or removed, unless that belongs to
+// another file of A.
 static tub_status find_other(tub_compare *c, const char *file, size_t *out, tub_error *err)
 {
     const char *stem = stem_of(&c->a, file);
@@ -58,7 +59,8 @@ static tub_status find_other(tub_compare *c, const char *file, size_t *out, tub_
     return TUB_OK;
 }
 
-// Rows that tile each video's duration stand where as many of them do, and nowhere on a grid of frames.
+// Rows that divide each video's duration evenly can be compared only with the same number of such rows, not with rows
+// on a grid of frames.
 static tub_status check_lengths(const tub_compare *c, tub_error *err)
 {
     int64_t a = c->a.fixed_rows, b = c->b.fixed_rows;
@@ -113,7 +115,7 @@ static tub_status read_track(const tub_feature_folder *f, const char *file, cons
     return TUB_OK;
 }
 
-// The lag that fits best, of sums over a video or over all. Ties go to the smaller one.
+// The lag that fits best, given sums over one video or over all. Ties go to the smaller lag.
 static int best_lag(const double *cosines, const double *rows, int most)
 {
     int best = 0;
@@ -177,7 +179,7 @@ static void take_sums(tub_compare *c, const tub_row_sums *s, tub_comparison *out
     t->max_abs = fmax(t->max_abs, s->largest);
 }
 
-// With frames of another rate B's stand in A's.
+// If the frame rates differ, B's positions are given in A's frames.
 static void match_rates(tub_compare *c, const char *file_a, const char *file_b, tub_row_track *b)
 {
     double fps_a = fps_of(&c->a, file_a), fps_b = fps_of(&c->b, file_b);
@@ -219,7 +221,7 @@ static tub_status compare_files(tub_compare *c, const char *file_a, const char *
     }
     tub_free((float *)a.values);
     tub_free((float *)b.values);
-    if (status == TUB_ERROR_INPUT) { // these two only
+    if (status == TUB_ERROR_INPUT) { // concerns only these two files
         out.problem = why.text;
         c->totals->failed++;
     } else if (status != TUB_OK) {

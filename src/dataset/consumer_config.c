@@ -27,7 +27,7 @@ tub_status tub_consumer_parse(const char *name, tub_consumer *out, tub_error *er
 typedef struct tub_printer {
     void (*write)(void *user, const char *line);
     void *user;
-    const char *folder;      // absolute, with a slash behind
+    const char *folder;      // absolute, with a slash at the end
     const char *annotations; // absolute, NULL = none
     const tub_features_info *info;
 } tub_printer;
@@ -45,7 +45,7 @@ static void line(const tub_printer *p, const char *format, ...)
     p->write(p->user, text);
 }
 
-// A text in double quotes, as Python and YAML both read it. Bytes above ASCII stand as they are.
+// A text in double quotes that both Python and YAML can read. Bytes above ASCII stay as they are.
 static const char *quoted(const char *text, char out[1024])
 {
     size_t used = 0;
@@ -64,7 +64,7 @@ static const char *quoted(const char *text, char out[1024])
     return out;
 }
 
-// As few digits as give the number back to 1e-9 of it: 29.97003 and not 30.
+// As few digits as give the number to a relative precision of 1e-9: 29.97003 and not 30.
 static const char *number(double value, char out[32])
 {
     const tub_plain_numbers before = tub_plain_numbers_begin();
@@ -149,7 +149,7 @@ static void opentad(const tub_printer *p)
     line(p, "model = dict(projection=dict(in_channels=%lld))", (long long)i->dim);
 }
 
-// A loader has one prefix, and YAML's readers take the last of two equal keys without a word: other splits' are
+// A loader has one prefix, and YAML readers silently take the last of two equal keys. So the other splits' prefixes are
 // comments.
 static void say_affix(const tub_printer *p, int number)
 {
@@ -195,7 +195,7 @@ static void actionformer(const tub_printer *p)
     line(p, "# Videos without features that can be used: %smissing_files.txt (tubelet verify)", p->folder);
 }
 
-// Configurations are read in other folders than this one. What can't be resolved stays as it is.
+// Configurations are read in other folders than this one, so paths are absolute. What can't be resolved stays as it is.
 static char *whole_path(const char *path, const char *behind)
 {
     char *real = realpath(path, NULL);

@@ -13,9 +13,9 @@
 #include "shard_pick.h"
 #include "stems.h"
 
-enum { REPLACED_TOLD = 8 }; // videos; of a collection that was encoded anew it would be each
+enum { REPLACED_TOLD = 8 }; // videos; if a whole collection was encoded again, it would be all of them
 
-// A folder that can be written, made if needed; a dry run only looks.
+// Checks that the folder can be written, and makes it if needed. A dry run only looks.
 static tub_status check_folder(const char *path, bool dry_run, const tub_log *log, tub_error *err)
 {
     struct stat info;
@@ -68,7 +68,7 @@ static tub_status name_list(tub_dataset *d, const tub_dataset_params *p, tub_err
     return tub_entries_name(&d->arena, &d->list, &d->place.layout, &d->facts, err);
 }
 
-// The thread that reads manifests is the last to end: until then this one asks alone, and leaves it a processor.
+// The thread that reads manifests takes longest. Until it ends, this thread asks alone and leaves it a processor.
 static void ask_videos(tub_dataset *d)
 {
     for (size_t i = 0; i < d->list.count && !tub_found_is_read(&d->found); i++)
@@ -86,7 +86,7 @@ static tub_status open_list(tub_dataset *d, const tub_dataset_params *p, tub_err
         TUB_TRY(tub_annotations_select(&d->annotations, p->annotations, &d->list, err));
     }
     TUB_TRY(name_list(d, p, err));
-    TUB_TRY(tub_stems_unique(&d->list, tub_layout_extension(&d->place.layout), err)); // of what is wanted only
+    TUB_TRY(tub_stems_unique(&d->list, tub_layout_extension(&d->place.layout), err)); // checks only the wanted videos
     ask_videos(d);
     return tub_shard_pick(&d->list, d->rank, d->world, err);
 }
@@ -121,7 +121,7 @@ static tub_status open_pins(tub_dataset *d, const tub_dataset_params *p, tub_err
     return status;
 }
 
-// Whether the video that the record is of is there as it was then, and is another one: of two folders with like names.
+// Whether the record's video still exists unchanged and is another video: two folders may have equal names.
 static bool is_of_another(const tub_entry *entry, const tub_record *record)
 {
     struct stat info;
@@ -129,7 +129,8 @@ static bool is_of_another(const tub_entry *entry, const tub_record *record)
            info.st_size == record->video_bytes && (info.st_dev != entry->device || info.st_ino != entry->inode);
 }
 
-// Whether the file is there as the record says, made with what the folder holds, of the video as it is now.
+// Whether the file is there as the record says, was made with the folder's settings and model, and from the video as it
+// is now.
 static bool is_valid(tub_dataset *d, const tub_entry *entry, const tub_record *record)
 {
     if (d->there.root && (strcmp(record->settings, d->there.settings) || strcmp(record->model, d->there.model)))
@@ -139,7 +140,7 @@ static bool is_valid(tub_dataset *d, const tub_entry *entry, const tub_record *r
     if (record->video_bytes < 0 || entry->bytes < 0 || record->video_bytes == entry->bytes)
         return true;
     if (record->video_bytes == TUB_CHANGED)
-        return false; // which was said then
+        return false; // already reported then
     if (is_of_another(entry, record)) {
         d->taken = d->taken ? d->taken : entry;
         return false;
@@ -158,8 +159,8 @@ static bool is_forbidden(const char *path)
     return fd < 0 && (errno == EACCES || errno == EPERM);
 }
 
-// A video that was replaced since is another video, as is one that wasn't there (-1) and is now. What may not be read
-// needs no model to fail again.
+// A video that was replaced since then is another video, as is one that wasn't there (-1) and is now. A video that may
+// not be read will fail again, and no model is needed to know that.
 static bool still_fails(const tub_entry *entry, const tub_record *failure)
 {
     return failure->video_bytes == entry->bytes ||

@@ -8,11 +8,11 @@
 #include "fail.h"
 #include "folder_lock.h"
 
-// What is known before any file is put in order.
+// What is known before any file is tidied.
 typedef struct tub_known {
     const tub_dataset *d;
     tub_stem_map entries; // by key
-    tub_stem_map told;    // by this shard's own file
+    tub_stem_map told;    // what this shard's own file tells of
     tub_arena arena;
 } tub_known;
 
@@ -49,13 +49,15 @@ static bool keep_line(tub_tidy *t, const char *key, const char *line, size_t byt
     return true;
 }
 
-// Whether our own file tells of it. It may not: another run of this video may have left that to its own.
+// Whether our own file tells of the failure. It may not: another run with this video may have left that to its own
+// file.
 static bool told_by_us(const tub_tidy *t, const tub_entry *entry)
 {
     return entry->failed_now && tub_stem_map_get(&t->known->told, entry->key) != (size_t)TUB_NO_STEM;
 }
 
-// A video of ours that has features now, or that another file tells of, isn't kept.
+// Keeps a line, unless it is about a video of ours that has features now. A line in another file isn't kept either if
+// our own file tells of the video.
 static bool take(void *user, const tub_field *stem, const char *line, size_t bytes)
 {
     tub_tidy *t = user;

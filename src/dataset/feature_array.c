@@ -9,7 +9,7 @@
 #include "npy_header.h"
 #include "zip_file.h"
 
-// Where a .npy lies: in a file of its own, or in a .npz.
+// Where a .npy is in its file: a file by itself, or a part of a .npz.
 typedef struct tub_place {
     int64_t begin, bytes;
 } tub_place;
@@ -87,7 +87,7 @@ static tub_status read_shape(const tub_tensor_file *f, tub_place *place, tub_fea
 static tub_status read_values(const tub_tensor_file *f, const tub_place *place, const tub_feature_array *a,
                               float **values, tub_error *err)
 {
-    // Of the place's size, which is a file's and so fits.
+    // The count can't overflow, because the place is within a file.
     size_t count = (size_t)place->bytes / tub_dtype_bytes(a->dtype);
     float *to = tub_alloc_aligned(count, sizeof *to);
     if (!to)

@@ -24,7 +24,7 @@ typedef struct tub_telling {
     bool failures, lines; // lines: they are kept
 } tub_telling;
 
-// The same text again and again (hashes) is kept once: `last` is the one of the line before, or NULL.
+// Repeated texts (hashes) are kept once: `last` is the text of the line before, or NULL.
 static const char *text_of(tub_arena *arena, const json_t *line, const char *key, const char *last)
 {
     const char *text = json_string_value(json_object_get(line, key));
@@ -73,7 +73,7 @@ static bool complete(const tub_told *t)
     return t->file && t->video && t->reason && t->settings && t->model && t->checksum && t->time && t->align;
 }
 
-// Of several lines about one file the latest stands in front (records.h).
+// If there are several lines about one file, the latest comes first (records.h).
 static bool put_over(tub_arena *arena, tub_told *there, const tub_told *told, size_t file, size_t *there_file)
 {
     tub_told *behind = tub_arena_alloc_raw(arena, 1, sizeof *behind);
@@ -114,7 +114,7 @@ static bool take(void *user, const tub_field *fields, const char *text, size_t b
     tub_shortage_watch();
     json_t *line = json_loadb(text, bytes, 0, NULL);
     if (!line)
-        return !tub_shortage_may_be(); // a torn line, then
+        return !tub_shortage_may_be(); // if memory wasn't short, it is a torn line
     const tub_told *last = t->list->count ? &t->list->items[t->list->count - 1] : NULL;
     tub_told told = told_of(&t->folder->arena, line, t->failures ? "stem" : "output", last);
     told.line = t->lines ? tub_arena_text(&t->folder->arena, text, bytes) : NULL;
@@ -138,7 +138,7 @@ static int by_file(const void *a, const void *b)
     return strcmp(((const tub_told *)a)->file, ((const tub_told *)b)->file);
 }
 
-// Lines stand in the order in which videos were done, which differs from run to run.
+// The lines are in the order in which videos were done, which differs from run to run.
 static bool sort(tub_told_list *list)
 {
     if (list->count)
@@ -166,7 +166,7 @@ static tub_status read_told(tub_feature_folder *folder, const char *path, bool l
     return status;
 }
 
-// Of several lines the one that was written with the file that is there.
+// Chooses, among several lines, the one that was written with the present file.
 static void choose_told(int folder, tub_told *told, const char *file)
 {
     for (const tub_told *t = told; t; t = t->others)
@@ -207,7 +207,7 @@ static int stream_of(const json_t *settings)
     return number >= 0 && number < INT_MAX ? (int)number + 1 : 0;
 }
 
-// What can't be read is left at 0: nothing is then predicted from it.
+// What can't be read is left at 0. Then nothing is predicted from it.
 static void take_settings(tub_feature_folder *f)
 {
     const json_t *settings = json_object_get(f->settings.root, "settings"), *fps = json_object_get(settings, "fps");

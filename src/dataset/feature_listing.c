@@ -26,8 +26,9 @@ static bool keep(tub_feature_listing *l, const char *file)
     return true;
 }
 
-// A link, or a file system that doesn't tell what its entries are: as NFS of large folders, where asking for each would
-// take minutes. What is called as features are is taken for them.
+// Links have to be asked about, and so do entries if the file system doesn't tell their type. NFS doesn't for large
+// folders, where asking about each entry would take minutes. So entries that are named like features are taken for
+// features.
 static bool is_folder(const char *folder, const char *file, const struct dirent *e)
 {
     struct stat info;

@@ -14,7 +14,7 @@
 #include "temp_name.h"
 #include "zip_stored.h"
 
-enum { HALVES = 4096 }; // values turned into float16 at a time
+enum { HALVES = 4096 }; // values converted to float16 at a time
 
 struct tub_feature_writer {
     tub_atomic_file *file;
@@ -30,7 +30,7 @@ struct tub_feature_writer {
     uint16_t halves[HALVES];
 };
 
-// What comes before the values: the header of the array, in a .npz behind that of the entry.
+// Writes what comes before the values: the header of the array, and in a .npz the entry's header before it.
 static tub_status write_head(tub_feature_writer *w, tub_error *err)
 {
     uint8_t head[ZIP_HEAD];
@@ -55,7 +55,7 @@ static tub_status open_file(tub_feature_writer *w, const char *path, tub_error *
     tub_free(folder);
     TUB_TRY(status);
     TUB_TRY(tub_atomic_open(path, &w->file, err));
-    return write_head(w, err); // of no rows: it keeps the place
+    return write_head(w, err); // for no rows yet, to reserve its place
 }
 
 tub_status tub_feature_begin(const char *path, const tub_layout *layout, int64_t dim, tub_feature_writer **out,

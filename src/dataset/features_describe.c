@@ -8,7 +8,7 @@
 #include "feature_folder.h"
 #include "params.h"
 
-// The rate that all lines tell; 0 where they differ or don't say.
+// The rate that all lines tell; 0: they differ or don't tell.
 static double common_fps(const tub_told_list *told)
 {
     const double apart = 0.005;
@@ -41,7 +41,7 @@ static void take_folder(const tub_feature_folder *f, tub_features_info *out)
             out->most_rows = f->told.items[i].rows;
 }
 
-// The template as prefix and suffix of what stands for the video.
+// Splits the template into prefix and suffix, around the word that stands for the video.
 static tub_status affix_of_template(const char *name, tub_features_info *out, tub_error *err)
 {
     if (tub_layout_has_split(name))
@@ -61,7 +61,7 @@ typedef struct tub_match {
     char prefix[TUB_AFFIX], suffix[TUB_AFFIX];
 } tub_match;
 
-// A name that has a file: what stands around the id in it. The template's own text isn't looked through for the id.
+// If the name has a file, takes the text around the id in the name. The template's own text isn't searched for the id.
 static bool try_name(void *user, const char *name)
 {
     tub_match *m = user;
@@ -73,7 +73,7 @@ static bool try_name(void *user, const char *name)
     const char *word = strstr(layout->name, "{stem}") ? strstr(layout->name, "{stem}") : strstr(layout->name, "{bare}");
     size_t tail = strlen(word) - strlen("{stem}"), id = strlen(m->id), length = strlen(name);
     if (tail + id > length || strncmp(name + length - tail - id, m->id, id) != 0)
-        return false; // the id has a "v_" that the file lacks: no prefix makes up for it
+        return false; // the id has a "v_" that the file lacks, which no prefix can make up for
     snprintf(m->prefix, sizeof m->prefix, "%.*s", (int)(length - tail - id), name);
     snprintf(m->suffix, sizeof m->suffix, "%s", name + length - tail);
     return true;

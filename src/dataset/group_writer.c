@@ -23,7 +23,7 @@ struct tub_group_writer {
     tub_error error;
 };
 
-// Publishes files begun .. begun + count - 1 of the ring; *done of them have their lines.
+// Publishes files begun .. begun + count - 1 of the ring. *done: how many got their lines.
 static tub_status publish(tub_group_writer *w, size_t begun, size_t count, size_t *done, tub_error *err)
 {
     tub_atomic_file *files[MOST];
@@ -53,7 +53,7 @@ static void drop(tub_group_writer *w, size_t begun, size_t count)
     }
 }
 
-// One group; the lock is held before and after.
+// Publishes one group. The lock is held before and after.
 static void work_once(tub_group_writer *w)
 {
     const size_t begun = w->begun, count = w->put - begun;
@@ -91,7 +91,7 @@ static void *run(void *context)
     return NULL;
 }
 
-// Signals are for the program's own threads.
+// The thread blocks all signals, which are for the program's own threads.
 static bool start(tub_group_writer *w)
 {
     sigset_t all, before;
@@ -137,7 +137,7 @@ void tub_group_writer_close(tub_group_writer **writer)
     *writer = NULL;
 }
 
-// Under the lock.
+// To be called under the lock.
 static tub_status state(const tub_group_writer *w, tub_error *err)
 {
     if (w->status != TUB_OK && err)

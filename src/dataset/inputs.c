@@ -23,7 +23,7 @@ typedef struct tub_scan {
     bool saw_folders; // that were not descended into
 } tub_scan;
 
-// Paths that the file system is asked about together, TOGETHER at most. The strings are the arena's.
+// Paths that the file system is asked about together, at most TOGETHER. The arena owns the strings.
 typedef struct tub_looks {
     struct tub_look {
         const char *path;
@@ -53,7 +53,7 @@ static void know(tub_entry *entry, const struct stat *info)
     entry->inode = info->st_ino;
 }
 
-// `path` is the arena's.
+// `path` is owned by the arena.
 static tub_status add_file(tub_scan *scan, const char *path, const struct stat *info, tub_error *err)
 {
     tub_entries *list = scan->out;
@@ -77,7 +77,7 @@ static tub_status add_file(tub_scan *scan, const char *path, const struct stat *
 static tub_status scan_folder(tub_scan *scan, const char *path, const struct stat *info, const tub_above *above,
                               tub_error *err);
 
-// A file by its folder's word; what it is like is asked later (tub_inputs_ask).
+// Adds a file that its folder lists. Its details are asked for later (tub_inputs_ask).
 static tub_status add_unasked(tub_scan *scan, const char *path, tub_error *err)
 {
     TUB_TRY(add_file(scan, path, NULL, err));
@@ -125,7 +125,7 @@ static char *join(tub_scan *scan, const char *folder, const char *name)
     return tub_arena_text(scan->arena, path, above + slash + bytes);
 }
 
-// What is known without asking: a folder's name that isn't descended into, a file that isn't a video by its name.
+// Skips what needs no asking: folders that aren't descended into, and files that aren't videos by their name.
 static bool passes_over(tub_scan *scan, const struct dirent *found)
 {
     if (found->d_name[0] == '.')
@@ -151,7 +151,8 @@ static tub_status look_later(tub_looks *looks, const char *path, tub_error *err)
     return TUB_OK;
 }
 
-// One name of a folder. What vanished meanwhile, or is a dangling link, stays: it fails as a video, aloud.
+// Adds one name of a folder. A file that vanished meanwhile, or a dangling link, is added too: it then fails as a
+// video, visibly.
 static tub_status add_name(tub_scan *scan, const struct tub_look *found, const tub_above *above, tub_error *err)
 {
     if (found->there && S_ISDIR(found->info.st_mode)) {
@@ -173,7 +174,7 @@ static tub_status add_names(tub_scan *scan, tub_looks *looks, const tub_above *a
     return status;
 }
 
-// Links, folders, and all names of file systems that don't say what they are of (NFS, of large folders) are looked at.
+// Looks at links and folders, and at all names if the file system doesn't tell their type (NFS, for large folders).
 static tub_status scan_name(tub_scan *scan, const char *folder, const struct dirent *found, tub_looks *looks,
                             const tub_above *above, tub_error *err)
 {
@@ -231,7 +232,7 @@ static tub_status add_folder(tub_scan *scan, const char *path, const struct stat
                                       : " (known by their extensions)");
 }
 
-// What is there.
+// Adds a path that exists.
 static tub_status add_known(tub_scan *scan, const char *path, const struct stat *info, tub_error *err)
 {
     if (S_ISDIR(info->st_mode))
@@ -250,7 +251,8 @@ static tub_status add_path(tub_scan *scan, const char *path, tub_error *err)
     return add_known(scan, path, &info, err);
 }
 
-// Names of what is open already, @/dev/stdin and @<(find ...), whose folder isn't the list's. /dev/shm holds files.
+// Names of files that are already open (@/dev/stdin and @<(find ...)), whose folder isn't the list's. But /dev/shm
+// holds files.
 static bool is_descriptor(const char *name)
 {
     return !strcmp(name, "/dev/stdin") || !strncmp(name, "/dev/fd/", 8) || !strncmp(name, "/proc/self/fd/", 14);
@@ -277,7 +279,7 @@ static tub_status flush_lines(tub_lines *lines, tub_error *err)
     return status == TUB_OK ? status : tub_fail_within(err, status, "%s", lines->name);
 }
 
-// `line`: relative to the list's folder.
+// `line` is relative to the list's folder.
 static tub_status add_line(tub_lines *lines, const char *line, tub_error *err)
 {
     const char *name = lines->name, *slash = strrchr(name, '/');

@@ -19,7 +19,7 @@ typedef struct reader {
     size_t key_count;
     tub_json_line each;
     void *user;
-    char *text; // what was read and isn't a whole line yet
+    char *text; // what was read but isn't a whole line yet
     size_t capacity, used;
 } reader;
 
@@ -35,13 +35,13 @@ static tub_field field_of(const json_t *value)
     return (tub_field){.kind = TUB_FIELD_OTHER};
 }
 
-// The line as the parser has it.
+// Takes the line with the parser.
 static bool take_parsed(const reader *r, const char *line, size_t bytes)
 {
     tub_field fields[KEYS_MOST];
     tub_shortage_watch();
     json_t *object = json_loadb(line, bytes, 0, NULL);
-    bool kept = object || !tub_shortage_may_be(); // not a torn line, then
+    bool kept = object || !tub_shortage_may_be(); // if memory was short, it may not be a torn line
     if (json_is_object(object)) {
         for (size_t i = 0; i < r->key_count; i++)
             fields[i] = field_of(json_object_get(object, r->keys[i]));
@@ -51,7 +51,7 @@ static bool take_parsed(const reader *r, const char *line, size_t bytes)
     return kept;
 }
 
-// `line[bytes]` is ours to write.
+// We may write to `line[bytes]`.
 static bool take_line(const reader *r, char *line, size_t bytes)
 {
     tub_field fields[KEYS_MOST];
@@ -67,7 +67,7 @@ static bool take_line(const reader *r, char *line, size_t bytes)
     return true;
 }
 
-// Hands out the whole lines; what is behind the last one goes to the front.
+// Hands out the whole lines. What follows the last one moves to the front.
 static bool take_lines(reader *r)
 {
     char *from = r->text, *end = r->text + r->used, *newline;
@@ -81,7 +81,7 @@ static bool take_lines(reader *r)
     return true;
 }
 
-// Bytes read, 0 at the end of the file.
+// *got: bytes read, 0 at the end of the file.
 static tub_status read_piece(reader *r, int fd, size_t *got, tub_error *err)
 {
     void *text = r->text;
@@ -106,7 +106,7 @@ static tub_status read_all(reader *r, int fd, tub_error *err)
         if (!take_lines(r))
             return tub_fail_memory(err, r->path);
     }
-    // The last line, where nothing ends it.
+    // The last line, if nothing ends it.
     return !r->used || take_line(r, r->text, r->used) ? TUB_OK : tub_fail_memory(err, r->path);
 }
 
@@ -114,10 +114,10 @@ tub_status tub_json_lines_read(const char *path, const char *const *keys, size_t
                                tub_error *err)
 {
     reader r = {.path = path, .keys = keys, .key_count = count, .each = each, .user = user};
-    // Non-blocking, or a FIFO of that name would hang us before it can be refused.
+    // Non-blocking, as a FIFO of that name would hang us before it can be refused.
     int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
     struct stat info;
-    if (fd < 0 && errno == ENOENT) // another shard has put it in order, and left nothing of it
+    if (fd < 0 && errno == ENOENT) // another shard has tidied it, and nothing was left
         return TUB_OK;
     if (fd < 0)
         return tub_fail(err, TUB_ERROR_OUTPUT, "%s: can't be read: %s", path, strerror(errno));

@@ -10,7 +10,8 @@
 
 tub_status tub_out_folder_hold(const char *path, tub_out_folder *out, tub_error *err)
 {
-    // Of a folder that may be written and not be read, too. Held open, its number goes to no other folder.
+    // O_PATH also works for a folder that may be written but not read. While it is held open, no other folder gets its
+    // inode number.
     *out = (tub_out_folder){.path = path, .fd = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC)};
     return out->fd >= 0 ? TUB_OK
                         : tub_fail(err, TUB_ERROR_OUTPUT, "%s: can't open the folder: %s", path, strerror(errno));

@@ -66,7 +66,7 @@ tub_status tub_out_listing_read(const char *folder, tub_out_listing *out, tub_er
         kept = take(out, folder, found->d_name);
         errno = 0;
     }
-    const int error = errno; // half a folder would pass for one without records
+    const int error = errno; // half a listing would look like a folder without records
     closedir(d);
     if (!kept)
         return tub_fail_memory(err, folder);

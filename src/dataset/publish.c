@@ -49,8 +49,8 @@ void tub_run_tick(tub_run *run)
     run->params->on_event(run->params->user, &event);
 }
 
-// Under the lock, because another shard may be putting the file in order (failures.h). Synced at the end of the run: a
-// line that is lost costs one more try, and of a list of dead links each would wait for the disk.
+// Under the lock, because another shard may be tidying the file (failures.h). It is synced at the end of the run: a
+// lost line costs only one more try, while in a list of dead links each one would wait for the disk.
 static tub_status append_failure(const tub_dataset *d, const char *line, tub_error *err)
 {
     int lock = tub_folder_lock(d->out);
@@ -59,7 +59,7 @@ static tub_status append_failure(const tub_dataset *d, const char *line, tub_err
     return status;
 }
 
-// A copy or a download that is under way: the size can be the final one from its beginning.
+// The video may be a copy or a download that is still under way: its size can be the final one from the start.
 static void look_again(const tub_run *run, tub_entry *entry)
 {
     if (!tub_entry_look_again(entry))
@@ -69,7 +69,7 @@ static void look_again(const tub_run *run, tub_entry *entry)
                  entry->path);
 }
 
-// Memory that was short, a server that was away: the next run tries again.
+// If memory was short or a server was away, the next run tries again.
 static void forgive(tub_entry *entry, tub_status status)
 {
     if (entry->bytes >= 0 && (status == TUB_ERROR_INPUT || status == TUB_ERROR_MEMORY))
@@ -80,7 +80,7 @@ tub_status tub_run_fail(tub_run *run, tub_work *work, const tub_result *result, 
 {
     tub_dataset *d = run->d;
     tub_feature_abandon(&work->writer);
-    // What lies there was judged invalid, and must not pass for this video's features.
+    // An existing file was judged invalid, and must not pass for this video's features.
     char *stale = tub_feature_path(&d->place, work->entry->name);
     if (stale)
         unlink(stale);
@@ -104,7 +104,7 @@ tub_status tub_run_fail(tub_run *run, tub_work *work, const tub_result *result, 
 static tub_status begin(tub_run *run, tub_work *work, tub_error *err)
 {
     const tub_feature_place *place = &run->d->place;
-    TUB_TRY(tub_out_folder_check(&run->folder, err)); // which would be made anew
+    TUB_TRY(tub_out_folder_check(&run->folder, err)); // else a lost folder would be made again
     char *path = tub_feature_path(place, work->entry->name);
     if (!path)
         return tub_fail_memory(err, work->entry->path);
@@ -201,7 +201,7 @@ static tub_status publish(tub_run *run, tub_work *work, const tub_result *r, tub
     return status;
 }
 
-// Fills in why, where a value doesn't fit into the files' type.
+// Whether a value doesn't fit into the files' type. If so, fills in why.
 static bool overflowed(const tub_work *work, tub_result *why)
 {
     int64_t row;
@@ -215,7 +215,7 @@ static bool overflowed(const tub_work *work, tub_result *why)
     return true;
 }
 
-// Likewise, where a row can't be used: its file would be one that tub_verify() complains of.
+// Likewise for a row that can't be used: tub_verify() would complain about its file.
 static bool not_finite(const tub_work *work, tub_result *why)
 {
     if (isfinite(work->bad))

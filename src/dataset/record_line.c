@@ -12,7 +12,7 @@ static void put(json_t *line, const char *key, json_t *value)
     json_object_set_new(line, key, value);
 }
 
-// A number as it is worth reading; JSON has no infinity.
+// A number rounded to what is worth reading. JSON has no infinity.
 static json_t *rounded(double value)
 {
     return isfinite(value) ? json_real(round(value * 1e6) / 1e6) : json_null();

@@ -4,7 +4,7 @@
 
 #include "fail.h"
 
-// The fields of a line, of both kinds.
+// The fields of both kinds of lines.
 enum { TIME, REASON, VIDEO, SETTINGS, MODEL, ROWS, DIM, BYTES, VIDEO_BYTES, MTIME, STATUS, OUTPUT, STEM, FIELDS };
 static const char *const keys[FIELDS] = {"time",  "reason",      "video",    "settings", "model",  "T",   "C",
                                          "bytes", "video_bytes", "mtime_ns", "status",   "output", "stem"};
@@ -19,7 +19,7 @@ static bool is_text(const tub_field *field, const char *text)
     return field->kind == TUB_FIELD_TEXT && field->bytes == strlen(text) && !memcmp(field->text, text, field->bytes);
 }
 
-// "" where there is none. The same text again and again (hashes) is kept once.
+// "" if there is none. Repeated texts (hashes) are kept once.
 static const char *keep(tub_records *r, const tub_field *field, const char *last)
 {
     if (field->kind != TUB_FIELD_TEXT || !field->bytes)
@@ -32,7 +32,7 @@ static bool newer(const tub_record *a, const tub_record *b)
     return a->file == b->file || strcmp(a->time, b->time) >= 0;
 }
 
-// The one that counts stays in front. Which that is a file of features may know better.
+// The record that counts comes first. The feature file may know better which one that is.
 static bool keep_both(tub_records *r, tub_record *there, const tub_record *record)
 {
     tub_record *behind = tub_arena_alloc_raw(&r->arena, 1, sizeof *behind);
@@ -50,7 +50,7 @@ static bool keep_both(tub_records *r, tub_record *there, const tub_record *recor
     return true;
 }
 
-// The key is the arena's.
+// The key is owned by the arena.
 static bool store(tub_records *r, const char *key, const tub_record *record)
 {
     size_t at;

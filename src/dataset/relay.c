@@ -25,7 +25,7 @@ struct tub_relay {
     tub_result result; // written by the thread while not offered
 };
 
-// Submits what it takes. TUB_AGAIN: it has enough; TUB_END: there are no more jobs.
+// Submits as many jobs as are accepted. TUB_AGAIN: no more are accepted now; TUB_END: there are no more jobs.
 static tub_status feed(tub_relay *r, tub_job *job, bool *have, tub_error *err)
 {
     for (;;) {
@@ -39,7 +39,7 @@ static tub_status feed(tub_relay *r, tub_job *job, bool *have, tub_error *err)
     }
 }
 
-// Waits until the caller is through with the result. False: the caller closes.
+// Waits until the caller is done with the result. False: the caller closes.
 static bool offer(tub_relay *r)
 {
     pthread_mutex_lock(&r->mutex);
@@ -92,7 +92,7 @@ static void *run(void *context)
     return NULL;
 }
 
-// Signals are the program's: none is delivered to our thread.
+// Our thread blocks all signals, which are for the program's own threads.
 static bool start(tub_relay *r)
 {
     sigset_t all, before;

@@ -1,4 +1,5 @@
-// Features into features: every k-th row, or so many rows a video, or other names and kinds of files.
+// Converts features to features: every k-th row, or a fixed number of rows per video, or other names and kinds of
+// files.
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -17,7 +18,7 @@
 #include "params.h"
 #include "row_resampler.h"
 
-// A file on its way to its name; in the order in which they come there.
+// A file that waits for its name. They are listed in the order in which they get their names.
 typedef struct tub_pending {
     struct tub_pending *next;
     char *name;
@@ -27,13 +28,13 @@ typedef struct tub_pending {
 typedef struct tub_resampling {
     const tub_resample_params *params;
     tub_resample_totals *totals;
-    tub_feature_folder in, there; // there: what the output folder had
+    tub_feature_folder in, there; // there: what the output folder had before
     tub_feature_place out;
     tub_settings asked;
     tub_grid grid; // of the new rows
     int64_t step;
     char *manifest;
-    char *swept; // the folder in the output folder that was swept last, NULL: none
+    char *swept; // the subfolder of the output folder that was swept last, NULL: none
     tub_out_folder folder;
     tub_group_writer *publisher;
     tub_pending *first, **last;
@@ -63,8 +64,8 @@ static tub_status choose_step(tub_resampling *r, tub_error *err)
     return TUB_OK;
 }
 
-// Centred windows keep the offset of the stride that they were made with; the others are what extraction with the
-// larger stride gives.
+// Centered windows keep the offset of the stride they were made with. Other windows are what extraction with the larger
+// stride gives.
 static int note_step(tub_resampling *r, json_t *settings)
 {
     if (r->in.sampling.align == TUB_ALIGN_CENTER)
@@ -126,7 +127,7 @@ static tub_status complete_layout(tub_resampling *r, tub_error *err)
     return tub_layout_complete(&r->out.layout, r->in.settings.root, p->in, err);
 }
 
-// The new file's name: as the old one's, unless another template was asked for.
+// The new file's name: the same as the old one's, unless another template was asked for.
 static char *name_of(const tub_resampling *r, const tub_told *told, const char *file, tub_error *err)
 {
     char name[1024];
@@ -141,13 +142,13 @@ static char *name_of(const tub_resampling *r, const tub_told *told, const char *
     return status == TUB_OK ? tub_strdup(name) : NULL;
 }
 
-// A line keeps when its source's was written, and of which video.
+// A line keeps its source line's time and video.
 static bool same_source(const tub_told *there, const tub_told *source)
 {
     return strcmp(there->time, source->time) == 0 && there->video_bytes == source->video_bytes;
 }
 
-// Whether the other video is still there as it was then: of two folders with like names.
+// Whether the line is about another video that still exists unchanged: two folders may have equal names.
 static bool is_of_another(const tub_told *there, const tub_told *source)
 {
     struct stat other, ours;
@@ -156,7 +157,7 @@ static bool is_of_another(const tub_told *there, const tub_told *source)
            (stat(source->video, &ours) != 0 || other.st_dev != ours.st_dev || other.st_ino != ours.st_ino);
 }
 
-// The line about the file of this name, where that is whole and as it is asked for; NULL: there is none.
+// The line about the file of this name, if the file is whole and as asked for. NULL: there is none.
 static const tub_told *told_there(const tub_resampling *r, const char *name)
 {
     char *file = tub_format("%s%s", name, tub_layout_extension(&r->out.layout));
@@ -183,7 +184,7 @@ static void fill_row(const tub_resampling *r, const float *values, const tub_fea
         memcpy(row, values + tub_rows_every_at(a->rows, r->step, i) * a->dim, (size_t)a->dim * sizeof *row);
 }
 
-// Many rows a call: of an hour there may be a hundred thousand.
+// Many rows per call, since an hour may have a hundred thousand.
 static tub_status write_rows(const tub_resampling *r, tub_feature_writer *w, const float *values,
                              const tub_feature_array *a, int64_t count, tub_error *err)
 {
@@ -223,7 +224,7 @@ static tub_status write_file(const tub_resampling *r, const char *name, const fl
 {
     bool keep_last = r->in.sampling.align == TUB_ALIGN_BACKPAD;
     tub_feature_writer *w;
-    TUB_TRY(tub_out_folder_check(&r->folder, err)); // which would be made anew
+    TUB_TRY(tub_out_folder_check(&r->folder, err)); // else a lost folder would be made again
     char *path = tub_feature_path(&r->out, name);
     if (!path)
         return tub_fail_memory(err, name);
@@ -242,7 +243,7 @@ static tub_status write_file(const tub_resampling *r, const char *name, const fl
     return status;
 }
 
-// The old line, with what is different now; NULL: out of memory.
+// The old line, updated with what has changed; NULL: out of memory.
 static char *make_line(const tub_resampling *r, const tub_told *told, const char *name, const tub_written *w)
 {
     tub_arena arena;
@@ -274,7 +275,7 @@ static void forget(tub_pending *p)
     tub_free(p);
 }
 
-// Tells of the files that came to their names meanwhile.
+// Reports the files that got their names meanwhile.
 static void tell_published(tub_resampling *r)
 {
     for (tub_pending *p; (p = tub_group_writer_take(r->publisher)); forget(p)) {
@@ -289,7 +290,7 @@ static void tell_published(tub_resampling *r)
         r->last = &r->first;
 }
 
-// The file and the line are the publisher's in every case.
+// The publisher takes over the file and the line in every case.
 static tub_status publish(tub_resampling *r, tub_atomic_file *file, char *line, tub_pending *p, tub_error *err)
 {
     while (!tub_group_writer_has_room(r->publisher)) {
@@ -340,7 +341,8 @@ static tub_status resample(tub_resampling *r, const tub_told *told, const char *
     return hand_over(r, told, name, &written, sealed, err);
 }
 
-// Of names that lead into a folder, which come one after the other: what killed runs left in it goes.
+// If the name leads into a subfolder, removes what killed runs left there. Names of one subfolder come one after the
+// other.
 static void sweep_beside(tub_resampling *r, const char *name)
 {
     const char *slash = strrchr(name, '/');
@@ -382,7 +384,7 @@ static tub_status add_name(tub_resampling *r, tub_stem_map *names, size_t i, tub
     const tub_told *told = told_of(r, files[i]);
     char *name = told ? name_of(r, told, files[i], NULL) : NULL;
     const char *kept = name ? tub_arena_strdup(&r->in.arena, name) : NULL;
-    const bool nameless = !name; // which is told of when it is its turn
+    const bool nameless = !name; // reported when it is its turn
     size_t before;
     tub_free(name);
     if (nameless)
@@ -395,7 +397,7 @@ static tub_status add_name(tub_resampling *r, tub_stem_map *names, size_t i, tub
                     r->params->in, files[before], files[i], kept, tub_layout_extension(&r->out.layout));
 }
 
-// One would take the other's place.
+// Two files of one name would overwrite each other.
 static tub_status check_names(tub_resampling *r, tub_error *err)
 {
     tub_stem_map names = {0};
@@ -421,7 +423,7 @@ static tub_status take_file(tub_resampling *r, const char *file, tub_error *err)
     if (name)
         status = resample_unless_done(r, told, file, name, &why);
     tub_free(name);
-    if (status == TUB_ERROR_INPUT) { // this file only
+    if (status == TUB_ERROR_INPUT) { // concerns only this file
         r->totals->failed++;
         if (r->params->on_file)
             r->params->on_file(r->params->user, file, 0, 0, why.text);
@@ -456,7 +458,8 @@ static tub_status each_file(tub_resampling *r, tub_error *err)
     return TUB_OK;
 }
 
-// What is complete comes to its name, however it ended. That the folder is gone is told rather than what came of it.
+// Complete files get their names, however the loop ended. If the folder is gone, that is reported rather than its
+// consequences.
 static tub_status take_files(tub_resampling *r, tub_error *err)
 {
     tub_error error;

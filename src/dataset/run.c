@@ -14,7 +14,7 @@
 #include "run_impl.h"
 #include "utf8.h"
 
-// Manifest lines of other settings, where features.json doesn't tell (it was removed, say).
+// Refuses manifest lines of other settings if features.json doesn't tell (it may have been removed).
 static tub_status refuse_mixture(const tub_run *run, tub_error *err)
 {
     const tub_records *manifests = &run->d->found.manifests;
@@ -51,8 +51,8 @@ static tub_status list_work(tub_run *run, tub_error *err)
     return TUB_OK;
 }
 
-// The processor's level, the card, or the version of the library that runs a custom model. Not refused: clusters have
-// unlike nodes.
+// Reports a different processor level, card, or version of the library that runs a custom model. It isn't refused,
+// since clusters have different nodes.
 static void tell_unlike(const tub_run *run)
 {
     const json_t *about = json_object_get(run->d->there.root, "about");
@@ -70,7 +70,7 @@ static size_t last_part(const char *name)
     return strlen(slash ? slash + 1 : name);
 }
 
-// A name that fits into no file name with .npy behind it can be known at once, and concerns one video only.
+// A name that is too long for a file name with .npy is known at once, and concerns only one video.
 static tub_status fail_long_names(tub_run *run, tub_error *err)
 {
     size_t kept = 0;
@@ -125,7 +125,7 @@ static tub_status loop(tub_run *run, tub_error *err)
     }
 }
 
-// What is complete is published, however the loop ended.
+// Complete files are published, however the loop ended.
 static tub_status finish_publishing(tub_run *run, tub_status status, tub_error *err)
 {
     tub_error error;
@@ -180,7 +180,7 @@ static void look_for_file(void *context, size_t i)
         losses->one = entry;
 }
 
-// Of folders inside of ours, which names with a split lead into, and which are made anew where they are gone.
+// Looks for features lost in subfolders. Names with a split lead into them, and a lost subfolder would be made again.
 static tub_status look_for_losses(const tub_run *run, tub_error *err)
 {
     tub_losses losses = {.run = run};
@@ -194,7 +194,7 @@ static tub_status look_for_losses(const tub_run *run, tub_error *err)
                     run->d->out, losses.one->path);
 }
 
-// Whatever else is told, features that aren't there any more are told of.
+// If features are gone, that is reported instead of any other result.
 static tub_status extract_here(tub_run *run, tub_encoder *encoder, const tub_source_ops *source, bool *gone,
                                tub_error *err)
 {
@@ -223,7 +223,7 @@ static tub_status write_missing(const tub_dataset *d, tub_error *err)
 {
     tub_stem_map done = {0};
     tub_status status = list_done(d, &done, err);
-    int lock = tub_folder_lock(d->out); // of several shards the last to look is the last to write
+    int lock = tub_folder_lock(d->out); // so that the last shard to look is the last to write
     if (status == TUB_OK)
         status = tub_annotations_write_missing(&d->annotations, &d->place, &d->facts, &done, err);
     tub_folder_unlock(lock);
@@ -241,7 +241,7 @@ static tub_status put_in_order(const tub_run *run, bool tidy, tub_error *err)
     return d->annotated ? write_missing(d, err) : TUB_OK;
 }
 
-// Of the folder, and of those in it that names lead to.
+// Sweeps the folder, and its subfolders that names lead to.
 static tub_status sweep(tub_dataset *d, tub_error *err)
 {
     tub_stem_map swept = {0};
@@ -261,7 +261,7 @@ static tub_status sweep(tub_dataset *d, tub_error *err)
     return kept ? TUB_OK : tub_fail_memory(err, "a run");
 }
 
-// `encoder`: NULL where no row is made.
+// `encoder`: NULL if no row is made.
 static tub_status check_params(const tub_run_params *params, const tub_encoder *encoder, tub_error *err)
 {
     TUB_TRY(tub_check_size("tub_run_params", params->size, sizeof *params, err));
@@ -280,7 +280,7 @@ static tub_status pin(tub_run *run, tub_error *err)
 {
     TUB_TRY(refuse_mixture(run, err));
     const tub_status status = tub_settings_agree(run->d->out, &run->asked, true, err);
-    return status == TUB_ERROR_ARGUMENT ? TUB_OK : status; // another was first
+    return status == TUB_ERROR_ARGUMENT ? TUB_OK : status; // another run was first
 }
 
 tub_status tub_dataset_pin(tub_dataset *d, const tub_encoder_info *info, const tub_run_params *params, tub_error *err)

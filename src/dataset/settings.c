@@ -13,7 +13,7 @@
 #include "json.h"
 #include "memory.h"
 
-// The form in which values are compared and hashed. 15 digits survive reading and printing.
+// The form in which values are compared and hashed. Numbers of 15 digits survive reading and printing.
 static char *canonical(const json_t *value)
 {
     return tub_json_text(value, JSON_COMPACT | JSON_SORT_KEYS | JSON_ENCODE_ANY | JSON_REAL_PRECISION(15));
@@ -54,7 +54,7 @@ static tub_status load(const char *path, tub_settings *out, tub_error *err)
                    : tub_fail(err, TUB_ERROR_OUTPUT, "%s: can't be read: %s", path, strerror(errno));
     tub_error why;
     const tub_status status = tub_json_load(path, TUB_ERROR_ARGUMENT, &out->root, &why);
-    if (status == TUB_ERROR_ARGUMENT && !can_be_read(path)) // a failing disk isn't another's file
+    if (status == TUB_ERROR_ARGUMENT && !can_be_read(path)) // a failing disk doesn't make it someone else's file
         return tub_fail(err, TUB_ERROR_OUTPUT, "%s", why.text);
     if (status != TUB_OK)
         return tub_fail(err, status, "%s", why.text);
@@ -143,7 +143,7 @@ static void compare_object(tub_differences *d, const char *prefix, const json_t 
     json_decref(all);
 }
 
-// Folders that say nothing of their files have the usual ones.
+// Folders that say nothing about their files have the usual ones.
 static void compare_files(tub_differences *d, const json_t *there, const json_t *asked)
 {
     tub_layout usual = {0};
@@ -180,7 +180,7 @@ const char *tub_settings_stamp(const tub_settings *s)
     return stamp ? stamp : "";
 }
 
-// It is the same model, at another place or copied there again.
+// Keeps the new stamp: the same model is at another place, or was copied again.
 static tub_status keep_stamp(const char *path, const tub_settings *there, const tub_settings *asked, tub_error *err)
 {
     const char *stamp = tub_settings_stamp(asked);
@@ -222,7 +222,7 @@ tub_status tub_settings_agree(const char *folder, const tub_settings *asked, boo
     char *path = features_path(folder);
     if (!path)
         return tub_fail_memory(err, "the settings");
-    int lock = write ? tub_folder_lock(folder) : -1; // shards that start together
+    int lock = write ? tub_folder_lock(folder) : -1; // shards may start together
     tub_status status = agree(folder, path, asked, write, err);
     tub_folder_unlock(lock);
     tub_free(path);

@@ -7,7 +7,7 @@
 #include "plain_numbers.h"
 #include "settings.h"
 
-// A float as the shortest decimal that gives it back: 0.485 and not 0.48500001430511475.
+// A float as the shortest decimal that converts back to it: 0.485 and not 0.48500001430511475.
 static json_t *shortest(float value)
 {
     char text[32];
@@ -26,7 +26,7 @@ static json_t *triple(const float v[3])
     return json_pack("[o, o, o]", shortest(v[0]), shortest(v[1]), shortest(v[2]));
 }
 
-// A setting that there is no memory for would be one that wasn't made: *whole is false then.
+// If memory is short, a setting would just be missing. So *whole becomes false.
 static void put(json_t *object, const char *key, json_t *value, bool *whole)
 {
     *whole &= json_object_set_new(object, key, value) == 0;
@@ -74,7 +74,7 @@ static json_t *settings_json(const tub_encoder_info *info, const tub_sampling *s
                   "interval", s->interval, "align", tub_align_name(s->align), "fps", fps_json(s->fps, "native"), "pool",
                   tub_pool_name(params->pool), "dtype", tub_dtype_name(info->dtype), "backend", info->backend);
     put(out, "transform", transform_json(&info->transform, whole), whole);
-    // Where they aren't what they usually are, so that older folders go on as they were.
+    // These are written only if they differ from the usual, so that older folders continue as they were.
     if (info->layer)
         put(out, "layer", json_integer(info->layer), whole);
     if (info->heads)

@@ -43,7 +43,7 @@ tub_status tub_shard_parse(const char *text, int *rank, int *world, tub_error *e
 
 typedef struct tub_share_of {
     int64_t rank, world;        // world 0: not there
-    const char *lone, *missing; // of a pair, the variable that is there and the one that isn't; else NULL
+    const char *lone, *missing; // the set and the unset variable of half a pair; else NULL
 } tub_share_of;
 
 // NULL: empty, or not there.
@@ -53,7 +53,7 @@ static const char *variable(const char *name)
     return value && *value ? value : NULL;
 }
 
-// A pair of variables.
+// Reads a pair of variables.
 static tub_status read_pair(const char *rank_name, const char *world_name, tub_share_of *out, tub_error *err)
 {
     const char *rank = variable(rank_name), *world = variable(world_name);
@@ -98,7 +98,7 @@ static tub_status read_array(tub_share_of *out, tub_error *err)
     int64_t i, n, high, low = 0, by = 1;
     bool right = number(id, &i) && number(count, &n) && (!least || number(least, &low)) && (!step || number(step, &by));
     right = right && i >= low && low >= 0 && by >= 1 && (i - low) % by == 0 && n >= 1 && n <= TUB_SHARDS;
-    // --array=3,17,42 runs some of another array's again: no task of it may pass for a third of all.
+    // --array=3,17,42 may rerun some tasks of another array, so its tasks must not pass for a third of the work each.
     right = right && (!most || (number(most, &high) && high >= i && (high - low) / by == n - 1));
     if (!right || (i - low) / by >= n)
         return tub_fail(err, TUB_ERROR_ARGUMENT, wrong, id, count, least ? least : "0", step ? step : "1");
@@ -119,7 +119,7 @@ static tub_status read_ways(tub_share_of ways[WAYS], tub_error *err)
     return read_pair("PMI_RANK", "PMI_SIZE", &ways[PMI], err);
 }
 
-// Half a pair, where nothing else divides the work: each process would do all of it.
+// Refuses half a pair if nothing else divides the work, because each process would do all of it.
 static tub_status refuse_lone(const tub_share_of ways[WAYS], tub_error *err)
 {
     for (int i = 0; i < WAYS; i++)
@@ -131,7 +131,8 @@ static tub_status refuse_lone(const tub_share_of ways[WAYS], tub_error *err)
     return TUB_OK;
 }
 
-// Launchers within each other, torchrun in each task of srun say: by the outer alone, several would do the same part.
+// Refuses nested launchers (such as torchrun in each task of srun): by the outer one alone, several processes would do
+// the same part.
 static tub_status refuse_others(const tub_share_of ways[WAYS], const tub_share_of *found, const char *source,
                                 tub_error *err)
 {
@@ -152,7 +153,8 @@ tub_status tub_shard_from_environment(int *rank, int *world, const char **source
     tub_share_of ways[WAYS], found = {.rank = 0, .world = 1};
     *source = "none";
     TUB_TRY(read_ways(ways, err));
-    // The first that divides the work; one that says "1 of 1" (srun in each job of an array) gives way to the next.
+    // Take the first that divides the work. One that says "1 of 1" (srun in each job of an array) gives way to the
+    // next.
     for (int i = WAYS - 1; i >= 0; i--)
         if (ways[i].world > 1 || (ways[i].world == 1 && found.world == 1)) {
             found = ways[i];

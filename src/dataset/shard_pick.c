@@ -26,7 +26,7 @@ static bool lighter(const tub_share *a, const tub_share *b)
     return a->bytes != b->bytes ? a->bytes < b->bytes : a->rank < b->rank;
 }
 
-// A heap whose root has the least: sinks the root after it grew.
+// The heap's root has the least. Sinks the root after it grew.
 static void sink(tub_share *heap, int count)
 {
     for (int at = 0, child; (child = 2 * at + 1) < count; at = child) {
@@ -47,7 +47,7 @@ static int by_size(const void *a, const void *b)
     return strcmp(x->path, y->path);
 }
 
-// A video costs something whatever its size: opening, syncing.
+// Every video has a fixed cost for opening and syncing, whatever its size.
 static int64_t cost(const tub_entry *entry)
 {
     return (entry->bytes > 0 ? entry->bytes : 0) + 65536;

@@ -31,7 +31,7 @@ static struct tub_stem_slot *empty_slot(const tub_stem_map *map, uint64_t h)
 static bool grow(tub_stem_map *map)
 {
     tub_stem_map larger = {.capacity = map->capacity ? map->capacity * 2 : 64, .count = map->count};
-    // Written to before it is read: a page that is read first is mapped twice, which stops all threads each time.
+    // Written before it is read: a page that is read first is mapped twice, and each mapping stops all threads.
     larger.slots = tub_alloc_aligned(larger.capacity, sizeof *larger.slots);
     if (!larger.slots)
         return false;

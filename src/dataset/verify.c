@@ -21,7 +21,7 @@ const char *tub_finding_name(tub_finding_kind kind)
     return (unsigned)kind < TUB_FINDING_COUNT ? kind_names[kind] : "unknown";
 }
 
-// Features that nobody should train with.
+// Whether nobody should train with the features.
 static bool makes_unusable(tub_finding_kind kind)
 {
     return kind == TUB_FINDING_BROKEN || kind == TUB_FINDING_DIM || kind == TUB_FINDING_ROWS ||
@@ -52,7 +52,7 @@ const tub_told *tub_verify_told(tub_verify *v, const char *file)
     return text ? tub_told_find(&v->folder.told, text) : NULL;
 }
 
-// Where features.json doesn't say: what most files are.
+// If features.json doesn't say, takes what most files have.
 static void take_majority(tub_verify *v)
 {
     const tub_feature_listing *l = &v->folder.listing;
@@ -68,7 +68,7 @@ static void take_majority(tub_verify *v)
         tub_free(path);
     }
     v->dtype = 2 * halves > read ? TUB_F16 : TUB_F32;
-    // Boyer and Moore's vote.
+    // Boyer-Moore majority vote.
     for (size_t i = 0; i < read; i++) {
         if (!most)
             v->dim = dims[i];
@@ -79,7 +79,7 @@ static void take_majority(tub_verify *v)
 
 typedef struct tub_search {
     const tub_verify *v;
-    size_t found; // number in the listing, TUB_NO_STEM
+    size_t found; // number in the listing, or TUB_NO_STEM
     const tub_told *failed;
 } tub_search;
 
@@ -101,7 +101,7 @@ static tub_search search(const tub_verify *v, const tub_fact *fact)
     return s;
 }
 
-// Which id each file is of.
+// Finds each file's id.
 static void match_ids(tub_verify *v)
 {
     for (size_t i = 0; i < v->facts.count; i++) {
@@ -127,7 +127,7 @@ static tub_status add_missing(tub_missing *m, const char *id, tub_error *err)
     if (before != (size_t)TUB_NO_STEM)
         return TUB_OK;
     m->lines++;
-    if (strchr(id, '\n')) // no line can hold it, and its parts may be other videos
+    if (strchr(id, '\n')) // a line can't hold it, and its parts may be other videos
         return TUB_OK;
     if (!tub_grow(&text, &m->capacity, m->used + length + 2, 1))
         return tub_fail_memory(err, "missing_files.txt");
@@ -154,7 +154,7 @@ static tub_status check_ids(tub_verify *v, tub_missing *m, tub_error *err)
     return TUB_OK;
 }
 
-// The stem of the video, or of the file where no video is told.
+// The stem of the video, or of the file if no video is told.
 static const char *id_of(tub_verify *v, const tub_told *told, const char *file)
 {
     const char *base;
@@ -168,7 +168,7 @@ static bool is_of_annotations(const tub_verify *v, const char *id)
     return tub_video_facts_find(&v->facts, id) != NULL;
 }
 
-// Lines of the manifest without their file. With annotations, those that these don't name.
+// Checks manifest lines for missing files; with annotations, only lines of ids that these don't name.
 static tub_status check_told_files(tub_verify *v, tub_missing *m, tub_error *err)
 {
     tub_stem_map there = {0}; // as JSON text
@@ -209,7 +209,7 @@ static tub_status check_failures(tub_verify *v, tub_missing *m, tub_error *err)
     return TUB_OK;
 }
 
-// The stems of what can be used.
+// Takes the stems of usable features.
 static bool take_good(tub_verify *v, tub_stem_map *good)
 {
     const tub_feature_listing *l = &v->folder.listing;
@@ -235,8 +235,8 @@ static tub_status keep_lines(tub_verify *v, char *text, const tub_stem_map *good
     return TUB_OK;
 }
 
-// Without annotations nobody else knows of the ids that an earlier list has, and a trainer ends at the first one that
-// it lacks.
+// Keeps the ids of an earlier list: without annotations nothing else knows them, and a trainer stops at the first one
+// without features.
 static tub_status keep_list(tub_verify *v, tub_missing *m, tub_error *err)
 {
     enum { MOST = 1 << 28 };
@@ -283,7 +283,7 @@ static tub_status check_all(tub_verify *v, tub_missing *m, tub_error *err)
                                 : tub_missing_save(v->folder.place.folder, m->text ? m->text : "", m->used, err);
 }
 
-// Where there is nothing to check, nothing found doesn't mean that all is well: it is another folder.
+// If there is nothing to check, "nothing found" doesn't mean that all is well: it is another folder.
 static bool is_empty(const tub_verify *v)
 {
     const tub_feature_folder *f = &v->folder;

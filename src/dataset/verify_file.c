@@ -10,7 +10,7 @@
 #include "memory.h"
 #include "verify_impl.h"
 
-// The file at hand.
+// The file being checked.
 typedef struct tub_subject {
     tub_verify *v;
     const char *file, *path, *id;
@@ -28,7 +28,7 @@ static const char *after_path(const tub_subject *s, const char *text)
     return strncmp(text, s->path, length) == 0 && strncmp(text + length, ": ", 2) == 0 ? text + length + 2 : text;
 }
 
-// In pieces: a file of hours may have gigabytes.
+// In pieces, as a file for hours of video may have gigabytes.
 static tub_status hash_file(const char *path, char out[TUB_HASH_TEXT], tub_error *err)
 {
     tub_hash *hash = tub_hash_create();
@@ -40,7 +40,7 @@ static tub_status hash_file(const char *path, char out[TUB_HASH_TEXT], tub_error
     return status;
 }
 
-// What the system doesn't deliver may be as good as ever.
+// A file that the system can't read now may still be intact.
 static tub_status tell_lost(tub_subject *s, const tub_error *why, tub_error *err)
 {
     char hash[TUB_HASH_TEXT];
@@ -57,7 +57,7 @@ static tub_status tell_lost(tub_subject *s, const tub_error *why, tub_error *err
     return TUB_OK;
 }
 
-// False: there is no array to look at.
+// False: there is no array to check.
 static bool read_array(tub_subject *s, tub_status *status, tub_error *err)
 {
     const char *key = s->v->folder.place.layout.key;
@@ -172,7 +172,7 @@ static tub_status check_frames(tub_subject *s, tub_error *err)
     tub_error why;
     const tub_video_params params = {.size = sizeof params, .stream = s->v->folder.video_stream};
     const tub_status status = tub_video_probe(t->video, &params, true, &video, &why);
-    if (status == TUB_ERROR_MEMORY) // says nothing of the video
+    if (status == TUB_ERROR_MEMORY) // says nothing about the video
         return tub_fail(err, status, "%s", why.text);
     if (status != TUB_OK)
         TELL(s, TUB_FINDING_STALE, "its video can't be decoded again: %s", why.text);
@@ -238,7 +238,7 @@ static double seconds_of(const tub_subject *s)
     return ((double)(s->array.rows - 1) * grid.stride + fmax(grid.num_frames, grid.stride)) / fps;
 }
 
-// Container's, decoder's and annotators' lengths differ a little everywhere.
+// The lengths of container, decoder and annotators always differ a little.
 static void check_duration(tub_subject *s)
 {
     const double share = 0.02, seconds = 1;

@@ -36,7 +36,7 @@ static double last_end(const json_t *annotations)
     return last;
 }
 
-// False: it is there already, or there is no memory.
+// False: the id is there already, or there is no memory.
 static bool add(tub_video_facts *f, const char *id, size_t bytes, const json_t *video)
 {
     const char *split = json_string_value(json_object_get(video, "subset"));
@@ -58,7 +58,7 @@ static bool add(tub_video_facts *f, const char *id, size_t bytes, const json_t *
            before == (size_t)TUB_NO_STEM && ++f->count;
 }
 
-// One video at a time: as objects, all of a file would be ten times as large as its text.
+// One video at a time, because a whole file as objects would be ten times as large as its text.
 static bool take_video(void *user, const tub_field *id, const tub_field *value)
 {
     const bool is_object = value->kind == TUB_FIELD_OTHER && value->text;
@@ -83,7 +83,7 @@ static tub_status take(tub_video_facts *out, const char *path, const json_t *roo
     return TUB_OK;
 }
 
-// What isn't as usual is the parser's, from the beginning.
+// Anything unusual is left to the parser, which starts from the beginning.
 static tub_status take_text(tub_video_facts *out, const char *path, const char *text, size_t bytes, tub_error *err)
 {
     if (tub_json_members_of(text, bytes, "database", take_video, out) == TUB_SCAN_OBJECT && out->count)
