@@ -9,7 +9,7 @@
 
 typedef enum tub_word { WORD_NONE, WORD_STEM, WORD_BARE, WORD_SPLIT } tub_word;
 
-// The word in braces at `at`, and how long it is with them.
+// The word in braces at `at`. *length: its length including the braces.
 static tub_word word_at(const char *at, size_t *length)
 {
     static const char *const words[] = {"", "{stem}", "{bare}", "{split}"};
@@ -47,7 +47,7 @@ static tub_status check_words(const char *name, tub_error *err)
     return splits > 1 ? refuse(err, name, "{split} can be in it once only") : TUB_OK;
 }
 
-// No part of the path is empty, hidden or leads up.
+// Checks that no part of the path is empty, hidden or leads up.
 static tub_status check_parts(const char *name, tub_error *err)
 {
     const char *at = name;

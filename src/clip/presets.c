@@ -1,4 +1,4 @@
-// Data sets' settings. The bare names are the original script's; `data-set/feature-set` are those of published
+// Settings for data sets. Bare names have the original script's settings. `data-set/feature-set` has those of published
 // features, as their consumers' configurations state them. Sets that aren't windows of frames, or leave the window's
 // length open, aren't here: docs/features.md names them.
 #include <string.h>

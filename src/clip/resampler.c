@@ -2,10 +2,11 @@
 
 #include <math.h>
 
-// Seconds in double aren't exact: what is within this part of an output frame of a threshold is on it.
+// Seconds in double aren't exact. A time that is less than this part of an output frame from a threshold counts as on
+// it.
 static const double TOLERANCE = 1e-6;
 
-// Beyond this, time counts no more: a broken timestamp mustn't overflow.
+// No output counts beyond this, so that a broken timestamp can't overflow.
 static const double OUTPUTS_MOST = 1e15;
 
 void tub_resampler_init(tub_resampler *r, double fps)
@@ -13,7 +14,7 @@ void tub_resampler_init(tub_resampler *r, double fps)
     *r = (tub_resampler){.fps = fps};
 }
 
-// `total` outputs are decided by now: how many of them are new.
+// `total` outputs are decided by now. Returns how many of them are new.
 static int64_t decide(tub_resampler *r, double total)
 {
     total = total < OUTPUTS_MOST ? total : OUTPUTS_MOST;
@@ -22,7 +23,7 @@ static int64_t decide(tub_resampler *r, double total)
     return more;
 }
 
-// Outputs whose thresholds lie at or before `pts`: they belong to the frames before.
+// The number of outputs whose thresholds are at or before `pts`: they belong to the frames before.
 static double outputs_before(double fps, double first, double pts)
 {
     return floor((pts - first) * fps + 0.5 + TOLERANCE);

@@ -31,7 +31,7 @@ static void add_row(const float *a, const float *b, int64_t dim, tub_row_sums *s
     s->size += aa;
 }
 
-// Where in `a` row `i` of `b` stands, moved by `lag` frames: in rows.
+// The position in `a`, in rows, of row `i` of `b` moved by `lag` frames.
 static double place(const tub_row_track *a, const tub_row_track *b, int64_t i, double lag)
 {
     return ((double)i * b->stride + b->offset + lag - a->offset) / a->stride;
@@ -48,14 +48,14 @@ void tub_rows_compare(const tub_row_track *a, const tub_row_track *b, tub_row_su
     }
 }
 
-// Row `at` of `a`, clamped to what there is.
+// Row `at` of `a`, clamped to the rows that exist.
 static const float *row_at(const tub_row_track *a, int64_t at)
 {
     return a->values + (at < 0 ? 0 : at < a->rows ? at : a->rows - 1) * a->dim;
 }
 
-// Between rows by Catmull and Rom's cubic: a straight line would make every place between two rows look worse than it
-// is, and pull the best lag towards whole rows.
+// Interpolates between rows with the Catmull-Rom cubic. A straight line would make every place between two rows look
+// worse than it is, and pull the best lag toward whole rows.
 static void between(const tub_row_track *a, double at, float *out)
 {
     int64_t low = (int64_t)at;
@@ -67,7 +67,7 @@ static void between(const tub_row_track *a, double at, float *out)
         out[c] = weights[0] * p[c] + weights[1] * q[c] + weights[2] * r[c] + weights[3] * s[c];
 }
 
-// The `k`-th of `looked` rows of `b`, spread over all, and where in `a` it stands; NULL where `a` has nothing there.
+// The `k`-th of `looked` rows of `b`, spread over all, and its position in `a`. NULL: `a` has nothing there.
 static const float *look(const tub_row_track *a, const tub_row_track *b, double lag, int64_t k, int64_t looked,
                          double *at)
 {
@@ -94,8 +94,8 @@ static void add_to(float *sum, const float *row, int64_t dim)
         sum[c] += row[c];
 }
 
-// The rows of `a` that are compared, one after the other, and the means of what is: those of all rows differ where one
-// of the two has few.
+// Collects the rows of `a` that are compared, one after the other, and the means of the compared rows. The means of all
+// rows would differ if one of the two has few rows.
 static int64_t take_rows(const tub_row_track *a, const tub_row_track *b, double lag, int64_t looked, float *mean_a,
                          float *mean_b, float *rows_a)
 {

@@ -4,12 +4,12 @@
 
 #include "memory.h"
 
-// Stands for "longer than any frame that will come" while the end isn't known.
+// Used as the video's length while the end isn't known: greater than any frame number.
 static const int64_t ENDLESS = INT64_MAX / 4;
 
 typedef struct entry {
     int64_t k, handle;
-    int64_t last_row; // the last window that needs it whatever the length is, -1 = none
+    int64_t last_row; // the last window that needs it whatever the video's length is, -1 = none
     bool live;        // not given back yet
 } entry;
 
@@ -60,7 +60,7 @@ void tub_windower_destroy(tub_windower **windower)
     *windower = NULL;
 }
 
-// The last window that frame k is in, leaving aside the end of the video; -1 = none.
+// The last window that contains frame k, apart from the end of the video; -1 = none.
 static int64_t last_row_of(const tub_windower *w, int64_t k)
 {
     int64_t clamped = -1;
@@ -88,7 +88,7 @@ bool tub_sampling_wants(const tub_sampling *s, int64_t k)
     return tub_windower_wants(&w, k);
 }
 
-// After the first windows, what is wanted repeats itself at every stride.
+// After the first windows, the pattern of wanted frames repeats at every stride.
 bool tub_sampling_leaves_out(const tub_sampling *s)
 {
     const int64_t begin = (int64_t)s->clip_length * s->interval, end = begin + 2 * (int64_t)s->stride;
@@ -112,7 +112,7 @@ static entry *find(const tub_windower *w, int64_t k)
     return low < w->count && w->entries[low].k == k && w->entries[low].live ? &w->entries[low] : NULL;
 }
 
-// Whether a window may need frame k for the end's sake: repeated as the last frame, or in a window that ends there.
+// Whether a window may need frame k because of the end: as the repeated last frame, or in a window that ends there.
 static bool is_kept_for_end(const tub_windower *w, int64_t k)
 {
     if (w->finished)
@@ -136,7 +136,7 @@ static void give_back_if_done(tub_windower *w, entry *e)
         give_back(w, e);
 }
 
-// Moves what is in use to the front once half of it is unused, so that the arrays don't grow with the video.
+// Moves what is in use to the front once half of the array is unused, so that arrays don't grow with the video.
 static void compact(void *array, size_t size, size_t *first, size_t *count)
 {
     if (*first == 0 || *first < *count / 2)
@@ -146,7 +146,7 @@ static void compact(void *array, size_t size, size_t *first, size_t *count)
     *first = 0;
 }
 
-// Room for one more entry, and for giving back all that are held.
+// Makes room for one more entry, and for giving back all that are held.
 static bool make_room(tub_windower *w)
 {
     compact(w->entries, sizeof *w->entries, &w->first, &w->count);
@@ -159,7 +159,7 @@ static bool make_room(tub_windower *w)
     return ok;
 }
 
-// Frame k has come: what was kept only because the video might have ended before it.
+// Frame k has come: gives back what was kept only because the video might have ended before it.
 static void advance(tub_windower *w, int64_t k)
 {
     w->frames = k + 1;
@@ -259,14 +259,14 @@ int64_t tub_windower_most_held(const tub_sampling *s)
 {
     tub_windower w = {0};
     set_up(&w, s);
-    // All of a span, and the frame that leaves it when one comes.
+    // All frames of a span, and the one that leaves it when the next comes.
     if (w.pads)
         return w.span + 1;
-    // Frames of the windows that are open at once lie on a lattice within one span.
+    // The frames of windows that are open at once lie on a lattice within one span.
     int64_t step = common_divisor(s->stride, s->interval);
     int64_t lattice = (w.span - 1) / step + 1;
     int64_t open = (w.span + s->stride - 1) / s->stride;
     int64_t most = lattice < open * s->clip_length ? lattice : open * s->clip_length;
-    // The frame before stayed in case that it was the last.
+    // The frame before was kept in case it was the last.
     return most + (s->align == TUB_ALIGN_CENTER);
 }
