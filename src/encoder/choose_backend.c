@@ -23,7 +23,7 @@ static void list_backends(char *out, size_t bytes)
         at += (size_t)snprintf(out + at, bytes - at, "%s%s", i ? ", " : "", tub_backend_at(i)->name);
 }
 
-// Whether the devices asked for are of the backend's kind, and which they are.
+// Checks that the devices asked for are of the backend's kind, and finds out which they are.
 static tub_status resolve_devices(const tub_backend_ops *backend, tub_device_list *devices, tub_error *err)
 {
     int there = 1;
@@ -63,7 +63,7 @@ static tub_status none(const tub_encoder_params *params, const tub_device_list *
                     params->backend ? params->backend : "auto", known);
 }
 
-// Another of the processor's backends, where it was measured to be faster.
+// Another of the processor's backends, if it was measured to be faster.
 static const tub_backend_ops *measured(const tub_encoder_params *params, const tub_backend_ops *first, tub_dtype dtype,
                                        unsigned failed, bool measure)
 {
@@ -77,7 +77,7 @@ static const tub_backend_ops *measured(const tub_encoder_params *params, const t
     return tub_measured_backend(&c, measure, &params->log);
 }
 
-// A device that is there and isn't taken costs most of the speed: that is worth a line. One that isn't there is not.
+// A present device that isn't used costs most of the speed, so that is worth a line. An absent one isn't.
 static void tell_passed_over(const tub_encoder_params *params, const tub_backend_ops *backend, const tub_error *why)
 {
     const int shown = backend->shown ? backend->shown() : 0;
@@ -85,13 +85,14 @@ static void tell_passed_over(const tub_encoder_params *params, const tub_backend
         tub_warn(&params->log, "%d GPU%s there, but not used: %s", shown, shown == 1 ? " is" : "s are", why->text);
 }
 
-// The compute capability from which on GPUs, and nothing else here, compute in it; NULL: processors may, too.
+// The compute capability that a GPU needs for a type in which only GPUs compute; NULL: processors may compute in it
+// too.
 static const char *capability(tub_dtype dtype)
 {
     return dtype == TUB_FP8 ? "9.0" : dtype == TUB_TF32 ? "8.0 or later" : dtype == TUB_F16 ? "7.0 or later" : NULL;
 }
 
-// Of what GPUs alone compute in a processor's backend only knows that it doesn't.
+// If only GPUs compute in a type, a processor's backend knows just that it doesn't. This error says what does.
 static tub_status refuse(tub_dtype dtype, tub_status status, tub_error *err)
 {
     if (!capability(dtype))
@@ -120,7 +121,7 @@ tub_status tub_choose_backend(const tub_encoder_params *params, unsigned failed,
             return tub_fail(err, TUB_ERROR_DEVICE, "backend \"%s\" doesn't run on device \"%.60s\"", (*backend)->name,
                             params->device);
         *devices = asked;
-        // Where nothing was asked for, it is the processor's backends whose error counts.
+        // If nothing was asked for, the error of the processor's backends counts.
         const bool passes = !is_cpu(*backend) && asked.is_auto && is_auto(params->backend);
         const bool quiet = first != TUB_OK || passes;
         tub_error why = {0};

@@ -19,7 +19,7 @@ struct tub_description {
 // ---- what the operations compute with ----
 
 typedef struct constants {
-    int64_t narrow, wide; // values that are kept in the run's precision, and in float32
+    int64_t narrow, wide; // values kept in the run's precision, and in float32
 } constants;
 
 static void count(const tub_tensor *t, int64_t *sum)
@@ -168,7 +168,7 @@ static tub_status describe_native(tub_description *d, const tub_native_opening *
     tub_description_info *info = &d->info;
     info->size = size ? size->name : NULL;
     info->pool = tub_model_pool(o->model, o->params->pool);
-    // A hidden state on the way has no head.
+    // An intermediate hidden state has no head.
     if (o->params->layer && o->params->pool == TUB_POOL_DEFAULT)
         info->pool = o->model->architecture->class_token ? TUB_POOL_CLS : TUB_POOL_MEAN;
     info->hidden = c->hidden;

@@ -46,15 +46,15 @@ tub_status tub_device_list_parse(const char *text, tub_device_list *out, tub_err
     }
 }
 
-// The number that `name` tells; -1 where it tells none, or `size` that there is one process.
+// The number in the variable `name`; -1: there is none, or the variable `size_name` says that there is one process.
 static int told(const char *name, const char *size_name)
 {
     const char *rank = getenv(name), *size = size_name ? getenv(size_name) : NULL;
     return rank && rank[0] >= '0' && rank[0] <= '9' && !(size && strcmp(size, "1") == 0) ? atoi(rank) : -1;
 }
 
-// Tasks of this srun step on this node, of "5,4(x3)" by the node's number. 0: outside of steps, in a batch script say,
-// which has a SLURM_LOCALID too.
+// How many tasks of this srun step run on this node, taken from "5,4(x3)" by the node's number. 0: not in a step. (A
+// batch script isn't, but has a SLURM_LOCALID too.)
 static long slurm_tasks_here(void)
 {
     const char *at = getenv("SLURM_STEP_TASKS_PER_NODE");
@@ -71,7 +71,7 @@ static long slurm_tasks_here(void)
     return 0;
 }
 
-// The number of this process on this machine, -1 where it is the only one or nobody tells.
+// The number of this process on this machine; -1: it is the only one, or nothing tells.
 static int local_rank(void)
 {
     int rank = told("LOCAL_RANK", "LOCAL_WORLD_SIZE");

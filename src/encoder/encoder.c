@@ -114,7 +114,7 @@ static tub_status check_positions(const tub_encoder *encoder, const int *positio
     return TUB_OK;
 }
 
-// A frame model's rows are not yet those of a clip: what makes their means does this.
+// A frame model's rows aren't a clip's rows yet: they are normalized by whatever takes their means.
 static void finish_rows(const tub_encoder_info *info, int items, float *rows)
 {
     for (int i = 0; i < items && info->l2_normalize && !info->per_frame; i++)

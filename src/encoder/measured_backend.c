@@ -15,13 +15,13 @@
 #include "temp_name.h"
 
 enum { ITEMS = 4, TURNS = 5, KEY = 384 };
-static const double clearly = 1.1; // how much faster another must be than the first
+static const double clearly = 1.1; // how many times faster than the first another must be
 
 typedef struct machine {
     const tub_backend_ops *ops;
     tub_backend *backend;
     tub_executable *executable;
-    double seconds; // the best turn's; 0: can't be measured
+    double seconds; // of the best turn; 0: can't be measured
 } machine;
 
 static void key_of(const tub_candidates *c, char out[KEY])
@@ -110,7 +110,7 @@ static void measure(const tub_candidates *c, machine machines[TUB_CANDIDATES])
     tub_team_close(&team);
 }
 
-// Which of them, and how many times faster than the first it is.
+// The fastest of them, and how many times faster than the first it is.
 static const tub_backend_ops *fastest(const machine *machines, int count, double *gain)
 {
     const machine *best = &machines[0];
@@ -149,8 +149,8 @@ static const tub_backend_ops *measure_and_remember(const tub_candidates *c, cons
     double gain = 1;
     for (int i = 0; i < c->count; i++)
         machines[i].ops = c->backends[i];
-    // Where it can't be kept it would be measured, and perhaps chosen, anew each time. No answer yet, for those who
-    // read.
+    // If the result can't be kept, each run would measure again and might choose differently. The empty entry is no
+    // answer yet for readers.
     json_t *place = json_pack("{s:s}", "backend", "");
     const bool kept = remember(file, all, key, place);
     json_decref(place);
@@ -182,7 +182,7 @@ static const tub_backend_ops *answer(const tub_candidates *c, const json_t *all,
     return named(c, json_string_value(json_object_get(json_object_get(all, key), "backend")));
 }
 
-// Those who start together wait for one answer, or shards of one data set would disagree.
+// Processes that start together wait for one answer, or else shards of one data set could disagree.
 static int lock_beside(const char *file)
 {
     char *folder = tub_folder_of(file);

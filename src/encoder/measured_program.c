@@ -4,7 +4,7 @@
 
 enum { SIDE = 224, PATCH = 16, WIDTH = 384, HEADS = 6, LENGTH = 64, HIDDEN = 1536 };
 
-// Between -1 and 1, times `spread`; `middle` for the weights of norms. Data NULL: out of memory.
+// Random values between -1 and 1, times `spread`, plus `middle` (for the weights of norms). Data NULL: out of memory.
 static tub_tensor random_tensor(tub_arena *arena, uint32_t *state, int n, int k, float middle, float spread)
 {
     tub_tensor t = {.name = "measured", .dtype = TUB_F32, .rank = k ? 2 : 1, .dims = {n, k}};

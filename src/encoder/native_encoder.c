@@ -12,23 +12,23 @@
 #include "precision_check.h"
 
 enum { CLIP_USUAL = 16, BATCH_CLIPS = 4, BATCH_FRAMES = 32, GPU_BATCH_CLIPS = 64, GPU_BATCH_FRAMES = 256 };
-static const size_t workspace_usual = (size_t)512 << 20; // a chosen batch's workspace stays below
+static const size_t workspace_usual = (size_t)512 << 20; // an automatic batch's workspace stays below this
 
 typedef struct native {
     tub_encoder base;
     const tub_backend_ops *ops;
     tub_team *team;
-    tub_native_opening opening; // with backends that keep the program: what it is of
-    struct lane {               // one a device
+    tub_native_opening opening; // for backends that keep the program: what it was made from
+    struct lane {               // one per device
         tub_backend *backend;
         tub_executable *executable;
         tub_batch begun[TUB_RUNS_BEGUN]; // in their order
         int begun_count;
     } lanes[TUB_DEVICES_MOST];
     tub_native_weights weights, check_weights;
-    tub_precision_check *check; // until the first run; NULL in other types
-    bool waits;                 // each run for the one before
-    int *positions;             // of items that are videos of their own; NULL where the program wants none
+    tub_precision_check *check; // until the first run; NULL for other types
+    bool waits;                 // each run waits for the one before
+    int *positions;             // for items that are whole videos; NULL: the program wants none
     tub_log_turns turns;        // of the lanes
     tub_log log;                // theirs
 } native;
@@ -118,7 +118,7 @@ static size_t frame_bytes(const tub_encoder *encoder)
     return n->ops->frame_bytes ? n->ops->frame_bytes(n->lanes[0].executable) : 0;
 }
 
-// TUB_END: this backend has none.
+// TUB_END: this backend can't hold frames.
 static tub_status hold_frames(tub_encoder *encoder, int lane, size_t bytes, void **out, tub_error *err)
 {
     native *n = (native *)encoder;
@@ -186,7 +186,7 @@ static const tub_encoder_ops encoder_ops = {.run = run,
 static tub_status resolve_transform(const opening *o, tub_encoder_info *info, tub_error *err)
 {
     const tub_model *m = o->model;
-    // Frame models take any size; what they are run at is 224.
+    // Frame models take any size; they are run at 224.
     int height = m->architecture->per_frame ? 0 : m->config.image_height;
     int width = m->architecture->per_frame ? 0 : m->config.image_width;
     if (!m->has_transform && m->architecture->processor && o->params->transform.base == TUB_TRANSFORM_MODEL)
@@ -260,7 +260,7 @@ int tub_native_threads(const tub_encoder_params *params)
 static tub_status choose_batch(const opening *o, tub_encoder_info *info, tub_error *err)
 {
     info->batch = o->params->batch;
-    // A GPU computes as much of a batch at once as keeps it busy and as its memory holds.
+    // A GPU computes as much of a batch at once as it needs to be busy and as fits into its memory.
     if (!info->batch && o->backend->count)
         info->batch = info->per_frame ? GPU_BATCH_FRAMES : GPU_BATCH_CLIPS;
     if (info->batch)
@@ -293,7 +293,7 @@ static tub_status make_positions(const opening *o, native *n, tub_error *err)
     return n->positions ? TUB_OK : tub_fail_memory(err, "the frames' positions");
 }
 
-// One device's lane, compiled while others are.
+// For opening the devices' lanes, which are compiled at the same time.
 typedef struct lane_opening {
     const opening *opening;
     native *encoder;
@@ -325,7 +325,7 @@ static void open_unit(void *context, int unit, int member)
     l->status[unit] = open_lane(l->opening, l->encoder, unit, &l->errors[unit]);
 }
 
-// A GPU that can't be had is left out, if others can and nobody asked for this one.
+// A GPU that can't be opened is left out, if others can and nobody asked for this one.
 static tub_status keep_opened(const lane_opening *l, int lanes, tub_error *err)
 {
     native *n = l->encoder;
@@ -376,7 +376,8 @@ static tub_status open_check(const opening *o, native *n, tub_backend *backend, 
     return tub_precision_check_open(&params, &n->check, err);
 }
 
-// Within the first GPU's memory and its limit; where there is no room for the same weights once more, without.
+// Opens the check within the first GPU's memory and its limit. If there is no room for the same weights again, there is
+// no check.
 static tub_status check_gpu(const opening *o, native *n, tub_error *err)
 {
     tub_error why = {0};
@@ -425,8 +426,8 @@ void tub_native_hash_start(opening *o)
         tub_hash_job_start(&o->hash, o->checkpoint);
 }
 
-// What it was at the same stamp it is still. Where packed weights may come from a cache, which then knows it, it is
-// made only when they don't.
+// With an unchanged stamp, the hash is unchanged. If packed weights may come from a cache, which then knows the hash,
+// it is computed only if they don't.
 static void start_hash(opening *o, tub_encoder_info *info)
 {
     const char *stamp = o->params->known_stamp, *hash = o->params->known_hash;
@@ -476,7 +477,7 @@ void tub_native_opening_finish(opening *o)
     tub_checkpoint_close(&o->checkpoint);
 }
 
-// Which bit of `failed` is the backend's.
+// The backend's bit in `failed`.
 static unsigned bit_of(const tub_backend_ops *backend)
 {
     unsigned i = 0;
@@ -485,7 +486,8 @@ static unsigned bit_of(const tub_backend_ops *backend)
     return 1u << i;
 }
 
-// With the backends that haven't failed. `failed`: that of the one whose compiling failed is added, if another may do.
+// Opens with the backends that haven't failed. If compiling fails and another backend may do, this one's bit is added
+// to *failed.
 static tub_status open_with(const tub_encoder_params *params, unsigned *failed, tub_encoder **out, tub_error *err)
 {
     native *n = tub_calloc(1, sizeof *n);
@@ -501,7 +503,7 @@ static tub_status open_with(const tub_encoder_params *params, unsigned *failed, 
         status = make_positions(&o, n, err);
     if (status == TUB_OK) {
         status = compile(&o, n, err);
-        // A GPU's memory isn't the processor's.
+        // A GPU may be short of memory while the processor isn't.
         if (status == TUB_ERROR_DEVICE || (status == TUB_ERROR_MEMORY && n->ops->count))
             *failed |= bit_of(n->ops);
     }
@@ -526,7 +528,7 @@ static tub_status open_with(const tub_encoder_params *params, unsigned *failed, 
     return status;
 }
 
-// Where nobody has asked for a backend, one that can't compile the model leaves it to the next.
+// If nobody asked for a backend, one that can't compile the model leaves it to the next.
 tub_status tub_native_encoder_open(const tub_encoder_params *params, tub_encoder **out, tub_error *err)
 {
     tub_error first = {0}, error = {0};

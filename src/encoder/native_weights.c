@@ -12,7 +12,7 @@ static const void *take(void *context, const char *key, size_t bytes)
     if (data && !w->opening->hash.checkpoint)
         memcpy(w->opening->hash.text, hash, sizeof hash);
     else
-        tub_native_hash_start(w->opening); // while the weights are packed
+        tub_native_hash_start(w->opening); // runs while the weights are packed
     return data;
 }
 

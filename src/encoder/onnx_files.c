@@ -34,7 +34,7 @@ static bool is_regular(const char *path)
     return stat(path, &info) == 0 && S_ISREG(info.st_mode);
 }
 
-// The one model file of a folder; *out stays NULL where there is none.
+// The only model file in a folder. *out stays NULL if there is none.
 static tub_status find_in_folder(const char *folder, DIR *list, char **out, tub_error *err)
 {
     for (struct dirent *entry; (entry = readdir(list));) {
@@ -56,7 +56,7 @@ static bool is_checkpoint_name(const char *name)
            strncmp(name, "model.safetensors.", 18) == 0 || strncmp(name, "pytorch_model.", 14) == 0;
 }
 
-// Exporters put config.json beside the model: a folder of theirs has no checkpoint.
+// Exporters put config.json beside the model, but their folders have no checkpoint.
 static tub_status find_beside_config(const char *folder, DIR *list, tub_error *err)
 {
     char name[NAME_MAX + 1] = "";
@@ -112,8 +112,8 @@ typedef struct listing {
     char root[PATH_MAX]; // the folder, resolved
 } listing;
 
-// Names that can't leave the folder by their text alone. The marker is another runtime's word for "memory at this
-// address", which OpenVINO obeys.
+// Whether the name, judged by its text alone, can't lead out of the folder. The marker is another runtime's word for
+// "memory at this address", and OpenVINO obeys it.
 static bool is_local_name(const char *location)
 {
     if (!location[0] || location[0] == '/' || strchr(location, '\\') || strstr(location, "_ORT_MEM_ADDR_"))
@@ -134,7 +134,7 @@ static bool is_within(const char *root, const char *path)
 
 static tub_status remember(tub_custom_files *files, const char *path, tub_error *err)
 {
-    // A file's tensors follow one another: the newest is the likeliest.
+    // A file's tensors follow one another, so the newest file is the likeliest.
     for (size_t i = files->external_count; i-- > 0;)
         if (strcmp(files->external[i], path) == 0)
             return TUB_OK;
@@ -201,7 +201,7 @@ static tub_status list_external(tub_custom_files *files, tub_error *err)
     return status;
 }
 
-// OpenVINO tries every format that it knows on what isn't this one, and prints what each thinks of it.
+// If a file isn't in this format, OpenVINO tries every format it knows and prints each one's complaints.
 static tub_status check_ir(const tub_custom_files *files, tub_error *err)
 {
     char begin[4096];
@@ -251,7 +251,7 @@ void tub_custom_files_finish(tub_custom_files *files)
     *files = (tub_custom_files){0};
 }
 
-// The order of external files is that in which the model names them, wherever the folder lies.
+// External files are hashed in the order in which the model names them, so that the folder's location doesn't matter.
 tub_status tub_custom_files_hash(const tub_custom_files *files, tub_hash *hash, tub_error *err)
 {
     TUB_TRY(tub_hash_file(hash, files->model, TUB_ERROR_MODEL, err));

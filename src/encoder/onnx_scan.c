@@ -44,7 +44,7 @@ enum { MODEL_GRAPH = 7, TENSOR_NAME = 8, ENTRY_KEY = 1, ENTRY_VALUE = 2 };
 
 typedef struct span {
     uint64_t at, bytes;
-    int times; // how often the field came
+    int times; // how often the field occurred
 } span;
 
 // What is known of the tensor being read.
@@ -122,11 +122,12 @@ static tub_status varint(scan *s, uint64_t end, uint64_t *out)
 }
 
 typedef struct field {
-    unsigned number; // of its kind; 0 where it has no bytes
+    unsigned number; // of its kind; 0: the field has no bytes
     uint64_t bytes;
 } field;
 
-// The next field of a message that ends at `end`. One of bytes: s->at is the first; others are passed by.
+// Reads the next field of a message that ends at `end`. If it is a field of bytes, s->at is at the first one; other
+// fields are skipped.
 static tub_status next_field(scan *s, uint64_t end, field *out)
 {
     uint64_t tag, skip, value;
@@ -168,7 +169,7 @@ static tub_status read_number(scan *s, span value, uint64_t *out)
 
 static tub_status read_location(scan *s, span value, tensor *t)
 {
-    // A name that is said twice would be one here and perhaps the other one elsewhere.
+    // If a location is given twice, other readers might take the other one.
     if (t->located)
         return wrong(s, "a tensor with two locations of external data");
     if (value.bytes >= sizeof t->location)
@@ -224,7 +225,7 @@ static kind destination(kind in, unsigned number)
 
 static tub_status message(scan *s, kind in, uint64_t end, int depth);
 
-// Apart from message(), so that only tensors need its room on the stack.
+// Separate from message(), so that only tensors need its room on the stack.
 static tub_status tensor_message(scan *s, uint64_t end)
 {
     tensor t = {0};

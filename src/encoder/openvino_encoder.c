@@ -63,7 +63,7 @@ static tub_status check_place(const tub_encoder_params *params, tub_error *err)
     return TUB_OK;
 }
 
-// The first of the files that is there. *out stays NULL where there is none.
+// Loads the first of the files that exists. *out stays NULL if none does.
 static tub_status load_preprocessor(const char *folder, bool clips, json_t **out, tub_error *err)
 {
     static const char *const names[] = {"video_preprocessor_config.json", "preprocessor_config.json"};
@@ -95,7 +95,7 @@ static tub_status read_preprocessor(const char *folder, const json_t *config, tu
     return status == TUB_OK ? TUB_OK : tub_fail_within(err, status, "%s", folder);
 }
 
-// What --mean and --std alone mean: torchvision's resize to the model's size, then 0 to 1.
+// The transform for --mean and --std alone: torchvision's resize to the model's size, then 0 to 1.
 static tub_transform plain_transform(int height, int width)
 {
     return (tub_transform){.resize = TUB_RESIZE_EXACT,
@@ -182,13 +182,13 @@ static void describe(custom *c, const tub_encoder_params *params)
     info->tokens = m->tokens.form.tokens;
     info->token_dim = m->tokens.form.dim;
     snprintf(info->isa, sizeof info->isa, "OpenVINO %.14s", m->ov.version);
-    // A multiple of what runs at a time.
+    // A multiple of the items that run at a time.
     int batch = (usual + together - 1) / together * together;
     info->batch = params->batch ? params->batch : batch < BATCH_MOST ? batch : BATCH_MOST;
     info->eager = together == 1;
 }
 
-// Layout and output belong to what the features were made with.
+// The hash includes layout and output, since the features depend on them.
 static tub_status hash_model(custom *c, tub_error *err)
 {
     char text[TUB_HASH_TEXT];

@@ -13,8 +13,8 @@
 
 static const char library[] = "libopenvino_c.so";
 
-// Under a folder that holds OpenVINO: the libraries themselves, the wheel's package, `pip --target`'s folder, a virtual
-// environment or a prefix, the archive.
+// Where a folder with OpenVINO has its libraries: the folder itself, the wheel's package, `pip --target`'s folder, a
+// virtual environment or a prefix, the archive.
 static const char *const below[] = {
     "",
     "/libs",
@@ -24,7 +24,7 @@ static const char *const below[] = {
     "/runtime/lib/*",
 };
 
-// A folder's name as a pattern that matches it alone.
+// A folder's name as a pattern that matches only this folder.
 static char *escape(const char *text)
 {
     char *out = tub_calloc(2 * strlen(text) + 1, 1), *to = out;
@@ -66,7 +66,7 @@ bool tub_openvino_try_place(const char *place, tub_openvino_try attempt, void *u
     return false;
 }
 
-// `openvino` in the folder of `file`.
+// Tries `openvino` in the folder of `file`.
 static bool try_beside(const char *file, tub_openvino_try attempt, void *user)
 {
     char path[PATH_MAX];

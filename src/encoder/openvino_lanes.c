@@ -7,7 +7,7 @@
 #include "memory.h"
 #include "pixel_plan.h"
 
-enum { PATIENCE = 50 }; // milliseconds between two looks at whether to stop
+enum { PATIENCE = 50 }; // milliseconds between checks for a stop
 
 static tub_status failed(const tub_lanes *l, tub_error *err)
 {
@@ -26,7 +26,7 @@ static tub_status open_lane(const tub_lanes *l, tub_request_lane *lane, tub_erro
     return TUB_OK;
 }
 
-// One item's pixels in the order of the model's input.
+// Fills in one item's pixels in the order of the model's input.
 static void fill_item(const tub_lanes *l, const void *const *frames, float *out)
 {
     for (int t = 0; t < l->frames; t++)
@@ -58,7 +58,7 @@ static tub_status start(const tub_lanes *l, tub_request_lane *lane, const tub_la
     lane->first = first;
     lane->items = batch->items - first < l->take ? batch->items - first : l->take;
     for (int i = 0; i < l->model->group; i++) {
-        // What a short batch lacks is the first item again: any pixels would do.
+        // A short batch is filled up with the first item, as any pixels would do.
         int item = first + (i < lane->items ? i : 0);
         fill_item(l, batch->frames + (size_t)item * (size_t)l->frames, pixels + (size_t)i * l->item_values);
     }
@@ -75,8 +75,8 @@ static size_t form_values(const tub_output_form *form)
     return (size_t)form->tokens * (size_t)form->dim;
 }
 
-// An output of a finished inference as float32; valid until the next use of the scratch or the request. `holder` is to
-// be freed after use.
+// An output of a finished inference as float32, valid until the next use of the scratch or the request. Free `holder`
+// after use.
 static tub_status read_output(const tub_lanes *l, const tub_request_lane *lane, const tub_custom_output *output,
                               tub_ov_tensor **holder, const float **out, tub_error *err)
 {
@@ -144,7 +144,7 @@ static tub_status wait_for(const tub_lanes *l, tub_request_lane *lane, const tub
     return code == TUB_OV_OK ? TUB_OK : failed(l, err);
 }
 
-// Waits for a lane; its results are taken unless something has failed before.
+// Waits for a lane. Takes its results, unless something failed before.
 static tub_status finish_lane(const tub_lanes *l, tub_request_lane *lane, const tub_lanes_batch *batch,
                               tub_status before, tub_error *err)
 {
@@ -176,8 +176,8 @@ tub_status tub_lanes_run(tub_lanes *l, const tub_lanes_batch *batch, tub_error *
 typedef struct trial {
     float *pixels;
     const void **frames;
-    float *rows, *tokens;     // of a batch
-    float *row[2], *token[2]; // of each item among its equals
+    float *rows, *tokens;     // of the batch
+    float *row[2], *token[2]; // of each item when all items are the same
 } trial;
 
 static void free_trial(trial *t)
@@ -205,13 +205,13 @@ static tub_status alloc_trial(const tub_lanes *l, trial *t, tub_error *err)
     unsigned state = 1;
     for (size_t i = 0; i < 2 * l->item_values; i++) {
         state = state * 1664525u + 1013904223u;
-        // The second one spreads further: what is scaled by a batch's largest value shows.
+        // The second one has a larger range. This reveals values that are scaled by a batch's largest value.
         t->pixels[i] = ((float)(state >> 8) / (float)(1 << 23) - 1) * (i < l->item_values ? 1 : 2);
     }
     return TUB_OK;
 }
 
-// The first place's item is `first`, all others' is `rest`.
+// The first place gets the item `first`, all others get `rest`.
 static tub_status try_items(tub_lanes *l, const trial *t, int first, int rest, tub_error *err)
 {
     int group = l->model->group;
@@ -233,7 +233,7 @@ static bool all_alike(const float *data, const float *first, const float *rest, 
     return true;
 }
 
-// Whether the results are the same to the last bit in every place, and whoever is in the others.
+// Whether the results are the same to the last bit in every place, whatever is in the other places.
 static tub_status probe_places(tub_lanes *l, bool *alike, tub_error *err)
 {
     size_t values = form_values(&l->model->tokens.form), dim = (size_t)l->model->row.form.dim;
@@ -241,7 +241,7 @@ static tub_status probe_places(tub_lanes *l, bool *alike, tub_error *err)
     *alike = true;
     tub_status status = alloc_trial(l, &t, err);
     for (int turn = 0; turn < 3 && status == TUB_OK && *alike; turn++) {
-        int first = turn & 1, rest = turn > 0; // 0 alone, 1 alone, 0 among 1
+        int first = turn & 1, rest = turn > 0; // only 0; only 1; 0 among 1
         status = try_items(l, &t, first, rest, err);
         if (status == TUB_OK && turn < 2) {
             memcpy(t.row[turn], t.rows, dim * sizeof *t.rows);

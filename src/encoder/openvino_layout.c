@@ -55,7 +55,7 @@ static tub_status parse(const char *name, tub_input_layout *out, tub_error *err)
     return tub_fail(err, TUB_ERROR_ARGUMENT, "input layout \"%.40s\": NCTHW, NTCHW and NCHW are known", name);
 }
 
-// The layouts of this rank whose channels can be 3, a fixed 3 before a free dimension. Their number; *out is the first.
+// Counts the layouts of this rank whose channels can be 3. `fixed`: the channels must be a fixed 3. *out: the first.
 static int candidates(const tub_ov_dimension *dims, int64_t rank, bool fixed, tub_input_layout *out)
 {
     int count = 0;

@@ -8,7 +8,7 @@
 
 enum { RANK_MOST = 8, OUTPUTS_MOST = 4096 };
 
-// Names that exporters give to one row an item, and to the hidden state.
+// Names that exporters give to an output with one row per item, and to the hidden state.
 static const char *const row_names[] = {"pooler_output", "image_embeds", "image_embeddings", "embeddings",
                                         "embedding",     "features",     "feature"};
 static const char hidden_state[] = "last_hidden_state", projection[] = "image_embeds";
@@ -120,7 +120,7 @@ static tub_status read_output(const tub_custom_model *m, size_t index, tub_custo
     return status;
 }
 
-// The output that answers to a name; a tensor may have several. `count` where there is none.
+// The output with this name (a tensor may have several names). `count`: there is none.
 static size_t find_output(const tub_custom_model *m, size_t count, const char *name)
 {
     tub_ov_port *port = NULL;
@@ -151,7 +151,7 @@ static tub_status no_such_output(const tub_custom_model *m, size_t count, const 
     return tub_fail(err, TUB_ERROR_ARGUMENT, "%s: has no output \"%.80s\": it has %s", m->path, name, list);
 }
 
-// A pool over tokens wants tokens; otherwise what is already a row comes first.
+// A pool over tokens needs tokens. Otherwise an output that is already a row is preferred.
 static tub_status pick_row(const tub_custom_model *m, size_t count, const tub_encoder_params *params, size_t *out,
                            tub_error *err)
 {
@@ -194,7 +194,8 @@ tub_status tub_custom_model_read(const tub_custom_files *files, const tub_encode
         return tub_openvino_fail(&m->ov, err, TUB_ERROR_DEVICE, "no device");
     // A mapped file that becomes shorter ends the process. Versions that don't know the key map nothing.
     m->ov.core_set_property(m->core, "", "ENABLE_MMAP", "NO");
-    // Else it rounds what is multiplied with weights of 8 bits to 8 bits as well, whatever precision is asked for.
+    // Without this, OpenVINO also rounds what is multiplied with 8-bit weights to 8 bits, whatever precision is asked
+    // for.
     m->ov.core_set_property(m->core, "CPU", "DYNAMIC_QUANTIZATION_GROUP_SIZE", "0");
     if (m->ov.core_read_model(m->core, files->model, files->weights, &m->model) != 0)
         return failed(m, err);
@@ -202,7 +203,7 @@ tub_status tub_custom_model_read(const tub_custom_files *files, const tub_encode
     return choose_outputs(m, params, err);
 }
 
-// The output's type and form, now that all sizes are known.
+// Determines the output's type and form, now that all sizes are known.
 static tub_status settle_output(const tub_custom_model *m, tub_custom_output *out, tub_error *err)
 {
     char where[512];
@@ -247,7 +248,7 @@ static tub_status read_property(const tub_custom_model *m, const char *key, char
     return TUB_OK;
 }
 
-// OpenVINO takes another precision without a word where the processor hasn't the one that is asked for.
+// If the processor lacks the precision that is asked for, OpenVINO silently takes another.
 static tub_status check_precision(const tub_custom_model *m, tub_dtype dtype, tub_error *err)
 {
     char got[32];

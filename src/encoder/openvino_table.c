@@ -12,10 +12,10 @@ enum { TYPES_MOST = 8, REASON_MOST = 300 };
 
 typedef struct search {
     void *library;
-    char reason[REASON_MOST]; // why a candidate that is there doesn't load
+    char reason[REASON_MOST]; // why an existing candidate doesn't load
 } search;
 
-// NODELETE: OpenVINO starts threads, which unloading would pull the code away from.
+// NODELETE: OpenVINO starts threads, and unloading would remove their code.
 static bool attempt(void *user, const char *path)
 {
     search *s = user;
@@ -45,8 +45,8 @@ static tub_status open_library(search *s, tub_error *err)
     return tub_fail(err, TUB_ERROR_DEVICE, "OpenVINO is needed for .onnx and .xml models, but isn't there: %s", hint);
 }
 
-// The order of the types is the same in every version: ..., bf16, f16, f32, f64, ... of 2, 2, 4 and 8 bytes, with fewer
-// or more before them.
+// The types have the same order in every version: ..., bf16, f16, f32, f64, ... of 2, 2, 4 and 8 bytes. The number of
+// types before them varies.
 static tub_status find_types(tub_openvino *ov, tub_error *err)
 {
     size_t bytes[TYPES_MOST] = {0};
@@ -121,8 +121,8 @@ int tub_openvino_type(const tub_openvino *ov, tub_dtype dtype)
     return dtype == TUB_BF16 ? ov->bf16 : dtype == TUB_F16 ? ov->f16 : ov->f32;
 }
 
-// Its texts are "Exception from FILE:LINE:\nCheck '...' failed at FILE:LINE:\nWHAT\n": the first line that is none of
-// the two kinds says it.
+// OpenVINO's texts are "Exception from FILE:LINE:\nCheck '...' failed at FILE:LINE:\nWHAT\n". The first line of neither
+// of these two kinds is the message.
 static const char *skip_places(const char *text)
 {
     const char *line = text;

@@ -41,7 +41,7 @@ static double once(tub_team *team, int threads, loop *l)
 
 static void measure(tub_team *team, int threads, double seconds, loop *l, double *best)
 {
-    // Turns of one repeat, from a first short look.
+    // The turns of one repeat, estimated from a short first run.
     enum { FEW = 20000 };
     l->turns = FEW;
     const double start = tub_now();

@@ -22,11 +22,11 @@
 
 struct tub_weight_cache {
     tub_weight_cache_params params;
-    char *folder, *path; // the path: once a key is known
+    char *folder, *path; // path: set once a key is known
     tub_weight_facts facts;
     tub_file_map *map;
-    ino_t passed_over; // the file that was of no use; 0: there was none
-    const void *data;  // to be written; NULL: nothing is
+    ino_t passed_over; // inode of a file that was of no use; 0: none
+    const void *data;  // what to write; NULL: nothing
     pthread_t thread;
     bool writing;
     atomic_bool stop;
@@ -51,7 +51,7 @@ tub_weight_cache *tub_weight_cache_open(const tub_weight_cache_params *params)
     return c;
 }
 
-// What a checkpoint is called, of letters that any file system takes.
+// A checkpoint's name, with characters that any file system accepts.
 static void plain_name(const char *path, char *out, size_t size)
 {
     const char *slash = strrchr(path, '/');
@@ -81,7 +81,7 @@ static char *path_of(const tub_weight_cache *c)
     return path;
 }
 
-// 0: there is none.
+// 0: there is no file.
 static ino_t inode_of(const char *path)
 {
     struct stat info;
@@ -113,7 +113,8 @@ void tub_weight_cache_keep(tub_weight_cache *c, const char *key, const void *dat
         c->data = data;
 }
 
-// Processes that start together needn't all write the same: the folder is for one at a time. -1: not to be had.
+// Processes that start together needn't all write the same, so only one may use the folder at a time. -1: it can't be
+// locked.
 static int lock_folder(const tub_weight_cache *c)
 {
     const int folder = open(c->folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -163,7 +164,7 @@ void tub_weight_cache_write(tub_weight_cache *c, const char *hash)
         tub_warn(&c->params.log, "packed weights aren't cached: no thread can be started");
 }
 
-// The thread keeps silent: the log is its object's, one call at a time.
+// The thread itself logs nothing: the log belongs to its object and takes one call at a time.
 static void end_writing(tub_weight_cache *c, bool hurry)
 {
     if (hurry)

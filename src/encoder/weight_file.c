@@ -29,7 +29,7 @@ static uint64_t start_of(uint64_t bytes)
     return (sizeof(tub_weight_header) + table_bytes(bytes) + PAGE - 1) / PAGE * PAGE;
 }
 
-// Of the header with its table behind it.
+// The checksum of the header and the table after it.
 static uint64_t checksum_of(const tub_weight_header *header, size_t table)
 {
     tub_weight_header bare = *header;
@@ -76,7 +76,7 @@ static bool read_at(int fd, size_t offset, void *out, size_t bytes)
     return true;
 }
 
-// *header: with its table behind it, freed by the caller in every case.
+// *header: followed by its table; the caller frees it in every case.
 static tub_weight_trouble read_header(int fd, const tub_weight_facts *facts, int64_t bytes, tub_weight_header **header)
 {
     const size_t table = table_bytes(facts->bytes);
