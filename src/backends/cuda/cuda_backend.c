@@ -1,4 +1,4 @@
-// The CUDA backend as a backend's table: the plug-in's devices, and the executable on one of them.
+// The CUDA backend's table: the plug-in's devices, and the executable on one of them.
 #include <stdio.h>
 #include <string.h>
 
@@ -29,8 +29,8 @@ static tub_status count(int *out, tub_error *err)
     return status;
 }
 
-// Half precision in tensor cores came with 7.0, bfloat16 and TF32 with 8.0. Cards of 8.9 and after 9.0 have FP8 too, but
-// cuBLASLt only with one scale for all rows, or one for each 32 values.
+// Half precision in tensor cores came with 7.0, bfloat16 and TF32 with 8.0. Cards of 8.9 and after 9.0 have FP8 too,
+// but there cuBLASLt supports only one scale for all rows, or one for each 32 values.
 static tub_status can(const tub_gpu_facts *info, tub_dtype dtype, tub_error *err)
 {
     if (dtype == TUB_FP8 && (info->major != 9 || info->minor != 0))

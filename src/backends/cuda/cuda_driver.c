@@ -6,7 +6,7 @@
 int tub_cuda_driver_gpus(void)
 {
     int (*init)(unsigned flags), (*count)(int *count), there = 0;
-    // It stays loaded: once initialised it has threads of its own.
+    // The library stays loaded: once initialized, it has its own threads.
     void *library = dlopen("libcuda.so.1", RTLD_NOW | RTLD_LOCAL | RTLD_NODELETE);
     void *symbols[] = {library ? dlsym(library, "cuInit") : NULL, library ? dlsym(library, "cuDeviceGetCount") : NULL};
     memcpy(&init, &symbols[0], sizeof init);

@@ -13,16 +13,16 @@
 
 static const char file[] = "libtubelet_cuda.so";
 
-// The file that this code was loaded from, up to the last slash; NULL: not known. Of a command the loader knows but the
-// name that it was called by, which needn't be a path: that one tells the system; unless the loader is itself what the
-// system was told to run, and the command's name one that it was given.
+// The path of the file that this code was loaded from, up to the last slash; NULL: not known. For a command, the loader
+// only knows the name that it was called by, which needn't be a path, so we ask the system. If the system ran the
+// loader itself, it would name the loader; then we use the name of the command that the loader was given.
 static char *own_folder(void)
 {
     Dl_info info;
     struct link_map *map = NULL;
     if (!dladdr1(file, &info, (void **)&map, RTLD_DL_LINKMAP) || !map)
         return NULL;
-    const bool by_loader = getauxval(AT_BASE) == 0; // nobody else had to be loaded first
+    const bool by_loader = getauxval(AT_BASE) == 0; // the system ran the loader itself
     const char *command = by_loader && info.dli_fname ? info.dli_fname : "/proc/self/exe";
     char *path = realpath(map->l_name && map->l_name[0] ? map->l_name : command, NULL);
     char *folder = path ? tub_strdup(path) : NULL;

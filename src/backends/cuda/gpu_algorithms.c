@@ -5,8 +5,9 @@
 
 enum {
     CANONICAL_ROWS = 8192,
-    // Of questions whether to join: which kernels were measured. An answer is a tub_gpu_joining; as long as they are
-    // tried, TRYING, how often so far, with those that nobody came back from, and by which group.
+    // For questions whether to join: which kernels were measured. The answer is a tub_gpu_joining. While they are being
+    // tried it is TRYING, the number of attempts so far (counting those that never came back), and the group that
+    // tries.
     JOINED_REVISION = 6,
     TRYING = 3,
     ATTEMPTS = 2,
@@ -30,7 +31,7 @@ static tub_status measure(const tub_gpu_trial *t, const tub_gpu_way *ways, int c
         if (!same)
             continue;
         const tub_status status = tub_gpu_trial_time(t, &ways[i], &time, err);
-        if (status == TUB_END) // it did, and doesn't any more
+        if (status == TUB_END) // it worked, and doesn't any more
             continue;
         TUB_TRY(status);
         if (time < least) {
@@ -52,7 +53,7 @@ static tub_status measure_algorithms(const tub_gpu_trial *t, tub_gpu_way *best, 
     return measure(t, ways, count, best, err);
 }
 
-// *a: the algorithm that is right, which becomes the fastest of the same bits.
+// *a: the right algorithm; becomes the fastest with the same bits.
 static tub_status choose(tub_gpu_trial *t, tub_gpu_algorithm *a, tub_error *err)
 {
     tub_gpu_choices *c = t->b->choices;
@@ -126,14 +127,14 @@ tub_status tub_gpu_choose_algorithm(tub_backend *b, const tub_gpu_gemm *gemm, tu
     return tub_gpu_choices_keep(b->choices, &answer, false, err);
 }
 
-// ---- with the step behind it ----
+// ---- a product joined with the step after it ----
 
 static bool may_join(const tub_backend *b, const tub_gpu_gemm *g, const tub_gpu_task *next, tub_gpu_joining joined)
 {
     const tub_gpu_task task = tub_gpu_joined_task(g, next, joined);
     const bool plain = (g->type == TUB_GPU_F16 || g->type == TUB_GPU_BF16) && g->out_type == g->type &&
                        g->bias_type == g->type && !g->gelu_tanh && !g->has_residual;
-    // By warpgroups there is code for 9.0 alone.
+    // The code for warpgroups is only for 9.0.
     return plain &&
            tub_gpu_joined_serves(&task.joined, task.joined.wide ? 10 * b->info.major + b->info.minor : b->info.code);
 }
@@ -164,7 +165,7 @@ static tub_status measure_joined(joining *j, tub_error *err)
     return measure(t, ways, count, &j->best, err);
 }
 
-// `known`: measured by an earlier run; this process has not seen yet that its bits are right. APART: nothing is known.
+// `known`: an earlier run measured it, but this process hasn't checked its bits yet. APART: nothing is known.
 static tub_status try_joined(joining *j, tub_gpu_joining known, tub_error *err)
 {
     const tub_gpu_way way = {.joined = known};
@@ -188,12 +189,12 @@ static tub_status try_and_keep(joining *j, tub_gpu_joining known, tub_error *err
         return tub_fail_within(err, status, "on trial, of a product with the step behind it (--no-autotune: without)");
     const tub_gpu_answer answer = {.question = j->question, .algorithm = {{j->best.joined}}, .checked = true};
     TUB_TRY(tub_gpu_choices_keep(c, &answer, !known || j->best.joined != known, err));
-    return tub_gpu_choices_save(c, err); // now: whatever else becomes of this run, the attempt ended well
+    return tub_gpu_choices_save(c, err); // now: whatever happens later in this run, the attempt ended well
 }
 
-// A kernel that a card doesn't get over takes the GPU away from this process. So it is noted before that there is
-// something to be tried, and where that is all that is known after ATTEMPTS, the steps stay apart. GPUs of a group,
-// which try the same at the same time, make one attempt.
+// If a card can't cope with a kernel, this process loses the GPU. So the attempt is noted before it is made. If nothing
+// more is known after ATTEMPTS of them, the steps stay apart. GPUs of a group try the same at the same time; that
+// counts as one attempt.
 static tub_status note_attempt(const joining *j, uint64_t number, uint64_t group, tub_error *err)
 {
     const tub_gpu_answer trying = {.question = j->question, .algorithm = {{TRYING, number, group}}};
@@ -205,7 +206,7 @@ static tub_status attempt(joining *j, uint64_t number, tub_error *err)
 {
     TUB_TRY(note_attempt(j, number, j->trial.b->group, err));
     const tub_status status = try_and_keep(j, TUB_GPU_APART, err);
-    if (status != TUB_OK && status != TUB_ERROR_DEVICE) // as memory that is short: that was no attempt
+    if (status != TUB_OK && status != TUB_ERROR_DEVICE) // such as too little memory: that was no attempt
         (void)note_attempt(j, number - 1, 0, NULL);
     return status;
 }

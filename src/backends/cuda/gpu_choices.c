@@ -18,7 +18,7 @@ typedef struct choice {
 
 struct tub_gpu_choices {
     bool tune, changed;
-    char *path; // NULL: nowhere to keep them
+    char *path; // NULL: there is no place to keep them
     choice *list;
     size_t count, capacity;
 };
@@ -138,7 +138,7 @@ static size_t write_line(char *to, const tub_gpu_answer *answer)
     return at;
 }
 
-// What the file says now, which others may have written since, and what this process has measured instead.
+// The file's current contents, which others may have changed, updated with what this process has measured.
 static tub_status gather(const tub_gpu_choices *c, tub_gpu_choices *all, tub_error *err)
 {
     TUB_TRY(read_file(all, err));
@@ -148,7 +148,7 @@ static tub_status gather(const tub_gpu_choices *c, tub_gpu_choices *all, tub_err
     return TUB_OK;
 }
 
-// False: there is no memory. A file that can't be written is none of it.
+// False: out of memory. If the file can't be written, that is no error.
 static bool write_file(tub_gpu_choices *c, const tub_gpu_choices *all)
 {
     char *text = tub_alloc_aligned(all->count, LINE_MOST);

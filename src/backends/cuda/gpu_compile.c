@@ -89,14 +89,14 @@ static tub_gpu_type narrow_type(tub_dtype dtype)
     return dtype == TUB_F16 ? TUB_GPU_F16 : dtype == TUB_BF16 || dtype == TUB_FP8 ? TUB_GPU_BF16 : TUB_GPU_F32;
 }
 
-// Of pixels or, which may be more, of a frame that another GPU has made.
+// Bytes of a frame's pixels, or of a frame that another GPU has made if that is more.
 static size_t frame_bytes(const tub_executable *e)
 {
     const tub_input *input = &e->program->input;
     const size_t values = 3 * (size_t)input->height * (size_t)input->width;
     const size_t pixel = input->is_float ? sizeof(float) : 1;
     const size_t made = !e->shares ? 0 : e->made == TUB_GPU_F32 ? sizeof(float) : sizeof(uint16_t);
-    // Frames lie one behind the other, each where a kernel may read 16 bytes at once.
+    // Frames lie one after another, each where a kernel may read 16 bytes at once.
     return (values * (pixel > made ? pixel : made) + 255) & ~(size_t)255;
 }
 

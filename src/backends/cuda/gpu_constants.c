@@ -1,4 +1,4 @@
-// Constants: converted on the host, uploaded once, in the type that they are computed with.
+// Constants: converted on the host to the type that they are computed with, and uploaded once.
 #include <string.h>
 
 #include "fail.h"
@@ -33,7 +33,7 @@ tub_status tub_gpu_upload(tub_executable *e, const void *host, size_t bytes, voi
     e->block_count++;
     TUB_TRY(b->ops->upload(b->gpu, TUB_GPU_COMPUTE, block->data, host, bytes, err));
     TUB_TRY(b->ops->record(b->gpu, EVENT, TUB_GPU_COMPUTE, err));
-    TUB_TRY(b->ops->settle(b->gpu, EVENT, err)); // `host` is the caller's again
+    TUB_TRY(b->ops->settle(b->gpu, EVENT, err)); // the caller may change `host` again
     *out = block->data;
     return TUB_OK;
 }

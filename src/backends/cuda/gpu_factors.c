@@ -5,7 +5,8 @@
 #include "half.h"
 
 enum {
-    // Exponents of x and of weights, [from, from + count): of float16, and of the types with more of them.
+    // Exponents of x and of weights, [from, from + count): for float16; types with more exponents begin X_HIGHER
+    // higher.
     X_FROM = -2,
     X_COUNT = 12,
     X_HIGHER = 4,
@@ -53,7 +54,7 @@ void tub_gpu_fill_random(float *out, size_t count)
         out[i] = random_value(&state);
 }
 
-// Of an odd number of columns the last one is alone, and small.
+// If the number of columns is odd, the last column has no partner, and is small.
 static void fill_twice(void *out, tub_gpu_type type, size_t at, size_t cols, int from, int count, float sign,
                        uint64_t *state)
 {

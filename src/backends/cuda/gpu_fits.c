@@ -9,10 +9,10 @@
 #include "hash.h"
 
 enum {
-    LINES_MOST = 256, // the oldest go
+    LINES_MOST = 256, // the oldest are dropped
     LINE_MOST = 96,
     FILE_MOST = 64 << 10,
-    SLACK_MIB = 64, // what is free differs by as much from one start to the next
+    SLACK_MIB = 64, // free memory differs by up to this from one start to the next
 };
 
 typedef struct fit {
@@ -21,7 +21,7 @@ typedef struct fit {
     int wave;
 } fit;
 
-// What the need for memory follows from, the card and its libraries, and the limit.
+// Hashes what the needed memory depends on, the card and its libraries, and the limit.
 static void make_key(const tub_executable *e, char out[TUB_HASH_TEXT])
 {
     const tub_program *p = e->program;
@@ -48,7 +48,7 @@ static bool read_line(const char *line, fit *out)
            strlen(out->key) == TUB_HASH_TEXT - 1 && out->free_mib >= 0 && out->wave > 0;
 }
 
-// The file's lines that can be read, but for those of `except`; the newest LINES_MOST - 1 of them.
+// Reads the file's valid lines except those with key `except`; the newest LINES_MOST - 1 of them.
 static int read_file(const char *path, const char *except, fit lines[LINES_MOST])
 {
     char *text = NULL;

@@ -7,16 +7,16 @@
 #include "memory.h"
 
 enum {
-    FEW_TAPS = 9,            // inputs of a pixel up to which it isn't worth to share them
-    SHARED_BYTES = 48 << 10, // that a block has on any card without asking
-    GOOD_BYTES = 54 << 10,   // with which several blocks fit a multiprocessor
-    MOST_BYTES = 64 << 10,   // that a block may ask for
-    MOST_WARPS = 8,          // of a block: a multiprocessor has four parts, which are to have the same
+    FEW_TAPS = 9,            // with this many inputs per pixel or fewer, sharing them isn't worth it
+    SHARED_BYTES = 48 << 10, // what a block has on any card without asking
+    GOOD_BYTES = 54 << 10,   // with this much, several blocks fit on a multiprocessor
+    MOST_BYTES = 64 << 10,   // what a block may ask for
+    MOST_WARPS = 8,          // of a block: a multiprocessor has four parts, which should get equal shares
     MOST_BANDS = 2,
     MOST_STEPS = 4, // across: their weights stay in registers
     MOST_PLANES = 3,
     ALIGNMENT = 16,
-    FRAGMENT = 32, // inputs of a step, and lanes
+    FRAGMENT = 32, // inputs of a step; also the number of lanes
 };
 
 static int up(int value, int to)
@@ -36,7 +36,7 @@ static const int32_t *weights_of(const tub_frame_recipe *r, const tub_recipe_axi
 
 // ---- tiles without tensor cores ----
 
-// The most inputs behind `size` neighbours of the result.
+// The most inputs that `size` neighbors of the result need.
 static int most_inputs(const tub_frame_recipe *r, const tub_recipe_axis *axis, int out, int size)
 {
     int most = 0;
@@ -54,7 +54,7 @@ static bool shares_inputs(const tub_frame_recipe *r)
     return !r->down_first && (int64_t)r->across.taps * r->down.taps > FEW_TAPS;
 }
 
-// Where neighbours share many inputs and a block's memory holds them.
+// Chosen if neighbors share many inputs and these fit in a block's memory.
 static void choose_tiles(const tub_frame_recipe *r, tub_gpu_frame_tables *out)
 {
     tub_gpu_pixels t = {.recipe = *r};
@@ -70,16 +70,16 @@ static void choose_tiles(const tub_frame_recipe *r, tub_gpu_frame_tables *out)
 
 // ---- tensor cores ----
 
-// An axis of the result in parts of `size`, of which those from `parts` on fill up a block.
+// An axis of the result in parts of `size`. Parts with numbers from `parts` on only fill up a block.
 typedef struct cut {
     const tub_frame_recipe *recipe;
     const tub_recipe_axis *axis;
     int size, parts, alignment;
-    int steps; // that any part needs
+    int steps; // the most that any part needs
 } cut;
 
-// Inputs *first .. *end - 1 of a part. One without any has those of the one before it, or begins where the first one
-// does.
+// A part's inputs are *first .. *end - 1. A part without inputs gets those of the part before it, or begins where the
+// first part does.
 static void part_inputs(const cut *c, int part, int *first, int *end)
 {
     const int32_t *firsts = firsts_of(c->recipe, c->axis);
@@ -123,7 +123,7 @@ static int most_behind(const cut *c, int many)
     return up(most, ALIGNMENT);
 }
 
-// Bytes that hold a weight, its sign included.
+// The number of bytes that a weight needs, including its sign.
 static int planes_of(const tub_frame_recipe *r, const tub_recipe_axis *axis)
 {
     const int32_t *weights = weights_of(r, axis);
@@ -169,7 +169,8 @@ static int32_t weight_of(const cut *c, int output, int input)
     return tap < 0 || tap >= c->axis->taps ? 0 : weights_of(c->recipe, c->axis)[(int64_t)kept * c->axis->taps + tap];
 }
 
-// Word `i` of a lane's: of `size` / 8 times two. The outputs are its lanes' fourths, eight on in odd words of four.
+// Word `i` of a lane, which has `size` / 8 times two. Its output is number lane / 4 of the part; if there are four
+// words, it is eight further in odd ones.
 static uint32_t fragment_word(const cut *c, int part, int first, int plane, int lane, int i)
 {
     const bool two = c->size == 8;
@@ -193,7 +194,7 @@ static void put_fragments(const cut *c, int parts, int steps, int planes, uint32
     }
 }
 
-// Lefts, or tops with their ends.
+// The left bounds; or the top bounds, with their ends.
 static void put_bounds(const cut *c, int parts, bool ends, int32_t *out)
 {
     for (int part = 0; part < parts; part++) {
@@ -239,7 +240,7 @@ static tub_status add_cores(const tub_frame_recipe *r, tub_gpu_frame_tables *out
 {
     const cut down = make_cut(r, &r->down, r->out_height, 16, 4);
     cut across = make_cut(r, &r->across, r->out_width, 8, 16);
-    if (across.steps == MOST_STEPS - 1) // there is no kernel for them
+    if (across.steps == MOST_STEPS - 1) // there is no kernel for this number
         across.steps = MOST_STEPS;
     out->cores = choose_cores(r, &across, &down);
     return out->cores.planes ? make_weights(&across, &down, out, err) : TUB_OK;

@@ -9,20 +9,20 @@
 
 enum {
     DESKS = 2,
-    RECIPES = 64, // that a desk remembers
+    RECIPES = 64, // that a desk keeps
     EVENT_MADE = 0,
     WORDS = 16,        // bytes that are read at once
-    PITCH = 256,       // rows of uploaded planes begin at multiples of it
-    TABLES = 64 << 10, // recipes' tables get multiples of it, so that others fit in their place
-    CORES = 80,        // what kernels are compiled for that have tensor cores' products of bytes
+    PITCH = 256,       // rows of uploaded planes begin at multiples of this
+    TABLES = 64 << 10, // tables get multiples of this, so that another recipe's can replace them
+    CORES = 80,        // from here on, code has tensor core products of bytes
 };
 
 // A recipe's tables on the device.
 typedef struct shelf {
-    tub_frame_recipe recipe;     // whose tables they are: the host's
+    tub_frame_recipe recipe;     // the tables' recipe, which points to the host's copy
     tub_gpu_frame_tables tables; // no data: none
     tub_gpu_block block;
-    unsigned long used; // when, in turns of the desk
+    unsigned long used; // the desk's turn when it was last used
 } shelf;
 
 typedef struct desk {
@@ -30,12 +30,12 @@ typedef struct desk {
     tub_gpu *gpu;
     shelf shelves[RECIPES];
     unsigned long turns;
-    tub_gpu_block planes;   // of a frame from the host
-    unsigned char *staging; // likewise, pinned
+    tub_gpu_block planes;   // for a frame from the host
+    unsigned char *staging; // the same, in pinned memory
     size_t staging_bytes;
 } desk;
 
-// A frame that somebody waits for.
+// A frame that a thread waits for.
 typedef struct wish {
     const tub_frame_recipe *recipe;
     const tub_frame_planes *planes;
@@ -51,9 +51,9 @@ struct tub_gpu_frames {
     tub_gpu_form form;
     tub_gpu_block memory;
     desk desks[DESKS];
-    pthread_mutex_t lock; // of the wishes, and of the desks' being busy
+    pthread_mutex_t lock; // protects the wishes and the desks' `busy`
     pthread_cond_t changed;
-    wish *wishes; // in the order in which they came
+    wish *wishes; // in order of arrival
 };
 
 bool tub_gpu_frames_has(const tub_backend *backend, const void *frame)
@@ -131,7 +131,7 @@ tub_status tub_gpu_frames_hold_as(tub_backend *b, const tub_gpu_form *form, size
     return status;
 }
 
-// No operation but patches takes no value, so they begin every program; a model has one size of them.
+// Only patches operations take no value, so they begin every program; a model has one size of patches.
 static tub_gpu_form form_of(const tub_executable *e)
 {
     const tub_op *op = &e->program->ops[0];
@@ -182,7 +182,8 @@ static shelf *find_shelf(desk *d, const tub_frame_recipe *r)
     return oldest;
 }
 
-// In the place of others where they fit: releasing memory would wait for all that the device does.
+// Reuses the memory of the old tables if it is large enough: releasing memory would wait for everything that the device
+// does.
 static tub_status fill_shelf(tub_backend *b, desk *d, const tub_frame_recipe *r, shelf *s, tub_error *err)
 {
     tub_gpu_frame_tables tables;
@@ -223,7 +224,7 @@ typedef struct plane {
     size_t pitch, at; // on the device
 } plane;
 
-// Returns the bytes that they need.
+// Returns the bytes that the planes need.
 static size_t lay_out(const tub_frame_planes *f, plane planes[3])
 {
     const int columns = f->kind == TUB_PLANES_HALF ? (f->width + 1) / 2 : f->width;
@@ -260,7 +261,7 @@ static tub_status reserve_planes(tub_backend *b, desk *d, size_t bytes, tub_erro
     return TUB_OK;
 }
 
-// A frame of the host's: its rows close together, then all at once.
+// Brings a frame from the host: copies its rows close together, then uploads all at once.
 static tub_status bring_planes(tub_backend *b, desk *d, tub_frame_planes *f, tub_error *err)
 {
     plane planes[3];
@@ -296,7 +297,7 @@ static tub_status launch(tub_backend *b, desk *d, wish *const *group, int count,
     TUB_TRY(find_tables(b, d, group[0]->recipe, p, err));
     for (int i = 0; i < count; i++) {
         p->frame = *group[i]->planes;
-        if (!p->frame.on_device) // it is the only one
+        if (!p->frame.on_device) // then it is the only one in the group
             TUB_TRY(bring_planes(b, d, &p->frame, err));
         p->by_words = p->by_words && can_read_words(&p->frame);
         for (int k = 0; k < 3; k++)
@@ -313,14 +314,14 @@ static tub_status launch(tub_backend *b, desk *d, wish *const *group, int count,
 static tub_status make(tub_backend *b, desk *d, wish *const *group, int count, tub_error *err)
 {
     const tub_status status = launch(b, d, group, count, err);
-    // Whatever happened, nothing may still read the planes.
+    // In every case: nothing may still read the planes.
     tub_status settled = b->ops->record(d->gpu, EVENT_MADE, TUB_GPU_COMPUTE, status == TUB_OK ? err : NULL);
     if (settled == TUB_OK)
         settled = b->ops->settle(d->gpu, EVENT_MADE, status == TUB_OK ? err : NULL);
     return status == TUB_OK ? settled : status;
 }
 
-// ---- who makes what ----
+// ---- which thread makes which frame ----
 
 static bool same_form(const tub_frame_planes *a, const tub_frame_planes *b)
 {
@@ -330,7 +331,7 @@ static bool same_form(const tub_frame_planes *a, const tub_frame_planes *b)
            !memcmp(&a->steps, &b->steps, sizeof a->steps);
 }
 
-// Planes of the host's go through a desk's one piece of memory.
+// Planes from the host are never grouped: they go through a desk's single buffer.
 static bool alike(const wish *a, const wish *b)
 {
     return a->planes->on_device && b->planes->on_device && same_form(a->planes, b->planes) &&
@@ -345,7 +346,7 @@ static desk *free_desk(tub_gpu_frames *f)
     return NULL;
 }
 
-// `own` and, of those that nobody has taken yet, the ones that are like it.
+// Takes `own`, and the wishes like it that nobody has taken yet.
 static int gather(const tub_gpu_frames *f, wish *own, wish **group)
 {
     int count = 1;
@@ -375,7 +376,7 @@ static void forget(tub_gpu_frames *f, const wish *w)
     *at = w->next;
 }
 
-// Called with the lock, which others may have while the device works.
+// Called with the lock held; releases it while the device works.
 static void work(tub_gpu_frames *f, desk *d, wish *own)
 {
     wish *group[TUB_GPU_SURFACES];

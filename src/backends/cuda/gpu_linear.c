@@ -6,7 +6,7 @@
 #include "gpu_executable.h"
 #include "half.h"
 
-// Of e4m3: cuBLASLt wants rows of whole 16 bytes; layers of few rows cost little, and keep their precision.
+// For e4m3: cuBLASLt needs rows of whole 16 bytes. Layers with few rows cost little, and keep their precision.
 enum { ALIGNED = 16, ROWS_LEAST = 16 };
 static const float e4m3_largest = 448;
 
@@ -26,8 +26,8 @@ tub_gpu_gemm tub_gpu_linear_gemm(const tub_executable *e, const tub_op *op, bool
                           .out_type = out_type,
                           .bias_type = fp8 ? TUB_GPU_BF16 : out_type,
                           .tf32 = e->dtype == TUB_TF32,
-                          // cuBLASLt's GELU is the tanh form, to about half precision; all else is a kernel of ours
-                          // behind the product.
+                          // cuBLASLt's GELU is the tanh form, to about half precision. In all other cases, our own
+                          // kernel follows the product.
                           .gelu_tanh =
                               op->linear.activation == TUB_ACT_GELU_TANH && out_type != TUB_GPU_F32 && !has_residual,
                           .has_bias = tub_tensor_is_there(&op->linear.bias),
@@ -107,7 +107,7 @@ static tub_status upload_narrow(tub_executable *e, const tub_op *op, const float
     return tub_gpu_upload_tensor(e, &op->linear.bias, g.bias_type, layer_scale, 1, &c->bias, err);
 }
 
-// Weight and bias for e4m3; c->scales stays NULL where no such product can be had.
+// Weight and bias for e4m3; c->scales stays NULL if there is no such product.
 static tub_status try_e4m3(tub_executable *e, const tub_op *op, const float *layer_scale, tub_gpu_constants *c,
                            tub_error *err)
 {
@@ -118,7 +118,7 @@ static tub_status try_e4m3(tub_executable *e, const tub_op *op, const float *lay
     TUB_TRY(tub_gpu_upload_tensor(e, &op->linear.bias, g.bias_type, layer_scale, 1, &c->bias, err));
     g.bias = c->bias;
     g.weight = c->weight;
-    g.x_scales = g.weight_scales = c->scales; // there is a pointer; nobody follows it
+    g.x_scales = g.weight_scales = c->scales; // a pointer is needed, but never read
     TUB_TRY(tub_gpu_can_multiply(e->backend, &g, &can, err));
     if (can)
         return TUB_OK;
@@ -137,7 +137,7 @@ tub_status tub_gpu_linear_constants(tub_executable *e, const tub_op *op, tub_gpu
     float *layer_scale = NULL;
     if (op->linear.scale.data && op->linear.activation != TUB_ACT_NONE)
         return tub_fail(err, TUB_ERROR_INTERNAL, "a scale behind an activation");
-    if (op->linear.scale.data) { // goes into weight and bias
+    if (op->linear.scale.data) { // the scale is multiplied into weight and bias
         const size_t cols = (size_t)info(e, op->out)->cols;
         layer_scale = tub_alloc_aligned(cols, sizeof *layer_scale);
         if (!layer_scale)

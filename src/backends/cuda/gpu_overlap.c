@@ -1,21 +1,20 @@
-// Runs that overlap. A run is queued on the device while the one before is computed: its frames travel meanwhile, and
-// the device goes on without waiting for the host to have taken the rows. Each has a room of its own for what travels;
-// what is computed goes through one, in order.
+// Runs that overlap. A run is queued on the device while the previous one is computed. Meanwhile its frames are copied,
+// and the device continues without waiting for the host to take the rows. Each run has its own room for what is copied;
+// the computing uses one set of memory, in order.
 //
-// Only what goes well is done so. A batch that is too large for a room, or for which nothing could be queued, waits for
-// its end() and is run there as by run(), which knows what to do: halve, report. What is under way then comes in
-// before.
+// Only what succeeds is done this way. A batch that is too large for a room, or that couldn't be queued, waits for its
+// end(). There it is run as by run(), which knows what to do: halve, or report. The runs under way are finished first.
 #include "fail.h"
 #include "gpu_executable.h"
 
-enum { EVENT_LANDED = TUB_GPU_EVENTS - TUB_RUNS_BEGUN }; // one a room
+enum { EVENT_LANDED = TUB_GPU_EVENTS - TUB_RUNS_BEGUN }; // one per room
 
 static tub_gpu_room *room_of(tub_executable *e, int number)
 {
     return number == 0 || tub_gpu_shape_second_room(e) ? &e->rooms[number] : NULL;
 }
 
-// TUB_END: it can't be queued.
+// TUB_END: the run can't be queued.
 static tub_status queue(tub_executable *e, int number, const tub_batch *batch)
 {
     const tub_backend *b = e->backend;

@@ -69,7 +69,7 @@ void tub_gpu_plan_text_keep(const tub_backend *b, const tub_gpu_attention *shape
 {
     size_t room = 0;
     char *text = b->ops->write_plan(b->gpu, plan, NULL, &room) ? tub_alloc_aligned(1, room) : NULL;
-    size_t bytes = room; // of a text that has grown meanwhile nothing was written
+    size_t bytes = room; // if the text has become larger since, nothing was written
     if (text && b->ops->write_plan(b->gpu, plan, text, &bytes) && bytes <= room &&
         (bytes != read.bytes || memcmp(text, read.data, bytes) != 0))
         write_text(b, shape, text, bytes);

@@ -1,4 +1,4 @@
-// Running a compiled program: parts, waves, one graph a wave, and what is done when something doesn't work out.
+// Running a compiled program: parts, waves, one graph per wave, and what to do when something fails.
 #include <math.h>
 #include <string.h>
 
@@ -7,22 +7,22 @@
 #include "gpu_fits.h"
 #include "gpu_frames.h"
 
-// Numbers of events; gpu_overlap.c has the rest. A wave's upload is waited for by the stream itself, so few numbers do
+// Event numbers; gpu_overlap.c has the others. The stream itself waits for a wave's upload, so a few numbers are enough
 // for many waves.
-enum { RECORDINGS = 3 }; // that are tried
+enum { RECORDINGS = 3 }; // tried before graphs are given up
 enum { EVENT_DONE = 0, EVENT_UPLOADED = 1, UPLOADS = TUB_GPU_EVENTS - 1 - TUB_RUNS_BEGUN };
 
-// A run, or what is left of it: the part that begins at `first`.
+// A run, or the rest of it: the part that begins at `first`.
 typedef struct part {
     tub_executable *e;
     const tub_batch *batch;
     tub_gpu_list *list;
     tub_gpu_room *room;
     int first, items;
-    size_t uploaded; // frames of this part that are on the device
+    size_t uploaded; // number of this part's frames that are on the device
 } part;
 
-// Where nothing is measured, nobody has seen yet whether the algorithm computes this many rows.
+// If nothing is measured, it isn't known yet whether the algorithm computes this many rows.
 static tub_status multiply(const tub_backend *b, const tub_gpu_gemm *g, const tub_gpu_algorithm *a, tub_error *err)
 {
     const tub_status status = b->ops->multiply(b->gpu, g, a, err);
@@ -89,7 +89,7 @@ static tub_status record(tub_executable *e, tub_gpu_list *list, tub_error *err)
             *err = why;
         return status;
     }
-    // Something else that uses the GPU may have come between, as a decoder: the next wave is tried as well.
+    // Something else that uses the GPU, such as a decoder, may have interfered: try the next wave as well.
     if (status != TUB_END && ++e->spoiled_recordings < RECORDINGS)
         return TUB_OK;
     return give_up_graphs(e, &why);
@@ -106,11 +106,11 @@ static tub_status compute(tub_executable *e, tub_gpu_list *list, tub_error *err)
     return run_steps(e, list, err);
 }
 
-// Where a frame of the part is on the device; *fresh: it has to be brought there.
+// Where a frame of the part is on the device; *fresh: it must be copied there.
 static size_t place_of(part *p, const void *frame, bool *fresh)
 {
     tub_executable *e = p->e;
-    // Frames are apart by a multiple of a power of two, which the product's lower bits would keep.
+    // Addresses of frames differ by multiples of a power of two. So would the product's low bits; we use high ones.
     size_t at = (size_t)(((uintptr_t)frame >> 6) * 0x9e3779b97f4a7c15u >> 32) & (e->seen_places - 1);
     while (e->seen[at].host && e->seen[at].host != frame)
         at = (at + 1) & (e->seen_places - 1);
@@ -120,7 +120,7 @@ static size_t place_of(part *p, const void *frame, bool *fresh)
     return e->seen[at].place;
 }
 
-// Frame `at` of the part: where it is, or is brought to by now.
+// Gives the place of frame `at` of the part, and begins to copy it there if necessary.
 static tub_status bring_frame(part *p, size_t at, const void **out, tub_error *err)
 {
     const tub_executable *e = p->e;
@@ -204,7 +204,7 @@ static void join_copies(const tub_executable *e)
         (void)b->ops->wait(b->gpu, TUB_GPU_COMPUTE, EVENT_UPLOADED, NULL);
 }
 
-// The last hidden state is large and rarely asked for: it goes through memory of one wave.
+// The last hidden state is large and rarely asked for: it goes through memory for one wave.
 static tub_status fetch_tokens(const part *p, int wave, int items, tub_error *err)
 {
     tub_executable *e = p->e;
@@ -237,8 +237,8 @@ static tub_status run_wave(part *p, int wave, tub_error *err)
     return p->batch->tokens ? fetch_tokens(p, wave, items, err) : TUB_OK;
 }
 
-// p->items of the run's items, at most as many as the frames' memory holds. After a failure there may be copies that
-// COMPUTE doesn't wait for yet.
+// Queues p->items of the run's items, at most as many as the frames' memory holds. After a failure, some copies may
+// still run that COMPUTE doesn't wait for yet.
 static tub_status queue_part(part *p, tub_error *err)
 {
     tub_executable *e = p->e;
@@ -259,7 +259,7 @@ static void fetch_rows(const part *p)
     memcpy(p->batch->rows + (size_t)p->first * dim, p->room->rows, (size_t)p->items * dim * sizeof(float));
 }
 
-// Whatever happened, nothing may still read the caller's frames.
+// In every case: nothing may still read the caller's frames.
 static tub_status give_up_part(const part *p, tub_status status)
 {
     join_copies(p->e);
@@ -293,7 +293,7 @@ static tub_status run_halving(part *p, tub_status before, tub_error *err)
     for (tub_status status = before;;) {
         if (status == TUB_ERROR_MEMORY && p->e->wave > 1)
             TUB_TRY(halve(p->e, err));
-        else if (!tub_gpu_shape_is_made(p->e)) // an earlier run ended so; there may be memory again
+        else if (!tub_gpu_shape_is_made(p->e)) // an earlier run failed to make it; there may be memory again
             TUB_TRY(tub_gpu_shape_make(p->e, p->e->wave, err));
         status = run_part(p, err);
         if (status != TUB_ERROR_MEMORY || p->e->wave == 1)
@@ -319,7 +319,7 @@ static tub_status open_rescue(tub_executable *e, tub_error *err)
     tub_warn(&e->backend->log, "%s: a row overflowed in float16: such rows are computed in %s", e->backend->info.name,
              tub_dtype_name(dtype));
     tub_status status = tub_gpu_compile_rescue(e, dtype, err);
-    while (status == TUB_ERROR_MEMORY && e->wave > 1) { // its weights have no room beside so many items
+    while (status == TUB_ERROR_MEMORY && e->wave > 1) { // there is no memory for its weights beside so many items
         tub_gpu_land(e);
         TUB_TRY(halve(e, err));
         status = tub_gpu_compile_rescue(e, dtype, err);

@@ -1,5 +1,5 @@
-// What depends on how many items are computed at once: memory, steps, plans. As many as keep the card busy and as its
-// free memory has room for, by what the program is known to need; where that doesn't fit all the same, half as many.
+// What depends on how many items are computed at once: memory, steps, plans. That number is what keeps the card busy
+// and fits in its free memory, judging by the program's known needs. If it doesn't fit after all, it is halved.
 #include <string.h>
 
 #include "fail.h"
@@ -8,9 +8,9 @@
 #include "gpu_fits.h"
 
 enum {
-    BUSY_ROWS = 131072,       // rows of the longest value that keep any card busy
-    FRAMES_BYTES = 256 << 20, // a part's frames stay below, or are one wave's
-    LEFT_FREE = 32,           // of the free memory one part in so many is left to the libraries
+    BUSY_ROWS = 131072,       // this many rows of the longest value keep any card busy
+    FRAMES_BYTES = 256 << 20, // a part's frames take less than this, or are those of one wave
+    LEFT_FREE = 32,           // one part in so many of the free memory is left to the libraries
 };
 
 int tub_gpu_shape_usual(const tub_executable *e)
@@ -30,7 +30,7 @@ static size_t wave_bytes(const tub_executable *e, int wave)
     return (size_t)wave * (size_t)e->program->input.frames * e->frame_bytes;
 }
 
-// How many waves' frames lie on the device at once, where there is room for them.
+// For how many waves the frames are on the device at once, if there is memory.
 static int waves_of_part(const tub_executable *e, int wave)
 {
     const int waves = (e->max_items + wave - 1) / wave;
@@ -43,12 +43,12 @@ static size_t rounded(size_t bytes)
     return (bytes + 255) & ~(size_t)255;
 }
 
-// The parts of the workspace, beside products' scratch.
+// The parts of the workspace, except the products' scratch memory.
 typedef struct layout {
     size_t values, table, positions, factors, rows;
 } layout;
 
-// False: more than can be counted.
+// False: the sizes are too large to count.
 static bool lay_out(const tub_executable *e, int wave, layout *l)
 {
     const size_t items = (size_t)wave, frames = items * (size_t)e->program->input.frames;
@@ -198,7 +198,7 @@ void tub_gpu_shape_forget(tub_executable *e)
     e->no_second_room = false;
 }
 
-// The list of frames is the last thing that is made.
+// The list of frames is made last.
 bool tub_gpu_shape_is_made(const tub_executable *e)
 {
     return e->seen != NULL;

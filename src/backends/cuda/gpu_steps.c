@@ -1,4 +1,4 @@
-// From operations to steps: which kernels and products, and where their operands live.
+// From operations to steps: which kernels and products run, and where their operands are.
 #include <limits.h>
 #include <string.h>
 
@@ -9,7 +9,7 @@
 
 // ---- where values live ----
 
-// Nobody reads the operand's memory after this operation, and no other operand lies there.
+// Nothing reads the operand's memory after this operation, and no other operand is there.
 static bool may_replace(const tub_program *p, const bool *need, const tub_value *share, int op, tub_value operand)
 {
     const tub_op *o = &p->ops[op];
@@ -72,7 +72,7 @@ static tub_gpu_type type_of(const build *b, tub_value v)
     return info(b, v)->width == TUB_WIDE ? TUB_GPU_F32 : b->e->narrow;
 }
 
-// A value's rows of all items of a wave lie one behind the other.
+// The rows of all items of a wave lie one after another.
 static void *at(const build *b, tub_value v)
 {
     return b->e->values + b->list->offsets[v] * (size_t)b->e->wave;
@@ -99,9 +99,9 @@ static tub_status add_task(const build *b, const tub_gpu_task *task, tub_error *
     return add(b, &step, err);
 }
 
-// ---- a product and the step behind it ----
+// ---- a product joined with the step after it ----
 
-// In place on the result of the step before: one step, if that is better.
+// The task works in place on the result of the step before it. The two become one step if that is better.
 static tub_status add_behind(const build *b, const tub_gpu_task *task, tub_error *err)
 {
     tub_gpu_step *last = b->list->count > 0 ? &b->list->steps[b->list->count - 1] : NULL;
@@ -153,7 +153,7 @@ static tub_status add_activation(const build *b, tub_error *err)
     return add_behind(b, &task, err);
 }
 
-// Values that several products in a row have as a factor are quantised once.
+// Values that are factors of several products in a row are quantized once.
 static tub_status add_quantise(build *b, tub_error *err)
 {
     const tub_value x = b->op->in[0];
@@ -307,7 +307,7 @@ static tub_status add_mean(const build *b, tub_error *err)
     return add_task(b, &task, err);
 }
 
-// ---- attention: the library's where it serves the shape ----
+// ---- attention: the library's if it supports the shape ----
 
 static tub_gpu_attention attention_shape(const build *b)
 {
@@ -348,7 +348,7 @@ static bool same_shape(const tub_gpu_attention *a, const tub_gpu_attention *b)
            a->v_batch == b->v_batch && a->out_row == b->out_row && a->out_batch == b->out_batch;
 }
 
-// Made of a text that an earlier run kept, or compiled, which takes a third of a second.
+// Made from a text that an earlier run kept, or compiled, which takes a third of a second.
 static tub_status make_plan(const tub_executable *e, const tub_gpu_attention *shape, tub_gpu_plan **out, size_t *bytes,
                             tub_error *err)
 {
@@ -364,7 +364,7 @@ static tub_status make_plan(const tub_executable *e, const tub_gpu_attention *sh
     return status;
 }
 
-// *out NULL: none of the library's.
+// *out NULL: the library has no plan.
 static tub_status plan_of(const build *b, const tub_gpu_attention *shape, tub_gpu_plan **out, tub_error *err)
 {
     tub_executable *e = b->e;
@@ -395,7 +395,7 @@ static tub_status plan_of(const build *b, const tub_gpu_attention *shape, tub_gp
     return TUB_OK;
 }
 
-// Tensor cores have float16 from 7.0, bfloat16 and TF32 from 8.0 on; and so has code for them.
+// Tensor cores have float16 from 7.0 on, bfloat16 and TF32 from 8.0 on; and the code for the card must have them too.
 static bool has_flash(const tub_executable *e, const tub_gpu_attention *a)
 {
     const int least = a->type == TUB_GPU_F16 ? 70 : 80;

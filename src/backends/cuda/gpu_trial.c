@@ -7,8 +7,8 @@
 
 enum {
     SAMPLE_ROWS = 128,
-    SIZES = 5,    // of rows
-    OPPOSED = 64, // columns of the result, whose weights cancel out in rows that do
+    SIZES = 5,    // magnitudes of rows
+    OPPOSED = 64, // columns of the result; their weights cancel out in rows with equal halves
     RUNS = 5,     // timed
     EVENT_FROM = 2,
     EVENT_TO = 3,
@@ -44,7 +44,7 @@ static tub_status settle(const tub_gpu_trial *t, tub_error *err)
 static tub_status bring_scales(const tub_gpu_trial *t, tub_error *err)
 {
     const tub_gpu_gemm *g = t->gemm;
-    TUB_TRY(settle(t, err)); // the block is read
+    TUB_TRY(settle(t, err)); // then `block` has been read
     for (int i = 0; i < t->sample; i++)
         ((float *)t->block)[i] = 1.0f;
     for (int i = 0; i < g->m; i += t->sample) {
@@ -59,7 +59,7 @@ static tub_status bring_factors(const tub_gpu_trial *t, tub_error *err)
 {
     const tub_gpu_gemm *g = t->gemm;
     const size_t row = (size_t)g->k * tub_gpu_factor_bytes(g->type);
-    // What an activation makes of large values is looked at, too.
+    // With an activation, its results for large values are checked, too.
     const size_t sizes = t->next && t->next->kind == TUB_GPU_ACTIVATE ? SIZES : 1;
     if (g->type == TUB_GPU_E4M3)
         tub_gpu_fill_codes(t->block, (size_t)t->sample, (size_t)g->k);
@@ -85,8 +85,8 @@ static tub_status bring_weight(const tub_gpu_trial *t, const void *rows, tub_err
     return settle(t, err);
 }
 
-// The first columns' own weights are kept for the time being. Those of e4m3 stay: its sums differ plainly by their
-// order.
+// The first columns' own weights are kept meanwhile. Those of e4m3 aren't replaced: their sums differ clearly with the
+// order anyway.
 static tub_status bring_opposed(tub_gpu_trial *t, tub_error *err)
 {
     const tub_gpu_gemm *g = t->gemm;
@@ -108,7 +108,7 @@ static tub_status bring_opposed(tub_gpu_trial *t, tub_error *err)
     return bring_weight(t, opposed, err);
 }
 
-// Frames of a rotation are at positions that a run brings: here at the first.
+// A rotation's frames are at positions that a run brings; here all are at the first one.
 static tub_status bring_positions(const tub_gpu_trial *t, tub_error *err)
 {
     const tub_gpu_rotate *r = t->next && t->next->kind == TUB_GPU_ROTATE ? &t->next->rotate : NULL;
@@ -125,7 +125,7 @@ static tub_status bring_positions(const tub_gpu_trial *t, tub_error *err)
     return status == TUB_OK ? settled : status;
 }
 
-// The residual may be what the product overwrites: it is brought anew.
+// The product may overwrite the residual, so it is uploaded again.
 static tub_status bring_residual(const tub_gpu_trial *t, tub_error *err)
 {
     const tub_gpu_gemm *g = t->gemm;
@@ -167,11 +167,11 @@ tub_status tub_gpu_trial_end(tub_gpu_trial *t, tub_status status, tub_error *err
     tub_free(t->block);
     if (given == TUB_OK || status == TUB_ERROR_DEVICE)
         return status;
-    // Never as memory that is short: with fewer items a run would go on, by the weights of the trial.
+    // Never TUB_ERROR_MEMORY: then a run would continue with fewer items, and with the weights of the trial.
     return tub_fail(err, TUB_ERROR_DEVICE, "weights didn't come back after a trial: %s", why.text);
 }
 
-// Both in one. A card that doesn't take it goes without.
+// Runs both as one kernel. If a card doesn't accept it, the two stay apart.
 static tub_status run_joined(const tub_gpu_trial *t, tub_gpu_joining joined, tub_error *err)
 {
     tub_backend *b = t->b;

@@ -6,7 +6,7 @@
 
 enum { Q = 1, K = 2, V = 3, O = 4, SCALE = 5 };
 
-// [runs, heads, rows, dim], as a stacked matrix has them.
+// Describes a tensor [runs, heads, rows, dim], as it lies in a matrix of stacked heads.
 static cudnnBackendDescriptor_t operand(tub_plan_build *b, int64_t id, const tub_gpu_attention *a, int rows,
                                         int64_t row, int64_t run)
 {
@@ -36,7 +36,8 @@ static cudnnBackendDescriptor_t operation(tub_plan_build *b, const tub_gpu_atten
     return d;
 }
 
-// The first configuration of the library's advice that adds up in order and that this GPU can run: the same every time.
+// Uses the first configuration of the library's advice that sums in a fixed order and that this GPU can run: always the
+// same.
 static tub_gpu_plan *make(tub_plan_build *b, const tub_gpu_attention *shape)
 {
     tub_gpu_plan *plan = NULL;
@@ -75,7 +76,7 @@ tub_status tub_attention_plan(const tub_cudnn *dnn, tub_plan_target target, cons
                         "cuDNN adds up a single query's keys in an order that depends on how many it has at once");
         return TUB_END;
     }
-    // Also for a single run, whose bits would be others than among many.
+    // This includes a single run: its bits would differ from those it has among many runs.
     if (shape->q_batch == 0) {
         tub_plugin_fail(err, TUB_ERROR_DEVICE, "cuDNN has none for queries that all runs share");
         return TUB_END;

@@ -7,14 +7,14 @@ typedef CUresult (*encode_function)(CUtensorMap *, CUtensorMapDataType, cuuint32
                                     const cuuint64_t *, const cuuint32_t *, const cuuint32_t *, CUtensorMapInterleave,
                                     CUtensorMapSwizzle, CUtensorMapL2promotion, CUtensorMapFloatOOBfill);
 
-// The driver's, which the runtime has loaded long since.
+// The function is the driver's, which the runtime has loaded long before.
 static encode_function find_encode(void)
 {
     void *driver = dlopen("libcuda.so.1", RTLD_LAZY | RTLD_NOLOAD);
     if (!driver)
         return NULL;
     const encode_function found = (encode_function)dlsym(driver, "cuTensorMapEncodeTiled");
-    dlclose(driver); // the runtime keeps it
+    dlclose(driver); // the runtime keeps it loaded
     return found;
 }
 
@@ -23,7 +23,7 @@ cudaError_t tub_cuda_box_map(CUtensorMap *out, const void *matrix, tub_gpu_type 
     const encode_function encode = find_encode();
     const CUtensorMapDataType data_type =
         type == TUB_GPU_F16 ? CU_TENSOR_MAP_DATA_TYPE_FLOAT16 : CU_TENSOR_MAP_DATA_TYPE_BFLOAT16;
-    // Columns before rows. The bytes from one column to the next aren't asked for.
+    // Columns come before rows. The bytes from one column to the next aren't asked for.
     const cuuint64_t sizes[] = {(cuuint64_t)cols, (cuuint64_t)rows}, row_bytes[] = {(cuuint64_t)cols * 2};
     const cuuint32_t box[] = {TUB_GPU_BOX_COLUMNS, (cuuint32_t)box_rows}, steps[] = {1, 1};
     if (!encode)

@@ -29,7 +29,7 @@ tub_status tub_cuda_failed(tub_error *err, cudaError_t code, const char *what)
 {
     if (code == cudaSuccess)
         return TUB_OK;
-    (void)cudaGetLastError(); // an error that isn't sticky is forgotten
+    (void)cudaGetLastError(); // clears an error that isn't sticky
     if (code == cudaErrorMemoryAllocation)
         return tub_plugin_fail(err, TUB_ERROR_MEMORY, "%s: the GPU has no memory left", what);
     return tub_plugin_fail(err, TUB_ERROR_DEVICE, "%s: CUDA: %s (%s)", what, cudaGetErrorString(code),
@@ -52,7 +52,7 @@ tub_status tub_cuda_pinning_failed(tub_error *err, cudaError_t code, size_t byte
             return try_;                                                                                               \
     } while (0)
 
-// Nobody asks for this answer, which must not be taken for the next kernel's.
+// Ignores the result of a query; it must not be taken for the next kernel's error.
 static void ignore(cudaError_t code)
 {
     if (code != cudaSuccess)
@@ -84,7 +84,7 @@ static tub_status cuda_count(int *out, tub_error *err)
                            cudaGetErrorString(code), cudaGetErrorName(code));
 }
 
-// The names of a file: letters, digits, dots and dashes.
+// The key is used as a file name: letters, digits, dots and dashes.
 static void write_key(char *out, size_t bytes, const struct cudaDeviceProp *p, int code, const size_t libraries[2])
 {
     snprintf(out, bytes, "%.26s-sm%d%d-%d-%d-%zu-%zu-%d", p->name, p->major, p->minor, code, p->multiProcessorCount,
@@ -94,7 +94,7 @@ static void write_key(char *out, size_t bytes, const struct cudaDeviceProp *p, i
             *c = '-';
 }
 
-// And the versions of cuBLASLt and cuDNN, 0 where there is none.
+// Also gives the versions of cuBLASLt and cuDNN; 0 if the library isn't there.
 static void write_libraries(char *out, size_t bytes, size_t versions[2])
 {
     int driver = 0;
@@ -230,7 +230,7 @@ static tub_status start(tub_gpu *g, bool bare, tub_error *err)
     USE(g);
     TRY(tub_cuda_find_code(), "libtubelet_cuda.so has no code for this GPU");
     TRY(cudaDeviceGetStreamPriorityRange(&least, &greatest), "the streams' priorities");
-    // A bare one's short kernels, which threads wait for, go before a model's long ones.
+    // A bare device's kernels are short, and threads wait for them: they take precedence over a model's long ones.
     for (int i = 0; i < 2; i++)
         TRY(cudaStreamCreateWithPriority(&g->streams[i], cudaStreamNonBlocking, bare ? greatest : least), "a stream");
     for (int i = 0; i < TUB_GPU_EVENTS; i++)
@@ -392,8 +392,9 @@ static tub_status cuda_wait(tub_gpu *gpu, tub_gpu_stream stream, int event, tub_
     return tub_cuda_failed(err, cudaStreamWaitEvent(gpu->streams[stream], gpu->events[event], 0), "waiting");
 }
 
-// Being woken takes tens of microseconds, which of a single clip's forward shows. What takes long is waited for asleep,
-// and so are a bare one's kernels: their threads have videos to decode.
+// Waking a sleeping thread takes tens of microseconds, which is noticeable in the forward pass of a single clip. So we
+// poll at first, and sleep only if the work takes long. A bare device's threads always sleep: they have videos to
+// decode.
 static void wait_awake(const tub_gpu *gpu, int event)
 {
     const double until = seconds() + awake_most;
@@ -423,7 +424,7 @@ static tub_status cuda_elapsed(tub_gpu *gpu, int from, int to, double *milliseco
 static tub_status cuda_capture(tub_gpu *gpu, tub_error *err)
 {
     USE(gpu);
-    // Thread-local: other threads may allocate meanwhile, for other devices.
+    // Thread-local: other threads may allocate memory for other devices meanwhile.
     return tub_cuda_failed(err, cudaStreamBeginCapture(gpu->streams[TUB_GPU_COMPUTE], cudaStreamCaptureModeThreadLocal),
                            "recording");
 }

@@ -1,20 +1,21 @@
-// Attention on tensor cores, where cuDNN doesn't serve: heads whose columns aren't a multiple of 8, cards before 8.0, machines
-// without cuDNN. gpu_flash_bodies.h says what is computed in which order.
+// Attention on tensor cores where cuDNN can't be used: heads whose columns aren't a multiple of 8, cards before 8.0,
+// machines without cuDNN. gpu_flash_bodies.h says what is computed in which order.
 //
-// A block is up to four warps over the same keys; a warp has a tile of 16 queries, which stay in its registers with their
-// sums. A block of keys and their values goes through shared memory; a warp's scores, and the weights that become of them
-// in place, have a corner of it. Columns of a head are filled up with zeros to a multiple of 16 there and nowhere else.
+// A block is up to four warps over the same keys. A warp has a tile of 16 queries, which stay in its registers with
+// their sums. A block of keys and their values goes through shared memory. There each warp has a corner for its scores,
+// which become weights in place. In shared memory only, the columns of a head are padded with zeros to a multiple of
+// 16.
 //
-// The library doesn't say which element of a tile a lane's registers hold. Scores therefore go through shared memory to
-// become weights; and which row an accumulator's element is of, by which it is scaled down, is read off a tile that holds
-// the numbers of its rows.
+// The library doesn't say which element of a tile a lane's registers hold. So scores go through shared memory to become
+// weights. To find the row of an accumulator's element, by which it is scaled down, we read a tile that contains its
+// row numbers.
 //
-// Occupancy. Shared memory of a block of four warps is 2 * 32 rows of (columns + 8) * 2 bytes, and 16 * 36 floats a warp: 18
-// KiB for heads of 64 columns, 26 for 128. ptxas gives 72 to 126 registers up to 64 columns, 128 up to 96, 160 to 168 up to
-// 128, and nothing of a tile is spilled. So for 64 columns shared memory lets three blocks (12 warps) onto a multiprocessor
-// of 7.5, which has 64 KiB; from 8.0 on registers do, four blocks of bfloat16 and five of float16; for 128 columns two and
-// three blocks. Warps of other blocks compute while one's wait for memory; that is why blocks of keys are as small as 32, and why
-// nothing is read ahead.
+// Occupancy. A block of four warps uses 2 * 32 rows of (columns + 8) * 2 bytes of shared memory, and 16 * 36 floats per
+// warp: 18 KiB for heads of 64 columns, 26 for 128. ptxas gives 72 to 126 registers up to 64 columns, 128 up to 96, 160
+// to 168 up to 128; no tile is spilled. So for 64 columns on 7.5, which has 64 KiB of shared memory, three blocks (12
+// warps) fit on a multiprocessor. From 8.0 on registers are the limit: four blocks of bfloat16 and five of float16; for
+// 128 columns two and three blocks. Warps of other blocks compute while those of one wait for memory; that is why
+// blocks of keys are as small as 32, and why nothing is prefetched.
 #include "gpu_flash.h"
 
 #include <cuda_bf16.h>
@@ -51,13 +52,14 @@ enum { CAPABILITY = 0 };
 template <typename NARROW> constexpr bool is_half = false;
 template <> constexpr bool is_half<__half> = true;
 
-// Shared memory's rows are 16 bytes longer than they need be: neighbouring rows begin four banks apart.
+// Rows in shared memory are padded by 16 bytes: neighboring rows begin four banks apart.
 __host__ __device__ int pitch_of(int tiles)
 {
     return tiles * STEP + 8;
 }
 
-// `to` [rows, tiles * STEP] from the rows that are there, zeros beyond them and beyond `dim`; PACK elements at once.
+// Fills `to` [rows, tiles * STEP] from the rows that exist, with zeros after them and after `dim`; copies a PACK at a
+// time.
 template <typename NARROW, typename PACK>
 __device__ void fill_by(NARROW *to, const NARROW *from, int64_t stride, int rows, int there, int dim, int tiles)
 {
@@ -88,7 +90,7 @@ __device__ void fill(NARROW *to, const NARROW *from, int64_t stride, int rows, i
 template <typename NARROW, int TILES> struct tile {
     wmma::fragment<wmma::matrix_a, STEP, STEP, STEP, NARROW, wmma::row_major> q[TILES];
     wmma::fragment<wmma::accumulator, STEP, STEP, STEP, float> sums[TILES];
-    int lane_of[wmma::fragment<wmma::accumulator, STEP, STEP, STEP, float>::num_elements]; // of an element's row
+    int lane_of[wmma::fragment<wmma::accumulator, STEP, STEP, STEP, float>::num_elements]; // a lane with the same row
     float largest, total;
 };
 
@@ -135,7 +137,7 @@ __device__ void score(const tile<NARROW, TILES> *t, const NARROW *keys, float *c
     __syncwarp();
 }
 
-// Scores to weights, and the sums so far to the scale of the new largest.
+// Turns scores into weights, and scales the sums so far to the new maximum.
 template <typename NARROW, int TILES>
 __device__ void weigh(tile<NARROW, TILES> *t, float factor, int count, float *corner, int lane)
 {
@@ -157,7 +159,7 @@ __device__ void weigh(tile<NARROW, TILES> *t, float factor, int count, float *co
     sum += __shfl_xor_sync(ALL, sum, 1);
     t->total = t->total * shrink + sum;
     t->largest = high;
-    __syncwarp(); // all scores are read
+    __syncwarp(); // all scores have been read
     __align__(16) NARROW weights[LANE_KEYS];
 #pragma unroll
     for (int i = 0; i < LANE_KEYS; i++)
@@ -192,7 +194,7 @@ __device__ void add_values(tile<NARROW, TILES> *t, const NARROW *values, const f
     }
 }
 
-// 16 columns at a time through the warp's corner; a lane writes eight of them.
+// Writes 16 columns at a time through the warp's corner; a lane writes eight of them.
 template <typename NARROW, int TILES>
 __device__ void write(const tile<NARROW, TILES> *t, NARROW *out, bool there, float *corner, int dim, int tiles, int pack,
                       int lane)
@@ -219,7 +221,7 @@ __device__ void write(const tile<NARROW, TILES> *t, NARROW *out, bool there, flo
     }
 }
 
-// All warps of a block reach every barrier, also those that have no query.
+// All warps of a block reach every barrier, even those without queries.
 template <typename NARROW, int TILES>
 __device__ void attend(const tub_gpu_attention &a, int run, int pack, NARROW *memory)
 {
@@ -230,7 +232,7 @@ __device__ void attend(const tub_gpu_attention &a, int run, int pack, NARROW *me
     NARROW *keys = memory, *values = memory + KEYS * pitch;
     float *corner = (float *)(memory + 2 * KEYS * pitch) + warp * SCORES;
     tile<NARROW, TILES> t;
-    // The queries' way to the registers is through where keys and values will be.
+    // The queries reach the registers through the memory that keys and values will use.
     __syncthreads();
     fill(memory, (const NARROW *)a.q + run * a.q_batch + block * a.q_row + head, a.q_row, rows, a.queries - block, a.dim,
          tiles, pack);
@@ -262,10 +264,10 @@ __global__ void __launch_bounds__(MOST_WARPS * WARP) flash_kernel(tub_gpu_attent
         for (int run = blockIdx.z; run < a.batch; run += gridDim.z)
             attend<NARROW, TILES>(a, run, pack, (NARROW *)memory);
     else
-        __trap(); // nobody launches it there
+        __trap(); // never launched there
 }
 
-// How many elements may be read at once: heads and rows begin at multiples of it.
+// How many elements can be read at once: heads and rows begin at multiples of that number.
 int pack_of(const tub_gpu_attention *t)
 {
     const int64_t all = t->dim | t->q_row | t->k_row | t->v_row | t->out_row | t->q_batch | t->k_batch | t->v_batch |

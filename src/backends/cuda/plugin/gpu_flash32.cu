@@ -1,19 +1,20 @@
-// Attention of float32 values on tensor cores, from 8.0 on; cuDNN has none. gpu_flash32_bodies.h says what is computed in which
-// order.
+// Attention of float32 values on tensor cores, from 8.0 on; cuDNN has none. gpu_flash32_bodies.h says what is computed
+// in which order.
 //
-// A block is up to four warps over the same keys; a warp has a tile of 16 queries, which stay in its registers with their
-// sums. A block of keys and their values goes through shared memory, in rows four banks apart, of which a warp reads its
-// factors without conflicts. Of lane l of a warp l / 4 is a row of its tile, and the row eight further down; what it has of a
-// row's scores becomes, in place, a factor of the values: keys come in the order that makes it so, even ones before odd.
+// A block is up to four warps over the same keys. A warp has a tile of 16 queries, which stay in its registers with
+// their sums. A block of keys and their values goes through shared memory. There rows begin four banks apart, so that a
+// warp reads its factors without conflicts. Lane l of a warp has row l / 4 of its tile, and the row eight further down.
+// A lane's scores of a row become, in place, factors of the values. For this, keys are in a special order: even ones
+// before odd ones.
 //
-// Occupancy. Exact, ptxas gives 126 to 168 registers for heads of up to 64 columns and 250 to 255 beyond, of which those of
-// 128 spill 28 bytes; rounded, 127 to 162 and 168 to 254. Shared memory is 17 KiB for 64 columns, 33 for 128. So three or
-// four blocks of 64 columns are on a multiprocessor, two of more.
+// Occupancy. If exact, ptxas gives 126 to 168 registers for heads of up to 64 columns and 250 to 255 beyond; those of
+// 128 columns spill 28 bytes. If rounded, it gives 127 to 162 and 168 to 254. Shared memory is 17 KiB for 64 columns,
+// 33 for 128. So a multiprocessor has three or four blocks for 64 columns, two for more.
 #include "gpu_flash32.h"
 
 #include "gpu_start.h"
 #include "gpu_tensor.h"
-// Behind what it rounds by.
+// Must come after gpu_tensor.h, whose rounding it uses.
 #include "gpu_flash32_bodies.h"
 
 namespace
@@ -29,7 +30,7 @@ enum {
 };
 constexpr unsigned ALL = 0xffffffffu; // lanes
 
-// TILES: steps of a head's columns. EXACT: factors in two parts.
+// TILES: steps of a head's columns. EXACT: factors are split in two parts.
 template <int TILES> __host__ __device__ constexpr int pitch_of()
 {
     return TILES * STEP + 4;
@@ -40,7 +41,7 @@ struct factor {
 };
 
 template <int TILES> struct tile {
-    float q[TILES][4];              // if not exact, rounded
+    float q[TILES][4];              // rounded, unless exact
     float sums[TILES][4];
     float largest[2], total[2];     // of the lane's two rows
 };
@@ -51,7 +52,7 @@ template <bool EXACT> __device__ void split(float x, float *high, float *low)
     *low = EXACT ? tub_gpu_tf32_rest(x) : 0.0f;
 }
 
-// Sums of a part: of high by high, and of the others.
+// Sums of a part: of high by high products, and of the others.
 struct part {
     float high[4] = {}, low[4] = {};
 };
@@ -75,7 +76,8 @@ template <bool EXACT> __device__ void add(float (&to)[4], const part &sums)
         to[i] += EXACT ? sums.high[i] + sums.low[i] : sums.high[i];
 }
 
-// `to` [KEYS, TILES * STEP] from the rows that are there, zeros beyond them and beyond `dim`; PACK elements at once.
+// Fills `to` [KEYS, TILES * STEP] from the rows that exist, with zeros after them and after `dim`; copies a PACK at a
+// time.
 template <int TILES, typename PACK> __device__ void fill_by(float *to, const float *from, int64_t stride, int there, int dim)
 {
     const int pack = sizeof(PACK) / sizeof(float), packs = TILES * STEP / pack;
@@ -127,7 +129,7 @@ template <bool EXACT> __device__ factor query_factor(const float (&x)[4])
     return q;
 }
 
-// Keys 8 j + 2 (l % 4) and the next one of both rows: row by row, scores[row][2 j] and the next one.
+// Scores of keys 8 j + 2 (l % 4) and the next one, for both rows: scores[row][2 j] and the next one.
 template <int TILES, bool EXACT>
 __device__ void score(const tile<TILES> &t, const float *keys, float (&scores)[2][2 * PART], int lane)
 {
@@ -169,7 +171,7 @@ __device__ float sum_of_row(float x)
     return x + __shfl_xor_sync(ALL, x, 2);
 }
 
-// Scores to weights, and the sums so far to the scale of the new largest.
+// Turns scores into weights, and scales the sums so far to the new maximum.
 template <int TILES, bool EXACT>
 __device__ void weigh(tile<TILES> &t, float by, int count, float (&scores)[2][2 * PART], int lane)
 {
@@ -194,7 +196,7 @@ __device__ void add_values(tile<TILES> &t, const float *values, const float (&we
 #pragma unroll
     for (int j = 0; j < PART; j++)
 #pragma unroll
-        for (int i = 0; i < 4; i++) // rows l / 4 and eight on; the even key, then the odd one
+        for (int i = 0; i < 4; i++) // rows l / 4 and eight further; even key, then odd key
             split<EXACT>(weights[i % 2][2 * j + i / 2], &a[j].high[i], &a[j].low[i]);
     values += lane % 4 * 2 * pitch_of<TILES>() + lane / 4;
 #pragma unroll
@@ -222,7 +224,7 @@ template <int TILES> __device__ void write(const tile<TILES> &t, float *out, int
         }
 }
 
-// All warps of a block reach every barrier, also those that have no query.
+// All warps of a block reach every barrier, even those without queries.
 template <int TILES, bool EXACT> __device__ void attend(const tub_gpu_attention &a, int run, int pack, float *keys)
 {
     float *values = keys + KEYS * pitch_of<TILES>();
@@ -255,7 +257,7 @@ __global__ void __launch_bounds__(MOST_WARPS * WARP) flash32_kernel(tub_gpu_atte
         attend<TILES, EXACT>(a, run, pack, memory);
 }
 
-// How many elements of keys and values may be read at once.
+// How many elements of keys and values can be read at once.
 int pack_of(const tub_gpu_attention *t)
 {
     const int64_t all = t->dim | t->k_row | t->v_row | t->k_batch | t->v_batch | (int64_t)((uintptr_t)t->k | (uintptr_t)t->v) / 4;

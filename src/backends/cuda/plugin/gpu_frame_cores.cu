@@ -1,11 +1,12 @@
-// A frame in NV12, resized in 8 bits, to patches on tensor cores.
+// A frame in NV12, resized in 8 bits, to patches, on tensor cores.
 //
-// A block has a tile of the result: strips of 8 columns, a warp each, by bands of 16 rows. The frame's rows behind it
-// go by in chunks of 16: they are copied to shared memory, two rows of luma with theirs of chroma, while the chunk
-// before them is worked on; become pixels, once, four in a word; and then the horizontal pass, of which a warp makes
-// its strip's columns. Both passes are products of bytes with sums in 32 bits: a weight's bytes, one after the other
-// from the lowest on, are factors of their own, whose sums are put together in the end, exactly. So the bytes are those
-// of the sums one by one. A result outside of the picture has no weights, and becomes what black does.
+// A block has a tile of the result: strips of 8 columns, one per warp, by bands of 16 rows. The frame's rows that it
+// needs are processed in chunks of 16. They are copied to shared memory, two rows of luma with their row of chroma,
+// while the previous chunk is processed. They are converted once to pixels, four in a word. Then follows the horizontal
+// pass, in which each warp computes the columns of its strip. Both passes are products of bytes with sums in 32 bits.
+// Each byte of a weight, from the lowest on, is a factor of its own; the sums of these products are combined exactly at
+// the end. So the results have the same bytes as sums computed one by one. A result outside of the picture has no
+// weights, and gets the same value as black.
 #include "gpu_frame_cores.h"
 
 #include "gpu_frame_device.h"
@@ -25,7 +26,7 @@ enum {
     WITHOUT_ASKING = 48 << 10,
 };
 
-// What of the result is a block's, and what of the frame is behind it.
+// A block's part of the result, and the part of the frame that it needs.
 struct tile {
     int frame, x, band; // first column, and band
     int left, columns;  // multiples of WIDE
@@ -33,7 +34,7 @@ struct tile {
     tub_gpu_cores_places at;
 };
 
-// Of `width` units a row, rows one after the other, those of a thread.
+// Goes through a thread's units; a row has `width` of them, and rows follow one another.
 struct cursor {
     int row, at;
     int rows_on, at_on, width;
@@ -80,12 +81,12 @@ __device__ __forceinline__ tile tile_of(const tub_gpu_pixels &t)
 
 // ---- a chunk of the frame ----
 
-// Eight samples each of two rows of luma, and theirs of chroma.
+// Eight samples of each of two rows of luma, and the chroma for them.
 struct samples {
     uint2 upper, lower, chroma;
 };
 
-// Pair of rows `pair` of those behind the tile, unit `at` of it.
+// Unit `at` of pair of rows `pair`, counted from the first rows that the tile needs.
 __device__ __forceinline__ samples load_samples(const tub_gpu_pixels &t, const tile &w, int pair, int at)
 {
     const int row = w.top / 2 + pair, x = w.left + at * WIDE;
@@ -97,7 +98,7 @@ __device__ __forceinline__ samples load_samples(const tub_gpu_pixels &t, const t
 
 // ---- conversion ----
 
-// Four pixels, a word a channel.
+// Four pixels; a word per channel.
 __device__ __forceinline__ void four_of(const tub_matrix &m, uint32_t luma, const tub_gpu_two &colour, uint32_t out[3])
 {
     const tub_gpu_two even = tub_gpu_two_of<0>(m, luma, colour), odd = tub_gpu_two_of<1>(m, luma, colour);
@@ -125,8 +126,8 @@ __device__ __forceinline__ void stage(const tub_gpu_pixels &t, const tile &w, co
     }
 }
 
-// The thread's part of a chunk, of which the first samples are loaded: `now`. Then they are the next chunk's, if there
-// is one.
+// The thread's part of a chunk. On entry, `now` has the chunk's first samples; on return, those of the next chunk, if
+// there is one.
 __device__ __forceinline__ void stage_chunk(const tub_gpu_pixels &t, const tile &w, int chunk, const cursor &units,
                                             samples &now, unsigned char *shared)
 {
@@ -186,7 +187,7 @@ __device__ __forceinline__ strip<PLANES, STEPS> load_strip(const tub_gpu_pixels 
     return out;
 }
 
-// The rows of a chunk, in the order in which they are staged, by the strip's columns.
+// Multiplies the rows of a chunk, in the order in which they are staged, for the strip's columns.
 template <int PLANES, int STEPS>
 __device__ __forceinline__ void pass_across(const tub_gpu_pixels &t, const tile &w, const strip<PLANES, STEPS> &s,
                                             int chunk, int left, unsigned char *shared)
@@ -216,7 +217,7 @@ __device__ __forceinline__ void pass_across(const tub_gpu_pixels &t, const tile 
     }
 }
 
-// One band by the strip's columns.
+// Computes one band for the strip's columns.
 template <int PLANES>
 __device__ __forceinline__ void pass_down(const tub_gpu_pixels &t, const tile &w, int band, const unsigned char *shared,
                                           int32_t sums[3][PLANES][4])
@@ -256,7 +257,7 @@ __device__ __forceinline__ void pass_down(const tub_gpu_pixels &t, const tile &w
 
 // ---- results ----
 
-// What a level becomes, in the patches' type, in words: as narrow ones in their lower halves.
+// The values of levels in the patches' type, one per word; narrow ones are in the lower half.
 __device__ __forceinline__ void fill_levels(const tub_gpu_pixels &t, uint32_t *levels)
 {
     const tub_gpu_type type = t.form.type;
@@ -268,7 +269,7 @@ __device__ __forceinline__ void fill_levels(const tub_gpu_pixels &t, uint32_t *l
     }
 }
 
-// Where a lane's two columns begin. `both`: patches have an even number of columns, so that the two lie together.
+// Where a lane's two columns begin. `both`: patches have an even number of columns, so the two are adjacent.
 struct place {
     unsigned char *out;
     int patch[2], column[2]; // no patch: it is in none
@@ -297,7 +298,7 @@ template <typename T> __device__ __forceinline__ void write_channels(void *to, i
     *(T *)((unsigned char *)to + 2 * channel) = blue;
 }
 
-// Two neighbours.
+// Writes two neighbors.
 __device__ __forceinline__ void write_row(const tub_gpu_pixels &t, const tub_gpu_patched &n, const place &p, int y,
                                           const uint32_t values[3][2])
 {
@@ -343,7 +344,7 @@ __device__ __forceinline__ void write_band(const tub_gpu_pixels &t, const tub_gp
     }
 }
 
-// Which of a chunk's units a thread begins with. Some threads have one more: other ones in each block.
+// The unit of a chunk that a thread begins with. Some threads have one unit more; which ones differs between blocks.
 __device__ __forceinline__ unsigned first_unit()
 {
     const unsigned warps = blockDim.x / LANES, block = blockIdx.x + 3 * blockIdx.y + blockIdx.z;

@@ -1,4 +1,4 @@
-// The kernels that make pixels of decoded frames, on the device. What each computes is in gpu_frame_bodies.h.
+// The kernels that compute pixels from decoded frames on the device. What each computes is in gpu_frame_bodies.h.
 #include "gpu_frame_kernels.h"
 
 #include "gpu_frame_bodies.h"
@@ -11,7 +11,7 @@ namespace
 
 enum { THREADS = TUB_GPU_TILE_COLUMNS * TUB_GPU_TILE_ROWS };
 
-// The task stays in constant memory: a copy of it for each thread would cost more than the pixels.
+// The task stays in constant memory: a copy for each thread would cost more than computing the pixels.
 template <tub_gpu_layout LAYOUT, bool FLOATS>
 __global__ void single_kernel(const __grid_constant__ tub_gpu_pixels t, uint32_t threads)
 {

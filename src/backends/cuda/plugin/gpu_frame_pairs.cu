@@ -1,8 +1,9 @@
-// A frame in NV12, resized in the float domain from two rows and two columns for each pixel of the result, to patches.
+// A frame in NV12, resized in the float domain, to patches. Each pixel of the result depends on two rows and two
+// columns.
 //
-// A thread has a few pixels of the result one below the other, so that what their column needs is looked up once; a
-// warp has columns side by side. Levels are reckoned, not looked up, and quotients had from an inverse: exactly
-// (frame_recipe.h).
+// A thread has a few pixels of the result one below the other, so that what their column needs is looked up only once;
+// a warp has adjacent columns. Levels are computed instead of looked up, and quotients are computed from an inverse;
+// both are exact (frame_recipe.h).
 #include "gpu_frame_pairs.h"
 
 #include "gpu_frame_device.h"
@@ -13,7 +14,7 @@ namespace
 
 enum { LANES = 32, MOST_THREADS = 256, ROWS = 4 };
 
-// A column of the result: where it is in its patch, and what of a row of the frame it is made of.
+// A column of the result: its place in its patch, and the parts of a frame's row that it is computed from.
 struct column {
     int at; // in a row of patches
     bool kept;
@@ -42,7 +43,7 @@ __device__ __forceinline__ column column_of(const tub_gpu_pixels &t, int x, int 
     return c;
 }
 
-// U and V of both pixels.
+// U and V for both pixels.
 __device__ __forceinline__ uint32_t chroma_of(const uint8_t *row, const column &c)
 {
     return *(const uint16_t *)(row + c.pairs[0]) | (uint32_t) * (const uint16_t *)(row + c.pairs[1]) << 16;
@@ -53,7 +54,7 @@ __device__ __forceinline__ uint32_t luma_of(const uint8_t *row, const column &c)
     return row[c.luma] | (uint32_t)row[c.luma + 1] << 16;
 }
 
-// Of half I of a word. 2^23 and a byte make a float whose lowest bits are the byte's.
+// The level of half I of a word. A float made of 2^23 and a byte has the byte as its lowest bits.
 template <int I> __device__ __forceinline__ float level_of(const tub_frame_recipe &r, uint32_t both)
 {
     const uint32_t bits = __dp4a(both, 1u << 16 * I, 0x4b000000u);
@@ -83,7 +84,7 @@ __device__ __forceinline__ float finished(const tub_frame_recipe &r, int c, floa
     return fmaf(fmaf(-q, r.std[c], x), r.inverse[c], q);
 }
 
-// Output `down` of the kept ones, of which row `top` of the frame is the first.
+// A pixel of the result, blended from rows `top` and `top` + 1 of the frame.
 __device__ __forceinline__ sums blend(const tub_gpu_pixels &t, const column &c, int top, const float weights[2])
 {
     const tub_frame_recipe &r = t.recipe;

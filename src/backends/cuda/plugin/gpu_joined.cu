@@ -1,12 +1,13 @@
-// A product with the step behind it in its epilogue, by warps on tensor cores. gpu_joined_bodies.h says what is computed in which order.
+// A product with the step after it in its epilogue, by warps on tensor cores. gpu_joined_bodies.h says what is computed
+// in which order.
 //
-// A block is four warps with a quarter of its tile each, 64 x 64 sums in registers. Rows of x and of the weight come in pieces
-// of DEEP columns, through STAGES places in shared memory: while one is multiplied, the copies of the next two are under
-// way. In a place a row's four chunks of 16 bytes are swapped by where it lies, so that eight rows' chunks, which are read
-// at once, lie in different banks. At the end the places hold the tile of results.
+// A block is four warps; each has a quarter of the tile, 64 x 64 sums in registers. Rows of x and of the weight come in
+// pieces of DEEP columns, through STAGES places in shared memory: while one piece is multiplied, the next two are being
+// copied. In a place, the position of a row's four chunks of 16 bytes depends on the row. So eight rows' chunks, which
+// are read at once, are in different banks. At the end, the tile of results uses the places' memory.
 //
-// Occupancy. 48 KiB of shared memory and at most 255 registers a thread: two blocks on a multiprocessor of 8.0 and later,
-// one on one of 7.5, where copies, moreover, aren't done beside computing.
+// Occupancy. 48 KiB of shared memory and at most 255 registers per thread: two blocks on a multiprocessor of 8.0 and
+// later, one on one of 7.5, where copies don't overlap with computing.
 #include "gpu_joined.h"
 
 #include <cuda_bf16.h>
@@ -26,28 +27,28 @@ enum {
     THREADS = 128,
     QUARTER = SIDE / 2,         // a warp's rows and columns
     DEEP = 32,
-    CHUNK = 8,                  // values of 16 bytes
+    CHUNK = 8,                  // values in 16 bytes
     CHUNKS = DEEP / CHUNK,
     STAGES = 3,
-    PLACE = SIDE * DEEP,        // of one factor
+    PLACE = SIDE * DEEP,        // for one factor
 };
 
 template <typename NARROW> constexpr tub_gpu_type type_of = TUB_GPU_BF16;
 template <> constexpr tub_gpu_type type_of<__half> = TUB_GPU_F16;
 
-// A warp's sums: of 16 x 8 values each, as the tensor core has them.
+// A warp's sums: tiles of 16 x 8 values each, in the tensor core's layout.
 typedef float quarter[QUARTER / 16][QUARTER / 8][4];
 
-// Rows that are a multiple of 2 * CHUNKS apart are swapped alike.
+// Rows that are a multiple of 2 * CHUNKS apart have the same swaps.
 __device__ int place_of(int row, int chunk)
 {
     return (row * CHUNKS + (chunk ^ (row / 2 % CHUNKS))) * CHUNK;
 }
 
-// A thread's part in bringing a factor: one chunk of every (THREADS / CHUNKS)th row of the tile.
+// What a thread copies of a factor: one chunk of every (THREADS / CHUNKS)th row of the tile.
 template <typename NARROW> struct source {
     enum { APART = THREADS / CHUNKS, ROWS = SIDE / APART };
-    const NARROW *at[ROWS];     // of the next piece
+    const NARROW *at[ROWS];     // in the next piece
     bool there[ROWS];
 };
 
@@ -63,7 +64,7 @@ template <typename NARROW> __device__ source<NARROW> source_of(const void *facto
     return s;
 }
 
-// The next piece, whose first column is `done`; zeros past the rows and columns that there are.
+// Copies the next piece, whose first column is `done`; zeros outside of the rows and columns that exist.
 template <typename NARROW> __device__ void fetch(source<NARROW> &s, NARROW *to, int k, int done)
 {
     const int row = threadIdx.x / CHUNKS, chunk = threadIdx.x % CHUNKS;
@@ -96,7 +97,7 @@ template <typename NARROW> __device__ void multiply(quarter &sums, const NARROW 
     }
 }
 
-// All k of the tile that begins there.
+// Sums all k for the tile at `corner`.
 template <typename NARROW>
 __device__ void add_up(quarter &sums, const tub_gpu_joined &t, tub_gpu_corner corner, NARROW *memory)
 {
@@ -111,7 +112,7 @@ __device__ void add_up(quarter &sums, const tub_gpu_joined &t, tub_gpu_corner co
     }
     for (int done = 0; done < t.k; done += DEEP) {
         tub_gpu_copies_wait<STAGES - 2>();
-        __syncthreads(); // everybody's copies are there, and nobody reads `next` any more
+        __syncthreads(); // all copies have arrived, and nobody reads `next` any more
         fetch(x, next, t.k, done + (STAGES - 1) * DEEP);
         fetch(weight, next + PLACE, t.k, done + (STAGES - 1) * DEEP);
         tub_gpu_copies_commit();

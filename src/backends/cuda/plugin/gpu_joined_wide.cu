@@ -1,25 +1,25 @@
-// A product with the step behind it in its epilogue, by warpgroups, for cards of 9.0: gpu_joined.cu's in the instructions that
-// their tensor cores are fast by. gpu_joined_bodies.h says what is computed in which order.
+// A product with the step after it in its epilogue, by warpgroups, for cards of 9.0: what gpu_joined.cu does, with the
+// instructions that are fast on their tensor cores. gpu_joined_bodies.h says what is computed in which order.
 //
-// A block computes tile after tile, of ROWS x COLS, so that tensor cores have work while results are finished and written:
-//   - two warpgroups multiply, each for half of the tile's rows, whose 64 x 256 sums are in its registers. With their bias
-//   and rounded they put them into the tile in shared memory, and go on with the next one;
-//   - seven warps finish what they put there: they turn it, or through an activation it goes out;
-//   - one thread orders copies. Rows of x and of the weight come in pieces of DEEP columns through STAGES places. Blocks are
-//   pairs, which have tiles one below the other at the same time: each brings its rows of x, and half of the weight's, to both.
-// They wait for each other at barriers: of a place, `full`, when its boxes have come, and `empty`, when the eight warps that
-// multiply are through with it in either block; of a half of the tile, `put`, when it has its sums, and `gone`, when they
-// are written. The products of a piece are under way while the next one's are ordered, and of a tile's last piece those of the
-// right half while the left half's sums are put.
+//   - two warpgroups multiply. Each computes half of the tile's rows, with 64 x 256 sums in its registers. It adds
+//     their bias, rounds them, puts them into the tile in shared memory, and continues with the next tile;
+//   - seven warps finish these values: they rotate and write them, or apply the activation while writing;
+//   - one thread issues copies. Rows of x and of the weight come in pieces of DEEP columns through STAGES places.
+//     Blocks come in pairs, with tiles one below the other at the same time: each block copies its own rows of x, and
+//     half of the weight's rows to both.
+// They wait for each other at barriers. A place has `full`, when its boxes have arrived, and `empty`, when the eight
+// warps that multiply are done with it in both blocks. A half of the tile has `put`, when its sums are there, and
+// `gone`, when they are written. The products of one piece run while those of the next one are issued; for a tile's
+// last piece, the products of the right half run while the left half's sums are put.
 //
-// What waits does so for as long as it takes, as in any kernel; on trial it gives up after a while, so that a mistake here
-// ends as wrong values, which nobody takes (gpu_algorithms.h), and not as a GPU that hangs. Who has given up waits no more
-// and multiplies all pieces all the same: a warpgroup's warps may not differ in what they come to. Copies that were
-// ordered have come when a pair ends, or their memory would be another block's.
+// Waiting takes as long as it takes, as in any kernel. In a trial, it ends after a while, so that a mistake here gives
+// wrong values, which are rejected (gpu_algorithms.h), and not a GPU that hangs. A thread that has given up doesn't
+// wait any more, but still multiplies all pieces: the warps of a warpgroup must execute the same code. Copies that were
+// issued must have arrived when a pair ends; otherwise they would go to another block's memory.
 //
-// Occupancy. One block on a multiprocessor, 216 KiB of its shared memory and all of its registers: 168 for each thread that
-// multiplies, 88 for the others. In the 1024 clocks that its products last, a piece takes 32 KiB from the L2 cache, 48 KiB
-// that are written to shared memory, and 96 KiB that tensor cores read there: 32, 48 and 96 bytes a clock of each
+// Occupancy. One block on a multiprocessor, 216 KiB of its shared memory and all of its registers: 168 for each thread
+// that multiplies, 88 for the others. In the 1024 clocks of its products, a piece needs 32 KiB from the L2 cache, 48
+// KiB of writes to shared memory, and 96 KiB of reads from it by tensor cores: 32, 48 and 96 bytes per clock for each
 // multiprocessor.
 #include "gpu_joined_wide.h"
 
@@ -43,7 +43,7 @@ enum {
     GROUP = 128,                        // threads of a warpgroup
     HALF = ROWS / 2,                    // its rows
     MULTIPLIERS = 2 * GROUP,            // threads that multiply
-    FINISHERS = 7 * WARP,               // behind them
+    FINISHERS = 7 * WARP,               // threads that finish the results
     THREADS = MULTIPLIERS + FINISHERS + WARP,
     MULTIPLIERS_REGISTERS = 168,
     OTHERS_REGISTERS = 88,
@@ -51,20 +51,20 @@ enum {
     STEP = TUB_GPU_JOINED_STEP,
     STAGES = 3,
     X_BOX = ROWS * DEEP,
-    PLACE = X_BOX + COLS * DEEP,        // of x, then of the weight
-    ALIGNMENT = 1024,                   // bytes, of boxes
+    PLACE = X_BOX + COLS * DEEP,        // for x, then for the weight
+    ALIGNMENT = 1024,                   // of boxes, in bytes
     AT_ONCE = 8,                        // pairs of columns
-    BIAS = 2 * COLS,                    // of a warpgroup, for two tiles in turns
+    BIAS = 2 * COLS,                    // for a warpgroup; two tiles take turns
     BYTES = ALIGNMENT + (STAGES * PLACE + ROWS * PITCH) * 2 + 2 * BIAS * 4 + (2 * STAGES + 4) * 8,
 };
-// Of those of some threads. The warpgroups that multiply have one each.
+// Barriers for some of the threads. The warpgroups that multiply have one each.
 enum { FINISHERS_BARRIER = 1, GROUP_BARRIER = 2 };
 constexpr long long PATIENCE = 1ll << 29; // cycles: a third of a second
 
 template <typename NARROW> constexpr tub_gpu_type type_of = TUB_GPU_BF16;
 template <> constexpr tub_gpu_type type_of<__half> = TUB_GPU_F16;
 
-// A warpgroup's sums of the left and of the right half of the tile's columns.
+// A warpgroup's sums for the left and the right half of the tile's columns.
 typedef float half_sums[2][64];
 
 // A block's shared memory.
@@ -103,7 +103,7 @@ __device__ void make_barriers(uint64_t *full, uint64_t *empty, uint64_t *put, ui
     tub_gpu_barriers_ready();
 }
 
-// A thread waits.
+// How a thread waits: in a trial, only for PATIENCE.
 struct patience {
     bool trial, over;
 
@@ -115,7 +115,7 @@ struct patience {
     }
 };
 
-// Goes through the places, again and again.
+// Goes round through the places.
 struct place {
     int stage;
     unsigned turn;              // parity
@@ -127,8 +127,8 @@ struct place {
     }
 };
 
-// The tiles of a block, one after the other: one of two, one below the other, each time, the other one of which is the other
-// block's. If that's below all rows it is multiplied all the same, and nothing of it is written.
+// The tiles of a block, one after another. A pair takes two tiles at a time, one below the other; each of its blocks
+// computes one. A tile below all rows is multiplied, too, but nothing of it is written.
 struct tiles {
     uint32_t number, count, apart;
     unsigned turn;              // parity
@@ -159,7 +159,7 @@ struct tiles {
     }
 };
 
-// A warp is through with what this barrier stands for.
+// A warp has done what this barrier waits for.
 __device__ void warp_arrives(uint64_t *barrier)
 {
     __syncwarp();
@@ -167,7 +167,7 @@ __device__ void warp_arrives(uint64_t *barrier)
         tub_gpu_barrier_arrive(barrier);
 }
 
-// A warp is through with a place: both blocks fill it.
+// A warp is done with a place: tells both blocks, since both fill it.
 __device__ void warp_leaves(uint64_t *empty)
 {
     __syncwarp();
@@ -175,7 +175,7 @@ __device__ void warp_leaves(uint64_t *empty)
         tub_gpu_barrier_arrive_at(empty, threadIdx.x % WARP);
 }
 
-// ---- copies, by one thread: of the block's rows of x, and, for both blocks, half of the weight's ----
+// ---- copies, by one thread: the block's rows of x, and half of the weight's rows for both blocks ----
 
 template <typename NARROW>
 __device__ void order_copies(const tub_gpu_joined &t, const CUtensorMap *x, const CUtensorMap *weight,
@@ -198,7 +198,7 @@ __device__ void order_copies(const tub_gpu_joined &t, const CUtensorMap *x, cons
             tub_gpu_load_box_for_pair(to + X_BOX + half * DEEP, weight, corner.col + half, done, &m.full[at.stage]);
         }
     }
-    // They have come. Here the next place is the one that was ordered first.
+    // Waits until they have arrived. The next place here is the one whose copy was issued first.
     patience last = {t.trial, false};
     for (int i = 0; i < STAGES; i++, at.next())
         if (ordered >= STAGES || at.stage < (int)ordered)
@@ -207,7 +207,7 @@ __device__ void order_copies(const tub_gpu_joined &t, const CUtensorMap *x, cons
 
 // ---- sums, by two warpgroups ----
 
-// Its products of one piece and half of its columns.
+// The warpgroup's products for one piece and half of its columns.
 template <typename NARROW>
 __device__ void multiply_half(float (&sums)[64], const NARROW *x_rows, const NARROW *weight_rows)
 {
@@ -217,7 +217,7 @@ __device__ void multiply_half(float (&sums)[64], const NARROW *x_rows, const NAR
         tub_gpu_multiply_group<NARROW>(sums, x + 2 * i, weight + 2 * i);
 }
 
-// Where a warpgroup is among pieces.
+// A warpgroup's position among the pieces.
 template <typename NARROW> struct reader {
     const NARROW *x, *left, *right;     // its rows of x, and either half of the weight's, in the first place
     uint64_t *full, *empty;
@@ -230,7 +230,8 @@ template <typename NARROW> struct reader {
     {
     }
 
-    // Orders the products of the next piece when it has come. Of the last one those of the left half are a group of their own.
+    // Issues the products of the next piece once it has arrived. For the last piece, the left half's products are their
+    // own group.
     __device__ void multiply(half_sums &sums, bool last)
     {
         const int offset = at.stage * PLACE;
@@ -245,15 +246,15 @@ template <typename NARROW> struct reader {
     }
 };
 
-// All k of the warpgroup's half of a tile, but for its first piece, unless that is the last one too. The last piece's
-// products are under way then.
+// Sums all k of the warpgroup's half of a tile, except the first piece, unless that is the last one too. On return, the
+// products of the last piece are still running.
 template <typename NARROW> __device__ void add_up(half_sums &sums, int k, reader<NARROW> &r)
 {
     for (int done = DEEP; done < k - DEEP; done += DEEP) {
         uint64_t *const before = &r.empty[r.at.stage];
         r.at.next();
         r.multiply(sums, false);
-        tub_gpu_products_wait<1>(); // those of the piece before
+        tub_gpu_products_wait<1>(); // those of the previous piece
         warp_leaves(before);
     }
     uint64_t *const before = &r.empty[r.at.stage];
@@ -265,7 +266,7 @@ template <typename NARROW> __device__ void add_up(half_sums &sums, int k, reader
         warp_leaves(before);
 }
 
-// Of half of the columns, from `first` on. Several biases are read at a time, or each would be waited for.
+// Puts half of the columns, from `first` on. Reads several biases at a time; otherwise it would wait for each.
 template <typename NARROW>
 __device__ void put(NARROW *tile, const float (&sums)[64], const tub_gpu_joined &t, const float *bias, int first)
 {
@@ -296,7 +297,7 @@ template <typename NARROW> __device__ void multiply_tiles(const tub_gpu_joined &
         half_sums sums = {};
         if (t.k > DEEP)
             r.multiply(sums, false);
-        // Tensor cores have work: there's time for all else.
+        // The tensor cores are busy: there is time for everything else.
         const int col = all.corner(t).col + thread;
         float *const bias = m.bias + group * BIAS + all.turn * COLS;
         const float own[] = {tub_gpu_joined_bias(&t, col), tub_gpu_joined_bias(&t, col + GROUP)};
@@ -316,7 +317,7 @@ template <typename NARROW> __device__ void multiply_tiles(const tub_gpu_joined &
     }
 }
 
-// ---- what is behind the product, by the threads in between ----
+// ---- the step after the product, by the finishing threads ----
 
 template <typename NARROW> __device__ void finish(const tub_gpu_joined &t, NARROW *half, tub_gpu_corner corner)
 {

@@ -1,6 +1,6 @@
 // Our kernels on the device: how threads are numbered, and what they exchange. What each computes is in gpu_bodies.h.
 //
-// The type in memory is a template's parameter, so that loads and stores are plain instructions.
+// The type in memory is a template parameter, so that loads and stores are plain instructions.
 #include "gpu_kernels.h"
 
 #include "gpu_bodies.h"
@@ -22,14 +22,14 @@ unsigned blocks_for(int64_t threads)
     return (unsigned)((threads + THREADS - 1) / THREADS);
 }
 
-// Blocks begin at the end: what the kernel before has written last is in the cache still, and what the next one reads first
-// will be.
+// Blocks begin at the end: what the previous kernel wrote last is still in the cache, and so will be what the next
+// kernel reads first.
 __device__ unsigned block_from_end()
 {
     return gridDim.x - 1 - blockIdx.x;
 }
 
-// ---- one thread, one body: the task's type is overwritten by the constant, which the compiler then knows ----
+// ---- one thread, one body: the task's type is overwritten with the constant, so that the compiler knows it ----
 
 #define PLAIN_KERNEL(kind)                                                              \
     template <tub_gpu_type TYPE> __global__ void kind##_kernel(tub_gpu_##kind t, uint32_t threads) \
@@ -57,7 +57,7 @@ PLAIN_KERNEL(sum)
 PLAIN_KERNEL(gate)
 PLAIN_KERNEL(activate)
 
-// MOST: pairs of columns that a thread has.
+// MOST: the number of pairs of columns that a thread has.
 template <tub_gpu_type TYPE, int MOST>
 __global__ void __launch_bounds__(THREADS, 3) rotate_kernel(tub_gpu_rotate t, uint32_t threads)
 {
@@ -103,7 +103,7 @@ cudaError_t launch(const tub_gpu_copy_rows *t, cudaStream_t stream)
     return tub_gpu_start(copy_rows_kernel, blocks_for(threads), THREADS, 0, stream, *t, threads);
 }
 
-// ---- norms: a warp a slice; its lanes exchange by butterfly ----
+// ---- norms: a warp per slice; its lanes exchange values by butterfly ----
 
 __device__ float sum_of_lanes(float x)
 {
@@ -112,7 +112,7 @@ __device__ float sum_of_lanes(float x)
     return x;
 }
 
-// HELD: packs of a slice in a lane's registers; 0: x is read in each pass.
+// HELD: the number of packs of a slice in a lane's registers; 0: each pass reads x.
 template <tub_gpu_type TYPE, tub_gpu_type OUT, int HELD> __global__ void norm_kernel(tub_gpu_norm t, uint32_t slices)
 {
     const int lane = threadIdx.x % TUB_GPU_LANES, packs = HELD ? HELD : tub_gpu_norm_packs(t.dim);
@@ -178,7 +178,7 @@ cudaError_t launch(const tub_gpu_norm *t, cudaStream_t stream)
                                     : launch_norm<TUB_GPU_BF16>(t, stream);
 }
 
-// ---- means: a block has neighbouring columns of one item; its rows of threads sum different rows at a time ----
+// ---- means: a block has neighboring columns of one item; each of its rows of threads sums different rows ----
 
 enum { MEAN_COLUMNS = 32, MEAN_PARTS = 32 };
 
@@ -214,7 +214,7 @@ cudaError_t launch(const tub_gpu_mean *t, cudaStream_t stream)
                                     : tub_gpu_start(mean_kernel<TUB_GPU_BF16>, grid, block, 0, stream, *t);
 }
 
-// ---- rows as e4m3: a warp a row ----
+// ---- rows as e4m3: a warp per row ----
 
 __device__ float most_of_lanes(float x)
 {
@@ -242,11 +242,11 @@ cudaError_t launch(const tub_gpu_quantise *t, cudaStream_t stream)
                                     : cudaErrorInvalidValue;
 }
 
-// ---- attention: a thread a query, tiles of keys and values in shared memory ----
+// ---- attention: a thread per query, tiles of keys and values in shared memory ----
 
 enum { QUERIES = 128 };
 
-// All threads of a block reach every barrier, also those that have no query.
+// All threads of a block reach every barrier, even those without a query.
 template <tub_gpu_type TYPE, int MOST> __global__ void attention_kernel(tub_gpu_attention t)
 {
     TUB_GPU_DYNAMIC(4, float, tile);

@@ -1,4 +1,4 @@
-// cuBLASLt and cuDNN, found where the dynamic linker looks and where the toolkit is.
+// Finds cuBLASLt and cuDNN where the dynamic linker looks and where the toolkit is.
 #include <dlfcn.h>
 #include <stdio.h>
 #include <string.h>
@@ -7,7 +7,7 @@
 
 #define TEXT(x) #x
 #define NUMBER(x) TEXT(x)
-// Libraries of one major version fit together: cuBLASLt's is the toolkit's.
+// Libraries with the same major version are compatible: cuBLASLt's major version is the toolkit's.
 #define CUBLASLT_FILE "libcublasLt.so." NUMBER(CUBLAS_VER_MAJOR)
 #define CUDNN_FILE "libcudnn.so." NUMBER(CUDNN_MAJOR)
 
@@ -37,7 +37,7 @@ static void *find(void *library, const char *name, const char **missing)
     return symbol;
 }
 
-// POSIX lets dlsym() give functions; C has no cast for it.
+// In POSIX dlsym() may return functions; C has no cast for that.
 #define FIND(name)                                                                                                     \
     do {                                                                                                               \
         void *symbol = find(out->library, #name, &missing);                                                            \

@@ -14,7 +14,7 @@ bool tub_plan_is_short(cudnnStatus_t status)
            status == CUDNN_STATUS_INTERNAL_ERROR_DEVICE_ALLOCATION_FAILED;
 }
 
-// What became of a part: only memory that is short concerns the whole.
+// A part may fail; only lack of memory makes the whole plan fail.
 static void keep_short(tub_plan_build *b, cudnnStatus_t status)
 {
     if (tub_plan_is_short(status))
@@ -73,7 +73,7 @@ cudnnBackendDescriptor_t tub_plan_describe(tub_plan_build *b, const tub_plan_ten
     return d;
 }
 
-// What the plan, or a part of it, is for. 0: such a part takes no handle, or no description.
+// Says which GPU the plan, or a part of it, is for. 0: this part takes no handle, or no description.
 static void aim(tub_plan_build *b, cudnnBackendDescriptor_t d, cudnnBackendAttributeName_t handle,
                 cudnnBackendAttributeName_t described)
 {
@@ -146,7 +146,7 @@ bool tub_plan_in_order(tub_plan_build *asked, cudnnBackendDescriptor_t configura
         knobs[i] = tub_plan_create(&b, CUDNN_BACKEND_KNOB_CHOICE_DESCRIPTOR);
     get(&b, configuration, CUDNN_ATTR_ENGINECFG_ENGINE, CUDNN_TYPE_BACKEND_DESCRIPTOR, 1, &count, &engine);
     get(&b, configuration, CUDNN_ATTR_ENGINECFG_KNOB_CHOICES, CUDNN_TYPE_BACKEND_DESCRIPTOR, KNOBS, &knob_count, knobs);
-    bool in_order = !changes_order(&b, engine) && knob_count <= KNOBS; // of more some are unknown
+    bool in_order = !changes_order(&b, engine) && knob_count <= KNOBS; // if there are more, we don't know them all
     for (int64_t i = 0; i < knob_count && in_order; i++)
         in_order = !splits(&b, knobs[i]);
     tub_plan_end(&b);
@@ -170,7 +170,7 @@ static void destroy(const tub_cudnn *dnn, cudnnBackendDescriptor_t d)
         dnn->cudnnBackendDestroyDescriptor(d);
 }
 
-// Of a configuration, or, without one, of a text.
+// Made from a configuration or, without one, from a text.
 static tub_gpu_plan *make(tub_plan_build *b, cudnnBackendDescriptor_t configuration, const char *text, size_t bytes)
 {
     int64_t count = 0;

@@ -1,5 +1,5 @@
-// Products by cuBLASLt. A row-major [m, n] = x[m, k] weight[n, k]T is the column-major [n, m] = weightT x, which it
-// computes.
+// Products by cuBLASLt. It is column-major: the row-major [m, n] = x[m, k] weight[n, k]T is the column-major [n, m] =
+// weightT x, which it computes.
 #include <string.h>
 
 #include "gpu_device.h"
@@ -65,7 +65,7 @@ static tub_status set(const product *p, cublasLtMatmulDescAttributes_t name, con
     return TUB_OK;
 }
 
-// Each row of either factor has a scale of its own. Sums are kept in full.
+// Each row of either factor has its own scale. Sums have full precision.
 static tub_status describe_scales(const product *p, const tub_gpu_gemm *g, tub_error *err)
 {
 #ifdef TUB_CUBLASLT_ROW_SCALES
@@ -115,14 +115,14 @@ static tub_status describe_layouts(product *p, const tub_gpu_gemm *g, tub_error 
     return TUB_OK;
 }
 
-// Sums aren't split: partial sums would be added in another order for another m.
+// Sums aren't split: partial sums would be added in a different order for a different m.
 static tub_status describe_preference(product *p, tub_error *err)
 {
     static const cublasLtMatmulPreferenceAttributes_t alignments[] = {
         CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_A_BYTES, CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_B_BYTES,
         CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_C_BYTES, CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_D_BYTES};
     const size_t workspace = TUB_GPU_GEMM_WORKSPACE;
-    const uint32_t unsplit = CUBLASLT_REDUCTION_SCHEME_NONE, alignment = 64; // of any value in the workspace
+    const uint32_t unsplit = CUBLASLT_REDUCTION_SCHEME_NONE, alignment = 64; // of every value in the workspace
     LT(cublasLtMatmulPreferenceCreate(&p->preference));
     LT(cublasLtMatmulPreferenceSetAttribute(p->preference, CUBLASLT_MATMUL_PREF_MAX_WORKSPACE_BYTES, &workspace,
                                             sizeof workspace));
@@ -185,7 +185,7 @@ static tub_status check(const tub_gpu *gpu, const product *p, const cublasLtMatm
     return code == CUBLAS_STATUS_SUCCESS && checked.workspaceSize <= TUB_GPU_GEMM_WORKSPACE ? TUB_OK : TUB_END;
 }
 
-// The product, to be finished in every case, and the algorithm, which serves it. TUB_END: it doesn't.
+// Prepares the product, which must be finished in every case, and an algorithm that computes it. TUB_END: it doesn't.
 static tub_status prepare(tub_gpu *gpu, const tub_gpu_gemm *gemm, const tub_gpu_algorithm *algorithm, product *p,
                           cublasLtMatmulAlgo_t *algo, tub_error *err)
 {
@@ -217,7 +217,7 @@ tub_status tub_cuda_multiply(tub_gpu *gpu, const tub_gpu_gemm *gemm, const tub_g
             gpu->products, p.operation, &one, gemm->weight, p.weight, gemm->x, p.x, &residual,
             gemm->has_residual ? gemm->residual : gemm->out, p.residual, gemm->out, p.out, &algo, gemm->workspace,
             TUB_GPU_GEMM_WORKSPACE, gpu->streams[TUB_GPU_COMPUTE]);
-        // Some algorithms pass the check and are refused here; nothing was launched then.
+        // Some algorithms pass the check but are refused here; then nothing was launched.
         status = code == CUBLAS_STATUS_NOT_SUPPORTED ? TUB_END : failed(err, code);
     }
     finish(&p);
