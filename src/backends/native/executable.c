@@ -4,7 +4,7 @@
 #include "fail.h"
 #include "half.h"
 
-// Rows of the widest value that a wave should have for each thread, so that all have work.
+// The number of rows of the widest value that a wave should have for each thread, so that all have work.
 enum { ROWS_PER_THREAD = 768 };
 
 float *tub_own_floats(tub_executable *e, const tub_tensor *t)

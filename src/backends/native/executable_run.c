@@ -49,16 +49,16 @@ void tub_processor_close(tub_backend **backend)
     *backend = NULL;
 }
 
-// A run as a flow: items of a wave are dealt out to chains, and a chain goes through the program's steps for its items
-// of the first wave, puts their results down, and goes on with those of the next wave in the same places of the
-// workspace.
+// A run as a flow. The items of a wave are dealt out to chains. For its items of the first wave, a chain goes through
+// the program's steps and stores their results; then it continues with its items of the next wave, in the same places
+// of the workspace.
 typedef struct item_flow {
     tub_executable *executable;
     const tub_batch *batch;
     const tub_placement *plan;
     int waves, wave; // items of a wave; the last one may have fewer
     int chains;
-    atomic_int failed; // a unit failed; `error` is of the first
+    atomic_int failed; // a unit failed; `error` is from the first one
     tub_error error;
 } item_flow;
 
@@ -74,7 +74,7 @@ static tub_run run_of(const item_flow *f, int wave)
                      .items = left < f->wave ? left : f->wave};
 }
 
-// Of a wave of so many: every chains-th one, beginning with the chain's number.
+// How many of a wave's `items` a chain has: every chains-th one, beginning with the chain's number.
 static int items_of(const item_flow *f, int chain, int items)
 {
     return (items - chain + f->chains - 1) / f->chains;
@@ -88,7 +88,7 @@ static int units_of(const item_flow *f, const tub_run *run, int step)
     return f->plan->need[step] ? tub_step_units(run, &e->steps[step]) : 0;
 }
 
-// A wave's stages are the steps, and one more for the results.
+// The stages of a wave are the steps, and one more for the results.
 static int stage_units(void *context, int chain, int stage)
 {
     const item_flow *f = context;
@@ -106,7 +106,7 @@ static void copy_out(const tub_run *run, tub_value value, int item, float *out)
     memcpy(out, tub_row(run, value, item, 0), count * sizeof *out);
 }
 
-// `item`: of the wave.
+// `item`: its number in the wave.
 static void put_down(const item_flow *f, const tub_run *run, int wave, int item)
 {
     const tub_executable *e = f->executable;
@@ -148,7 +148,7 @@ static bool stage_unit(void *context, int chain, int stage, int unit, int member
     return false;
 }
 
-// More chains than threads let those go on whose items nobody is late with.
+// With more chains than threads, chains whose items aren't waiting can continue.
 static int choose_chains(const tub_executable *e, int wave)
 {
     const int most = CHAINS_PER_THREAD * tub_team_size(e->team);

@@ -1,9 +1,9 @@
-// Attention over few keys: our own kernel takes them as they lie.
+// Attention over few keys: our own kernel reads them where they are, unpacked.
 #include "executable.h"
 #include "fail.h"
 
 enum {
-    FEW_KEYS = 32, // most keys
+    FEW_KEYS = 32, // most keys for this kernel
     RUN_ROWS = 64, // queries of a unit
 };
 

@@ -1,6 +1,6 @@
-// ATTENTION: for one head of one group, keys and values are packed; then, for a few blocks of queries at a time, the
-// keys are gone through in chunks: scores, the softmax so far, and the mix of the values. Neither all the scores of a
-// query nor those of all queries are ever there: what is written stays in the caches. When a later chunk has a greater
+// ATTENTION: for one head of one group, keys and values are packed. Then, for a few blocks of queries at a time, the
+// keys are processed in chunks: scores, online softmax, and the mix of the values. Neither all the scores of a query
+// nor those of all queries exist at once, so what is written stays in the caches. When a later chunk has a greater
 // score, what was mixed before is scaled down.
 #include <math.h>
 
@@ -9,23 +9,23 @@
 
 enum {
     CHUNK_KEYS = 256, // a multiple of TUB_PRODUCT_SPAN and of every product's columns
-    BLOCKS = 4,       // of queries that a chunk of keys meets
-    SPARE = 16,       // floats between rows of scores, so that they don't all fall into the same sets of the cache
-    LEAST_SPAN = 128, // queries that are worth packing keys and values for
+    BLOCKS = 4,       // of queries, for each chunk of keys
+    SPARE = 16,       // floats between rows of scores, so that they don't all use the same sets of the cache
+    LEAST_SPAN = 128, // with this many queries, packing keys and values is worth it
 };
 
 typedef struct attention_step {
     const tub_product *product;
     int dim, heads, groups, queries, keys; // of a group
-    int spans;                             // parts of a head's queries where the item is alone in its wave
+    int spans;                             // parts of a head's queries when the item is alone in its wave
     int dim_panels, key_panels;
     size_t key_panel_bytes, value_panel_bytes;
     tub_product_packing query_packing, weight_packing;
     size_t keys_bytes, values_bytes, query_bytes, weight_bytes, score_bytes, mixed_bytes;
-    const void *query; // constant queries, narrow; NULL: of the program's value
+    const void *query; // constant queries, narrow; NULL: queries are a value of the program
 } attention_step;
 
-// A member's scratch, and the state of the queries at hand.
+// A member's scratch memory, and the state of the current queries.
 typedef struct work {
     const tub_executable *e;
     const attention_step *a;
@@ -150,7 +150,7 @@ static void begin(const work *w, const char *q, size_t stride, int queries)
         w->mixed[i] = 0;
 }
 
-// `queries`: at most BLOCKS blocks of them, `q` and `out` at the first one's head.
+// `queries`: at most BLOCKS blocks of them; `q` and `out` are at the head's part of the first one.
 static void attend(const work *w, const char *q, size_t q_stride, char *out, size_t out_stride, int queries)
 {
     const attention_step *a = w->a;
@@ -170,7 +170,7 @@ static void attend(const work *w, const char *q, size_t q_stride, char *out, siz
                                 a->dim);
 }
 
-// Queries of a span: whole turns of attend().
+// The number of queries in a span: a multiple of what one call of attend() takes.
 static int span_queries(const attention_step *a, int spans)
 {
     const int at_once = BLOCKS * a->product->rows;

@@ -1,9 +1,9 @@
 // LINEAR: a unit is a block of rows times some panels of columns. The unit packs its rows once, then goes over the
-// panels in groups; a group's sums are kept while k is done in parts, so that a part of a panel stays in the
-// first-level cache for all the rows. Where k is long and the columns are few, the parts of k are the outer loop
-// instead, and rows are packed a part at a time. What is finished goes through the epilogue while it is in the cache.
-// Products that read rows as they lie get them so.
-// In int8, packing a unit's rows makes integers of them, see int8_rows.h. Weights are packed by native_pack.c.
+// panels in groups. k is split into parts, so that a part of a panel stays in the first-level cache for all the rows;
+// the group's sums are kept meanwhile. If k is long and the columns are few, the parts of k are the outer loop instead,
+// and rows are packed a part at a time. Finished sums go through the epilogue while they are in the cache. Some
+// products read rows where they are, unpacked.
+// In int8, a unit's rows become integers when they are packed, see int8_rows.h. Weights are packed by native_pack.c.
 #include "fail.h"
 #include "half.h"
 #include "int8_rows.h"
@@ -12,19 +12,19 @@
 typedef struct linear_step {
     const tub_product *product;
     int rows, k, n;
-    int unit_rows, row_units; // most rows of a unit, whole blocks of the product; how many units share the rows
+    int unit_rows, row_units; // most rows of a unit, whole blocks of the product; number of units that share the rows
     int panels, panel_units;  // panels of `product->cols` columns; units of an item that is alone in its wave
-    int group_panels;         // done together
+    int group_panels;         // panels that are computed together
     int k_part, parts;
     bool k_outer;
     bool in_place;               // rows aren't packed
-    tub_product_packing packing; // of a packed block of rows: all of k, or with k_outer a part
+    tub_product_packing packing; // of a packed block of rows: all of k, or a part with k_outer
     size_t rows_bytes;           // packed rows of a unit
     tub_packed_weight weight;
-    tub_epilogue epilogue; // residual filled in at run time
+    tub_epilogue epilogue; // the residual is filled in at run time
 } linear_step;
 
-// One unit at work.
+// The unit that is being computed.
 typedef struct work {
     const tub_run *run;
     const tub_step *step;
@@ -58,7 +58,7 @@ static const char *rows_of(const work *w)
     return tub_row(w->run, w->step->op.in[0], w->item, w->row);
 }
 
-// k elements [first, first + count) of the unit's rows.
+// Packs elements [first, first + count) of k of the unit's rows.
 static void pack_rows(const work *w, int first, int count)
 {
     const linear_step *l = w->l;
@@ -117,7 +117,7 @@ static void finish(const work *w, int panel, int block, const float *sums)
     e->kernels->finish_block(&f);
 }
 
-// What a block's results are added to and written over is fetched while its sums are computed.
+// Prefetches what a block's results are added to and where they are written, while its sums are computed.
 static void fetch_results(const work *w, int panel, int block)
 {
     const linear_step *l = w->l;
@@ -132,7 +132,7 @@ static void fetch_results(const work *w, int panel, int block)
     }
 }
 
-// One part of k of one panel, for all the unit's rows. `next`: what will be read after it.
+// Multiplies one part of k of one panel, for all the unit's rows. `next`: what will be read afterwards.
 static void multiply_panel(const work *w, int panel, int place, int part, const char *next)
 {
     const linear_step *l = w->l;
@@ -171,7 +171,7 @@ static const char *panel_part(const linear_step *l, int panel, int part)
            (size_t)(part * l->k_part) * (size_t)l->product->cols * l->product->element;
 }
 
-// A part of k of the panels [first, first + count) of the unit.
+// Multiplies one part of k of the unit's panels [first, first + count).
 static void multiply_part(const work *w, int first, int count, int part)
 {
     const linear_step *l = w->l;
@@ -220,7 +220,7 @@ static size_t scales_room(const linear_step *l)
     return tub_round_line((size_t)l->unit_rows * sizeof(float)) / sizeof(float);
 }
 
-// Blocks are shared so that units differ by one at most.
+// Blocks are distributed so that units differ by one block at most.
 static int first_row(const linear_step *l, int unit)
 {
     const int row = (int)((int64_t)blocks_of(l, l->rows) * unit / l->row_units) * l->product->rows;
@@ -249,7 +249,8 @@ static tub_status linear_unit(const tub_run *run, const tub_step *step, int item
     return TUB_OK;
 }
 
-// Units that share the rows, of at most `most` each: a multiple of the threads, where that costs little.
+// The number of units that share the rows; each has at most `most`. It is a multiple of the threads if that costs
+// little.
 static int units_of_rows(const linear_step *l, int most, int threads)
 {
     const int blocks = blocks_of(l, l->rows), at_once = most / l->product->rows;
@@ -261,7 +262,7 @@ static int units_of_rows(const linear_step *l, int most, int threads)
 
 enum { GROUP_COLS = 256 };
 
-// How many rows of a unit the cache holds, beside the sums.
+// How many rows of a unit fit in the cache, beside the sums.
 static int most_rows(const linear_step *l)
 {
     const size_t sums = l->parts == 1 ? 0 : sizeof(float) * (size_t)(l->k_outer ? l->n : GROUP_COLS);
@@ -288,7 +289,7 @@ static void choose_sizes(const tub_executable *e, linear_step *l)
     l->k_outer = l->parts > 1 && (size_t)l->k * p->element > (size_t)l->n * sizeof(float);
     l->row_units = units_of_rows(l, most_rows(l), threads);
     l->unit_rows = divide_up(blocks_of(l, l->rows), l->row_units) * p->rows;
-    // Few rows: the columns are what threads share, each packing the rows for itself.
+    // If rows are few, threads share the columns, and each packs the rows for itself.
     l->panels = divide_up(l->n, p->cols);
     l->panel_units = l->row_units >= threads ? 1 : divide_up(2 * threads, l->row_units);
     l->panel_units = divide_up(l->panels, divide_up(l->panels, l->panel_units));
@@ -307,7 +308,8 @@ static void need_scratch(tub_executable *e, linear_step *l)
     tub_need_scratch(e, l->rows_bytes + scales_room(l) * sizeof(float) + block * (l->parts == 1 ? 1 : blocks * panels));
 }
 
-// Not in int8: what stands first, on pixels, and what has a few rows. Both cost little, and much hangs on them.
+// These aren't computed in int8: the first layer, on pixels, and layers with few rows. Both cost little, and affect the
+// results much.
 static bool as_integers(const tub_program *p, const tub_op *op)
 {
     enum { FEW_ROWS = 16 };

@@ -1,8 +1,8 @@
-// Weights as panels: all of a program together, in one piece of memory, by the whole team. Or from where they were
-// kept.
+// Packs a program's weights as panels: all of them together, in one piece of memory, by the whole team. Or takes them
+// from where they were kept.
 //
-// The piece is, for each weight in the order of the steps: its panels, then of int8 the channels' scales and offsets,
-// each from a cache line on.
+// For each weight, in the order of the steps, the piece has its panels, then for int8 the channels' scales and offsets;
+// each begins at a cache line.
 #include <string.h>
 
 #include "fail.h"
@@ -11,10 +11,10 @@
 #include "int8_rows.h"
 #include "native_plan.h"
 
-// A weight and where its parts begin in the piece. A part that it hasn't ends where it begins.
+// A weight, and where its parts begin in the piece. A part that it doesn't have ends where it begins.
 typedef struct entry {
     tub_weight_order order;
-    int count; // of panels
+    int count; // number of panels
     size_t panel_bytes;
     size_t panels, scales, offsets, end;
 } entry;
@@ -25,12 +25,12 @@ typedef struct pack_state {
     size_t bytes; // of the piece
 } pack_state;
 
-// How a weight is packed: of each panel the rows as narrow elements, then across.
+// How a weight is packed: the rows of each panel are made narrow elements, then transposed.
 typedef struct packing {
     const tub_executable *e;
     const pack_state *state;
     char *piece;
-    char *scratch; // a member's: rows as float32, then as narrow elements
+    char *scratch; // each member's: rows as float32, then as narrow elements
     size_t member_bytes;
 } packing;
 
@@ -92,7 +92,7 @@ static void add_names(tub_hash *hash, const tub_tensor *t)
         add_names(hash, &t->parts[i]);
 }
 
-// What the piece's bytes depend on, but for the tensors' values and this code. False: out of memory.
+// Hashes what the piece's bytes depend on, except the tensors' values and this code. False: out of memory.
 static bool describe(const tub_executable *e, const pack_state *s, char out[TUB_HASH_TEXT])
 {
     tub_hash *hash = tub_hash_create();
@@ -113,7 +113,7 @@ static bool describe(const tub_executable *e, const pack_state *s, char out[TUB_
     return true;
 }
 
-// Channels [first, first + n) as integers.
+// Converts channels [first, first + n) to integers.
 static void make_integers(const packing *p, const entry *w, const float *floats, int first, int n, int8_t *out)
 {
     const int k = w->order.k, shift = w->order.product->a_shift;
@@ -158,7 +158,7 @@ static void pack_unit(void *context, int unit, int member)
     pack_panel(p, w, unit, member);
 }
 
-// Parts end with a whole line, of which the last bytes may be nobody's.
+// A part ends with a whole cache line; its last bytes may be unused.
 static void clear_ends(const entry *w, char *piece)
 {
     const size_t ends[] = {w->scales, w->offsets, w->end};

@@ -1,11 +1,11 @@
-// PATCHES: pixels to rows. A unit is some rows of patches, whole ones. Float pixels are more than the cache holds, and
-// are read as they lie: a line of the frame goes to all the patches that it crosses before the next is read.
+// PATCHES: pixels to rows. A unit is some whole rows of patches. Float pixels don't fit in the cache, so they are read
+// in order: a line of the frame goes to all the patches that it crosses before the next one is read.
 #include "executable.h"
 #include "fail.h"
 
 enum { UNIT_ELEMENTS = 65536 }; // about
 
-// A row of patches at work.
+// The row of patches that is being copied.
 typedef struct strip {
     const tub_run *run;
     const tub_step *step;
@@ -16,7 +16,7 @@ typedef struct strip {
     char *out; // the first patch's row
 } strip;
 
-// An item with fewer frames than a patch has counts as often as it takes.
+// If an item has fewer frames than a patch, its frames are repeated.
 static const void *frame_of(const strip *s, int t)
 {
     return s->frames[(s->first + t) % s->run->executable->input.frames];

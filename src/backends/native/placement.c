@@ -2,12 +2,12 @@
 
 #include "fail.h"
 
-// Values that share one piece of memory: the first of them, its `root`, stands for all.
+// Values that share one piece of memory: the first of them, its `root`, represents all.
 typedef struct piece {
     int root;
     size_t delta;    // from the root's first byte
     size_t bytes;    // of the value
-    int from, until; // of a root: operations that make and last read any of them
+    int from, until; // for a root: operations that make and last read any of them
 } piece;
 
 typedef struct state {
@@ -25,7 +25,7 @@ static size_t row_bytes(const state *s, int v)
     return (size_t)info->cols * (info->width == TUB_WIDE ? sizeof(float) : s->narrow_bytes);
 }
 
-// No other operand may lie in the same memory: its rows could be overwritten before they are read.
+// No other operand may be in the same memory: its rows could be overwritten before they are read.
 static bool may_replace(const state *s, int op, int operand)
 {
     const tub_op *o = &s->program->ops[op];
@@ -39,7 +39,7 @@ static bool may_replace(const state *s, int op, int operand)
            s->program->values[operand].width == s->program->values[o->out].width;
 }
 
-// Which values share memory, and when each piece is in use.
+// Decides which values share memory, and when each piece is in use.
 static void share(state *s)
 {
     for (int i = 0; i < s->program->op_count; i++) {

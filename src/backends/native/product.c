@@ -42,7 +42,8 @@ int tub_product_depth(const tub_product *p, int k)
     return (k + p->depth - 1) / p->depth * p->depth;
 }
 
-// Where rows are only copied, a cache line between them keeps rows of a power of two apart in the cache.
+// If rows are only copied, an extra cache line between them keeps rows whose length is a power of two from competing
+// for the same places in the cache.
 tub_product_packing tub_product_packing_of(const tub_product *p, int k)
 {
     const size_t bytes = (size_t)tub_product_depth(p, k) * p->element, span = (size_t)p->span * p->element;
@@ -57,7 +58,7 @@ tub_product_packing tub_product_packing_of(const tub_product *p, int k)
     return g;
 }
 
-// The rows and the elements of k that are not there.
+// Fills the places of rows and of elements of k that don't exist.
 static void pack_rest(const tub_product *p, const char *from, size_t row_bytes, int rows, size_t bytes, size_t spans,
                       const tub_product_packing *g, char *out)
 {
@@ -94,7 +95,7 @@ size_t tub_product_panel_bytes(const tub_product *p, int k)
     return (size_t)tub_product_depth(p, k) * (size_t)p->cols * p->element;
 }
 
-// Words are `group` elements that lie together: one float32, two bfloat16, four int8.
+// A word is `group` adjacent elements: one float32, two bfloat16, four int8.
 static uint32_t word_at(const tub_product *p, const char *from, size_t step, int left)
 {
     uint32_t word = 0;
@@ -105,7 +106,7 @@ static uint32_t word_at(const tub_product *p, const char *from, size_t step, int
 
 enum { CORNER = 8 };
 
-// A corner of CORNER x CORNER words, all there: read along the rows, written along the columns.
+// Transposes a corner of CORNER x CORNER words, all of which exist: reads along the rows, writes along the columns.
 static void across_corner(const char *from, size_t row_bytes, uint32_t *to, size_t columns)
 {
     uint32_t words[CORNER][CORNER];
@@ -135,7 +136,7 @@ void tub_product_pack_across(const tub_product *p, const void *from, size_t stri
     }
 }
 
-// Rows of one element a word are copied; of two they are zipped.
+// With one element per word, rows are copied; with two, they are interleaved.
 static void zip_rows(const uint16_t *a, const uint16_t *b, int cols, uint16_t *to)
 {
     for (int j = 0; j < cols; j++) {

@@ -1,4 +1,4 @@
-// For linear layers: wide.
+// For linear layers: wide blocks.
 #if defined(__x86_64__)
 #include "product_f32_avx512.h"
 

@@ -1,5 +1,5 @@
-// int8 by vpdpbusd, whose one factor has no sign: A's elements come with 128 added, and what that adds to a sum is
-// taken off with the scales.
+// int8 by vpdpbusd, which needs one unsigned factor: 128 is added to A's elements, and what that adds to a sum is
+// subtracted with the scales.
 #if defined(__x86_64__)
 #include "lanes_avx512.h"
 

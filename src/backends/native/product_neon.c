@@ -9,7 +9,7 @@
 #define PRODUCT tub_product_neon
 #define PRODUCT_NAME "neon"
 
-// The multiply-add takes one number for all lanes as it is.
+// The multiply-add takes a scalar for all lanes.
 #define SPREAD float
 V float p_spread(const void *p)
 {

@@ -1,4 +1,4 @@
-// For attention, whose products are short: tall, with fewer blocks to begin and to end.
+// For attention, whose products are short: tall blocks, so that fewer begin and end.
 #if defined(__x86_64__)
 #include "product_f32_avx512.h"
 

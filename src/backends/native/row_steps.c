@@ -1,4 +1,4 @@
-// The steps that treat each row by itself, and the mean.
+// The steps that treat each row separately, and the mean.
 #include <string.h>
 
 #include "executable.h"
@@ -6,12 +6,12 @@
 
 enum {
     UNIT_ELEMENTS = 65536, // about how much a unit of a row-wise step does
-    MEAN_ROWS = 32,        // rows summed in float32 before the sum goes to double
+    MEAN_ROWS = 32,        // rows that are summed in float32 before the sum is added in double
 };
 
 typedef void (*row_function)(const tub_run *run, const tub_step *step, int item, int row, int member);
 
-// A row in float32: itself, or widened into the member's scratch.
+// A row in float32: the row itself, or widened into the member's scratch memory.
 static const float *wide_row(const tub_run *run, tub_value v, int item, int row, int member)
 {
     const tub_executable *e = run->executable;
@@ -40,7 +40,7 @@ static void norm_row(const tub_run *run, const tub_step *step, int item, int row
         else
             e->kernels->norm_narrow(x + at, &params, out + (size_t)at * element, op->norm.dim);
     }
-    // With columns left over, the operand has the result's type; it may be the result.
+    // If columns are left over, the operand has the result's type; it may be the result itself.
     const char *from = tub_row(run, op->in[0], item, row);
     if (normed < cols && from != out)
         memcpy(out + (size_t)normed * element, from + (size_t)normed * element, (size_t)(cols - normed) * element);
@@ -147,7 +147,7 @@ static tub_status row_unit(const tub_run *run, const tub_step *step, int item, i
     return TUB_OK;
 }
 
-// The member's scratch: a widened row, a sum in float32, a sum in double.
+// The member's scratch memory has a widened row, a sum in float32, and a sum in double.
 static tub_status mean_unit(const tub_run *run, const tub_step *step, int item, int unit, int member, tub_error *err)
 {
     (void)unit;
