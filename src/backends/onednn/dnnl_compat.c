@@ -9,7 +9,7 @@
 #include "fail.h"
 #include "memory.h"
 
-// --- What differs between the versions: descriptors are structs in 2.x, objects in 3.x. ---
+// --- Differences between the versions: descriptors are structs in 2.x, objects in 3.x. ---
 
 #if DNNL_VERSION_MAJOR >= 3
 typedef dnnl_memory_desc_t descriptor;
@@ -67,7 +67,7 @@ static dnnl_status_t matmul_primitive_desc(dnnl_primitive_desc_t *out, dnnl_engi
 }
 #endif
 
-// --- The same in both. ---
+// --- The same in both versions. ---
 
 struct tub_dnnl {
     dnnl_engine_t engine;
@@ -75,7 +75,7 @@ struct tub_dnnl {
     int members;
 };
 
-enum { OPERANDS = 4 }; // A, B, C, scratch; of a packer: from, to, scratch
+enum { OPERANDS = 4 }; // A, B, C, scratch; for a packer: from, to, scratch
 
 // A primitive with its operands' handles for each member.
 typedef struct runnable {
@@ -182,7 +182,8 @@ static void finish_runnable(runnable *r)
         dnnl_primitive_desc_destroy(r->desc);
 }
 
-// From r->desc: the primitive and its operands; `arguments` and `queries` name them, the last is the scratchpad.
+// Creates from r->desc the primitive and its operands. `arguments` and `queries` name these; the last is the
+// scratchpad.
 static dnnl_status_t init_runnable(runnable *r, const int *arguments, const dnnl_query_t *queries, int operands)
 {
     r->operands = operands;

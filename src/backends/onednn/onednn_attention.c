@@ -1,6 +1,6 @@
-// ATTENTION: for one head of one group, keys and values are packed; then for each block of queries the scores, their
-// softmax in place, and the mix of the values. The scores never leave the cache. oneDNN's fast kernels want rows that
-// follow each other, so the queries of the head are gathered, and the softmax closes up the narrow rows.
+// ATTENTION: for one head of one group, keys and values are packed. Then, for each block of queries, come the scores,
+// their softmax in place, and the mix of the values. The scores never leave the cache. oneDNN's fast kernels need
+// contiguous rows, so the head's queries are gathered, and the softmax writes its narrow rows without gaps.
 #include <string.h>
 
 #include "fail.h"
@@ -9,20 +9,20 @@
 enum {
     BLOCK_ROWS = 112, // most queries at once
     FEWEST_ROWS = 16,
-    SCORE_BYTES = 704 * 1024, // what the scores of a block may take of the second-level cache
-    SPAN_ROWS = 800,          // queries for which keys and values are packed again
+    SCORE_BYTES = 704 * 1024, // how much of the second-level cache a block's scores may take
+    SPAN_ROWS = 800,          // queries that share one packing of keys and values
 };
 
-// By (group of rows) x (head) x (span of query blocks). Keys and values are packed once a unit.
+// Units: (group of rows) x (head) x (span of query blocks). Each unit packs its keys and values once.
 typedef struct attention_step {
-    int dim, keys, heads, groups; // keys: of a group
-    int queries;                  // of a group
+    int dim, keys, heads, groups; // keys: per group
+    int queries;                  // per group
     int block_rows, blocks;       // of queries
     int span_blocks, spans;
     tub_matmul *scores[2], *mixes[2]; // [last block]
     tub_packer *pack_keys, *pack_values;
     size_t score_bytes, mixed_bytes, key_bytes;
-    const void *query; // constant queries, narrow; NULL: of the program's value
+    const void *query; // constant queries, narrow; NULL: queries are a value of the program
 } attention_step;
 
 static size_t rounded(size_t bytes)
@@ -30,9 +30,9 @@ static size_t rounded(size_t bytes)
     return (bytes + 63) & ~(size_t)63;
 }
 
-// The member's scratch.
+// The parts of a member's scratch memory.
 typedef struct areas {
-    float *scores;       // [block_rows, keys]; narrow, they are the weights
+    float *scores;       // [block_rows, keys]; the weights, narrow, replace them
     float *mixed;        // [block_rows, dim]
     char *queries;       // [block_rows, dim] narrow
     char *keys, *values; // packed
@@ -50,7 +50,7 @@ static areas areas_of(const tub_executable *e, const attention_step *a, int memb
     return s;
 }
 
-// `q` and `out`: the head's columns of the block's first row.
+// `q` and `out` are at the head's columns in the block's first row.
 static tub_status attend(const tub_executable *e, const tub_step *step, int block, const char *q, size_t q_stride,
                          char *out, size_t out_stride, int member, tub_error *err)
 {

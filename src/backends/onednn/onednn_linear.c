@@ -1,4 +1,4 @@
-// LINEAR: a tile of the product in the member's scratch, then our epilogue while the tile is in the cache.
+// LINEAR: a tile of the product in the member's scratch memory, then our epilogue while the tile is in the cache.
 #include "fail.h"
 #include "half.h"
 #include "onednn_plan.h"
@@ -8,13 +8,13 @@ enum {
     PANEL_COLS = 1024, // most columns
 };
 
-// By (block of rows) x (panel of columns). Rows and columns that are left over have shapes of their own.
+// Units: (block of rows) x (panel of columns). Remaining rows and columns have their own shapes.
 typedef struct linear_step {
     int block_rows, blocks;
     int panel_cols, panels;
-    tub_matmul *matmuls[2][2]; // [last block][last panel]; the shelf's
+    tub_matmul *matmuls[2][2]; // [last block][last panel]; owned by the shelf
     void **packed;             // [panels]
-    tub_epilogue epilogue;     // residual filled in at run time
+    tub_epilogue epilogue;     // the residual is filled in at run time
 } linear_step;
 
 static tub_status linear_unit(const tub_run *run, const tub_step *step, int item, int unit, int member, tub_error *err)
@@ -46,7 +46,7 @@ static tub_status linear_unit(const tub_run *run, const tub_step *step, int item
     return TUB_OK;
 }
 
-// Even parts of at most `most`; all but the last are multiples of `step`.
+// Splits into even parts of at most `most`; all but the last are multiples of `step`.
 static void split(int whole, int most, int step, int *part, int *parts)
 {
     *parts = (whole + most - 1) / most;

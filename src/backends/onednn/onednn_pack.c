@@ -1,4 +1,4 @@
-// Panels of weights are packed when all steps are made, by the whole team: a model's panels are many, a weight's few.
+// Panels of weights are packed by the whole team after all steps are made: a model has many panels, a weight few.
 #include "fail.h"
 #include "half.h"
 #include "onednn_plan.h"
@@ -6,10 +6,10 @@
 typedef struct packing {
     const tub_executable *e;
     const tub_onednn *o;
-    char *scratch; // a member's: a panel as float32, then the packer's own
+    char *scratch; // each member's: a panel as float32, then the packer's own scratch
     size_t panel_bytes, member_bytes;
     atomic_int failed;
-    tub_error error; // of the first that failed
+    tub_error error; // the first failure
 } packing;
 
 tub_status tub_onednn_pack_later(tub_executable *e, tub_matmul *matmul, const tub_tensor *weight, int first, void **out,
@@ -28,7 +28,7 @@ tub_status tub_onednn_pack_later(tub_executable *e, tub_matmul *matmul, const tu
     return tub_shelf_packer(e, matmul, 1, shape->k, true, &panel->packer, err);
 }
 
-// The weight's rows [first, first + n) as float32 [n, k], where they lie or in the member's scratch.
+// The weight's rows [first, first + n) as float32 [n, k], either in the tensor or in the member's scratch memory.
 static const float *floats_of(const tub_panel *panel, float *room)
 {
     const int64_t k = panel->shape->k, first = panel->first * k, count = panel->shape->n * k;
