@@ -38,7 +38,7 @@ static double activate(tub_activation activation, double x)
     }
 }
 
-// Four partial sums, so that an addition needn't wait for the one before.
+// Four partial sums, so that an addition needn't wait for the previous one.
 static double dot(const float *a, const float *b, int count)
 {
     double sum0 = 0, sum1 = 0, sum2 = 0, sum3 = 0;
