@@ -100,7 +100,7 @@ static void bind_block(tub_binder *b, const tub_config *c, int i, tub_block *k)
     k->down = tub_bind_linear(b, c->hidden, c->mlp, c->mlp_bias, at, "ffn.down_proj");
 }
 
-// Its config's use_bias and qkv_bias don't say which layers of a file have biases: the file does.
+// Apple's config has use_bias and qkv_bias, but these don't say which layers of a file have biases: the file does.
 static tub_layer bind_apple_linear(tub_binder *b, int out, int in, const char *at, const char *name)
 {
     char bias[TUB_AT + 32];
@@ -161,7 +161,7 @@ static void bind(tub_binder *b, tub_config *c, void *out)
     if (!apple) {
         tub_binder_prefix(b, prefixes, "embeddings.patch_embed.weight");
     } else {
-        // Its config has no keys for these.
+        // Apple's config has no keys for these.
         c->native = !tub_binder_has(b, "preprocessor.pos_embed", false);
         c->head = tub_binder_has(b, "head.cls_token", false);
     }

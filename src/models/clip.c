@@ -4,8 +4,8 @@
 //   pixels [3, H, W]
 //     | embeddings.patch_embedding             order (y, x); no bias
 //   x = [embeddings.class_embedding ; patches] + embeddings.position_embedding
-//     |                                        for another size than image_size (only where it is asked for) the
-//     |                                        patches' part is resized from its square grid, bicubic
+//     |                                        at a size other than image_size (only if asked for), the patches'
+//     |                                        part is resized from its square grid, bicubic
 //     | pre_layrnorm                           (sic)
 //     | encoder.layers.i                       pre-norm blocks, quick_gelu unless the config says another
 //   last hidden state [1 + n, D]               no norm
@@ -13,7 +13,8 @@
 //   feature [D]                                "pooler_output"
 //     | visual_projection                      where the file has one: the pool "projection", CLIP's image_embeds
 //
-// Names may stand below "vision_model.": every file but those that transformers 5 writes of the vision tower alone.
+// Names may be prefixed with "vision_model.": in every file, except those that transformers 5 writes for the vision
+// tower alone.
 #include "checks.h"
 #include "class_row.h"
 #include "clip_tower.h"
@@ -31,8 +32,8 @@ typedef struct weights {
     tub_tensor projection; // [P, D], or empty
 } weights;
 
-// Files of the first versions have the tower's part in "vision_config_dict" as well; where the two differ, transformers
-// takes this one, class defaults included.
+// Files of the first versions also have the tower's part in "vision_config_dict". If the two differ, transformers takes
+// this one, including class defaults.
 static const json_t *vision_part(const json_t *json)
 {
     const json_t *dict = json_object_get(json, "vision_config_dict");
@@ -117,7 +118,7 @@ static void bind(tub_binder *b, tub_config *c, void *out)
             tub_bind_absolute(b, TUB_FILL_WEIGHT, TUB_SHAPE(c->projection, c->hidden), "visual_projection.weight");
 }
 
-// The class token's row: normed, and projected where that is asked for.
+// The class token's row: normed, and projected if that is asked for.
 static tub_value append_row(tub_program *p, const tub_config *c, const weights *w, bool project, tub_value x)
 {
     tub_value row = tub_rows(p, "class token", x, 0, 1);

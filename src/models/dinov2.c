@@ -115,7 +115,7 @@ static json_t *make_registers_config(const tub_size *s)
     return NULL;
 }
 
-// Files have the gate above what it gates, in one tensor.
+// In files, one tensor has the gate's rows above the rows that it gates.
 static void bind_gated(tub_binder *b, const tub_config *c, const char *at, bool memory, tub_block *k)
 {
     if (memory) {
@@ -155,7 +155,7 @@ static void bind_embeddings(tub_binder *b, const tub_config *c, weights *w)
 {
     const int n = c->hidden, grid = c->image_height / c->patch;
     tub_tensor class = tub_bind(b, TUB_FILL_TOKEN, TUB_SHAPE(1, 1, n), "embeddings.cls_token"), registers = {0};
-    // Of training only, but transformers looks for it.
+    // Only used in training, but transformers looks for it.
     if (tub_binder_has(b, "embeddings.mask_token", true))
         tub_bind(b, TUB_FILL_TOKEN, TUB_SHAPE(1, n), "embeddings.mask_token");
     if (c->registers || (c->antialias_positions && tub_binder_has(b, "embeddings.register_tokens", true)))

@@ -124,7 +124,7 @@ static void bind_embeddings(tub_binder *b, const tub_config *c, weights *w)
 {
     int n = c->hidden;
     tub_tensor rows[2] = {tub_bind(b, TUB_FILL_TOKEN, TUB_SHAPE(1, 1, n), "embeddings.cls_token"), {0}};
-    // Of training only, but transformers looks for it.
+    // Only used in training, but transformers looks for it.
     if (tub_binder_has(b, "embeddings.mask_token", true))
         tub_bind(b, TUB_FILL_TOKEN, TUB_SHAPE(1, 1, n), "embeddings.mask_token");
     if (c->registers || tub_binder_has(b, "embeddings.register_tokens", true))

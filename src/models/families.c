@@ -14,7 +14,7 @@ const tub_architecture *tub_architecture_at(size_t i)
     return i < sizeof families / sizeof *families ? families[i] : NULL;
 }
 
-// Whether `name` is one of the comma-separated `list`, where "Name*" stands for all that begin so.
+// Whether `name` is in the comma-separated `list`, where "Name*" stands for all names that begin with "Name".
 static bool is_listed(const char *list, const char *name)
 {
     for (const char *at = list; at; at = strchr(at, ',')) {

@@ -18,7 +18,7 @@ static bool is_there(const tub_checkpoint *c, const char *name, size_t length)
     return false;
 }
 
-// One of the names of "a|b".
+// Whether one of the names in "a|b" is there.
 static bool is_one_there(const tub_checkpoint *c, const char *names, size_t length)
 {
     for (const char *at = names, *end = names + length; at < end;) {

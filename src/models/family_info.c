@@ -1,4 +1,4 @@
-// What is known of the families and their sizes without a checkpoint.
+// What is known about the families and their sizes without a checkpoint.
 #include <tubelet/checkpoint.h>
 
 #include "fail.h"
@@ -30,7 +30,7 @@ static tub_status read_size(const tub_architecture *a, const tub_size *size, tub
     return status;
 }
 
-// Binds a model of this config that nobody runs.
+// Binds a model with this config that is never run, to count its parameters.
 static tub_status measure(const tub_architecture *a, tub_config *config, int64_t *parameters, tub_error *err)
 {
     tub_arena arena;

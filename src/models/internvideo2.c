@@ -5,7 +5,7 @@
 //     | patch_embed.proj                 patches of each frame (tubelets of tubelet_size frames), order (t, y, x)
 //   x = [cls_token ; patches] + pos_embed
 //     |                                  or pos_embed_cls, and pos_embed_spatial[y, x] + pos_embed_temporal[t];
-//     |                                  of another T: linear over time, of another size: then bicubic
+//     |                                  for another T: linear over time; for another size: then bicubic
 //     | blocks.i                         pre-norm blocks with RMSNorm and LayerScale; q and k are normed over the full
 //     D |                                  before the heads; tanh gelu
 //   last hidden state [1 + n, D]         no norm after the last block
@@ -13,8 +13,8 @@
 //     |                                  attn_pool_num_heads heads, then cross_attn.proj
 //   feature [clip_embed_dim]             without a projector: the mean of all tokens
 //
-// Behind the projector only a classifier (fc_norm, head) or a projection beside text (vision_align, vision_proj)
-// follows, which isn't used, nor are the decoders of pre-training. Names may stand below "vision_encoder.": of the
+// Only a classifier (fc_norm, head) or a projection for comparison with text (vision_align, vision_proj) follows the
+// projector; these aren't used, nor are the decoders of pre-training. Names may be prefixed with "vision_encoder.": in
 // multi-modal checkpoints, whose other parts aren't used either.
 #include <math.h>
 #include <stdio.h>
@@ -37,7 +37,7 @@ typedef struct weights {
     tub_layer norm_q, norm_k, norm_v, q, k, v, out; // of the projector
 } weights;
 
-// What isn't told stays 0, and comes from the tensors.
+// Values that the config doesn't give stay 0, and come from the tensors.
 static tub_status read_sizes(const json_t *json, tub_config *c, tub_error *err)
 {
     int channels = 3;
@@ -133,7 +133,7 @@ static void bind_block(tub_binder *b, const tub_config *c, int i, tub_block *k)
     k->scale2 = tub_bind_vector(b, TUB_FILL_SCALE, n, at, "ls2.gamma");
 }
 
-// The root of a square; 0 of other numbers.
+// The root of a square; 0 for other numbers.
 static int root_of(int64_t square)
 {
     int root = 0;
@@ -142,7 +142,7 @@ static int root_of(int64_t square)
     return (int64_t)root * root == square ? root : 0;
 }
 
-// [T * g * g, D] of the two tables, which are stored apart.
+// Joins the two tables, which are stored separately, to [T * g * g, D].
 static const float *bind_separate(tub_binder *b, const tub_config *c, weights *w, const float **first)
 {
     const int n = c->hidden;
@@ -164,7 +164,8 @@ static const float *bind_separate(tub_binder *b, const tub_config *c, weights *w
     return sum;
 }
 
-// The config's grid and the frames that follow, or, if they don't come out even, the config's frames.
+// Takes the config's grid and computes the frames from it. If that gives no whole number, takes the config's frames and
+// computes the grid.
 static const float *bind_joint(tub_binder *b, const tub_config *c, weights *w, const float **first)
 {
     int rows = 0;
@@ -217,7 +218,7 @@ static void bind_projector(tub_binder *b, const tub_config *c, weights *w)
     w->out = tub_bind_linear(b, c->pooler, c->hidden, true, at, "cross_attn.proj");
 }
 
-// Published models with other heads than of 64 channels: 1B has 16, 6B 25.
+// Published models whose heads don't have 64 channels: 1B has 16 heads, 6B 25.
 static int usual_heads(int hidden)
 {
     if (hidden == 1408)
@@ -227,7 +228,7 @@ static int usual_heads(int hidden)
 
 static void complete_config(tub_binder *b, tub_config *c)
 {
-    // What the tensors tell of the MLP wins: its ratio is a rounded fraction in the original scripts.
+    // The width of the MLP in the tensors wins: its ratio is a rounded fraction in the original scripts.
     int mlp = 0;
     tub_size_from_shape(b, "blocks.0.mlp.fc1.weight", 2, 0, &mlp);
     c->mlp = mlp ? mlp : c->mlp;
@@ -239,7 +240,7 @@ static void complete_config(tub_binder *b, tub_config *c)
     c->free_heads = c->heads == 0;
     if (c->free_heads)
         c->heads = usual_heads(c->hidden);
-    // Of tensors that aren't there, which will be missed by their names.
+    // These sizes are 0 if their tensors are missing, which is reported by name later.
     c->patch = c->patch ? c->patch : 1;
     c->tubelet = c->tubelet ? c->tubelet : 1;
 }
@@ -299,7 +300,7 @@ static tub_status check(const tub_config *c, const tub_build *build, tub_error *
     return tub_check_one_patch(c, build, err);
 }
 
-// One frame's positions of `frames`, [patches, cols]: torch's linear interpolation over time, align_corners=False.
+// The positions of frame `t` of `frames`, [patches, cols]: torch's linear interpolation over time, align_corners=False.
 static void blend_time(const float *from, int in, int frames, int t, size_t values, float *out)
 {
     const double at = fmax((t + 0.5) * in / frames - 0.5, 0);

@@ -6,9 +6,9 @@
 //   ln_post                                         always, and before the head
 //   head.{probe, attention, norm, mlp}              as in onevision.c
 //
-// Its norms have torch's default epsilons, and not those of the Hugging Face conversion: 1e-5 for LayerNorm, float32's
+// Its norms have torch's default epsilons, not those of the Hugging Face conversion: 1e-5 for LayerNorm, float32's
 // epsilon for RMSNorm (the variants named *_rms, and always the head's). The file has no config: sizes are those of the
-// tensors, heads have 64 channels, in the giant size 96, unless --heads says another number.
+// tensors. Heads have 64 channels (96 in the giant size), unless --heads gives another number of heads.
 #include <stdio.h>
 
 #include "config_reader.h"
@@ -19,7 +19,7 @@
 
 static const double rms_eps = 1.1920928955078125e-07;
 
-// What isn't told stays 0, and comes from the tensors.
+// Values that the config doesn't give stay 0, and come from the tensors.
 static tub_status read_config(const json_t *json, tub_config *c, tub_error *err)
 {
     *c = (tub_config){.activation = TUB_ACT_GELU, .rope_theta = 1e4};

@@ -61,7 +61,7 @@ static tub_status unknown_family(const tub_checkpoint *c, const char *type, tub_
                     type, look, known);
 }
 
-// Where tensors don't fit because the file is another family's, the error says so.
+// If tensors don't fit because the file belongs to another family, the error says so.
 static void name_other_family(const tub_architecture *a, const tub_checkpoint *c, tub_error *err)
 {
     const tub_architecture *guess = tub_architecture_guess(c);
@@ -94,7 +94,7 @@ static tub_status read_transform(tub_model *m, const json_t *preprocessor, tub_e
     return tub_transform_resolve(&original, NULL, m->config.image_height, m->config.image_width, &m->transform, err);
 }
 
-// Families whose sizes are in their tensors.
+// Only for families whose sizes follow from their tensors.
 static const tub_architecture *guess_without_config(const tub_checkpoint *c)
 {
     const tub_architecture *a = tub_architecture_guess(c);

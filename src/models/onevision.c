@@ -12,9 +12,9 @@
 //     | a + head.mlp(head.norm(a))       head.norm is an RMSNorm
 //   feature [D]                          without a head: the mean of all tokens
 //
-// Rotation: the first 2/16 of a head's pairs turn with the frame's number, 3/16 with y, 3/16 with x, and the whole
-// vector of angles is tiled twice, while pairs are neighbours: the members of a pair turn by different angles. That is
-// what the model was trained with.
+// Rotation: the first 2/16 of a head's pairs turn with the frame's number, 3/16 with y, 3/16 with x. The whole vector
+// of angles is tiled twice, but pairs are neighbors, so the members of a pair turn by different angles. The model was
+// trained that way.
 #include <math.h>
 #include <string.h>
 

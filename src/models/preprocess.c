@@ -24,9 +24,9 @@ static const char where[] = "preprocessor_config.json";
     }
 
 // The processor classes with their defaults. Their names end in ImageProcessor, VideoProcessor or (old)
-// FeatureExtractor, and may then end in Fast or Pil; a whole name here is what its other kinds differ from. Small and
-// capital letters before that are the same: google/vivit-b-16x2-kinetics400 has a ViViTImageProcessor.
-// InternVideo2's is ours: what its evaluation does.
+// FeatureExtractor, and then possibly in Fast or Pil. A full name in this table is for a kind that differs from the
+// others of its class. The part before is case-insensitive: google/vivit-b-16x2-kinetics400 has a ViViTImageProcessor.
+// InternVideo2's class is our own: it does what the model's evaluation does.
 typedef struct class
 {
     const char *name;
@@ -106,7 +106,7 @@ static tub_status choose_class(const json_t *config, const char *processor, cons
                     where, name);
 }
 
-// A switch that is null is off, as in transformers; one that isn't there is the class's.
+// As in transformers, a switch that is null is off; a missing one has the class's default.
 static tub_status read_switch(const json_t *config, const char *key, bool fallback, bool *out, tub_error *err)
 {
     return tub_json_bool(config, where, key, fallback && !json_is_null(json_object_get(config, key)), out, err);
@@ -118,7 +118,7 @@ static bool is_set(const json_t *object, const char *key)
     return value && !json_is_null(value);
 }
 
-// What a processor can do beyond this, and would change the pixels.
+// Refuses options of processors that aren't supported and would change the pixels.
 static tub_status refuse_others(const json_t *config, tub_error *err)
 {
     bool pad, square;
@@ -130,7 +130,8 @@ static tub_status refuse_others(const json_t *config, tub_error *err)
     return TUB_OK;
 }
 
-// `size` or `crop_size`: a number, [height, width], or an object. *shortest: it names an edge (a number: as it comes).
+// `size` or `crop_size`: a number, [height, width], or an object. *shortest: whether it is the shortest edge; a plain
+// number leaves it unchanged.
 static tub_status read_size(const json_t *config, const char *key, int *height, int *width, bool *shortest,
                             tub_error *err)
 {
@@ -162,8 +163,8 @@ static tub_status read_size(const json_t *config, const char *key, int *height, 
     return TUB_OK;
 }
 
-// Whether a size that doesn't say is the shortest edge. A plain number is what `default_to_square` says, which ViViT's
-// image processor doesn't know.
+// Whether a size that doesn't say so is the shortest edge. For a plain number, `default_to_square` decides; ViViT's
+// image processor doesn't know that key.
 static tub_status means_edge(const json_t *config, const class *k, bool *edge, tub_error *err)
 {
     bool square = k->resize == TUB_RESIZE_EXACT && !k->number_is_edge;
@@ -232,13 +233,13 @@ static tub_status read_values(const json_t *config, const class *k, tub_transfor
     TUB_TRY(read_switch(config, "do_rescale", true, &t->rescale, err));
     TUB_TRY(read_switch(config, "do_normalize", true, &t->normalize, err));
     TUB_TRY(tub_json_double(config, where, "rescale_factor", k->scale, &scale, err));
-    // ViViT's video processor, which isn't by Pillow, has no such key.
+    // ViViT's video processor, which doesn't use Pillow, has no such key.
     TUB_TRY(read_switch(config, "offset", k->offset, &offset, err));
     if (!(scale > 0))
         return tub_fail(err, TUB_ERROR_MODEL, "%s: key \"rescale_factor\": must be above 0", where);
     t->scale = (float)scale;
     t->offset = k->offset && (offset || !k->pillow) ? -1 : 0;
-    // What isn't scaled is resized as it comes, in 8 bits.
+    // Values that aren't scaled are resized as they are, in 8 bits.
     if (!t->rescale)
         t->domain = TUB_DOMAIN_U8;
     TUB_TRY(read_triple(config, "image_mean", t->mean, false, err));
@@ -264,7 +265,8 @@ tub_status tub_preprocess_read(const json_t *config, const char *processor, tub_
 
 static json_t *make_size(const class *k, int height, int width)
 {
-    // DINOv2's files resize to 256 before they crop to 224, and V-JEPA's class does; the others to what they crop.
+    // DINOv2's files resize to 256 before they crop to 224, and so does V-JEPA's class; the others resize to the size
+    // they crop.
     int edge = k->edge_from_crop || strcmp(k->name, "Bit") == 0 ? height * 256 / 224 : height;
     if (k->resize == TUB_RESIZE_SHORTEST)
         return json_pack("{s:i}", "shortest_edge", edge);
@@ -273,7 +275,8 @@ static json_t *make_size(const class *k, int height, int width)
 
 json_t *tub_preprocess_make(const char *processor, int height, int width)
 {
-    // As the published files have them, where they differ from the class: ImageNet's, but CLIP's and ViViT's own.
+    // As in the published files, where they differ from the class: ImageNet's, except that CLIP and ViViT have their
+    // own.
     static const double imagenet[2][3] = {{0.485, 0.456, 0.406}, {0.229, 0.224, 0.225}};
     static const double clip[2][3] = {{0.48145466, 0.4578275, 0.40821073}, {0.26862954, 0.26130258, 0.27577711}};
     static const double half[2][3] = {{0.5, 0.5, 0.5}, {0.5, 0.5, 0.5}};

@@ -22,7 +22,7 @@ void tub_layers_from_names(tub_binder *b, const char *before, const char *after,
         snprintf(name, sizeof name, "%s%d%s", before, i, after);
         *layers += tub_binder_has(b, name, false);
     }
-    // One that isn't there will be missed by its name.
+    // If this one is missing, that is reported by name later.
     if (*layers == 0)
         *layers = 1;
 }

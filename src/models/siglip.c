@@ -2,15 +2,16 @@
 //
 //   pixels [3, H, W]
 //     | embeddings.patch_embedding             order (y, x); no class token
-//   x [n, D] + embeddings.position_embedding   for another size than image_size (only where it is asked for) resized
-//     |                                        from its square grid, bicubic
+//   x [n, D] + embeddings.position_embedding   at a size other than image_size (only if asked for), resized from its
+//     |                                        square grid, bicubic
 //     | encoder.layers.i                       pre-norm blocks, gelu_pytorch_tanh
 //     | post_layernorm
 //   last hidden state [n, D]
 //     | head                                   one learned query over all tokens, MLP: see pool_head.h
 //   feature [D]                                without a head (vision_use_head false): the mean of all tokens
 //
-// Names may stand below "vision_model.": every file but those that transformers 5 writes of the vision tower alone.
+// Names may be prefixed with "vision_model.": in every file, except those that transformers 5 writes for the vision
+// tower alone.
 #include "checks.h"
 #include "clip_tower.h"
 #include "config_reader.h"

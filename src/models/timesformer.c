@@ -2,11 +2,11 @@
 //
 //   pixels [T, 3, H, W]
 //     | embeddings.patch_embeddings.projection   patches of each frame
-//   x = patches + embeddings.position_embeddings[1..] (of another size: nearest) + embeddings.time_embeddings[t]
+//   x = patches + embeddings.position_embeddings[1..] (at another size: nearest) + embeddings.time_embeddings[t]
 //   c = embeddings.cls_token + embeddings.position_embeddings[0]
 //     | encoder.layer.i                          by attention_type, see below
 //     | layernorm
-//   last hidden state [1 + n T, D]               class token, then patch by patch the frames of each
+//   last hidden state [1 + n T, D]               class token, then for each patch its frames
 //     | row 0
 //   feature [D]                                  space_only: mean over the class tokens of the frames
 //
@@ -16,9 +16,9 @@
 //   c += mean over the frames of s[0],  x += s[1..]
 //   [c ; x] += mlp(layernorm_after([c ; x]))
 // joint_space_time: ordinary pre-norm blocks over all tokens.
-// space_only: every frame for itself, [c ; patches], without time; the last hidden state is frame after frame.
+// space_only: every frame separately, [c ; patches], without time; the last hidden state is frame after frame.
 //
-// Names may stand below "timesformer.". The classifier is not used.
+// Names may be prefixed with "timesformer.". The classifier is not used.
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
@@ -161,7 +161,7 @@ static tub_status check(const tub_config *c, const tub_build *build, tub_error *
     return tub_check_one_patch(c, build, err);
 }
 
-// What is the same for every layer.
+// What all layers share.
 typedef struct layout {
     const tub_config *config;
     const weights *weights;
@@ -170,7 +170,7 @@ typedef struct layout {
     int frames, height, width; // patches down and across
     int patches;               // of a frame
     int *by_frame; // [T (1 + n)] of rows [class ; patch by patch]: for each frame the class token, its patches
-    int *by_patch; // [T + n T] of those: the class tokens; patch by patch
+    int *by_patch; // [T + n T] of those rows: the class tokens; patch by patch
 } layout;
 
 // torch's nearest, in its float32.
@@ -180,7 +180,7 @@ static int nearest(int i, int in, int out)
     return at < in ? at : in - 1;
 }
 
-// Positions of the patches and times, [n T, D]. Row t * n + i, or with `patch_major` i * T + t.
+// Positions of the patches plus times, [n T, D]: row t * n + i, or i * T + t with `patch_major`.
 static tub_tensor position_table(const layout *l, bool patch_major)
 {
     const tub_config *c = l->config;
@@ -211,7 +211,7 @@ static int *new_index(const layout *l, int count)
     return index;
 }
 
-// The patches' rows frame by frame -> patch by patch, `first` rows before them.
+// Index from rows frame by frame to rows patch by patch, with `first` rows before them.
 static int *patch_major(const layout *l, int first)
 {
     int *index = new_index(l, first + l->frames * l->patches);
@@ -240,7 +240,7 @@ static bool make_orders(layout *l)
     return true;
 }
 
-// Rows patch by patch.
+// `x`: rows patch by patch.
 static tub_value append_temporal(const layout *l, const tub_block_plan *plan, int layer, tub_value x)
 {
     const temporal *k = &l->weights->temporal[layer];
@@ -257,7 +257,7 @@ static tub_value append_temporal(const layout *l, const tub_block_plan *plan, in
                                tub_no_tensor(), x);
 }
 
-// `class`: [1, D]; `x`: rows patch by patch. The result: both.
+// `class`: [1, D]; `x`: rows patch by patch. The result has both.
 static tub_value append_spatial(const layout *l, const tub_block_plan *plan, int layer, tub_value class, tub_value x)
 {
     const tub_block *k = &l->weights->blocks[layer];
@@ -299,8 +299,7 @@ static tub_value build_divided(layout *l, tub_block_plan plan, tub_value x)
     return x;
 }
 
-// Frame after frame, each with its class token.
-// The last norm, but of a hidden state that was asked for.
+// The last norm, unless a hidden state was asked for.
 static tub_value norm_last(const layout *l, const tub_build *build, double eps, tub_value x)
 {
     const tub_layer *norm = &l->weights->norm;
@@ -309,6 +308,7 @@ static tub_value norm_last(const layout *l, const tub_build *build, double eps, 
     return tub_norm_rows(l->program, "last norm", x, TUB_NORM_LAYER, norm->weight, norm->bias, eps, TUB_WIDE);
 }
 
+// Frame after frame, each with its class token.
 static void build_space_only(const layout *l, tub_block_plan plan, const tub_build *build, tub_value x,
                              tub_value *feature, tub_value *tokens)
 {

@@ -10,7 +10,7 @@
 //     | fc_norm (eps 1e-5)                         only in a classifier with use_mean_pooling
 //   feature [D]
 //
-// Names may stand below "videomae.". Decoder, mask token and classifier are not used.
+// Names may be prefixed with "videomae.". Decoder, mask token and classifier are not used.
 #include <stdio.h>
 
 #include "config_reader.h"
@@ -45,7 +45,7 @@ static tub_status read_config(const json_t *json, tub_config *c, tub_error *err)
     TUB_TRY(tub_config_read_int(json, "num_frames", 1, 4096, &c->frames, err));
     TUB_TRY(tub_config_read_int(json, "tubelet_size", 1, c->frames, &c->tubelet, err));
     TUB_TRY(tub_config_read_bool(json, "use_mean_pooling", &c->mean_pooling, err));
-    // The key's name until version 4 of transformers, and since version 5.
+    // The key's name up to version 4 of transformers, then its name since version 5.
     TUB_TRY(tub_config_read_bool(json, "qkv_bias", &c->qkv_bias, err));
     return tub_config_read_bool(json, "qv_bias", &c->qkv_bias, err);
 }
@@ -70,7 +70,7 @@ static json_t *make_config(const tub_size *s)
         false);
 }
 
-// Keys have no bias. Those of queries and values have had two names.
+// Keys have no bias. The biases of queries and values have had two names.
 static void bind_block(tub_binder *b, const tub_config *c, int i, tub_block *k)
 {
     static const char *const old[3] = {"attention.attention.q_bias", NULL, "attention.attention.v_bias"},
@@ -100,7 +100,7 @@ static void bind(tub_binder *b, tub_config *c, void *out)
     }
 }
 
-// Its positions are a fixed table of the config's size.
+// The model's positions are a fixed table of the config's size.
 static tub_status check(const tub_config *c, const tub_build *build, tub_error *err)
 {
     if (build->frames != c->frames)

@@ -12,7 +12,7 @@
 //     | mean over the tokens | fc_norm  what extract_tad_feature.py saves; without mean pooling: the first token
 //   feature [D]
 //
-// Names may stand below "model." (Hub) or "encoder." (pretraining). Every norm has the same epsilon.
+// Names may be prefixed with "model." (Hub) or "encoder." (pretraining). Every norm has the same epsilon.
 #include <math.h>
 #include <stdio.h>
 
@@ -50,7 +50,7 @@ static tub_status read_sizes(const json_t *json, tub_config *c, tub_error *err)
     return TUB_OK;
 }
 
-// What isn't told stays 0, and comes from the tensors.
+// Values that the config doesn't give stay 0, and come from the tensors.
 static tub_status read_config(const json_t *json, tub_config *c, tub_error *err)
 {
     *c = (tub_config){.eps = 1e-6, .activation = TUB_ACT_GELU, .qkv_bias = true};
@@ -112,7 +112,7 @@ static tub_tensor bind_scale(tub_binder *b, const tub_config *c, const char *at)
     const tub_tensor scale = tub_bind(b, TUB_FILL_ONE, TUB_SHAPE(heads, 1, 1), "%sattn.scale", at);
     const tub_tensor t = tub_bind_new(b, "attn.scale", TUB_SHAPE(2 * n), &out);
     const float *v = tub_bind_floats(b, &scale);
-    // Heads that don't divide are refused when a program is built.
+    // A number of heads that doesn't divide the columns is refused when a program is built.
     for (int i = 0; out && v && n % heads == 0 && i < n; i++) {
         out[i] = (float)exp(fmin(v[i / (n / heads)], 4.6052));
         out[n + i] = 1;
@@ -141,7 +141,7 @@ static void bind_block(tub_binder *b, const tub_config *c, int i, tub_block *k)
     }
 }
 
-// Published models with other heads than of 64 channels have 16.
+// Published models whose heads don't have 64 channels have 16 heads.
 static int usual_heads(int hidden)
 {
     if (hidden == 1280 || hidden == 1408 || hidden == 1664)
@@ -188,7 +188,7 @@ static void bind(tub_binder *b, tub_config *c, void *out)
     c->mean_pooling = tub_binder_has(b, "fc_norm.weight", true);
     if (c->mean_pooling)
         w->fc_norm = tub_bind_norm(b, c->hidden, true, "", "fc_norm");
-    // A classifier without fc_norm takes its first token; a pretrained encoder has no row of its own.
+    // A classifier without fc_norm uses its first token; a pretrained encoder has no feature row of its own.
     c->head = c->mean_pooling || (w->norm.weight.data && tub_binder_prefix_in_use(b)[0] != 'e');
 }
 

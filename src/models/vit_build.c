@@ -74,7 +74,7 @@ void tub_append_class_outputs(tub_program *p, tub_value x, const tub_layer *norm
         int prefix = 1 + registers, rows = *tokens == TUB_NONE ? 0 : p->values[*tokens].rows;
         *feature = tub_mean(p, "mean of the patches", tub_rows(p, "patches", *tokens, prefix, rows - prefix));
     } else {
-        // The class token's row alone: where no one asks for the tokens, only this row is normed.
+        // The class token's row alone: if nobody asks for the tokens, only this row is normed.
         tub_value row = tub_rows(p, "class token", x, 0, 1);
         *feature = tub_norm_rows(p, "last norm", row, TUB_NORM_LAYER, norm->weight, norm->bias, eps, TUB_WIDE);
     }

@@ -3,15 +3,15 @@
 //   pixels [3, H, W]
 //     | embeddings.patch_embeddings.projection   order (y, x)
 //   x = [embeddings.cls_token ; patches] + embeddings.position_embeddings
-//     |                                          for another size than image_size (only where it is asked for) the
-//     |                                          patches' part is resized from its square grid, bicubic
+//     |                                          at a size other than image_size (only if asked for), the patches'
+//     |                                          part is resized from its square grid, bicubic
 //     | encoder.layer.i                          pre-norm blocks
 //     | layernorm
 //   last hidden state [1 + n, D]
 //     | row 0 | pooler.dense | tanh              where the file has a pooler, else row 0 itself
 //   feature [D]
 //
-// Names may stand below "vit.": of ViTForImageClassification, which has no pooler.
+// Names may be prefixed with "vit.": in files of ViTForImageClassification, which has no pooler.
 #include <string.h>
 
 #include "checks.h"

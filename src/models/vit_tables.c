@@ -56,9 +56,9 @@ static double cubic(double x, double a)
     return x < 2 ? (((x - 5) * x + 8) * x - 4) * a : 0;
 }
 
-// Weights [out, in] of one axis as torch's F.interpolate(bicubic, align_corners=False) has them. Without antialias four
-// taps whose indices are clamped to the border; with it a filter stretched by the scale, cut at the border and
-// normalised.
+// Weights [out, in] of one axis, as in torch's F.interpolate(bicubic, align_corners=False). Without antialias there are
+// four taps, whose indices are clamped to the border. With it, the filter is stretched by the scale, cut at the border
+// and normalized.
 static void fill_axis(double *weights, int in, int out, bool antialias)
 {
     double scale = (double)in / out, stretch = antialias && scale > 1 ? scale : 1;

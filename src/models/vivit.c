@@ -7,10 +7,10 @@
 //     | layernorm
 //   last hidden state [1 + n, D]
 //     | row 0
-//   feature [D]                                  the class token; with --pool pooler tanh(pooler.dense), where there is
-//   one
+//   feature [D]                                  the class token; with --pool pooler tanh(pooler.dense), if
+//                                                it exists
 //
-// Names may stand below "vivit.". The classifier is not used.
+// Names may be prefixed with "vivit.". The classifier is not used.
 #include <string.h>
 
 #include "class_row.h"
@@ -132,7 +132,7 @@ static void bind(tub_binder *b, tub_config *c, void *out)
         w->pooler = tub_bind_linear(b, c->pooler, c->hidden, true, "", "pooler.dense");
 }
 
-// Its positions are a stored table of the config's size, which transformers can't resize over time.
+// The model's positions are a stored table of the config's size, which transformers can't resize over time.
 static tub_status check(const tub_config *c, const tub_build *build, tub_error *err)
 {
     if (build->frames != c->frames)

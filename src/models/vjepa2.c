@@ -7,16 +7,16 @@
 //     | encoder.layernorm
 //   last hidden state [n, D]                     feature without a pooler: the mean of all tokens
 //     | pooler.self_attention_layers.i           pre-norm blocks, MLP of 4 D; only in a classifier
-//     | pooler.cross_attention_layer             one learned query q over all tokens, no projection behind it:
+//     | pooler.cross_attention_layer             one learned query q over all tokens, no projection after it:
 //     |                                          a = query_tokens + attention(Wq query_tokens, layer_norm1(x))
 //     |                                          a + mlp(layer_norm2(a))
 //   feature [D]
 //
-// Rotation: three equal parts of a head's columns turn with t, y and x; what a third leaves over stays. The angles of a
-// part are tiled twice while pairs are neighbours, as in OneVision-Encoder. y and x come from the token's number and
-// the grid of crop_size, whatever the size of the frames: that is how transformers counts.
+// Rotation: three equal parts of a head's columns turn with t, y and x; the columns that are left over don't turn. The
+// angles of a part are tiled twice, but pairs are neighbors, as in OneVision-Encoder. y and x come from the token's
+// number and the grid of crop_size, whatever the size of the frames: that is how transformers counts.
 //
-// Encoder names may stand below "vjepa2.". The predictor and the classifier are not used.
+// Encoder names may be prefixed with "vjepa2.". The predictor and the classifier are not used.
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
@@ -115,7 +115,7 @@ static void bind_block(tub_binder *b, const tub_config *c, int i, tub_block *k)
     k->down = tub_bind_linear(b, c->hidden, c->mlp, true, at, "mlp.fc2");
 }
 
-// What both kinds of the pooler's layers have.
+// What both kinds of the pooler's layers have in common.
 static void bind_pooler_mlp(tub_binder *b, int n, const char *at, tub_block *k)
 {
     k->norm1 = tub_bind_norm(b, n, true, at, "layer_norm1");
