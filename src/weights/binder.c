@@ -14,14 +14,14 @@ struct tub_binder {
     const tub_checkpoint *checkpoint; // NULL: CREATE
     uint64_t seed;
     tub_arena *arena;
-    const char *prefix; // static, of the model
+    const char *prefix; // static; the model's
     bool *used;         // LOAD: by index in the checkpoint
     const char *ignored[PATTERNS_MOST];
     size_t ignored_count;
     tub_tensor *created; // CREATE
     size_t created_count, created_capacity;
     bool measuring, surveying;
-    void **zeros; // of measuring, each larger than the one before
+    void **zeros; // for measuring; each is larger than the one before
     size_t zeros_count, zeros_capacity, zeros_bytes;
     tub_status status;
     tub_error error;
@@ -81,7 +81,7 @@ void tub_binder_free(tub_binder **b)
     *b = NULL;
 }
 
-// The first mistake is the one that is told.
+// Only the first mistake is reported.
 static void mistake(tub_binder *b, const char *name, const char *what)
 {
     if (b->status != TUB_OK)
@@ -175,7 +175,7 @@ static bool check_found(tub_binder *b, const tub_tensor *found, int rank, const 
     return true;
 }
 
-// Memory that nobody writes to stays the system's.
+// Zeroed memory takes no physical memory until it is written to.
 static tub_tensor zeros_like(tub_binder *b, const tub_tensor *found)
 {
     tub_tensor t = *found;
@@ -225,7 +225,7 @@ static tub_tensor new_tensor(tub_binder *b, const char *name, int rank, const in
     return t.data ? t : tub_no_tensor();
 }
 
-// Memory that nobody writes to stays the system's, however large it is.
+// Zeroed memory takes no physical memory until it is written to, however large it is.
 static const void *shared_zeros(tub_binder *b, size_t bytes)
 {
     if (b->zeros_count && bytes <= b->zeros_bytes)
@@ -283,7 +283,7 @@ static tub_tensor bind(tub_binder *b, tub_fill fill, int rank, const int64_t *di
         return tub_no_tensor();
     }
     const tub_tensor t = b->checkpoint ? load(b, name, rank, dims) : create(b, fill, name, rank, dims);
-    // Only registers may be none: a size that follows the file, and is divided by, is a weight's.
+    // Only registers may be empty: sizes that come from the file, and that we divide by, are those of weights.
     if (b->status == TUB_OK && fill == TUB_FILL_WEIGHT && tub_tensor_count(&t) == 0) {
         mistake(b, name, "has no values: the file is damaged");
         return tub_no_tensor();
@@ -336,7 +336,7 @@ const float *tub_bind_floats(tub_binder *b, const tub_tensor *t)
     return out;
 }
 
-// What the stack of `parts` is: its type (that of the parts where they agree, else float32) and its shape.
+// The type of the stack of `parts` (that of the parts if they agree, else float32) and its shape.
 static tub_tensor stack_shape(const tub_tensor *parts, const int64_t *zeros, int count)
 {
     tub_tensor t = {0};
@@ -367,7 +367,7 @@ tub_tensor tub_bind_stack(tub_binder *b, const tub_tensor *parts, const int64_t 
     t.data = to;
     for (int i = 0; to && !b->surveying && i < count; i++) {
         size_t values = parts[i].data ? (size_t)tub_tensor_count(&parts[i]) : 0;
-        // Arena memory is zero already: a part that isn't there is only skipped.
+        // Arena memory is already zero: a missing part is just skipped.
         if (parts[i].data && parts[i].dtype == t.dtype)
             memcpy(to, parts[i].data, values * item);
         else if (parts[i].data)

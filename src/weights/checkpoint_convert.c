@@ -1,4 +1,4 @@
-// Any layout of a checkpoint into a folder of config.json and model.safetensors.
+// Converts any layout of a checkpoint to a folder with config.json and model.safetensors.
 #include <stdlib.h>
 #include <string.h>
 #include <tubelet/checkpoint.h>
@@ -50,8 +50,8 @@ static tub_status convert_weights(const tub_checkpoint *c, const char *folder, t
     return status;
 }
 
-// Byte for byte; nothing where there is no such file. What the checkpoint was opened without stays out, but for
-// config.json, without which the new folder would be none.
+// Copies a file byte for byte, if it exists. Descriptions that the checkpoint was opened without are left out, except
+// config.json, without which the new folder would be no checkpoint.
 static tub_status copy_description(const tub_checkpoint *c, const char *folder, const char *name, tub_error *err)
 {
     static const char empty[] = "{}\n";

@@ -14,7 +14,7 @@ enum { DESCRIPTION_MOST = 8 << 20 };
 
 enum { TARGET_MOST = 200 };
 
-// Also what links to nothing is there.
+// A link to a missing file counts as being there, too.
 static bool is_there(const char *path)
 {
     struct stat info;
@@ -42,7 +42,7 @@ tub_status tub_checkpoint_check_link(const char *path, tub_error *err)
                     path, target);
 }
 
-// A description has a few kilobytes; parsed it takes many times its bytes.
+// A description has a few kilobytes; parsed, it takes many times its size.
 static tub_status check_size(const char *path, tub_error *err)
 {
     struct stat info;
@@ -52,7 +52,7 @@ static tub_status check_size(const char *path, tub_error *err)
     return TUB_OK;
 }
 
-// Loads FOLDER/name; *out stays NULL where there is no such file.
+// Loads FOLDER/name; *out stays NULL if there is no such file.
 static tub_status load_json(const tub_checkpoint *c, const char *name, json_t **out, tub_error *err)
 {
     char *path = tub_format("%s/%s", c->folder, name);
@@ -72,7 +72,7 @@ static tub_status load_json(const tub_checkpoint *c, const char *name, json_t **
     return status;
 }
 
-// The original scripts' files have no config: what is in them tells what they are.
+// The original scripts' files have no config: their contents tell what they are.
 static tub_status do_without_config(tub_checkpoint *c, bool is_file, tub_error *err)
 {
     char *name = NULL;
@@ -185,7 +185,7 @@ const json_t *tub_checkpoint_config(const tub_checkpoint *c)
     return c->config;
 }
 
-// What processor_config.json nests under `key`; NULL where it isn't there, as in older files.
+// What processor_config.json nests under `key`; NULL if it isn't there, as in older files.
 static const json_t *nested(const tub_checkpoint *c, const char *key)
 {
     const json_t *value = json_object_get(c->processor, key);
@@ -194,7 +194,7 @@ static const json_t *nested(const tub_checkpoint *c, const char *key)
 
 const json_t *tub_checkpoint_preprocessor(const tub_checkpoint *c, bool video)
 {
-    // As transformers has it: what is nested goes before a file of its own, which may be an older version's.
+    // As in transformers, the nested object takes precedence over a separate file, which may be from an older version.
     const json_t *image = nested(c, "image_processor"), *clip = nested(c, "video_processor");
     if (!image)
         image = c->preprocessor;

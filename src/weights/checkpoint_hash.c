@@ -31,7 +31,7 @@ tub_status tub_checkpoint_hash(const tub_checkpoint *c, char out[TUB_HASH_TEXT],
     return status;
 }
 
-// A file as its folder tells it.
+// A file as its folder describes it.
 typedef struct tub_print {
     int64_t bytes, inode, modified, changed;
 } tub_print;
@@ -41,7 +41,7 @@ static int64_t nanoseconds(struct timespec t)
     return (int64_t)t.tv_sec * 1000000000 + t.tv_nsec;
 }
 
-// False: it can't be told, or was written to just now.
+// False: the file was written to just now, or has a time in the future.
 static bool add_print(tub_hash *hash, const struct stat *info)
 {
     static const int64_t settled = 2000000000;

@@ -28,7 +28,7 @@ static tub_status open_file(const char *path, tub_tensor_file *out, tub_error *e
     return tub_checkpoint_is_torch_name(path) ? tub_torch_open(path, out, err) : tub_safetensors_open(path, out, err);
 }
 
-// A shard is named by a file of the folder itself: no path, nothing hidden.
+// A shard's name must be that of a file in the folder itself: no path, nothing hidden.
 static bool is_plain_name(const char *name)
 {
     return name[0] && name[0] != '.' && !strchr(name, '/') && !strchr(name, '\\');
@@ -89,7 +89,8 @@ static tub_status list_items(tub_checkpoint *c, tub_error *err)
     return TUB_OK;
 }
 
-// aria2 gives a file its size before it has its bytes, which are zeros until then, and keeps a second one beside it.
+// aria2 gives a file its full size before it has its bytes, which are zeros until then, and keeps a second file beside
+// it.
 static tub_status check_download(const char *path, tub_error *err)
 {
     char *control = tub_format("%s.aria2", path);
@@ -131,7 +132,7 @@ const char *tub_file_name(const char *path)
     return slash ? slash + 1 : path;
 }
 
-// Index and shards agree both ways: what a shard holds is said to be there, and the reverse.
+// Index and shards must agree in both directions: the index lists what a shard holds, and the reverse.
 static tub_status check_index(const tub_checkpoint *c, const char *index, const json_t *map, tub_error *err)
 {
     size_t held = 0;

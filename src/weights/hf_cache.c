@@ -23,7 +23,7 @@ bool tub_hf_is_name(const char *name)
     return slash && is_part(name, (size_t)(slash - name)) && is_part(slash + 1, strlen(slash + 1));
 }
 
-// A ~ that no shell has seen, in a file of settings or in quotes, is the home folder to huggingface_hub.
+// A ~ that no shell has expanded, in a settings file or in quotes, is the home folder for huggingface_hub.
 static char *expand(const char *place, const char *below)
 {
     const char *home = getenv("HOME");
@@ -48,7 +48,7 @@ static char *cache_folder(void)
     return tub_format("/.cache/huggingface/hub");
 }
 
-// The text of refs/main without what is around it; NULL where there is no such file or it isn't a revision.
+// The text of refs/main up to the first white space; NULL if there is no such file or it isn't a revision.
 static char *read_revision(const char *model)
 {
     char *path = tub_format("%s/refs/main", model), *text = NULL;
@@ -78,7 +78,7 @@ static char *find_snapshot(const char *model)
     return folder;
 }
 
-// A revision that was asked for by its number leaves snapshots, but no refs/main.
+// A revision that was downloaded by its hash leaves snapshots, but no refs/main.
 static tub_status not_found(const char *name, const char *cache, const char *model, tub_error *err)
 {
     char *revision = read_revision(model), *snapshots = tub_format("%s/snapshots", model);

@@ -25,8 +25,8 @@ static uint32_t sum_of_quarters(uint64_t x)
     return (uint32_t)((x & 0xffff) + (x >> 16 & 0xffff) + (x >> 32 & 0xffff) + (x >> 48));
 }
 
-// Normal to a good approximation: the sum of eight uniform 16-bit numbers, centred, by its deviation. Logarithms and
-// cosines, which other libraries round otherwise, don't come into it.
+// Normal to a good approximation: the sum of eight uniform 16-bit numbers, centered and divided by its deviation.
+// Logarithms and cosines aren't used, since other libraries round them differently.
 static double normal(uint64_t *state)
 {
     uint32_t a = sum_of_quarters(next(state)), b = sum_of_quarters(next(state));

@@ -11,7 +11,7 @@
 
 enum { HEADER_MOST = 100000000, TENSORS_MOST = 65536, RANK_MOST = 8, MEMORY_LEAST = 16 << 20 };
 
-// Types of the format with their widths. AUTO: listed so that the ranges can be checked, never read as a weight.
+// Types of the format with their widths. AUTO: only listed so that the ranges can be checked; never read as a weight.
 static const struct type {
     const char *name;
     int bits;
@@ -63,7 +63,7 @@ static tub_status read_metadata(const char *path, const json_t *metadata, tub_er
     return TUB_OK;
 }
 
-// Shape, and the bytes that it takes in this type.
+// Reads the shape, and computes the bytes that it takes in this type.
 static tub_status read_shape(const char *path, const char *name, const json_t *shape, int bits, tub_tensor *t,
                              int64_t *bytes, tub_error *err)
 {
@@ -81,7 +81,7 @@ static tub_status read_shape(const char *path, const char *name, const json_t *s
         if (__builtin_mul_overflow(size, t->dims[i], &size))
             return tub_fail(err, TUB_ERROR_MODEL, "%s: tensor \"%s\": the shape overflows", path, name);
     }
-    // A product that was zeroed by one size must not hide another that overflows.
+    // If one size makes the product zero, it must not hide that the others overflow.
     int64_t others = 1;
     for (int i = 0; i < t->rank; i++)
         if (t->dims[i] && __builtin_mul_overflow(others, t->dims[i], &others))
@@ -143,7 +143,7 @@ static int by_offset(const void *a, const void *b)
     return strcmp(x->name, y->name);
 }
 
-// Each range begins where the one before ended, and the last ends with the file.
+// Each range begins where the previous one ended, and the last ends with the file.
 static tub_status check_ranges(const tub_tensor_file *s, int64_t data, tub_error *err)
 {
     int64_t at = data;
@@ -188,11 +188,11 @@ static tub_status read_entries(tub_tensor_file *s, const json_t *header, int64_t
     return check_ranges(s, data, err);
 }
 
-// What the text is made of, before it is parsed: the parser takes many times the text's bytes for a list of numbers,
-// and takes -0 for 0, which isn't a size or an offset.
+// Scans the text before it is parsed. For a list of numbers, the parser takes many times the text's bytes. It also
+// reads -0 as 0, but -0 isn't a size or an offset.
 static void scan(const char *text, int64_t *memory, bool *minus_zero)
 {
-    enum { OBJECT = 320, ARRAY = 160, VALUE = 160 }; // bytes at most that the parser takes for each
+    enum { OBJECT = 320, ARRAY = 160, VALUE = 160 }; // most bytes that the parser takes for each
     bool quoted = false;
     for (const char *at = text; *at; at++) {
         if (quoted && *at == '\\' && at[1])

@@ -107,7 +107,7 @@ static tub_status write_file(const char *path, const source *s, tub_error *err)
     if (!header)
         return tub_fail_memory(err, "a safetensors header");
     tub_atomic_file *f = NULL;
-    tub_atomic_sweep_beside(path); // gigabytes, where this was killed before
+    tub_atomic_sweep_beside(path); // frees gigabytes if an earlier call was killed
     tub_status status = tub_atomic_open(path, &f, err);
     if (status == TUB_OK)
         status = write_all(f, header, bytes, s, err);

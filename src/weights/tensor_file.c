@@ -16,8 +16,8 @@ static int64_t nanoseconds(struct timespec t)
     return (int64_t)t.tv_sec * 1000000000 + t.tv_nsec;
 }
 
-// What git leaves in the place of a large file that it didn't fetch, and what a server says instead of sending one: no
-// file of weights begins with as much text.
+// Refuses what git leaves in place of a large file that it didn't fetch, and what a server says instead of sending one.
+// No file of weights begins with as much text.
 static tub_status refuse_text(const tub_tensor_file *f, tub_error *err)
 {
     static const char mark[] = "version https://git-lfs.";
@@ -112,7 +112,7 @@ static char *gather(const tub_tensor_entry *e, int dim, const char *from, char *
     return to;
 }
 
-// What was checked when the file was opened: the span lies in the file.
+// Opening the file has checked that the span is inside it.
 static tub_status read_strided(const tub_tensor_file *f, const tub_tensor_entry *e, void *out, tub_error *err)
 {
     int64_t last = 0;

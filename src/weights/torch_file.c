@@ -26,7 +26,7 @@ tub_status tub_torch_load_pickle(tub_torch_container *c, int64_t offset, int64_t
     c->text = tub_alloc_aligned((size_t)bytes, 1);
     if (!c->text)
         return tub_fail_memory(err, "a torch.save file");
-    // With the pickle's own bytes it is twice the file, and a little for small ones.
+    // Together with the pickle's own bytes, this is twice the file, and a little more for small files.
     tub_pickle_init(&c->pickle, f->path, c->text, (size_t)bytes, (size_t)f->file_bytes + BUDGET_LEAST);
     return tub_tensor_file_read(f, c->text, bytes, offset, err);
 }

@@ -77,7 +77,7 @@ static tub_status list_storages(tub_torch_container *c, tub_error *err)
     return TUB_OK;
 }
 
-// One storage at `*at`, which moves behind it.
+// Reads the storage at `*at`, and moves `*at` behind it.
 static tub_status place_storage(tub_torch_container *c, const tub_pickle_value *key, int64_t *at, tub_error *err)
 {
     const tub_tensor_file *f = c->file;
@@ -122,7 +122,7 @@ tub_status tub_torch_open_legacy(tub_torch_container *c, tub_error *err)
 {
     tub_pickle_value keys;
     tub_status status;
-    // Where the pickles end is known only by reading them: what is read of the file grows until they do.
+    // Only reading the pickles tells where they end, so more and more of the file is read until they do.
     for (int64_t bytes = FIRST_READ;; bytes *= 4) {
         bool whole = bytes >= c->file->file_bytes;
         TUB_TRY(tub_torch_load_pickle(c, 0, whole ? c->file->file_bytes : bytes, err));

@@ -1,4 +1,4 @@
-// The pickle machine's memory: everything comes out of its budget.
+// The pickle machine's memory: everything is charged to its budget.
 #include <string.h>
 
 #include "fail.h"
@@ -59,7 +59,7 @@ tub_status tub_pickle_items_add(tub_pickle *p, tub_pickle_items *items, const tu
                                 tub_error *err)
 {
     size_t need = items->count + count, before = items->capacity;
-    // Charged first: twice what is there, or what is needed, is what growing takes.
+    // Charged first: growing takes twice the capacity, or what is needed if that is more.
     size_t more = need > before ? (need > 2 * before ? need : 2 * before) : before;
     more = more < 8 ? 8 : more;
     TUB_TRY(tub_pickle_charge(p, (need > before ? more - before : 0) * sizeof *values, err));

@@ -1,4 +1,4 @@
-// The instructions: one function each, or for a few that differ in width only.
+// The instructions: one function for each, or for a few that differ only in width.
 #include "torch_pickle.h"
 
 #include <string.h>
@@ -32,7 +32,7 @@ static tub_status push(tub_pickle *p, tub_pickle_value value, tub_error *err)
     return TUB_OK;
 }
 
-// What lies above the last mark can be taken, no more.
+// Only what is above the last mark can be taken.
 static size_t floor_of(const tub_pickle *p)
 {
     return p->mark_count ? p->marks[p->mark_count - 1] : 0;
@@ -46,7 +46,7 @@ static tub_status pop(tub_pickle *p, tub_pickle_value *out, tub_error *err)
     return TUB_OK;
 }
 
-// The values above the last mark, which is removed: stack[*first], `*count` of them. They are off the stack.
+// Takes the last mark, and the values above it, off the stack: `*count` values, from stack[*first] on.
 static tub_status pop_mark(tub_pickle *p, size_t *first, size_t *count, tub_error *err)
 {
     if (!p->mark_count)
@@ -86,7 +86,7 @@ static tub_status run_protocol(tub_pickle *p, uint8_t code, tub_error *err)
     return version >= 2 && version <= 5 ? TUB_OK : tub_pickle_fail(p, "an unknown protocol", err);
 }
 
-// How many bytes follow until the next frame: nothing that is needed.
+// The number of bytes until the next frame isn't needed.
 static tub_status run_frame(tub_pickle *p, uint8_t code, tub_error *err)
 {
     uint64_t length;
@@ -129,7 +129,7 @@ static tub_status run_real(tub_pickle *p, uint8_t code, tub_error *err)
     const uint8_t *bytes = NULL;
     (void)code;
     TUB_TRY(take(p, 8, &bytes, err));
-    uint64_t bits = 0; // big-endian, alone among them
+    uint64_t bits = 0; // big-endian, unlike all other numbers
     for (size_t i = 0; i < 8; i++)
         bits = bits << 8 | bytes[i];
     tub_pickle_value v = {.kind = TUB_PICKLE_REAL};
@@ -137,7 +137,7 @@ static tub_status run_real(tub_pickle *p, uint8_t code, tub_error *err)
     return push(p, v, err);
 }
 
-// Text and bytes, with a length of 1, 4 or 8 bytes before them.
+// Text and bytes, after a length of 1, 4 or 8 bytes.
 static tub_status run_text(tub_pickle *p, uint8_t code, tub_error *err)
 {
     bool is_short = code == 0x8c || code == 'U' || code == 'C', is_long = code == 0x8d || code == 0x8e;
@@ -180,7 +180,7 @@ static tub_status run_tuple(tub_pickle *p, uint8_t code, tub_error *err)
         first = p->depth -= count;
     }
     tub_pickle_value v;
-    // Where nothing was pushed yet there is no stack to point into.
+    // If nothing was pushed yet, there is no stack to point into.
     TUB_TRY(tub_pickle_items_make(p, TUB_PICKLE_TUPLE, count ? p->stack + first : NULL, count, &v, err));
     return push(p, v, err);
 }
@@ -210,7 +210,7 @@ static tub_status run_put(tub_pickle *p, uint8_t code, tub_error *err)
     TUB_TRY(take_number(p, code == 'q' ? 1 : 4, &index, err));
     if (p->depth <= floor_of(p))
         return tub_pickle_fail(p, "a value is missing", err);
-    // They are numbered one after the other, and each takes a byte at least.
+    // Values are numbered one after another, and each takes at least a byte.
     if (index >= p->at)
         return tub_pickle_fail(p, "a reference beyond all values", err);
     TUB_TRY(grow(p, &p->memo, &p->memo_capacity, index + 1, sizeof *p->memo, err));
@@ -283,7 +283,7 @@ static tub_status run_storage(tub_pickle *p, uint8_t code, tub_error *err)
     return push(p, v, err);
 }
 
-// State of an object: of an OrderedDict it is its attributes (_metadata), which nobody needs.
+// The state of an object; for an OrderedDict, it is its attributes (_metadata), which nobody needs.
 static tub_status run_build(tub_pickle *p, uint8_t code, tub_error *err)
 {
     tub_pickle_value state;
@@ -298,7 +298,7 @@ static tub_status run_pop(tub_pickle *p, uint8_t code, tub_error *err)
 {
     tub_pickle_value v;
     size_t first = 0, count = 0;
-    // POP takes a mark where there is nothing above it.
+    // POP takes a mark if there is nothing above it.
     if (code == '1' || (p->mark_count && p->depth == floor_of(p)))
         return pop_mark(p, &first, &count, err);
     return pop(p, &v, err);

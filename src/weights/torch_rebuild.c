@@ -1,4 +1,4 @@
-// The names that a pickle may mention, and what they make: dicts, storages, tensors.
+// The names that a pickle may mention, and what they create: dicts, storages, tensors.
 #include <stdio.h>
 #include <string.h>
 

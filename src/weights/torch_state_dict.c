@@ -1,4 +1,4 @@
-// The state dict in what a pickle made, as entries by name.
+// Finds the state dict in what a pickle created, as entries by name.
 #include <jansson.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -21,7 +21,7 @@ static size_t count_tensors(const tub_pickle_items *dict)
     return count;
 }
 
-// No dict is looked into twice, so one that holds itself does no harm.
+// No dict is searched twice, so one that contains itself does no harm.
 static tub_pickle_items *find_state_dict(const tub_pickle_value *v, int depth)
 {
     if (!v || v->kind != TUB_PICKLE_DICT || v->items->visited || depth == DEPTH_MOST)
@@ -83,7 +83,7 @@ static tub_status read_name(tub_torch_container *c, const tub_pickle_value *key,
     return TUB_OK;
 }
 
-// The bytes of the values, and how they lie. `t` was checked against its storage's number of values.
+// Where the values' bytes are, and their layout. `t` was checked against its storage's number of values.
 static tub_status read_layout(const tub_torch_container *c, const tub_torch_tensor *t, tub_tensor_entry *out,
                               tub_error *err)
 {

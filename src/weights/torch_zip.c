@@ -7,7 +7,7 @@
 static const char pickle_name[] = "data.pkl";
 enum { PICKLE_NAME = sizeof pickle_name - 1 };
 
-// "<any>/data.pkl", in a folder at the top.
+// Whether it is "<any>/data.pkl", in a folder at the top.
 static bool is_root(const tub_zip_entry *e)
 {
     if (e->length < PICKLE_NAME + 2 || memcmp(e->name + e->length - PICKLE_NAME, pickle_name, PICKLE_NAME) != 0)
@@ -30,7 +30,7 @@ static tub_status find_root(tub_torch_container *c, tub_error *err)
                     c->file->path);
 }
 
-// The entry "<any>/<folder><name>"; NULL where there is none.
+// The entry "<any>/<folder><name>"; NULL if there is none.
 static tub_status beside(const tub_torch_container *c, const char *folder, const char *name, size_t length,
                          const tub_zip_entry **out, tub_error *err)
 {
@@ -53,7 +53,7 @@ static tub_status check_byte_order(const tub_torch_container *c, tub_error *err)
     const tub_zip_entry *e = NULL;
     TUB_TRY(beside(c, "", "byteorder", strlen("byteorder"), &e, err));
     if (!e)
-        return TUB_OK; // older versions of torch wrote none, and little-endian only
+        return TUB_OK; // older versions of torch didn't write it, and only wrote little-endian
     if (e->bytes == sizeof order)
         TUB_TRY(tub_tensor_file_read(c->file, order, sizeof order, e->offset, err));
     if (memcmp(order, little, sizeof order) != 0)

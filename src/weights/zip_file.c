@@ -6,7 +6,7 @@
 #include "fail.h"
 #include "memory.h"
 
-// Records and their sizes without what varies.
+// Sizes of the records without their variable parts.
 enum { END = 22, END64 = 56, LOCATOR64 = 20, CENTRAL = 46, LOCAL = 30, ENTRIES_MOST = 1 << 20 };
 
 // The end records with the longest comment.
@@ -44,8 +44,8 @@ static const uint8_t *find_end(const uint8_t *tail, int64_t bytes)
     return NULL;
 }
 
-// Counts and offsets that don't fit the end record are in another one, before it. torch writes it always. `out` holds
-// what the end record says: it must agree where it isn't full.
+// Counts and offsets that don't fit in the end record are in another record before it, which torch always writes. `out`
+// has the end record's values: those that aren't the largest possible ones must agree.
 static tub_status read_end64(const tub_tensor_file *f, const uint8_t *locator, int64_t end, span *out, tub_error *err)
 {
     uint8_t record[END64];
@@ -100,7 +100,7 @@ static tub_status find_directory(const tub_tensor_file *f, span *out, tub_error 
     return TUB_OK;
 }
 
-// Sizes and offsets of 0xffffffff are in the zip64 field among the extra ones, in this order.
+// Sizes and offsets of 0xffffffff are in the zip64 extra field instead, in this order.
 static bool read_extra(const uint8_t *extra, size_t bytes, uint64_t *size, uint64_t *packed, uint64_t *header)
 {
     uint64_t *wanted[3];
@@ -163,7 +163,7 @@ static int by_name(const void *a, const void *b)
     return compare(a, y->name, y->length);
 }
 
-// Where the data begin, behind the local header, which must name the same entry.
+// Finds where the data begin, after the local header, which must name the same entry.
 static tub_status read_local(const tub_tensor_file *f, tub_zip_entry *e, int64_t end, tub_error *err)
 {
     uint8_t local[LOCAL + 256];
@@ -178,7 +178,8 @@ static tub_status read_local(const tub_tensor_file *f, tub_zip_entry *e, int64_t
     return TUB_OK;
 }
 
-// In the order of the file: each entry begins behind the one before, and the last ends before the directory.
+// In the file's order, each entry must begin after the end of the previous one, and the last must end before the
+// directory.
 static tub_status check_places(const tub_tensor_file *f, tub_zip *z, int64_t directory, tub_error *err)
 {
     int64_t at = 0;
