@@ -1,4 +1,4 @@
-// What can be known of a program without running it: cost, need, workspace, a listing.
+// What can be known about a program without running it: cost, need, workspace, a listing.
 #include <limits.h>
 #include <stdarg.h>
 #include <stdint.h>
@@ -107,7 +107,7 @@ static size_t first_fit(const block *live, int count, size_t bytes, int *positio
     return at;
 }
 
-// Of all values that share a value's memory.
+// The last use of any value that shares this value's memory.
 static int last_use_of_all(const tub_program *p, const bool *need, const tub_value *share, tub_value root)
 {
     int last = tub_program_last_use(p, need, root);
@@ -142,7 +142,8 @@ tub_status tub_program_place_shared(const tub_program *p, const bool *need, size
             offsets[out] = offsets[share[out]];
             continue;
         }
-        // What was last read before this operation is free; what it reads itself is not, so that out never aliases in.
+        // What was last read before this operation is free. What the operation reads itself isn't, so that out never
+        // aliases in.
         int kept = 0;
         for (int b = 0; b < count; b++)
             if (live[b].until >= i)
