@@ -8,9 +8,9 @@
 #include "relay.h"
 
 enum { RUNS_MOST = 64 };
-static const double settle_share = 0.25; // of the time, before rows count: what was decoded ahead is to be used up
+static const double settle_share = 0.25; // of the time; rows count afterwards, when what was decoded ahead is used up
 
-static const double patience = 0.02; // between two looks at how far it is
+static const double patience = 0.02; // between two checks of the progress
 
 typedef struct extraction {
     tub_extractor *x;
@@ -28,7 +28,7 @@ static bool next_job(void *user, tub_job *out)
     return true;
 }
 
-// Rows come to the caller by the video; how many are done is known sooner.
+// The caller gets the rows of a whole video at once; the progress tells earlier how many are done.
 static void look(extraction *e)
 {
     tub_progress progress;
@@ -77,7 +77,7 @@ static tub_status extract(extraction *e, const volatile int *stop, tub_error *er
     return status;
 }
 
-// The device's waits, but for those before its first batch, tell whether it is the one that is waited for.
+// The device's waits, except those before its first batch, tell whether the device is the bottleneck.
 static const char *bottleneck(const tub_progress *p)
 {
     double idle = p->device_wait_seconds - p->idle_start_seconds;
@@ -143,7 +143,7 @@ static tub_status time_forwards(tub_encoder *encoder, const forwards *f, double 
         times[runs] = tub_now() - began;
         spent += times[runs++];
         if (runs == 1 && spent > seconds)
-            break; // one forward is longer than the time there is
+            break; // one forward takes longer than the available time
     }
     qsort(times, (size_t)runs, sizeof *times, by_value);
     *median = (times[(runs - 1) / 2] + times[runs / 2]) / 2;

@@ -18,7 +18,7 @@ static void count_rows(const tub_plan *p, const tub_plan_params *params, tub_pla
     item->bytes = item->rows ? NPY_HEADER + item->rows * params->info->dim * value : 0;
 }
 
-// Frames on the grid of the sampling, by what the header states.
+// The number of frames on the sampling's grid, according to the header.
 static int64_t stated_frames(const tub_sampling *s, const tub_video_info *v)
 {
     double frames = v->container_frames > 0 ? (double)v->container_frames : v->duration * v->fps;
@@ -48,7 +48,8 @@ static tub_status read_header(tub_plan *p, const tub_plan_params *params, const 
     return item->error ? TUB_OK : tub_fail_memory(err, "a plan");
 }
 
-// Headers for a while; what is left, and what states nothing, by bytes a frame of the others.
+// Reads headers for a while. Videos whose header wasn't read, or states nothing, are estimated from the bytes per frame
+// of the others.
 static tub_status read_items(tub_plan *p, const tub_plan_params *params, tub_error *err)
 {
     double began = tub_now(), bytes = 0, frames = 0;

@@ -83,7 +83,7 @@ static void bound_memory(tub_plan *p, const tub_plan_params *params, size_t usab
     tub_encoder_params asked = params->asked;
     asked.batch = params->info->batch;
     double weights = 0, workspace = 0;
-    // Custom models are OpenVINO's: to ask it would compile them once more.
+    // Custom models are OpenVINO's: asking it would compile them once more.
     if (strcmp(params->info->backend, "openvino") && tub_describe(&asked, &d, NULL) == TUB_OK) {
         weights = (double)tub_description_get_info(d)->weight_bytes;
         workspace = (double)tub_description_get_info(d)->workspace_bytes;

@@ -1,4 +1,4 @@
-// Profiles: one JSON file a machine and model.
+// Profiles: one JSON file per machine and model.
 #include <dirent.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -98,7 +98,7 @@ static int is_profile(const struct dirent *entry)
     return entry->d_name[0] != '.' && length > end && !strcmp(entry->d_name + length - end, ".json");
 }
 
-// The files of the folder, sorted; 0 where there are none or no folder.
+// The files of the folder, sorted; 0 if there are none or no folder.
 static int list_profiles(struct dirent ***out)
 {
     char folder[1024];
@@ -167,7 +167,7 @@ static json_t *table(const tub_tuning *t)
 static char *profile_text(const tub_tuning *t)
 {
     const tub_profile *p = &t->profile;
-    json_t *name = json_string(p->name); // NULL of what isn't UTF-8
+    json_t *name = json_string(p->name); // NULL if it isn't UTF-8
     json_t *root = json_pack("{s:s, s:s, s:s, s:s, s:o, s:f, s:f, s:{s:s, s:s, s:i, s:i, s:i}, s:o}", "tubelet",
                              tub_version(), "build", p->build, "machine", p->machine, "model", p->model, "name",
                              name ? name : json_string("?"), "rate", p->rate, "default_rate", p->default_rate,

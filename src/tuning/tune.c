@@ -1,4 +1,4 @@
-// The search: one setting after the other, each against the best so far; at last the winner against the defaults.
+// The search: tries one setting after another, each against the best so far; finally the winner against the defaults.
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -40,7 +40,7 @@ static bool same_encoder(const tub_tune_entry *a, const tub_tune_entry *b)
            (a->backend == b->backend || (a->backend && b->backend && !strcmp(a->backend, b->backend)));
 }
 
-// The device that the defaults came to is that of all: what there is to say about it was said then.
+// All entries use the device that the defaults chose; what there is to say about it was said then.
 static tub_encoder_params params_of(const tub_tuning *t, const tub_tune_entry *e)
 {
     tub_encoder_params params = t->params->encoder;
@@ -63,7 +63,7 @@ static tub_status open_encoder(tub_tuning *t, size_t i, tub_error *err)
     return tub_encoder_open(&params, &t->encoder, err);
 }
 
-// Whether there is time for that many measurements, by what they took so far.
+// Whether there is time for that many measurements, judging by those so far.
 static bool has_time(const tub_tuning *t, int measurements)
 {
     return left(t) >= measurements * (t->measured ? t->spent / t->measured : t->slice);
@@ -85,7 +85,7 @@ static tub_status measure_once(tub_tuning *t, size_t i, tub_measurement *out, tu
     return TUB_OK;
 }
 
-// A setting that fails is a row with its reason; only cancelling and the defaults' failure end the search.
+// A setting that fails becomes a row with its reason; only cancelling and a failure of the defaults end the search.
 static tub_status measure(tub_tuning *t, size_t i, tub_error *err)
 {
     tub_tune_entry *e = &t->entries[i];
@@ -126,7 +126,7 @@ static bool same_settings(const tub_tune_entry *a, const tub_tune_entry *b)
            a->prefetch == b->prefetch;
 }
 
-// Whether an entry comes down to one that was measured: a default spelled out.
+// Whether an entry is equivalent to one that was measured: for example, a default spelled out.
 static bool is_known(const tub_tuning *t, const tub_tune_entry *asked)
 {
     const tub_tune_row *first = &t->entries[0].row;
@@ -141,7 +141,7 @@ static bool is_known(const tub_tuning *t, const tub_tune_entry *asked)
     plain.decode_threads =
         asked->decode_threads == first->decode_threads ? t->entries[0].decode_threads : asked->decode_threads;
     if (asked->prefetch == (asked->batch ? asked->batch : first->batch))
-        plain.prefetch = t->entries[0].prefetch; // a batch is the default
+        plain.prefetch = t->entries[0].prefetch; // the default is one batch
     for (size_t i = 0; i < t->count; i++)
         if (same_settings(&plain, &t->entries[i]))
             return true;
@@ -171,7 +171,7 @@ static tub_status try_entry(tub_tuning *t, const tub_tune_entry *asked, tub_erro
     return TUB_OK;
 }
 
-// Items a second of forwards alone, few at a time: enough to tell precisions apart.
+// Items per second of forwards alone, few at a time: enough to compare precisions.
 static tub_status time_forward(tub_tuning *t, const tub_tune_entry *asked, double *rate, tub_error *err)
 {
     tub_measurement m = {0};
@@ -218,7 +218,8 @@ static bool is_open(const char *name)
     return !name || !strcmp(name, "auto");
 }
 
-// Of the backends those that the caller and the device leave open, but the plain loops, which are never the fastest.
+// Whether to try a backend: one that the caller and the device leave open, but not the plain loops, which are never the
+// fastest.
 static bool is_wanted(const tub_tuning *t, const tub_backend_ops *ops)
 {
     const tub_encoder_params *asked = &t->params->encoder;
@@ -245,7 +246,7 @@ static tub_status try_precisions(tub_tuning *t, tub_error *err)
     return TUB_OK;
 }
 
-// The values nearest to what is there first: the budget may end.
+// Tries the values nearest to the current one first: the budget may end.
 static tub_status try_range(tub_tuning *t, tub_range *range, int now, size_t offset, tub_error *err)
 {
     note(t, range->note);
@@ -267,7 +268,7 @@ static tub_status try_batches(tub_tuning *t, tub_error *err)
     tub_encoder_params params = t->params->encoder;
     enum { MANY = 128 }; // the processor's backends compute few of a batch's items at once
     params.batch = MANY;
-    // Of custom models only OpenVINO knows what they need.
+    // Only OpenVINO knows what custom models need.
     bool custom = !strcmp(t->entries[0].row.backend, "openvino");
     size_t workspace = 0;
     if (!custom && tub_describe(&params, &d, NULL) == TUB_OK)
@@ -296,8 +297,8 @@ static tub_status try_decoding(tub_tuning *t, tub_error *err)
     return TUB_OK;
 }
 
-// The fastest and the defaults in turns, so that what the machine does besides hits both; until the fastest of the
-// table isn't just one lucky measurement. One turn there is in any case: it may exceed the budget.
+// Measures the fastest and the defaults in turn, so that other work on the machine affects both, until the fastest of
+// the table isn't just one lucky measurement. That turn is made in any case: it may exceed the budget.
 static tub_status confirm(tub_tuning *t, tub_error *err)
 {
     for (;;) {
@@ -312,8 +313,8 @@ static tub_status confirm(tub_tuning *t, tub_error *err)
     }
 }
 
-// The GPU's decoder beside the winner, with as many threads as it takes by itself. *out: its entry, or the winner's
-// where there was no time for it.
+// Compares the GPU's decoder with the winner, with as many threads as it takes by itself. *out: its entry, or the
+// winner's if there was no time for it.
 static tub_status measure_decoder(tub_tuning *t, tub_decoder decoder, size_t *out, tub_error *err)
 {
     const size_t best = t->best, i = t->count;
@@ -330,7 +331,7 @@ static tub_status measure_decoder(tub_tuning *t, tub_decoder decoder, size_t *ou
     return TUB_OK;
 }
 
-// A row that is told, and no more: of damaged videos it gives other frames, and doesn't say so.
+// This row is only mentioned: for damaged videos, its decoder gives other frames, and doesn't say so.
 static void tell_decoder(tub_tuning *t, size_t i)
 {
     const tub_tune_row *row = &t->entries[i].row, *winner = &t->entries[t->best].row;
@@ -360,7 +361,7 @@ static void fill_profile(tub_tuning *t, const tub_encoder_info *info)
 {
     const tub_tune_entry *e = &t->entries[t->best];
     tub_profile *p = &t->profile;
-    // What a GPU's decoder wants says nothing of runs without.
+    // The threads that suit a GPU's decoder say nothing about runs without one.
     const bool by_processor = e->decoder == TUB_DECODER_AUTO || e->decoder == TUB_DECODER_CPU;
     *p = (tub_profile){.dtype = e->row.dtype,
                        .batch = e->batch,

@@ -4,7 +4,7 @@
 #include "memory.h"
 #include "tune_impl.h"
 
-// Less is what two runs of the same settings differ by.
+// Two runs with the same settings may differ by this factor.
 static const double noise = 1.04;
 
 static int by_value(const void *a, const void *b)
