@@ -1,4 +1,4 @@
-// Room and speed of a folder that is to be written to.
+// Free space and speed of a folder that will be written to.
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -16,7 +16,7 @@
 enum { PIECE = 1 << 20, PIECES = 32 };
 static const double patience = 0.5;
 
-// The folder, or the nearest above it that is there.
+// The folder, or the nearest one above it that exists.
 static char *nearest_folder(const char *path)
 {
     struct stat about;
@@ -30,7 +30,7 @@ static char *nearest_folder(const char *path)
     return folder;
 }
 
-// A file without a name: nothing stays, however this ends.
+// A file without a name: nothing is left behind, however this ends.
 static int open_nameless(const char *folder)
 {
     int fd = open(folder, O_TMPFILE | O_WRONLY | O_CLOEXEC, 0600);
@@ -46,7 +46,7 @@ static int open_nameless(const char *folder)
     return fd;
 }
 
-// Bytes a second, 0 with errno where it fails.
+// Bytes per second; 0 with errno if it fails.
 static double write_pieces(int fd, const void *piece)
 {
     double began = tub_now(), bytes = 0;

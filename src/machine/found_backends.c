@@ -1,4 +1,4 @@
-// Which backends are there, and what they compute in on this machine.
+// Which backends there are, and what they compute in on this machine.
 #include <stdio.h>
 #include <string.h>
 

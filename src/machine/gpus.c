@@ -5,7 +5,7 @@
 
 #include "machine_impl.h"
 
-// Of CUdevice_attribute.
+// Values of CUdevice_attribute.
 enum { CAPABILITY_MAJOR = 75, CAPABILITY_MINOR = 76 };
 
 typedef struct driver {
@@ -29,12 +29,12 @@ static bool load(driver *d, const char *path)
         void *symbol = dlsym(d->library, names[i]);
         if (!symbol)
             return false;
-        memcpy(slots[i], &symbol, sizeof symbol); // a function's address from an object's, as dlsym() has it
+        memcpy(slots[i], &symbol, sizeof symbol); // dlsym() gives functions as object pointers
     }
     return d->library != NULL;
 }
 
-// "550.54.15", by the management library; "" where it can't tell.
+// The version, such as "550.54.15", from the management library; "" if it can't tell.
 static void driver_version(const char *path, char *out, unsigned size)
 {
     int (*init)(void), (*version)(char *, unsigned), (*finish)(void);
@@ -101,7 +101,7 @@ void tub_find_gpus(tub_machine *m, const char *path, const char *management)
     else
         snprintf(m->info.driver_reason, sizeof m->info.driver_reason,
                  d.library ? "%s is there, but isn't NVIDIA's driver" : "no NVIDIA driver: %s isn't there", path);
-    // The library stays loaded where it was initialised: it has threads of its own.
+    // If the library was initialized, it stays loaded: it has its own threads.
     if (d.library && !m->info.driver[0])
         dlclose(d.library);
 }

@@ -1,4 +1,4 @@
-// What makes runs faster: on or off here, and why.
+// What makes runs faster: whether it is on or off here, and why.
 #include <dirent.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -26,7 +26,7 @@ static void explain(tub_optimisation_info *out, const char *format, ...)
     va_end(arguments);
 }
 
-// A precision below float32 is used where a backend of checkpoints has it here; auto may take it or not.
+// A precision below float32 is on if a backend for checkpoints has it here, whether auto takes it or not.
 static void add_dtype(tub_machine *m, tub_dtype dtype)
 {
     const tub_backend_ops *ops, *has = NULL;
@@ -86,7 +86,7 @@ static bool is_of_this_build(const char *folder, const char *name)
     return same;
 }
 
-// Profiles of this machine: files whose names begin with its hash. Those of other builds aren't taken.
+// Profiles of this machine: files whose names begin with its hash. Those of other builds aren't used.
 static void add_autotune(tub_machine *m)
 {
     char folder[4096] = "";

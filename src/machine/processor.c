@@ -13,7 +13,7 @@
 
 static const char MEMBERSHIP[] = "/proc/self/cgroup", MOUNT[] = "/sys/fs/cgroup", CPUINFO[] = "/proc/cpuinfo";
 
-// Those that decide which kernels run, ours or the libraries'.
+// Features that decide which kernels run, ours or the libraries'.
 static const char *const wanted[] = {"avx2",     "fma",      "f16c",        "avx_vnni",    "avx512f",     "avx512bw",
                                      "avx512dq", "avx512vl", "avx512_vnni", "avx512_bf16", "avx512_fp16", "amx_tile",
                                      "amx_int8", "amx_bf16", "amx_fp16",    "asimd",       "asimdhp",     "asimddp",
