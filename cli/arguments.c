@@ -22,7 +22,7 @@ static int unknown_option(const cli_verb *verb, const char *name, size_t length)
     return cli_refuse(CLI_USAGE, "unknown option --%s; see tubelet %s --help", typed, verb->name);
 }
 
-// "--no-recursive": takes back what a file or the environment sets.
+// "--no-recursive": undoes what a file or the environment sets.
 static const option_row *negated(const cli_verb *verb, const char *name, size_t length)
 {
     static const char no[] = "no-";
@@ -41,7 +41,7 @@ static int take_flag(cli_arguments *out, const option_row *row, const char *text
     return CLI_OK;
 }
 
-// One option at argv[*i]; *i moves on when its argument is the next word.
+// One option at argv[*i]. *i moves on if the argument is the next word.
 static int take_option(cli_arguments *out, int *i)
 {
     const char *name = out->argv[*i] + 2;
@@ -78,7 +78,7 @@ static int check_operands(const cli_arguments *args)
     return CLI_OK;
 }
 
-// The command line alone.
+// Reads the command line only.
 static int take_words(cli_arguments *out)
 {
     char **argv = out->argv;

@@ -1,6 +1,6 @@
-// tubelet bench --case ablation: what each optimisation gives, each switched off in turn, then all of them.
+// tubelet bench --case ablation: what each optimization gains, by switching each off in turn, then all of them.
 //
-// One turn runs everything once: all on, each one off, all off. Speed-ups are formed within a turn, so that a machine
+// One turn runs everything once: all on, each one off, all off. Speed-ups are computed within a turn, so that a machine
 // that is busy for a while slows both sides.
 #include <stdio.h>
 #include <stdlib.h>
@@ -78,7 +78,7 @@ static void no_own_kernels(setup *s)
 
 typedef struct ablation ablation;
 
-// Each: why the switch has no meaning here, or NULL.
+// Each returns why the switch has no meaning here, or NULL.
 static const char *about_precision(const ablation *a);
 static const char *about_reuse(const ablation *a);
 static const char *about_needed(const ablation *a);
@@ -90,8 +90,8 @@ typedef struct ablation_switch {
     const char *name, *off;
     void (*turn_off)(setup *s);
     const char *(*why_not)(const ablation *a); // NULL: always has a meaning
-    bool other_rows;                           // rows differ by nature
-    unsigned gpu_without;                      // in the place of the two functions: TUB_GPU_WITHOUT_...
+    bool other_rows;                           // the rows differ by design
+    unsigned gpu_without;                      // instead of the two functions: TUB_GPU_WITHOUT_...
 } ablation_switch;
 
 static const ablation_switch switches[] = {
@@ -178,7 +178,7 @@ static void turn_off(const ablation_switch *which, setup *s)
         which->turn_off(s);
 }
 
-// Row 0 has all on, the last one all off; those between turn off one each.
+// Row 0 has everything on, the last row everything off; each row between turns one off.
 static setup setup_of(const ablation *a, int row)
 {
     setup s = a->setup;
@@ -235,7 +235,7 @@ static int run_turns(ablation *a)
     return code;
 }
 
-// What a switch changes is time alone: other rows would be another piece of work.
+// A switch must change only the time: if the rows differed, it would not be the same work.
 static int check_rows(const ablation *a)
 {
     for (int i = 0; i < SWITCHES; i++)

@@ -1,4 +1,4 @@
-// A run of this command in a process of its own: measured from its start to its end, as users see it.
+// A run of this command in its own process, measured from start to end, as users see it.
 #include <errno.h>
 #include <fcntl.h>
 #include <spawn.h>
@@ -42,7 +42,7 @@ static void free_words(words *w)
         free(w->word[i]);
 }
 
-// What both verbs take and the command line has; what is said here about the output comes first.
+// Options that both verbs take and the command line gives. What the caller sets about the output comes before them.
 static void add_options(words *w, const cli_arguments *args)
 {
     for (size_t i = 0; cli_option_at(i); i++) {
@@ -86,7 +86,7 @@ static void read_events(int from, bench_child *child)
         close(from);
 }
 
-// Starts it with stdout into a pipe and stderr into `messages`.
+// Starts it with stdout going into a pipe and stderr into `messages`.
 static int start(words *w, int messages, int *from, pid_t *pid)
 {
     int ends[2];

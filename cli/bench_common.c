@@ -36,7 +36,7 @@ static void print_markdown(const json_t *result)
     json_t *value;
     cli_say(stdout, "| | |");
     cli_say(stdout, "|---|---|");
-    // jansson's iteration takes a json_t that it doesn't change.
+    // jansson's iteration takes a non-const json_t, but doesn't change it.
     json_object_foreach((json_t *)(uintptr_t)result, key, value)
     {
         char *text = json_dumps(value, JSON_COMPACT | JSON_ENCODE_ANY | JSON_REAL_PRECISION(6));

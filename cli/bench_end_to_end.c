@@ -1,4 +1,4 @@
-// tubelet bench --case end-to-end: whole runs of the command, from its start to its end, each into a new folder.
+// tubelet bench --case end-to-end: whole runs of the command, from start to end, each into a new folder.
 #include <stdio.h>
 #include <string.h>
 
@@ -9,7 +9,7 @@
 typedef struct whole_runs {
     int repetitions;
     double seconds[BENCH_REPETITIONS], peak_bytes;
-    json_t *start, *end; // of the run that took the median, or the one after it
+    json_t *start, *end; // of the last run
     double kept;         // its seconds
 } whole_runs;
 
@@ -40,7 +40,7 @@ static int run_once(const cli_arguments *args, whole_runs *w, int i)
     return code;
 }
 
-// Stage seconds are those of the last run: work summed over threads, so they may exceed the run's.
+// Stage seconds are those of the last run. They are summed over threads, so they may exceed the run's time.
 static json_t *result_of(const whole_runs *w, bench_spread spread)
 {
     static const char *const from_start[] = {"family", "dtype", "backend", "isa", "clip_length", "stride"};
@@ -54,7 +54,7 @@ static json_t *result_of(const whole_runs *w, bench_spread spread)
     json_object_set(result, "clips", json_object_get(w->end, "rows"));
     for (size_t i = 0; i < sizeof from_end / sizeof *from_end; i++)
         json_object_set(result, from_end[i], json_object_get(w->end, from_end[i]));
-    // Outside of the run itself: starting, opening the model, listing what there is to do.
+    // Outside the run itself: starting, opening the model, listing what there is to do.
     json_object_set_new(result, "start_seconds", json_real(w->kept - number(w->end, "seconds")));
     json_object_set_new(result, "clips_per_second", json_real(number(w->end, "rows") / spread.median));
     json_object_set_new(result, "frames_per_second", json_real(number(w->end, "frames") / spread.median));

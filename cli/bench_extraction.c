@@ -14,7 +14,7 @@ int bench_videos_open(const char *input, bench_videos *out)
     *out = (bench_videos){0};
     if (!bench_folder_make(folder))
         return CLI_OUTPUT;
-    // Nothing is written: the folder only makes sure that nothing counts as done.
+    // Nothing is written. The folder only ensures that nothing counts as done.
     tub_dataset_params params = {.size = sizeof params,
                                  .inputs = &input,
                                  .input_count = 1,
@@ -38,7 +38,7 @@ void bench_videos_close(bench_videos *videos)
 typedef struct extraction {
     const bench_videos *videos;
     tub_extractor *extractor;
-    uint64_t *rows; // checksum of each video's
+    uint64_t *rows; // checksum of each video's rows
     bench_outcome *out;
 } extraction;
 
@@ -101,7 +101,7 @@ static int run(extraction *x)
     }
 }
 
-// One item, so that what only a first run does isn't measured.
+// Runs one item, so that one-time costs of the first run aren't measured.
 static int warm_up(tub_encoder *encoder, const tub_encoder_info *info)
 {
     tub_error err;

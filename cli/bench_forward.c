@@ -14,14 +14,14 @@ typedef struct forward_bench {
     const tub_encoder_info *info;
     int clips, repetitions, threads;
     void *pixels; // of one forward's frames
-    bool pinned;  // they, as an extraction's slots are
+    bool pinned;  // `pixels` are pinned, as an extraction's slots are
     const void **frames;
     float *rows;
     double seconds[BENCH_REPETITIONS];
-    double roof; // operations a second that the processor can do at most, 0 = not known
+    double roof; // operations per second that the processor can reach; 0: not known
 } forward_bench;
 
-// Pixels of no meaning, the same every time; floats about as far from zero as normalised ones are.
+// Meaningless pixels, the same every time. Floats are about as far from zero as normalized pixels.
 static void fill_pixels(void *pixels, size_t bytes, bool is_float)
 {
     uint32_t state = 1;
@@ -56,7 +56,7 @@ static int prepare(forward_bench *b, tub_encoder_params *params)
     return CLI_OK;
 }
 
-// One forward of all clips; in pieces where the encoder takes fewer at once.
+// One forward of all clips, in pieces if the encoder takes fewer at once.
 static int forward(forward_bench *b)
 {
     tub_error err;
@@ -70,7 +70,7 @@ static int forward(forward_bench *b)
     return CLI_OK;
 }
 
-// Of this process and this moment: before and after what is timed, as machines change their mind.
+// Measured in this process, before and after the timed part, because a machine's speed changes.
 static void look_at_roof(forward_bench *b)
 {
     double rate = 0;

@@ -9,7 +9,7 @@
 
 enum { DECODING_THREADS = 16 };
 
-static const double least_repetition = 0.02; // seconds: conversions are too short to be timed one by one
+static const double least_repetition = 0.02; // seconds; conversions are too short to be timed one by one
 
 typedef struct window_bench {
     int clip_length;
@@ -17,7 +17,7 @@ typedef struct window_bench {
     double sum;
 } window_bench;
 
-// A glance at every frame of the clip, so that nothing that a user would need is left out.
+// Looks at every frame of the clip, so that no work that a user would need is left out.
 static bool look_at_clip(void *user, const void *const *frames, int64_t row)
 {
     window_bench *b = user;
@@ -104,7 +104,7 @@ static int decoding_threads(const cli_arguments *args)
     return threads < 1 ? 1 : threads > DECODING_THREADS ? DECODING_THREADS : threads;
 }
 
-// Opens, decodes all of it, closes.
+// Opens the video, decodes all of it, closes it.
 static int decode_once(const char *path, const tub_video_params *params, tub_video_info *info, double *seconds)
 {
     tub_video *video = NULL;
@@ -121,7 +121,7 @@ static int decode_once(const char *path, const tub_video_params *params, tub_vid
     return status == TUB_END ? CLI_OK : cli_fail(&err);
 }
 
-// A GPU's context lives as long as a video that is open there: it isn't to be made anew for each repetition.
+// A GPU's context lives as long as a video is open on it. It must not be created again for each repetition.
 static int decode_repeatedly(const char *path, const tub_video_params *params, int repetitions, tub_video_info *info,
                              double *seconds)
 {

@@ -1,7 +1,7 @@
-// tubelet bench --case resume: what a run costs that finds everything done.
+// tubelet bench --case resume: what a run costs if everything is already done.
 //
-// One tiny video is extracted; its features and its line of the manifest are then repeated under the names of all
-// others, as if each had been extracted. What is timed is the whole command, over the folder of all videos.
+// One tiny video is extracted. Its features and its line of the manifest are then repeated under the names of all
+// others, as if each had been extracted. The timed part is the whole command, over the folder of all videos.
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -39,7 +39,7 @@ static int write_file(const char *path, const void *data, size_t bytes)
     return ok ? CLI_OK : fail_to_write(path);
 }
 
-// The whole file into memory, to be freed; NULL after a message.
+// Reads the whole file into memory, which the caller frees; NULL after a message.
 static char *read_file(const char *path, size_t *bytes)
 {
     char *data = malloc(MANIFEST_MOST);
@@ -91,7 +91,7 @@ static int extract_first(resume_bench *b, const cli_arguments *args)
     return code;
 }
 
-// The first video's line as that of another, whose features are at b->path.
+// The first video's manifest line, rewritten for another video whose features are at b->path.
 static char *line_of(resume_bench *b, const json_t *first, int i)
 {
     char name[32];

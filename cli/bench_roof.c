@@ -1,4 +1,4 @@
-// tubelet bench --case roof: what the processor can do at most, for each type that it computes in.
+// tubelet bench --case roof: the processor's peak rate for each type that it computes in.
 #include <stdio.h>
 #include <string.h>
 

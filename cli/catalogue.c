@@ -8,8 +8,8 @@
 
 enum { MAGIC = (int)0x950412deu, LARGEST = 1 << 20, HEAD = 20 };
 
-// The file: five numbers (magic, revision, count, offset of the texts' table, of the translations'), then the two
-// tables of (length, offset), sorted by text, then the bytes.
+// The file's layout: five numbers (magic, revision, count, offset of the table of texts, offset of the table of
+// translations), then the two tables of (length, offset), sorted by text, then the bytes.
 struct cli_catalogue {
     char *bytes;
     uint32_t size, count, texts, translations;

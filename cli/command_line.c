@@ -1,4 +1,4 @@
-// A command line as text that a shell reads back as the same words.
+// Writes a command line as text that a shell reads back as the same words.
 #include <stdlib.h>
 #include <string.h>
 
@@ -17,7 +17,7 @@ static bool has_control(const char *word)
     return false;
 }
 
-// 'word', or $'word' where a newline or the like has to be spelled out.
+// 'word', or $'word' if it holds a newline or the like, which must be escaped.
 static void put_word(FILE *to, const char *word)
 {
     if (plain_word(word)) {
@@ -51,7 +51,7 @@ char *cli_command_line(const cli_arguments *args, const char *more)
         if (i)
             fputc(' ', to);
         put_word(to, args->argv[i]);
-        // Before the operands: nothing after a "--" would be an option.
+        // Before the operands: after a "--", nothing would be read as an option.
         if (i == 1)
             fputs(more, to);
     }

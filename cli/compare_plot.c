@@ -24,7 +24,7 @@ static double y_of(const plot *p, double cosine)
     return TOP + (p->most - cosine) / (p->most - p->least) * (HEIGHT - TOP - BOTTOM);
 }
 
-// Text of file names, safe in XML.
+// File names as text that is safe in XML.
 static void put_text(FILE *to, const char *text)
 {
     for (; *text; text++)

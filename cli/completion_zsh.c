@@ -1,6 +1,6 @@
 #include "completion.h"
 
-// Text inside of '...' where _arguments and _describe take brackets and colons for their own.
+// Text inside '...' in places where _arguments and _describe give brackets and colons a meaning.
 static void put_text(FILE *to, const char *text)
 {
     for (; *text; text++)

@@ -15,11 +15,11 @@
 #include "json_events.h"
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
-static bool held;        // lines are left in the buffers
-static bool shown;       // a status line stands on the terminal
+static bool held;        // lines stay in the buffers
+static bool shown;       // a status line is on the terminal
 static bool json_lines;  // every line is an object
 static int stdout_error; // the errno of the first failed write
-static bool left[2];     // standard output, standard error: a reader that has stopped isn't waited for any more
+static bool left[2];     // standard output, standard error: we no longer wait for its reader, which has stopped
 
 static const char INFO[] = "info", WARNING[] = "warning", ERROR[] = "error";
 
@@ -53,13 +53,13 @@ static void flush(FILE *to)
         stdout_error = errno;
 }
 
-// Waits for room. A reader that has stopped (a pager, a terminal) holds a run until it goes on, but not its end.
+// Waits for room. A reader that has stopped (a pager, a terminal) blocks a run until it goes on, but not its end.
 static bool has_room(FILE *to)
 {
     enum { SLICE = 100, PATIENCE = 10 };
     bool *gone = &left[to == stderr];
     struct pollfd pipe = {.fd = fileno(to), .events = POLLOUT};
-    for (int waited = 0; !*gone && poll(&pipe, 1, SLICE) <= 0;) // room, or an error for the write to meet
+    for (int waited = 0; !*gone && poll(&pipe, 1, SLICE) <= 0;) // room, or an error that the write will report
         *gone = cli_interrupted() && ++waited >= PATIENCE;
     return !*gone;
 }
@@ -76,7 +76,7 @@ static const char *now_text(char *out, size_t size)
     return out;
 }
 
-// The line as an object, in place of its text; NULL: out of memory.
+// The line as an object that replaces its text; NULL: out of memory.
 static char *as_json(const char *level, const char *text, json_t *facts)
 {
     char time[48], *plain = strdup(text), *to = plain;
@@ -95,7 +95,7 @@ static char *as_json(const char *level, const char *text, json_t *facts)
     return out;
 }
 
-// Under the lock.
+// Call with the lock held.
 static void put_line(FILE *to, const char *level, const char *text)
 {
     clear_status_line();
@@ -112,7 +112,7 @@ static void put_line(FILE *to, const char *level, const char *text)
 static void say(FILE *to, const char *level, json_t *facts, const char *format, va_list arguments)
     __attribute__((format(printf, 4, 0)));
 
-// `level` NULL: a line that is put out as it is. Lets go of `facts`.
+// `level` NULL: the line is written as it is. Releases `facts`.
 static void say(FILE *to, const char *level, json_t *facts, const char *format, va_list arguments)
 {
     char *text = NULL;
@@ -247,7 +247,7 @@ int cli_terminal_width(void)
     return !ioctl(STDERR_FILENO, TIOCGWINSZ, &size) && size.ws_col > 20 ? size.ws_col : 80;
 }
 
-// Columns that a character of UTF-8 takes: 2 of the wide ones of East Asia, 0 of the bytes that go on with one.
+// Columns that a UTF-8 character takes, by its first byte: 2 for wide East Asian ones. Continuation bytes take 0.
 static int columns(const char *at)
 {
     const unsigned char *c = (const unsigned char *)at;
@@ -263,7 +263,7 @@ static int columns(const char *at)
                : 1;
 }
 
-// Bytes of the text that fit into so many columns.
+// How many bytes of the text fit into `width` columns.
 static int fitting(const char *text, int width)
 {
     int used = 0;

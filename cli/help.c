@@ -11,7 +11,7 @@ static void print_row(const option_row *row, const char *last_group)
     int length = (int)(hidden ? (size_t)(hidden - value) : strlen(value));
     snprintf(left, sizeof left, "--%s%s%.*s", row->name, *value ? " " : "", length, value);
     const char *group = strcmp(row->group, last_group) ? row->group : "";
-    // Long lists of choices don't push the column of the explanations out.
+    // A long list of choices must not push the column of explanations to the right.
     if (strlen(left) > 33)
         printf("  %-8s%s: %s\n", group, left, row->help);
     else

@@ -11,7 +11,7 @@
 static volatile int caught; // the signal's number
 static struct timespec caught_at;
 
-// timeout(1) and others signal a process and then its group, which is the same wish once.
+// timeout(1) and others signal a process and then its group. Both signals are one request.
 static bool is_echo(int number)
 {
     struct timespec now;
@@ -29,8 +29,8 @@ static void on_signal(int number)
         _exit(128 + number);
     clock_gettime(CLOCK_MONOTONIC, &caught_at);
     caught = number;
-    // Only calls like write() may be made here, and there is nothing to do where it fails. Where the reader has stopped
-    // it would keep the second signal from us.
+    // Only calls like write() may be made here, and there is nothing to do if it fails. If the reader has stopped,
+    // write() would block and keep the second signal from us: hence poll().
     int saved = errno;
     struct pollfd pipe = {.fd = STDERR_FILENO, .events = POLLOUT};
     ssize_t written = poll(&pipe, 1, 0) > 0 ? write(STDERR_FILENO, text, sizeof text - 1) : 0;
@@ -45,7 +45,7 @@ void cli_catch_interrupts(void)
     static const int signals[] = {SIGINT, SIGTERM};
     for (size_t i = 0; i < sizeof signals / sizeof *signals; i++) {
         struct sigaction old;
-        // A run in the background of a script has SIGINT ignored: keep that.
+        // A script's background job starts with SIGINT ignored: keep that.
         if (!sigaction(signals[i], NULL, &old) && old.sa_handler != SIG_IGN)
             sigaction(signals[i], &action, NULL);
     }

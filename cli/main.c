@@ -132,8 +132,9 @@ static int run(int argc, char **argv)
     return CLI_OK;
 }
 
-// Where one of the three is closed, the next file that is opened would stand in its place: a video's features, say, and
-// lines would be written into them. What fills it can't be written, as what is closed can't: a lost line is told.
+// If one of the three is closed, the next file that is opened gets its number: a video's features, for example, and
+// lines would be written into them. /dev/null is opened read-only, so writes still fail, as they do on a closed file,
+// and a lost line is reported.
 static void fill_standard_files(void)
 {
     int fd;
@@ -148,9 +149,9 @@ int main(int argc, char **argv)
 {
     fill_standard_files();
     cli_translate_start();
-    tub_video_silence_decoders(); // damage is told in our own words
-    // A reader that goes away shall not end a run: what counts is in files.
+    tub_video_silence_decoders(); // we report damage in our own words
+    // A reader that goes away must not end a run: what counts is in files.
     signal(SIGPIPE, SIG_IGN);
-    signal(SIGXFSZ, SIG_IGN); // a limit on files' sizes: the write fails, and is told
+    signal(SIGXFSZ, SIG_IGN); // at a file size limit, the write fails and is reported
     return cli_finish_output(run(argc, argv));
 }

@@ -17,11 +17,11 @@ struct cli_metrics {
     char *file, *temporary;
     cli_metrics_server *server;
     int rank, world;
-    char labels[512];            // of the run
-    char gpus[SAMPLE_GPUS][256]; // labels
+    char labels[512];            // labels of the run
+    char gpus[SAMPLE_GPUS][256]; // labels of each GPU
     double written;              // seconds of the run at which the file was last written
     bool warned;
-    FILE *to; // the text under way
+    FILE *to; // the text being written
 };
 
 int cli_metrics_open(const char *file, const char *address, int rank, int world, cli_metrics **out)
@@ -82,7 +82,7 @@ static void head(cli_metrics *m, const char *name, const char *type, const char 
     fprintf(m->to, "# HELP tubelet_%s %s\n# TYPE tubelet_%s %s\n", name, help, name, type);
 }
 
-// `label` = `value`, beside the rank; NULL: none.
+// `label` = `value`, in addition to the rank; NULL: none.
 static void line(cli_metrics *m, const char *name, const char *label, const char *value, double number)
 {
     if (isnan(number))
@@ -156,7 +156,7 @@ static void write_queues(cli_metrics *m, const tub_progress *p)
 
 typedef struct gpu_row {
     const char *name, *help;
-    size_t field; // of a reading
+    size_t field; // offset in a reading
     double scale;
 } gpu_row;
 
@@ -208,7 +208,7 @@ static void write_all(cli_metrics *m, const cli_sample *s, const tub_run_totals 
         write_gpus(m, &gpu_rows[i], s);
 }
 
-// Under its name at once: a reader sees the old text or the new one.
+// Replaces the file in one step: a reader sees the old text or the new one.
 static bool replace(const cli_metrics *m, const char *text, size_t bytes)
 {
     FILE *f = fopen(m->temporary, "we");
@@ -246,7 +246,7 @@ void cli_metrics_publish(cli_metrics *m, const cli_sample *sample, const tub_run
         }
     }
     if (m->server)
-        cli_metrics_server_set(m->server, text); // takes it
+        cli_metrics_server_set(m->server, text); // takes ownership
     else
         free(text);
 }

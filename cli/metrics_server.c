@@ -22,7 +22,7 @@ struct cli_metrics_server {
     int listener, wake[2]; // writing into wake[1] ends the thread
     pthread_t thread;
     bool started;
-    pthread_mutex_t lock; // of the text
+    pthread_mutex_t lock; // protects the text
     char *text;
 };
 
@@ -169,7 +169,7 @@ static void say_port(const cli_metrics_server *server)
                 strchr(host, ':') ? "]" : "", port);
 }
 
-// Signals are for the command's own thread.
+// The thread blocks signals: they are for the command's own thread.
 static bool start(cli_metrics_server *server)
 {
     sigset_t all, before;

@@ -1,4 +1,4 @@
-// docs/models.md, from the tables of the library.
+// Writes docs/models.md from the library's tables.
 #include <stdio.h>
 #include <string.h>
 
@@ -86,7 +86,7 @@ static void print_lines(const char *const *lines)
         cli_say(stdout, "%s", *lines);
 }
 
-// "`clip`, `clip_vision_model`" from a list behind commas.
+// "`clip`, `clip_vision_model`" from a comma-separated list.
 static void quote_list(const char *list, char *out, size_t bytes)
 {
     out[0] = 0;

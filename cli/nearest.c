@@ -1,4 +1,4 @@
-// "Did you mean": the nearest of a few names by edits.
+// "Did you mean": the nearest of a few names by edit distance.
 #include <string.h>
 
 #include "cli.h"
@@ -10,7 +10,7 @@ static size_t least(size_t a, size_t b)
     return a < b ? a : b;
 }
 
-// Insertions, deletions, replacements and swaps of neighbours that turn one word into the other.
+// Insertions, deletions, replacements and swaps of neighbors that turn one word into the other.
 static size_t edits(const char *a, const char *b)
 {
     size_t n = strlen(a), m = strlen(b), row[3][LONGEST + 1];

@@ -9,7 +9,7 @@
 
 #include "cli.h"
 
-// A whole number of digits alone: no sign, no blanks, no hexadecimal.
+// A whole number, digits only: no sign, no blanks, no hexadecimal.
 static bool whole_number(const char *text, const char **end, int64_t *out)
 {
     if (*text < '0' || *text > '9')
@@ -110,7 +110,7 @@ static int take_choice(const option_row *row, const char *where, const char *tex
     return cli_refuse(CLI_USAGE, "%s %s: expected %.*s", where, text, shown, row->value);
 }
 
-// Of a flag that a file or the environment sets; on the command line it stands alone.
+// A flag's value in a file or the environment. On the command line a flag has none.
 static int take_flag(const char *where, const char *text, cli_value *out)
 {
     static const char *const words[][2] = {{"yes", "no"}, {"true", "false"}, {"on", "off"}, {"1", "0"}};

@@ -7,7 +7,7 @@
 enum {
     X = VERB_EXTRACT | VERB_PLAN,
     T = VERB_TUNE,
-    E = X | T, // what both are about: the model, its windows and pixels, speed
+    E = X | T, // what both need: the model, its windows and pixels, speed
     M = VERB_EMBED,
     F = VERB_FRAMES,
     P = VERB_PROBE,
@@ -26,13 +26,13 @@ enum {
 
 enum { SIDE = 16384, ITEMS = 4096, THREADS = 1024, WORKERS = 256 };
 
-// After "||": known, but not here; the help leaves them out.
+// Values after "||" are recognized but not available here; the help leaves them out.
 #define DTYPES "auto|f32|tf32|bf16|f16|int8|fp8"
 #define BACKENDS "auto|cuda|native|onednn|reference|openvino"
 
 #define CASES "roof|forward|decode|preprocess|windows|end-to-end|resume|ablation"
 
-// Rows of one name serve different verbs. The order is the help's.
+// Rows with the same name serve different verbs. The help lists them in this order.
 static const option_row rows[] = {
     {OPTION_CASE, B, "", "case", KIND_CHOICE, CASES, 0, 0, "what to time"},
     {OPTION_MODEL, E | M, "", "model", KIND_TEXT, "DIR", 0, 0,

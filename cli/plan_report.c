@@ -20,7 +20,7 @@ static const char *plan_word(tub_item_state state)
     return N_("to do");
 }
 
-// Why a video is skipped, or what is to come of it.
+// Why a video is skipped, or what will be made of it.
 static void write_reason(const tub_item *item, const tub_plan_item *plan, char *out, size_t size)
 {
     if (item->state == TUB_ITEM_FAILED)

@@ -1,4 +1,4 @@
-// What --print-config says: lines that a settings file can hold, with their source behind a '#'. And what a run says
+// What --print-config prints: lines that a settings file can hold, with their source after a '#'. Also what a run says
 // about settings that its command line doesn't show.
 #include <stdio.h>
 #include <stdlib.h>
@@ -16,7 +16,7 @@ static const char *value_text(const option_row *row, const cli_value *value)
     return value->text ? "yes" : "no";
 }
 
-// In quotes where a file would take it for something else.
+// Adds quotes if a settings file would read the text as something else.
 static void quote(const char *text, char *out, size_t size)
 {
     size_t length = strlen(text), used = 0;

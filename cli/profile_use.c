@@ -12,7 +12,7 @@ static bool is_open(const char *name)
 
 static int find(const cli_arguments *args, const cli_settings *settings, tub_profile *out, bool *found)
 {
-    // A preset that is asked for stands in the profile's place.
+    // If a preset is given, it replaces the profile.
     const char *which = cli_text(args, OPTION_PROFILE, cli_given(args, OPTION_DEVICE_PRESET) ? "none" : "auto");
     tub_error err;
     *found = false;
@@ -25,24 +25,24 @@ static int find(const cli_arguments *args, const cli_settings *settings, tub_pro
         return CLI_OK;
     if (named || status != TUB_ERROR_INPUT)
         return cli_fail(&err);
-    cli_refuse(CLI_OK, "warning: profile: %s", err.text); // a run can do without
+    cli_refuse(CLI_OK, "warning: profile: %s", err.text); // a run can do without one
     return CLI_OK;
 }
 
-// Whether the run is asked to compute on a device of another kind than the profile was measured on.
+// Whether the run asks for a device of another kind than the profile was measured on.
 static bool elsewhere(const tub_encoder_params *encoder, const tub_profile *p)
 {
     return !is_open(encoder->device) && (strncmp(encoder->device, "cuda", 4) == 0) != (strcmp(p->backend, "cuda") == 0);
 }
 
-// Whether the run is left to compute in what the profile was measured with.
+// Whether the run's settings allow what the profile was measured with.
 static bool fits(const tub_encoder_params *encoder, const tub_profile *p)
 {
     return !elsewhere(encoder, p) && (encoder->dtype == TUB_DTYPE_AUTO || encoder->dtype == p->dtype) &&
            (is_open(encoder->backend) || !strcmp(encoder->backend, p->backend));
 }
 
-// Says why a profile isn't taken; false: it is.
+// Says why a profile isn't used; false: it is used.
 static bool leave_aside(const tub_encoder_params *encoder, const tub_profile *p, bool named, char *line, size_t size)
 {
     const bool any_dtype = encoder->dtype == TUB_DTYPE_AUTO, any_backend = is_open(encoder->backend);
@@ -86,7 +86,7 @@ int cli_use_profile(const cli_arguments *args, cli_settings *settings, cli_profi
     int batch = take_number(args, OPTION_BATCH, p->batch);
     out->used = true;
     out->decode_threads = take_number(args, OPTION_DECODE_THREADS, p->decode_threads);
-    if (cli_decoding_gpu(args)) // measured as the processor decoded
+    if (cli_decoding_gpu(args)) // the profile was measured with decoding on the processor
         out->decode_threads = 0;
     out->prefetch = take_number(args, OPTION_PREFETCH, p->prefetch);
     encoder->dtype = p->dtype;

@@ -23,7 +23,7 @@ static const char *base_name(const char *path)
     return slash ? slash + 1 : path;
 }
 
-// Reasons often begin with the path of the video; beside its name that is once too often.
+// Reasons often begin with the path of the video, which the line already names.
 static const char *without_path(const char *reason, const char *path)
 {
     size_t length = strlen(path);
@@ -38,8 +38,8 @@ static void keep_failure(cli_report *r, const char *path, const char *reason)
     r->failures++;
 }
 
-// Bytes of a frame by the headers of the first few videos to do, for the time until one of them is done. The stride
-// makes them bytes of a row, once it is known.
+// Estimates the bytes of a frame from the headers of the first few videos to do, for the time until one of them is
+// done. The stride, once it is known, turns that into bytes of a row.
 static void ask_headers(cli_report *r, const tub_dataset *dataset)
 {
     double bytes = 0, frames = 0;
@@ -106,7 +106,7 @@ static json_t *start_event(const cli_report *r, const tub_encoder_info *info, co
                      (json_int_t)r->failed_before);
 }
 
-// What makes this run faster than float32 in plain loops.
+// What makes this run faster than plain float32 loops.
 static void say_enabled(const cli_report *r, const tub_encoder_info *info)
 {
     char precision[16];
@@ -132,7 +132,7 @@ void cli_report_start(cli_report *r, const tub_encoder_info *info, const tub_sam
         r->rank, r->rank, r->world, r->shard_source, info->family, tub_dtype_name(info->dtype), info->backend,
         info->device, info->isa, sampling->clip_length, sampling->stride, info->feature, info->height, info->width,
         info->dim);
-    if (r->todo > 0) // else nothing is compiled
+    if (r->todo > 0) // otherwise nothing is compiled
         say_enabled(r, info);
     cli_say(r->text, _("[R%d] %zu videos: %zu to do, %zu done, %zu failed before"), r->rank, r->videos, r->todo,
             r->done_before, r->failed_before);

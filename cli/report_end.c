@@ -1,4 +1,4 @@
-// What an extraction says at its end.
+// What an extraction reports at its end.
 #include <stdlib.h>
 
 #include "cli.h"
@@ -83,7 +83,7 @@ static void say_totals(const cli_report *r, const tub_run_totals *t, tub_status 
         cli_say(r->text, "[R%d] %s", r->rank, advice);
 }
 
-// Earlier ones may be in the files of whichever shards these runs were.
+// Earlier failures may be in the file of any shard, whichever shards those runs were.
 static void failures_name(const cli_report *r, char out[64])
 {
     if (r->failed_before > 0)
@@ -109,7 +109,7 @@ static void say_failures(const cli_report *r)
         cli_say(r->text, _("       ... and %zu more"), r->failures - REPORT_FAILURES);
 }
 
-// What is asked for can't be had here: the same command would end in the same way.
+// The request can't be met here: the same command would fail in the same way.
 static bool is_in_vain(const tub_run_totals *t, tub_status status)
 {
     return (status == TUB_ERROR_DEVICE || status == TUB_ERROR_MEMORY) && t->pipeline.batches == 0;

@@ -14,7 +14,7 @@ enum { LONGEST_FILE = 64 << 20 };
 static const char data_mark[] = "@DATA@";
 static const char data_begin[] = "<script type=\"application/json\" id=\"runs\">", data_end[] = "</script>";
 
-// JSON in which no tag can begin, so that no video's name ends the script that holds it.
+// Writes JSON in which no tag can begin, so that no video's name ends the script that holds it.
 static void put_json(FILE *to, const void *value)
 {
     char *text = json_dumps(value, JSON_COMPACT | JSON_REAL_PRECISION(9));
@@ -72,7 +72,7 @@ static char *read_text(const char *path)
     return NULL;
 }
 
-// The JSON of a record, or that in a page.
+// Parses the JSON of a record, or of the record inside a page.
 static json_t *parse(const char *text)
 {
     const char *begin = strstr(text, data_begin), *end = begin ? strstr(begin, data_end) : NULL;

@@ -1,4 +1,4 @@
-// How far an extraction is: a status line on a terminal, elsewhere a line now and then.
+// Reports the progress of an extraction: a status line on a terminal, otherwise a line now and then.
 #include <stdio.h>
 
 #include "cli.h"
@@ -25,14 +25,14 @@ void cli_duration(double seconds, char *out, size_t size)
         snprintf(out, size, "%ld:%02ld", s / 60, s % 60);
 }
 
-// Bytes of video that a row stands for: as seen so far, before that as the headers say.
+// Bytes of video per row: as seen so far, or, before the first video is done, as the headers say.
 static double bytes_per_row(const cli_report *r)
 {
     return r->rows_done > 0 ? r->bytes_done / (double)r->rows_done : r->stated_bytes_per_row;
 }
 
-// The done share of the work in bytes of video; videos under way count by their rows that are done, which is a guess:
-// it never makes up for the last of what is left.
+// The share of the work that is done, in bytes of video. Videos in progress count by their finished rows. That is an
+// estimate, so it is never allowed to use up all of what is left.
 static double done_share(const cli_report *r, const tub_progress *p)
 {
     double left = r->bytes_todo - r->bytes_done, under_way = 0;

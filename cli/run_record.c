@@ -11,7 +11,7 @@
 
 enum { MOST_SAMPLES = 1200 };
 
-// The columns of a sample, and what they are called in the record. Counters are sums since the run began.
+// The columns of a sample, and their names in the record. Counters are sums since the run began.
 static const char *const columns[RECORD_COLUMNS] = {
     "t",         "frames",    "rows",       "forward",     "device_wait", "cpu",     "memory",
     "ready",     "slots",     "jobs",       "results",     "decode_wait", "gpu_use", "gpu_memory",
@@ -92,7 +92,7 @@ void cli_record_start(cli_run_record *r, const tub_encoder_info *info, const tub
         put_setting(list, "shard", "%d of %d", r->rank, r->world);
 }
 
-// Every second sample goes, and from now on only every second one comes.
+// Drops every second sample, and halves the rate of new ones.
 static void thin_out(cli_run_record *r)
 {
     size_t kept = 0;
@@ -103,7 +103,7 @@ static void thin_out(cli_run_record *r)
     r->interval = span / (double)kept;
 }
 
-// NaN where there is none, or one of them doesn't tell.
+// NaN if there are no GPUs, or if one of them doesn't report the value.
 static tub_gpu_reading sum_of_gpus(const cli_sample *s)
 {
     tub_gpu_reading sum = {.use = s->gpu_count ? 0 : NAN,

@@ -43,7 +43,7 @@ static int read_sampling(const cli_arguments *args, const tub_preset *preset, tu
     return CLI_OK;
 }
 
-// A transform that is asked for replaces the preset's whole; its parts are replaced one by one.
+// A transform that is given replaces the preset's whole transform; its parts are replaced one by one.
 static int read_base(const cli_arguments *args, tub_transform_options *out)
 {
     tub_transform_base base;
@@ -99,7 +99,7 @@ const tub_device_preset *cli_device_preset(const cli_arguments *args)
 tub_decoder cli_decoder(const cli_arguments *args)
 {
     tub_decoder decoder = TUB_DECODER_AUTO;
-    tub_decoder_parse(cli_text(args, OPTION_DECODER, "auto"), &decoder, NULL); // one of them: the table says so
+    tub_decoder_parse(cli_text(args, OPTION_DECODER, "auto"), &decoder, NULL); // valid: the table checks it
     return decoder;
 }
 
@@ -189,7 +189,7 @@ int cli_read_layout(const cli_arguments *args, const tub_layout *base, tub_layou
     *out = *base;
     out->name = cli_text(args, OPTION_FILE_NAME, base->name);
     out->key = cli_text(args, OPTION_FILE_KEY, base->key);
-    if (cli_given(args, OPTION_FILE_KEY) && !cli_given(args, OPTION_FILE_TYPE)) // which says that it is a .npz
+    if (cli_given(args, OPTION_FILE_KEY) && !cli_given(args, OPTION_FILE_TYPE)) // a key implies .npz
         out->container = TUB_CONTAINER_NPZ;
     if (cli_given(args, OPTION_FILE_TYPE) &&
         tub_container_parse(args->value[OPTION_FILE_TYPE].text, &out->container, &err) != TUB_OK)

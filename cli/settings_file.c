@@ -1,4 +1,4 @@
-// Settings in a file: one option a line, as NAME = VALUE.
+// Settings in a file: one option per line, as NAME = VALUE.
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -20,7 +20,8 @@ typedef struct settings_file {
     cli_value value[OPTION_COUNT];
 } settings_file;
 
-// A file that isn't there needn't be. Nor one in a folder that isn't ours to look into: HOME of who started us, say.
+// A default file may be missing. It may also be in a folder that we can't look into, such as the HOME of another user
+// who started us.
 static int without_file(const char *path, bool needed, int error)
 {
     struct stat info;
@@ -48,7 +49,7 @@ static int read_text(cli_arguments *args, const char *path, bool needed, char **
         return cli_refuse(CLI_USAGE, "settings file %s: %s", path, strerror(failed));
     if (more || memchr(text, 0, bytes))
         return cli_refuse(CLI_USAGE, "settings file %s: isn't a text of settings, one NAME = VALUE a line", path);
-    static const char mark[] = "\xef\xbb\xbf"; // that editors on Windows write before UTF-8
+    static const char mark[] = "\xef\xbb\xbf"; // editors on Windows write this before UTF-8
     *out = strncmp(text, mark, sizeof mark - 1) ? text : text + sizeof mark - 1;
     return CLI_OK;
 }
@@ -67,7 +68,7 @@ static char *trim(char *text)
     return text;
 }
 
-// Takes a comment off: '#' at the beginning or after a blank, outside of quotes.
+// Removes a comment: '#' at the beginning or after a blank, outside quotes.
 static void cut_comment(char *line)
 {
     bool quoted = false;
@@ -83,7 +84,7 @@ static void cut_comment(char *line)
     }
 }
 
-// "..." in place: \" and \\ inside. False where the quotes don't close at the end.
+// Removes "..." in place, with \" and \\ inside. False if the quotes don't close at the end.
 static bool unquote(char *text)
 {
     char *to = text, *from = text + 1;
@@ -144,7 +145,7 @@ static int take_value(settings_file *f, const option_row *row, char *text)
     return code;
 }
 
-// NAME = VALUE, NAME VALUE, --NAME VALUE; of flags NAME alone too.
+// NAME = VALUE, NAME VALUE or --NAME VALUE; for flags also NAME alone.
 static int take_line(settings_file *f, char *line)
 {
     while (*line == '-')
@@ -160,7 +161,7 @@ static int take_line(settings_file *f, char *line)
         return unknown_setting(f, line);
     unsigned ours = f->args->verb->bit;
     row = verbs & ours ? cli_option_find(line, length, ours) : NULL;
-    return row ? take_value(f, row, text) : CLI_OK; // else it is for other verbs
+    return row ? take_value(f, row, text) : CLI_OK; // otherwise it is for other verbs
 }
 
 static int take_lines(settings_file *f, char *text)

@@ -1,4 +1,4 @@
-// Variables that look like settings of ours and are none: mistyped, most likely.
+// Variables that look like our settings but aren't: most likely mistyped.
 #include <ctype.h>
 #include <string.h>
 #include <unistd.h>
@@ -11,7 +11,7 @@
 
 enum { LONGEST_NAME = 64, MOST_NAMES = 512 };
 
-// What isn't an option and is read elsewhere, as an option would be called; by the tests, what begins so.
+// Not options, but read elsewhere; written as an option would be. The second list: how the names begin that tests read.
 static const char *const others[] = {"isa", "openvino", "cuda-plugin"};
 static const char *const others_begin[] = {"test-", "cuda-"};
 
@@ -37,7 +37,7 @@ static void collect(known_names *known)
             add(known, cli_option_at(i)->name);
 }
 
-// Whether the variable means something: spelled as it is, in capitals.
+// Whether the variable means something: a known name, written in capitals.
 static bool is_known(const known_names *known, const char *variable, const char *name)
 {
     for (const char *c = variable; *c && *c != '='; c++)
@@ -52,7 +52,7 @@ static bool is_known(const known_names *known, const char *variable, const char 
     return false;
 }
 
-// "decode-thread" of "TUBELET_DECODE_THREAD=8"; false where it is too long, or empty, that is, unset.
+// "decode-thread" from "TUBELET_DECODE_THREAD=8"; false if it is too long, or empty, which counts as unset.
 static bool read_name(const char *variable, char out[LONGEST_NAME])
 {
     size_t length = strcspn(variable, "="), skipped = strlen(PREFIX);

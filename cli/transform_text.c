@@ -7,7 +7,7 @@
 
 static void add(char *out, size_t bytes, const char *format, ...) __attribute__((format(printf, 3, 4)));
 
-// Another step, behind a comma.
+// Appends another step, after a comma.
 static void add(char *out, size_t bytes, const char *format, ...)
 {
     size_t used = strlen(out);

@@ -21,7 +21,7 @@ static const char *set(const char *name)
     return value && *value ? value : NULL;
 }
 
-// The locale that is asked for, by POSIX's order.
+// The locale that the environment asks for, in POSIX's order.
 static const char *asked_locale(void)
 {
     const char *name = set("LC_ALL");
@@ -35,14 +35,14 @@ static bool is_plain(const char *locale)
     return !locale || !strcmp(locale, "C") || !strcmp(locale, "POSIX") || !strncmp(locale, "C.", 2);
 }
 
-// Catalogues are in UTF-8, and only the system knows how to turn it into what a locale writes, where it has the locale.
+// Catalogues are in UTF-8. Only the system can convert them to a locale's encoding, and only if it has the locale.
 static bool writes_utf8(const char *locale)
 {
     const char *codes = strchr(locale, '.');
     return !codes || !strncasecmp(codes, ".utf-8", 6) || !strncasecmp(codes, ".utf8", 5);
 }
 
-// Beside the command in the build's folder, or below the prefix that it is installed in.
+// Beside the command in the build folder, or below the prefix where it is installed.
 static bool find_folder(char *out, size_t size)
 {
     char self[PATH_MAX];
@@ -61,7 +61,7 @@ static bool find_folder(char *out, size_t size)
     return false;
 }
 
-// "zh_CN.UTF-8" -> the catalogue of zh_CN, else of zh. `length`: of the name.
+// "zh_CN.UTF-8" -> the catalogue of zh_CN, or else of zh. `length` is the name's.
 static cli_catalogue *open_language(const char *folder, const char *name, size_t length)
 {
     size_t whole = strcspn(name, ".@");
@@ -79,7 +79,7 @@ static cli_catalogue *open_language(const char *folder, const char *name, size_t
     return NULL;
 }
 
-// LANGUAGE is a list, the first that is there counts; "en" and "C" in it end the search.
+// LANGUAGE is a list: the first language that has a catalogue counts. "en" and "C" in it end the search.
 static cli_catalogue *open_asked(const char *folder, const char *locale)
 {
     const char *list = set("LANGUAGE");
@@ -104,7 +104,7 @@ void cli_translate_start(void)
     const char *got = setlocale(LC_MESSAGES, "");
     if (is_plain(asked) || !find_folder(folder, sizeof folder))
         return;
-    // gettext itself would pass by the English in LANGUAGE, which has no catalogue, and take the next one.
+    // gettext itself would skip English in LANGUAGE, which has no catalogue, and take the next language.
     cli_catalogue *own = open_asked(folder, asked);
     if (!own)
         return;

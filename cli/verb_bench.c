@@ -1,4 +1,4 @@
-// tubelet bench: one part, timed.
+// tubelet bench: times one part.
 #include <string.h>
 
 #include "bench.h"

@@ -13,7 +13,7 @@ enum { SHOWN = 20 };
 
 typedef struct comparison {
     bool json;
-    tub_comparison *rows; // with their texts copied
+    tub_comparison *rows; // with copies of their texts
     size_t count, room;
 } comparison;
 
@@ -44,7 +44,7 @@ static void take_video(void *user, const tub_comparison *v)
         size_t room = 2 * c->room + 64;
         tub_comparison *rows = realloc(c->rows, room * sizeof *rows);
         if (!rows)
-            return; // the totals have it nevertheless
+            return; // the totals include it nevertheless
         c->rows = rows;
         c->room = room;
     }

@@ -1,4 +1,4 @@
-// tubelet convert: any layout of a checkpoint into the usual folder.
+// tubelet convert: turns a checkpoint of any layout into the usual folder.
 #include "cli.h"
 #include "console.h"
 

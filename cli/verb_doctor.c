@@ -1,4 +1,4 @@
-// tubelet doctor: what this machine has, what of it is used, and why.
+// tubelet doctor: what this machine has, which parts are used, and why.
 #include <string.h>
 
 #include "cli.h"

@@ -1,4 +1,4 @@
-// tubelet embed: frames in memory through a model.
+// tubelet embed: runs frames in memory through a model.
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
@@ -8,7 +8,7 @@
 #include "interrupt.h"
 #include "run_settings.h"
 
-// One of the arrays that come out: rows [N, ...] written as they are made.
+// One of the output arrays: rows [N, ...], written as they are made.
 typedef struct output {
     const char *path; // NULL: not wanted
     int rank;
@@ -24,7 +24,7 @@ typedef struct embedding {
     int clip_frames, height, width;
     bool has_time; // [N, T, H, W, 3]
     tub_encoder *encoder;
-    int64_t chunk; // clips at a time
+    int64_t chunk; // clips per chunk
     output out[3]; // feature, tokens, pixels
 } embedding;
 
@@ -91,7 +91,7 @@ static void shape_outputs(embedding *e, const cli_arguments *args)
         shape(&e->out[2], pixels, (int64_t[]){n, 3, info->height, info->width}, 4);
 }
 
-// One would take the other's place.
+// Two outputs in one file would overwrite each other.
 static int check_outputs(const embedding *e)
 {
     for (int i = 1; i < 3; i++)

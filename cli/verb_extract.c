@@ -18,10 +18,10 @@ typedef struct extraction {
     const char *shard_source;
     tub_dataset *dataset;
     tub_encoder *encoder;
-    tub_description *description; // of one that isn't needed
-    const tub_encoder_info *info; // of either
-    tub_encoder_info elsewhere;   // likewise, of what can't be computed here
-    const char *pinned;           // the backend of the features that are there, where they decide; else NULL
+    tub_description *description; // instead of the encoder, if none is needed
+    const tub_encoder_info *info; // of the encoder or the description
+    tub_encoder_info elsewhere;   // likewise, if the model can't be computed here
+    const char *pinned;           // backend of the features already in the folder, if they decide; else NULL
     cli_report report;
     cli_profile profile;
     cli_watch watch;
@@ -72,7 +72,7 @@ static bool is_open(const char *name)
     return !name || !strcmp(name, "auto");
 }
 
-// Precision and backend that are left open are those of the features that are already there.
+// Precision and backend, if left open, are those of the features that are already there.
 static void take_pins(extraction *x)
 {
     tub_encoder_params *encoder = &x->settings.encoder;
@@ -89,7 +89,7 @@ static void take_pins(extraction *x)
         encoder->backend = backend;
 }
 
-// What the folder pins isn't what was asked for: advice about that alone leads nowhere.
+// What failed is what the folder pins, not what the user asked for: the error's own advice alone wouldn't help.
 static int fail_to_open(const extraction *x, const tub_error *err)
 {
     if (err->status != TUB_ERROR_DEVICE || !x->pinned)
@@ -101,7 +101,7 @@ static int fail_to_open(const extraction *x, const tub_error *err)
                       err->text);
 }
 
-// A folder that was begun on the processor goes on there, also where a GPU would be taken by itself.
+// A folder that was begun on the processor is continued there, even if a GPU would be chosen by default.
 static void tell_unused_gpus(const extraction *x, const tub_encoder_params *asked)
 {
     tub_encoder_params params = *asked;
@@ -109,7 +109,7 @@ static void tell_unused_gpus(const extraction *x, const tub_encoder_params *aske
     if (!x->pinned || !x->encoder || strcmp(x->info->device, "cpu") || !is_open(asked->device) ||
         !is_open(asked->backend))
         return;
-    params.log = (tub_log){0}; // what there is to say of the model was said
+    params.log = (tub_log){0}; // messages about the model were already printed
     params.known_stamp = x->settings.encoder.known_stamp;
     params.known_hash = x->settings.encoder.known_hash;
     if (tub_describe(&params, &d, NULL) == TUB_OK && !strcmp(tub_description_get_info(d)->encoder.device, "cuda"))
@@ -119,7 +119,7 @@ static void tell_unused_gpus(const extraction *x, const tub_encoder_params *aske
     tub_description_close(&d);
 }
 
-// A finished folder is one on other machines, too: the model is described as if it had been computed here.
+// A finished folder counts as finished on other machines, too: describe the model as if it had been computed here.
 static tub_status describe_elsewhere(extraction *x)
 {
     const tub_encoder_params *pinned = &x->settings.encoder;
@@ -139,7 +139,7 @@ static tub_status describe_elsewhere(extraction *x)
     return TUB_OK;
 }
 
-// Where nothing is to do, what the model would be is enough to tell whether it is the same.
+// If there is nothing to do, a description of the model is enough to tell whether it is the same.
 static tub_status describe(extraction *x, tub_error *err)
 {
     tub_status s = tub_describe(&x->settings.encoder, &x->description, err);
@@ -199,7 +199,7 @@ static tub_run_params run_params(extraction *x)
     };
 }
 
-// Whether the folder holds another precision or backend than we chose where that was left open.
+// Whether something was left open, and the folder holds another precision or backend than we chose.
 static bool chose_otherwise(const extraction *x, const tub_encoder_params *asked)
 {
     tub_dtype dtype;
@@ -210,7 +210,7 @@ static bool chose_otherwise(const extraction *x, const tub_encoder_params *asked
            (is_open(asked->backend) && strcmp(backend, x->info->backend) != 0);
 }
 
-// Of shards that start together in a new folder on unlike machines, the first decides and the others do as it does.
+// If shards start together in a new folder on different machines, the first decides and the others follow it.
 static int obey_pin(extraction *x, const tub_encoder_params *asked)
 {
     const tub_run_params params = run_params(x);
@@ -276,7 +276,7 @@ static int plan_dataset(extraction *x)
                                     .extractor = run_params(x).extractor,
                                     .seconds = seconds > 0 ? seconds : 0,
                                     .stop = cli_stop_flag()};
-    tub_status s = run_or_settle(x, &totals, &err); // dry: whether the folder would take it
+    tub_status s = run_or_settle(x, &totals, &err); // dry: checks whether the folder would accept it
     if (s == TUB_OK)
         s = tub_plan_make(&params, &plan, &err);
     if (s == TUB_OK)
@@ -294,7 +294,7 @@ static int run_dataset(extraction *x)
     tub_error err;
     tub_status s = run_or_settle(x, &totals, &err);
     cli_status_line("");
-    if (s == TUB_ERROR_ARGUMENT) // mixed settings: nothing was run
+    if (s == TUB_ERROR_ARGUMENT) // mixed settings: nothing ran
         return cli_fail(&err);
     cli_report_end(&x->report, &totals, s);
     int watched = cli_watch_end(&x->watch, &totals, s);

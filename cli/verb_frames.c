@@ -11,8 +11,8 @@ typedef struct frame_dump {
     tub_transform transform;
     tub_video *video;
     int height, width;
-    size_t pixel_bytes; // of one frame as convert() gives it
-    bool scale;         // scale and normalise what convert() left in 8 bits
+    size_t pixel_bytes; // of one frame as convert() returns it
+    bool scale;         // scale and normalize the 8-bit pixels that convert() returned
     tub_dtype dtype;
     size_t out_bytes; // of one frame as it is written
     uint8_t *pixels;
@@ -21,7 +21,7 @@ typedef struct frame_dump {
     int64_t frames;
 } frame_dump;
 
-// The checkpoint's own transform comes from opening it.
+// Opening the checkpoint gives its own transform.
 static int read_model_transform(const cli_arguments *args, const tub_transform_options *options, tub_transform *out)
 {
     tub_encoder_params params = {.size = sizeof params,
@@ -82,7 +82,7 @@ static int begin(frame_dump *d, const cli_arguments *args)
     return CLI_OK;
 }
 
-// What a model does with 8-bit pixels on their way in.
+// What a model does to 8-bit pixels when it reads them.
 static void scale_pixels(frame_dump *d)
 {
     const tub_transform *t = &d->transform;

@@ -1,4 +1,4 @@
-// tubelet info: what a model is and costs, without running it.
+// tubelet info: what a model is and what it costs, without running it.
 #include <inttypes.h>
 #include <string.h>
 
@@ -22,7 +22,7 @@ static const char *thousands(int64_t n, char out[32])
     return out;
 }
 
-// Of a count of operations or bytes: "35.2 G", with the unit's name behind it.
+// A count of operations or bytes: "35.2 G", followed by the unit's name.
 static const char *scaled(double value, const char *unit, char out[32])
 {
     static const char prefixes[] = " kMGTP";
@@ -138,7 +138,7 @@ static void say_operation(const tub_operation_info *o, double total)
             total > 0 ? 100 * o->flops / total : 0, o->label);
 }
 
-// One line a kind of operation: how much of the whole it is.
+// One line per kind of operation: its share of the whole.
 static void say_kinds(const tub_description *d, double total)
 {
     tub_operation_info o, other;
@@ -223,7 +223,7 @@ static json_t *json_model(const char *model, const tub_description *d)
     json_t *place = json_pack("{s:i, s:s, s:s, s:s, s:s}", "batch", e->batch, "dtype", tub_dtype_name(e->dtype),
                               "backend", e->backend, "device", e->device, "isa", e->isa);
     json_object_update_new(out, input);
-    if (i->hidden) { // else not known
+    if (i->hidden) { // otherwise not known
         json_object_update(out, network);
         json_object_update(out, cost);
     }

@@ -1,4 +1,4 @@
-// tubelet man: the manual page, in the man macros, from the verbs' table and the option table.
+// tubelet man: the manual page, in man macros, from the verbs' table and the option table.
 #include <stdio.h>
 #include <string.h>
 
@@ -6,7 +6,7 @@
 #include "completion.h"
 #include "settings_layers.h"
 
-// Text that roff takes as it is: '-' stays one, '.' and '\'' at the beginning of a line mean nothing.
+// Text that roff prints as it is: '-' stays '-', and '.' and '\'' at the beginning of a line mean nothing.
 static void put_text(const char *text)
 {
     if (*text == '.' || *text == '\'')

@@ -1,4 +1,4 @@
-// tubelet models: the families that are known.
+// tubelet models: lists the known families.
 #include <stdio.h>
 #include <string.h>
 
@@ -39,7 +39,7 @@ static int print_family_json(size_t family, const tub_family_info *f)
     return CLI_OK;
 }
 
-// "base 768, small 384, ...": sizes with the length of a row.
+// "base 768, small 384, ...": sizes, each with the length of a row.
 static int print_family(size_t family, const tub_family_info *f)
 {
     char sizes[512] = "";

@@ -1,4 +1,4 @@
-// tubelet presets: data sets' settings, as text, JSON, or docs/presets.md.
+// tubelet presets: settings of data sets, as text, JSON, or docs/presets.md.
 #include <stdio.h>
 
 #include "cli.h"

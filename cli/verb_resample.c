@@ -1,4 +1,4 @@
-// tubelet resample: features of a folder into another, with a larger stride or of a fixed length.
+// tubelet resample: features of one folder into another, with a larger stride or a fixed length.
 #include "cli.h"
 #include "console.h"
 #include "interrupt.h"

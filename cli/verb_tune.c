@@ -1,4 +1,4 @@
-// tubelet tune: the fastest settings for a model on this machine, measured, and kept for extract.
+// tubelet tune: measures the fastest settings for a model on this machine, and keeps them for extract.
 #include <stdlib.h>
 #include <string.h>
 
@@ -186,7 +186,7 @@ static int list(const tuning *x)
     size_t count = 0;
     list_presets(x->json);
     for (; (status = tub_profile_at(count, &p, &err)) != TUB_END; count++) {
-        if (status != TUB_OK) { // the others are there as well
+        if (status != TUB_OK) { // list the others anyway
             cli_refuse(CLI_OK, "warning: profile: %s", err.text);
             continue;
         }

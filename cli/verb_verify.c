@@ -1,4 +1,4 @@
-// tubelet verify: a folder of features, looked through file by file.
+// tubelet verify: checks a folder of features file by file.
 #include <string.h>
 
 #include "cli.h"
@@ -26,7 +26,7 @@ static void say_finding(void *user, const tub_finding *f)
 
 static void say_progress(void *user, size_t done, size_t files)
 {
-    const double redraw = 0.1, next_line = 30; // seconds; thousands of files may be looked at in one
+    const double redraw = 0.1, next_line = 30; // seconds; thousands of files may be checked in one
     verification *v = user;
     const double now = cli_now();
     if (now - v->last_line < redraw)
@@ -103,7 +103,7 @@ int cli_verify(const cli_arguments *args)
     cli_status_line("");
     if (status == TUB_ERROR_CANCELLED && cli_interrupted())
         return cli_interrupted();
-    const bool unwritten = status == TUB_ERROR_OUTPUT && totals.files > 0; // all was looked at
+    const bool unwritten = status == TUB_ERROR_OUTPUT && totals.files > 0; // everything was checked
     if (status != TUB_OK && !unwritten)
         return cli_fail(&err);
     if (v.json)

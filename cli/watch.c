@@ -11,7 +11,7 @@
 #include "report_html.h"
 #include "save_file.h"
 
-enum { LONGEST_ENDING = 32 }; // of a file that hasn't its name yet
+enum { LONGEST_ENDING = 32 }; // of a file's temporary name
 
 static size_t length_without_slashes(const char *path)
 {
@@ -21,7 +21,7 @@ static size_t length_without_slashes(const char *path)
     return length;
 }
 
-// The folder of features, which the run makes.
+// Whether it is the folder of features, which the run creates.
 static bool is_out(const cli_arguments *args, const char *folder)
 {
     const char *out = cli_text(args, OPTION_OUT, "");
@@ -29,7 +29,7 @@ static bool is_out(const cli_arguments *args, const char *folder)
     return length_without_slashes(folder) == length && strncmp(out, folder, length) == 0;
 }
 
-// Hours later would be late to say so.
+// Checked now: an error hours later would be too late.
 static int check_writable(const cli_arguments *args, option_id id, const char *name)
 {
     const char *path = cli_text(args, id, NULL);
@@ -50,7 +50,7 @@ static int check_writable(const cli_arguments *args, option_id id, const char *n
     return why ? cli_refuse(CLI_OUTPUT, "--%s %s: can't be written: %s", name, path, why) : CLI_OK;
 }
 
-// A profiler that is in the process gets its ranges without --trace as well.
+// A profiler that is loaded gets its ranges even without --trace.
 static int open_trace(cli_watch *w)
 {
     tub_error err;
@@ -85,7 +85,7 @@ int cli_watch_open(cli_watch *w, const cli_arguments *args, int rank, int world)
     return w->record ? CLI_OK : cli_refuse(CLI_FATAL, "out of memory");
 }
 
-// A driver that doesn't tell is no reason to stop.
+// A driver that reports nothing is no reason to stop.
 static void open_gpus(cli_watch *w, const tub_encoder_info *info)
 {
     if (strcmp(info->device, "cuda"))

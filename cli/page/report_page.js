@@ -275,8 +275,8 @@
   const formats = () => {
     const box = section("Formats", "How long a frame of each codec and size takes one thread to decode, the slowest first. Red: more than twice the median cost of a pixel, frames of less than 50,000 pixels apart.");
     const rows = [...last.formats].filter(f => f.frames > 0);
-    const cost = f => f.decode / f.frames / (f.width * f.height / 1e6);      // seconds a megapixel
-    const large = f => f.width * f.height >= 5e4;                           // of small frames a fixed cost is most
+    const cost = f => f.decode / f.frames / (f.width * f.height / 1e6);      // seconds per megapixel
+    const large = f => f.width * f.height >= 5e4;                           // for small frames, a fixed cost dominates
     const costs = rows.filter(large).map(cost).sort((a, b) => a - b), median = costs[Math.floor(costs.length / 2)];
     if (!rows.length) return put(box, "p", "No video was decoded.", "none");
     const frame = f => f.decode / f.frames, most = Math.max(...rows.map(frame), 1e-9);
@@ -316,7 +316,7 @@
   settings();
   const foot = put(page, "footer");
   runs.forEach((r, i) => { const p = put(foot, "p", two ? `${NAMES[i]}: ` : ""); put(p, "code", r.command); });
-  redraws.forEach(draw => draw()); // now that everything has its width
+  redraws.forEach(draw => draw()); // now that every element has its width
   let width = innerWidth;
   addEventListener("resize", () => {
     if (innerWidth === width) return;
