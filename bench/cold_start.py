@@ -67,7 +67,7 @@ def main():
     p.add_argument("--models", default="videomae:base,dinov2:base", help="as of tubelet init (videomae:base,dinov2:base)")
     p.add_argument("--dtypes", default="f32,bf16")
     a = measure.begin(p)
-    # A window and no more for a clip model; a frame model's windows of one frame are taken every 64.
+    # One window and no more for a clip model; a frame model takes its one-frame windows every 64 frames.
     path = measure.video(a, "one-window", "h264", "320x240", 16 / 30)
     cases = [(what, dtype) for what in a.models.split(",") for dtype in a.dtypes.split(",")]
     for what, _ in cases:

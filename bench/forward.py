@@ -16,7 +16,8 @@ MODELS = "videomae:small,videomae:base,dinov2:small,dinov2:base,onevision:base,s
 
 
 def load(folder):
-    """The network, shape of its pixels for n items, and what takes its last hidden state from its answer."""
+    """Returns the network, the shape of its pixels for n items, and a function that takes the last hidden state from
+    its output."""
     import torch
     from transformers import AutoConfig, AutoModel
 
@@ -26,7 +27,7 @@ def load(folder):
     if name == "onevision_encoder":
         return onevision_torch.load(folder), (16, 3, 224, 224)
     config = AutoConfig.from_pretrained(folder)
-    # The size that the family is used at: DINOv2's config says 518.
+    # The size that the family is used at; DINOv2's config says 518.
     size = 224
     frames = getattr(config, "num_frames", None)
     model = AutoModel.from_pretrained(folder, dtype=torch.float32).eval()
@@ -34,7 +35,7 @@ def load(folder):
 
 
 class Hidden:
-    """The last hidden state alone, whatever the network answers."""
+    """The last hidden state alone, whatever the network returns."""
 
     @staticmethod
     def of(model):
@@ -53,7 +54,7 @@ class Hidden:
 
 
 def compare(a, folder, model, shape, dtype):
-    """Cosine of our last hidden state and PyTorch's in float32, of noise."""
+    """Cosine between our last hidden state and PyTorch's in float32, on noise."""
     import numpy as np
     import torch
 
@@ -109,7 +110,7 @@ def run_model(a, name, dtype):
 
     torch.set_num_threads(a.threads)
     torch.manual_seed(0)
-    torch._dynamo.reset()  # it counts how often it compiled, over all models, and gives up after eight
+    torch._dynamo.reset()  # it counts compilations over all models, and gives up after eight
     folder = measure.checkpoint(a, name)
     model, shape = load(folder)
     clips = a.clips or (1 if len(shape) == 4 else 8)
@@ -149,7 +150,7 @@ def main():
     p.add_argument("--times", type=int, default=3, help="forwards of a turn, of which the median counts (3)")
     p.add_argument("--no-compile", action="store_true", help="leave torch.compile out: it takes minutes to start")
     a = measure.begin(p)
-    measure.need("torch", "transformers")  # our outputs are compared with theirs first
+    measure.need("torch", "transformers")  # our outputs are first compared with theirs
     if a.quick:
         a.times = 1
     if not a.prepare:

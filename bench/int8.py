@@ -14,7 +14,7 @@ import measure
 
 
 def quantized(a, name, model, pixels):
-    """The path of an int8 IR, made once."""
+    """The path of an int8 IR, which is made only once."""
     import nncf
     import openvino
     import torch

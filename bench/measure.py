@@ -1,8 +1,8 @@
 """What the measuring scripts share: turns, statistics, tables, test videos, checkpoints, our own command.
 
-A measurement is a dictionary of runs, name -> function that does the work once and returns its seconds. Runs take turns, so
-that a machine that is busy for a while slows all of them; ratios are formed within a turn. A peer that can't run is named and
-left out.
+A measurement is a dictionary of runs, name -> function that does the work once and returns its seconds. Runs take
+turns, so that a machine that is busy for a while slows all of them; ratios are computed within a turn. A peer that
+can't run is named and left out.
 """
 import argparse
 import importlib
@@ -42,14 +42,14 @@ def begin(p, arguments=None):
     os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
     os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")
     os.environ.setdefault("SVT_LOG", "1")
-    warnings.simplefilter("ignore")  # of the peers, about each other
+    warnings.simplefilter("ignore")  # the peers warn about each other
     if a.quick:
         a.turns = min(a.turns, 2)
     return a
 
 
 def need(*modules):
-    """For scripts that are nothing without a peer: leaves the whole script out, and says so."""
+    """For scripts that make no sense without a peer: skips the whole script, and says so."""
     missing = [m for m in modules if importlib.util.find_spec(m) is None]
     if missing:
         print(f"left out: needs {', '.join(missing)} from PyPI", flush=True)
@@ -65,7 +65,7 @@ def clock(work, *arguments):
 
 
 def median_of(times, work):
-    """A run that does the work once to warm up and then `times` times."""
+    """A run that does the work once to warm up, then `times` times."""
     def run():
         work()
         return statistics.median(clock(work) for _ in range(times))
@@ -73,7 +73,7 @@ def median_of(times, work):
 
 
 class Peers:
-    """Runs by name. Ours is the one called "tubelet"."""
+    """Runs by name. Ours is called "tubelet"."""
 
     def __init__(self, a):
         self.a, self.runs = a, {}
@@ -84,19 +84,20 @@ class Peers:
         self.runs.pop(name, None)
 
     def add(self, name, make, *arguments, warm=True):
-        """`make` imports and builds what the run needs and returns it; what it raises leaves the peer out. `warm`: run it once."""
+        """`make` imports and builds what the run needs and returns it; if it raises, the peer is left out. `warm`: run
+        it once."""
         try:
             self.runs[name] = make(*arguments)
             if warm:
                 self.runs[name]()
-        except Exception as error:  # whatever a third party's code says
+        except Exception as error:  # third-party code may raise anything
             self.leave_out(name, error)
 
     def take_turns(self):
-        """name -> seconds of each turn."""
+        """name -> seconds in each turn."""
         taken = {name: [] for name in self.runs}
         for turn in range(self.a.turns):
-            # Every other turn goes backwards, so that nobody always follows the same one.
+            # Every other turn runs in reverse order, so that no run always follows the same one.
             names = list(self.runs) if turn % 2 == 0 else list(reversed(self.runs))
             for name in names:
                 try:
@@ -111,21 +112,21 @@ def spread(values):
 
 
 def ratio(peer, ours):
-    """Median, least and most of peer / ours over the turns: above 1, ours is faster."""
+    """Median, smallest and largest peer / ours over the turns; above 1, ours is faster."""
     return spread([p / o for p, o in zip(peer, ours)])
 
 
 # ---- tables
 
 def text_of(value):
-    """1.23 (1.20-1.31) of a spread."""
+    """A spread as 1.23 (1.20-1.31)."""
     if isinstance(value, tuple):
         return f"{value[0]:.2f} ({value[1]:.2f}-{value[2]:.2f})"
     return f"{value:.2f}" if isinstance(value, float) else str(value)
 
 
 def digits(value):
-    """Four digits, no exponent."""
+    """Four significant digits, no exponent."""
     return f"{value:.0f}" if value >= 1000 else f"{value:.4g}"
 
 
@@ -143,7 +144,7 @@ def print_table(heads, rows):
 
 
 def versus(case, taken, scale=1.0, unit="s"):
-    """Rows for print_table(): ours and each peer with seconds and peer / ours."""
+    """Rows for print_table(): ours and each peer, with seconds and peer / ours."""
     if "tubelet" not in taken:
         sys.exit(f"{case}: our own command failed")
     ours = taken["tubelet"]
@@ -154,7 +155,7 @@ VERSUS = ["case", "who", "median (min-max)", "peer / ours"]
 
 
 def print_machine(a, *packages):
-    """What a table needs beside it."""
+    """Prints what a reader of the table must know: the machine, the versions and the command."""
     versions = []
     for name in packages:
         try:
@@ -170,7 +171,7 @@ def print_machine(a, *packages):
 # ---- ours
 
 def tubelet(a, *arguments):
-    """The last line of `tubelet ... --json`."""
+    """Runs `tubelet ... --json` and returns the last line."""
     run = subprocess.run([a.tubelet, *map(str, arguments), "--json"], stdout=subprocess.PIPE, text=True, check=True)
     return json.loads(run.stdout.strip().splitlines()[-1])
 
@@ -181,7 +182,7 @@ def bench(a, case, *arguments):
 
 
 def checkpoint(a, what):
-    """A random checkpoint, `what` as of `tubelet init`."""
+    """A random checkpoint; `what` is what `tubelet init` takes."""
     folder = a.work / "checkpoints" / what.replace(":", "-")
     if not (folder / "config.json").exists():
         subprocess.run([a.tubelet, "init", what, str(folder)], check=True, stdout=subprocess.DEVNULL)
@@ -189,7 +190,7 @@ def checkpoint(a, what):
 
 
 def peak_bytes(command, **more):
-    """Most resident memory of a process, its seconds, and what it printed."""
+    """Peak resident memory of a process, its seconds, and what it printed."""
     began = time.perf_counter()
     child = subprocess.Popen([str(word) for word in command], stdout=subprocess.PIPE, text=True, **more)
     output = child.stdout.read()
@@ -212,7 +213,7 @@ ENCODERS = {
 
 
 def video(a, name, codec="h264", size="854x480", seconds=60, gop=250, rate=30, folder=None):
-    """A test video of moving patterns under noise: made once, the same every time with the same ffmpeg."""
+    """A test video of moving patterns with noise. It is made once, and is the same every time with the same ffmpeg."""
     folder = folder or a.work / "videos"
     path = folder / f"{name}.{'webm' if codec == 'vp9' else 'mkv' if codec == 'av1' else 'mp4'}"
     if path.exists():

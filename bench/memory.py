@@ -22,7 +22,7 @@ def main():
     a = measure.begin(p)
     if a.quick:
         a.minutes = 0.5
-    # One piece after another of the same 30 seconds: encoding ten minutes takes longer than measuring them.
+    # The same 30 seconds repeated: encoding ten minutes would take longer than measuring them.
     piece = measure.video(a, f"piece-{a.size}", "h264", a.size, 30)
     model, folder = measure.checkpoint(a, a.model), a.work / f"long-{a.size}-{a.minutes}"
     path = folder / "long.mp4"

@@ -1,7 +1,7 @@
 """OneVision-Encoder as a torch module, for comparison: reads what `tubelet init onevision` writes.
 
-Pre-norm blocks over the patches of all frames; queries and keys turned by the place of their patch in time, height and width;
-an attention-pooling head. The last hidden state and the head's output come out.
+Pre-norm blocks over the patches of all frames; queries and keys are rotated by their patch's position in time, height
+and width; an attention-pooling head. It returns the last hidden state and the head's output.
 """
 import json
 import pathlib
@@ -12,8 +12,8 @@ from torch import nn
 
 
 def rotations(frames, height, width, dim, theta):
-    """cos and sin, [tokens, dim]. Of a head's dim/2 angles, 2/8 follow the frame, 3/8 the row, 3/8 the column; the list of
-    angles stands twice in a row, although pairs are neighbours: that is how the network was trained."""
+    """cos and sin, [tokens, dim]. Of a head's dim/2 angles, 2/8 follow the frame, 3/8 the row, 3/8 the column. The list
+    of angles is repeated once although the rotation pairs adjacent columns: that is how the network was trained."""
     unit = dim // 32
     places = torch.cartesian_prod(*(torch.arange(n, dtype=torch.float64) for n in (frames, height, width))).reshape(-1, 3)
     angles = []

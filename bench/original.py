@@ -39,7 +39,7 @@ def starts_of(frames, stride, most=None):
 
 
 def load(folder):
-    """The network, whether it takes clips, and the size of its pictures."""
+    """The network, whether it takes clips, and its input size."""
     import torch
 
     config = json.loads((pathlib.Path(folder) / "config.json").read_text())
@@ -55,7 +55,8 @@ def load(folder):
 
 
 def batch_and_queue(device, after):
-    """Windows a batch, windows made in advance: after the guide, on a GPU, what it has for 80, 40 and 16 GB."""
+    """Windows per batch, windows prepared in advance. After the guide, on a GPU: the guide's values for 80, 40 and 16
+    GB."""
     if not after:
         return 20, 0
     if device == "cpu":
@@ -81,12 +82,13 @@ class Extractor:
             self.model = torch.compile(self.model)
 
     def warm_up(self, windows):
-        """Compiles for the batches to come, before time is taken: full ones, and the last of a video of so many windows."""
+        """Compiles for the batch sizes to come before timing starts: full batches, and the last one of a video with so
+        many windows."""
         for size in {min(self.batch, windows), windows % self.batch} - {0} if self.after else {1}:
             self.features(self.torch.zeros(size, CLIP, 3, self.size, self.size))
 
     def features(self, clips):
-        """[B, T, 3, H, W] -> [B, D]; a frame model runs once for each place in the window."""
+        """[B, T, 3, H, W] -> [B, D]; a frame model runs once for each position in the window."""
         torch = self.torch
         clips = clips.to(self.device, non_blocking=self.after)
         narrow = torch.bfloat16 if self.device == "cpu" else torch.float16

@@ -21,7 +21,7 @@ def decoded(path):
 
 
 def repeated(work, least=0.05):
-    """A run of as many repetitions as last a while; seconds are one's."""
+    """A run of enough repetitions to be timed; its seconds are those of one."""
     times = 1
     while measure.clock(lambda: [work() for _ in range(times)]) < least:
         times *= 2
@@ -45,7 +45,7 @@ def original_rgb_run(path):
 
 
 def swscale_run(path):
-    """One pass: scaled while it is converted."""
+    """One pass: scales while converting."""
     import numpy as np
 
     frame = decoded(path)

@@ -42,7 +42,8 @@ def main():
         loop.append(result["seconds"])
         return took[1]
 
-    # Ours makes its outputs before it is timed, so its turns are together; nothing here depends on the machine's load for long.
+    # Ours makes its outputs before it is timed, so its turns run together. The machine's load matters for a short time
+    # only.
     ours = measure.tubelet(a, "bench", "--case", "resume", "--outputs", a.outputs, "--repeat", a.turns)
     peers = measure.Peers(a)
     peers.add("original", lambda: original, warm=False)

@@ -26,7 +26,7 @@ def check(count, wanted):
 
 
 def decord_run(a, path, stride, wanted):
-    """The original's."""
+    """The original script's way."""
     import decord
     import torch
 
@@ -61,7 +61,7 @@ def torchcodec_run(a, path, stride, wanted):
 
 
 def group(frames, wanted):
-    """Frames of 224x224, uint8, into windows of floats, side by side."""
+    """Turns frames of 224x224, uint8, into adjacent windows of floats."""
     import numpy as np
 
     window, count = [], 0
