@@ -39,7 +39,7 @@ def cosine(a, b):
 
 
 class Model:
-    """One model, its frames, and what PyTorch makes of pixels."""
+    """One model, its frames, and what PyTorch computes from the pixels."""
 
     def __init__(self, name, seed):
         self.name = pathlib.Path(name).stem
@@ -53,7 +53,7 @@ class Model:
         self.frames = np.random.default_rng(seed).integers(0, 256, (*size, height + 17, width + 40, 3), dtype=np.uint8)
 
     def torch(self, pixels):
-        """[N, (T,) 3, h, w] -> feature [N, D] and tokens [N, tokens, D], by the rules of `tubelet`."""
+        """[N, (T,) 3, h, w] -> feature [N, D] and tokens [N, tokens, D], by `tubelet`'s rules."""
         x = torch.from_numpy(pixels)
         x = x.transpose(1, 2) if self.channels_first else x
         with torch.no_grad():

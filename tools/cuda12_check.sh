@@ -1,9 +1,10 @@
 #!/usr/bin/env bash
-# cuda12_check.sh ROOT [TESTS]: the plug-in by CUDA 12.4, as for V100: in ROOT, a folder that becomes a clean Debian 13 with that
-# toolkit (non-free) and PyPI's cuDNN for CUDA 12, the working tree's tracked files are built for the cards below, without a
-# warning, installed, and those of the suite's tests run whose names match TESTS (^cuda/). As root; needs debootstrap, and 12 GB.
+# cuda12_check.sh ROOT [TESTS]: builds the plug-in with CUDA 12.4, as for V100. ROOT becomes a clean Debian 13 with that
+# toolkit (non-free) and PyPI's cuDNN for CUDA 12. In it, the working tree's tracked files are built for the cards
+# below, without a warning, and installed, and the tests whose names match TESTS (^cuda/) are run. Run as root; needs
+# debootstrap, and 12 GB.
 #
-# ARCHITECTURES: cards; CUDNN: PyPI's version.
+# ARCHITECTURES: the cards; CUDNN: the version on PyPI.
 set -euo pipefail
 root=$(realpath -m "${1:?a folder for the Debian system}")
 tests=${2:-^cuda/}
@@ -26,7 +27,7 @@ fi
 mkdir -p "$root/src"
 git ls-files -z | tar -c --null -T - | tar -x -C "$root/src"
 cp /etc/resolv.conf "$root/etc/resolv.conf"
-# What is mounted goes with the process.
+# The mount disappears with the process.
 unshare -m bash -s "$root" "$cards" "$tests" <<'THERE'
 set -euo pipefail
 mount -t proc proc "$1/proc"

@@ -31,7 +31,7 @@ IMAGENET = {"mean": [0.485, 0.456, 0.406], "std": [0.229, 0.224, 0.225]}
 
 
 class Tensors(torch.nn.Module):
-    """A transformers model as a module of one input and a tuple of outputs."""
+    """A transformers model as a module with one input and a tuple of outputs."""
 
     def __init__(self, model, outputs):
         super().__init__()
@@ -43,7 +43,7 @@ class Tensors(torch.nn.Module):
 
 
 def randomise(module):
-    """Every parameter random, also those that start as zeros and ones: nothing may hide behind them."""
+    """Makes every parameter random, even those that start as zeros or ones, so that none can be left out unnoticed."""
     with torch.no_grad():
         for name, parameter in module.named_parameters():
             if parameter.ndim < 2:
@@ -70,7 +70,7 @@ def dinov2():
 
 
 def headless(model):
-    """A torchvision network whose feature is what its classifier would get."""
+    """A torchvision network whose feature is what its classifier would receive."""
     model.fc = torch.nn.Identity()
     for module in model.modules():
         if isinstance(module, torch.nn.modules.batchnorm._BatchNorm):
@@ -108,7 +108,7 @@ def load(name, seed):
 
 def export(model, folder, batch):
     folder.mkdir(parents=True, exist_ok=True)
-    # A dynamic batch is traced with two items: one would be taken for a constant.
+    # A dynamic batch is traced with two items: the tracer would take one for a constant.
     pixels = torch.rand(batch or 2, *model["shape"][1:])
     dynamic = None if batch else ({0: torch.export.Dim("batch", min=1)},)
     with warnings.catch_warnings(), torch.no_grad():

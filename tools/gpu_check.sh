@@ -1,19 +1,19 @@
 #!/usr/bin/env bash
-# gpu_check.sh [PACK]: everything that only a GPU can show, in under 8 minutes, as a table. PACK: what tools/gpu_pack.sh
-# made (.gpu/pack.tar.xz). Without one the files of build/ are taken. Of what gpu_pack.sh --peers made (.gpu/peers.tar.xz), decord
-# and torchcodec are taken, if it is there.
+# gpu_check.sh [PACK]: checks everything that only a GPU can show, in under 8 minutes, and prints a table. PACK: what
+# tools/gpu_pack.sh made (.gpu/pack.tar.xz). Without one, the files of build/ are taken. If gpu_pack.sh --peers was run
+# too (.gpu/peers.tar.xz), its decord and torchcodec are used.
 #
-# Parts: conformance of every operation and the goldens in each type, the same bytes in any batch, halving under a memory
-# limit, NVDEC's frames against software's, compute-sanitizer; then figures (gpu_figures.sh): an ablation of types, graphs,
-# tuning, overlap and cuDNN and, on the same card, PyTorch's forwards, the original's loop, and torchcodec feeding a network
-# (gpu_peer.py, bench/original.py, gpu_decode_peer.py; where torch, transformers, decord and torchcodec are). A part that isn't
-# possible here says so; figures that would begin after seven minutes aren't taken, and none goes on beyond eight. Exit code 1:
-# one failed.
+# Parts: conformance of every operation and the goldens in each type, the same bytes in any batch, halving under a
+# memory limit, NVDEC's frames against software's, compute-sanitizer; then figures (gpu_figures.sh): an ablation of
+# types, graphs, tuning, overlap and cuDNN and, on the same card, PyTorch's forwards, the original's loop, and
+# torchcodec feeding a network (gpu_peer.py, bench/original.py, gpu_decode_peer.py; if torch, transformers, decord and
+# torchcodec are installed). A part that isn't possible here says so. No figure begins after 7.5 minutes, and none
+# continues beyond eight. Exit code 1: a part failed.
 #
-# LIMIT=N: N seconds instead. KEEP=FOLDER: what the parts said is left there. STATE=FOLDER: what was shown is remembered there, and
-# the next call with it shows the rest, and again what failed or had no time: for machines whose commands, or the files sent along
-# with one, are limited. SMALL=1 takes tiny models: to try the script itself on the fake GPU, say
-# (TUBELET_CUDA_PLUGIN=build/tests/libfake_gpu.so).
+# LIMIT=N: N seconds instead. KEEP=FOLDER: keeps the logs of the parts there. STATE=FOLDER: remembers there what has
+# been shown; the next call with it shows the rest, and again what failed or had no time. This is for machines that
+# limit a command's time, or the files sent along with it. SMALL=1 takes tiny models: to try the script itself, for
+# example on the fake GPU (TUBELET_CUDA_PLUGIN=build/tests/libfake_gpu.so).
 set -uo pipefail
 here=$(cd "$(dirname "$0")/.." && pwd)
 pack=${1:-$here/.gpu/pack.tar.xz}
@@ -24,14 +24,14 @@ trap '[ -z "${KEEP:-}" ] || cp "$work"/*.log "$KEEP"; [ -n "${STATE:-}" ] || rm 
 began=$SECONDS
 limit=${LIMIT:-480}
 no_time="not run: the time is used up"
-slack=$([ -n "${SMALL:-}" ] && echo 6 || echo 1) # the fake computes on what processors there are
+slack=$([ -n "${SMALL:-}" ] && echo 6 || echo 1) # the fake computes on the machine's processors
 failed=0
 
 bin=$work/bin
 if [ -e "$work/source" ] || [ -f "$pack" ]; then
     [ -e "$work/source" ] || tar -C "$work" -xf "$pack"
     export LD_LIBRARY_PATH=$work/lib:${LD_LIBRARY_PATH:-}
-    # The tests' data is where it was when they were built.
+    # The tests look for their data in the folder where they were built.
     source=$(cat "$work/source")
     if [ "$source" != "$here" ] && [ ! -e "$source" ]; then
         mkdir -p "$(dirname "$source")" && ln -s "$here" "$source"
@@ -46,13 +46,13 @@ elif [ ! -e "$bin" ]; then
 fi
 if [ -f "$peers" ]; then tar -C "$work" -xf "$peers"; fi
 export PYTHONPATH=$work/site:${PYTHONPATH:-}
-export TORCHINDUCTOR_CACHE_DIR=${TORCHINDUCTOR_CACHE_DIR:-$work/inductor} # a compilation that was cut short goes on
-# cuBLASLt and cuDNN as PyTorch's wheels bring them.
+export TORCHINDUCTOR_CACHE_DIR=${TORCHINDUCTOR_CACHE_DIR:-$work/inductor} # resumes a compilation that was cut short
+# cuBLASLt and cuDNN from PyTorch's wheels.
 for folder in $(python3 -c 'import nvidia, glob; print(*[g for p in nvidia.__path__ for g in glob.glob(p + "/*/lib")])' 2>/dev/null); do
     LD_LIBRARY_PATH=${LD_LIBRARY_PATH:-}:$folder
 done
 export LD_LIBRARY_PATH
-export XDG_CACHE_HOME=$work/cache # what earlier runs measured and remembered isn't to be seen here
+export XDG_CACHE_HOME=$work/cache # hides what earlier runs measured and remembered
 tubelet=$bin/tubelet
 
 row() { # part, result, detail
@@ -60,12 +60,12 @@ row() { # part, result, detail
     [ "$2" != FAILED ] || failed=1
 }
 
-# A command that waits for a GPU in vain doesn't end when it is asked to.
+# A command that waits for a GPU in vain ignores the first signal.
 stop_after() { # seconds command...
     timeout -k 5 "$@"
 }
 
-shown() { # name: whether an earlier call had it
+shown() { # name: whether an earlier call has shown it
     grep -qxF "$1" "$work/done" 2>/dev/null
 }
 
@@ -76,9 +76,9 @@ echo
 row part result detail
 row :--- :--- :---
 
-# ---- right answers: all at once, of which no time is taken ----
+# ---- right answers: all at once, not timed ----
 sections=()
-section() { # name command...: what it prints is shown when all are done; measures for itself, as the card is shared
+section() { # name command...: its output is shown when all are done; a cache for each, as they share the card
     shown "$1" && return
     sections+=("$1")
     XDG_CACHE_HOME=$work/cache${#sections[@]} "${@:2}" >"$work/section${#sections[@]}" 2>&1 &
@@ -99,7 +99,7 @@ end_sections() {
 
 test_of() { section "$1" part "$@"; }
 
-part() { # name seconds command...: ok or FAILED by its exit code, its last line as the detail
+part() { # name seconds command...: ok or FAILED by its exit code, with its last line as the detail
     local log=$work/part${#sections[@]}.log code
     stop_after $(($2 * slack)) "${@:3}" >"$log" 2>&1
     code=$?
@@ -107,21 +107,21 @@ part() { # name seconds command...: ok or FAILED by its exit code, its last line
     else row "$1" FAILED "exit $code: $(grep -E 'ERROR|relative error|max-abs|cosine|rror' "$log" | tail -1 | cut -c1-160)"; fi
 }
 
-model_of() { # size: the folder of a random checkpoint, made once
+model_of() { # size: the folder of a random checkpoint, which is made once
     local folder=$work/model-${1/:/-}
     [ -d "$folder" ] || { rm -rf "$folder.part" && "$tubelet" init "$1" "$folder.part" >/dev/null 2>&1 && mv "$folder.part" "$folder"; }
     echo "$folder"
 }
 
 clip=videomae:$([ -n "${SMALL:-}" ] && echo tiny || echo base)
-extract() { # out options...: in the first half of the time
+extract() { # out options...: only within the first half of the time
     local left=$((limit / 2 * slack - SECONDS + began))
     [ $left -gt 0 ] || { echo "$no_time" >"$work/$1.log"; return 124; }
     stop_after $left "$tubelet" extract "$work/videos" --model "$(model_of "$clip")" --out "$work/$1" --device cuda "${@:2}" >"$work/$1.log" 2>&1
 }
 summary() { grep -h -o '[0-9]* frames, .*clips.s' "$work/$1.log" | tail -1; }
 digest() { (cd "$work/$1" && sha256sum ./*.npy | sha256sum); }
-broken() { # name log code: an extraction that wasn't right, or wasn't begun
+broken() { # name log code: reports an extraction that wasn't right, or wasn't begun
     local why
     why=$(tail -1 "$work/$2.log" | cut -c1-110)
     if [ "$why" = "$no_time" ]; then row "$1" - "$why"
@@ -141,7 +141,7 @@ same_bytes() {
 
 halving() {
     local mib code
-    for mib in 700 500 38; do # MiB; base needs some 400, tiny some 40
+    for mib in 700 500 38; do # MiB; base needs about 400, tiny about 40
         rm -f "$XDG_CACHE_HOME/tubelet/gpu-fits.txt"
         extract short --batch 64 --gpu-memory $mib && code=0 || code=$?
         if [ $code = 0 ] && grep -q "items at once" "$work/short.log"; then
@@ -154,7 +154,7 @@ halving() {
     done
 }
 
-# NVDEC against software: frames to the byte.
+# NVDEC against software: the frames must be equal to the byte.
 nvdec_frames() {
     local video name why
     rm -f "$work/no_nvdec"
@@ -172,7 +172,7 @@ nvdec_frames() {
     done
 }
 
-# Frames that stay on the GPU, and frames that are brought there: the same features.
+# Frames that stay on the GPU and frames that are copied to it must give the same features.
 frames_there() {
     local options base why code
     for options in "--decoder nvdec" "--decoder nvdec --resize cpu" "--decoder nvdec --transform opentad" "--resize gpu"; do
@@ -187,7 +187,7 @@ frames_there() {
     done
 }
 
-# Memory errors and races: of our kernels, whose work is small there.
+# Looks for memory errors and races in our kernels, with little work.
 sanitize() { # tool name command...
     if ! command -v compute-sanitizer >/dev/null || ! nvidia-smi >/dev/null 2>&1; then row "compute-sanitizer $1, $2" - "not here"
     else part "compute-sanitizer $1, $2" $((limit / 4)) compute-sanitizer --tool "$1" --error-exitcode 9 "${@:3}"; fi
@@ -197,11 +197,11 @@ mapfile -t films < <(ls "$work"/videos/*.mp4 "$work"/videos/*.webm "$work"/kinds
 long=$(ls -S "$work"/videos/* | head -1)
 right_answers() {
     local family size tool
-    rm -rf "$work"/{whole,opentad,other,short,frames} # what an earlier call has left
+    rm -rf "$work"/{whole,opentad,other,short,frames} # left by an earlier call
     extract whole
-    [ -n "${SMALL:-}" ] || python3 -c 'import torch, transformers' >/dev/null 2>&1 & # off the disk: it is slow the first time
+    [ -n "${SMALL:-}" ] || python3 -c 'import torch, transformers' >/dev/null 2>&1 & # the first time is slow: from disk
     [ -n "${SMALL:-}" ] || for size in onevision:large videomae:base videomae:large dinov3:large; do model_of $size >/dev/null & done
-    export TUBELET_ISA=scalar TEST_BACKEND=cuda # beside one level of the processor's: the GPU's answers don't depend on it
+    export TUBELET_ISA=scalar TEST_BACKEND=cuda # one CPU level is enough: the GPU's answers don't depend on it
     test_of "conformance of operations" $((limit / 4)) "$bin/test_backend_operations"
     test_of "conformance of networks" 100 "$bin/test_backend_networks"
     test_of "goldens, f32 tf32 f16 bf16" 100 "$bin/test_golden"

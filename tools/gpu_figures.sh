@@ -1,6 +1,6 @@
-# gpu_figures.sh: read by gpu_check.sh: the figures of its table. A figure is a function that prints the details of its rows. It is
-# taken if there is time, and not again where an earlier call had it. Its exit code: 1 if it couldn't be taken, 2 if something of
-# ours is broken.
+# gpu_figures.sh: read by gpu_check.sh: the figures of its table. A figure is a function that prints the details of its
+# rows. It is taken if there is time, and if no earlier call has taken it. Its exit code: 1 if it couldn't be taken, 2
+# if something of ours is broken.
 
 figure() { # name command...
     local line code result=-
@@ -12,13 +12,13 @@ figure() { # name command...
     while read -r line; do row "$1" "$result" "$line"; done <"$work/figure.out"
 }
 
-at_most() { # seconds command...: for so long, and not beyond the eight minutes
+at_most() { # seconds command...: for at most so long, and not beyond the eight minutes
     local left=$(((limit - 5) * slack - SECONDS + began))
     [ $left -gt 0 ] || return 124
     stop_after $((left < $1 ? left : $1)) "${@:2}"
 }
 
-or_why() { # log command...: if it says nothing, the log's last line
+or_why() { # log command...: if the command prints nothing, the last line of the log
     local said
     said=$("${@:2}" 2>"$1")
     [ -z "$said" ] || { echo "$said"; return 0; }
@@ -26,7 +26,7 @@ or_why() { # log command...: if it says nothing, the log's last line
     return 1
 }
 
-has() { # Python modules... beside torch, on a machine with a GPU. They aren't imported, which takes ten seconds
+has() { # Python modules... and torch, on a machine with a GPU. They aren't imported, which would take ten seconds
     [ -z "${SMALL:-}" ] && nvidia-smi >/dev/null 2>&1 &&
         python3 -c 'import sys, importlib.util as u; sys.exit(not all(map(u.find_spec, sys.argv[1:])))' torch "$@" 2>/dev/null ||
         { echo "needs a GPU and torch $*"; return 1; }
@@ -35,7 +35,7 @@ has() { # Python modules... beside torch, on a machine with a GPU. They aren't i
 videos_to_features() { summary whole | grep . || { echo "failed: $(tail -1 "$work/whole.log" | cut -c1-90)"; return 1; }; }
 
 # ---- frames ----
-rate_of() { # decoder video: frames a second
+rate_of() { # decoder video: frames per second
     stop_after 60 "$tubelet" bench --case decode --repeat 3 --json --decoder "$1" --video "$2" 2>>"$work/nvdec.log" | tail -1 |
         sed -n 's/.*"frames_per_second":\([0-9.e+-]*\).*/\1/p'
 }
@@ -44,7 +44,7 @@ decoding() { echo "$([ -n "$no_nvdec" ] || echo "NVDEC $(rate_of nvdec "$long") 
 
 torchvision() { has torchvision && or_why "$work/peer.log" at_most 60 python3 "$here/tools/gpu_frames_peer.py"; }
 
-speed() { # command: a program that times kernels, line by line
+speed() { # command: a program that times kernels, and prints a line for each
     local code time=$(((limit - 5) * slack - SECONDS + began))
     at_most 100 "$bin/$1" $([ -z "${SMALL:-}" ] || echo 1) 2>"$work/speed.log" && return
     code=$?
@@ -54,7 +54,7 @@ speed() { # command: a program that times kernels, line by line
 }
 
 # ---- forwards ----
-seconds_of() { # bench options...: seconds of one, or nothing
+seconds_of() { # bench options...: seconds of one forward, or nothing
     at_most 60 "$tubelet" bench --case forward --device cuda --json "$@" 2>"$work/bench.log" | tail -1 |
         sed -n 's/.*"seconds":\([0-9.e-]*\).*/\1/p'
 }
@@ -81,7 +81,7 @@ torch() { # size items,.. mode
 # ---- whole videos; the original's loop, before and after its guide ----
 field() { sed -n "s/.*\"$1\":\([0-9.e+-]*\).*/\1/p" "$work/bench.json"; }
 
-end_to_end() { # size videos goals options...: clips and seconds, those without opening the model too
+end_to_end() { # size videos goals options...: clips and seconds, also the seconds without opening the model
     at_most 100 "$tubelet" bench --case end-to-end --device cuda --dtype f16 --model "$(model_of "$1")" --video "$2" --json "${@:4}" 2>"$work/bench.log" |
         tail -1 >"$work/bench.json"
     awk -v s="$(field seconds)" -v start="$(field start_seconds)" -v n="$(field clips)" -v goals="$3" \
@@ -89,13 +89,13 @@ end_to_end() { # size videos goals options...: clips and seconds, those without 
         { echo "failed: $(tail -1 "$work/bench.log" | cut -c1-90)"; return 1; }
 }
 
-original() { # size options...: of the first windows, as many as a batch after the guide; all 226 take as much longer
+original() { # size options...: the first windows only, one batch after the guide; all 226 take proportionally longer
     has transformers decord || return
     or_why "$work/peer.log" at_most 180 python3 "$here/bench/original.py" "$(model_of "$1")" "$work/one" "$work/original" \
         --device cuda --windows 96 "${@:2}"
 }
 
-# ---- many videos into a network, window by window: the processors decode, NVDEC does, or both do ----
+# ---- many videos into a network, window by window: decoded by the processors, by NVDEC, or by both ----
 feeding() { # decoder size
     [ "$1" = cpu ] || [ -z "$no_nvdec" ] || { echo "$no_nvdec"; return; }
     end_to_end "$2" "$work/many" "goal ≥ $([ "$1" = cpu ] && echo 1.3 || echo 1.2)× torchcodec" --stride 16 --decoder "$1" || return
@@ -110,7 +110,7 @@ torchcodec() { # size device
         --threads $((threads < 16 ? threads : 16))
 }
 
-# ---- the table: ours first, then the others, what was never measured first ----
+# ---- the table: ours first, then the others; what was never measured comes first ----
 mkdir -p "$work/one" "$work/many"
 cp "$long" "$work/one"
 for i in $(seq $([ -n "${SMALL:-}" ] && echo 2 || echo 16)); do ln -sf "$long" "$work/many/v$i.mp4"; done

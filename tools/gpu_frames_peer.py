@@ -3,8 +3,9 @@
 
     gpu_frames_peer.py [FRAMES]
 
-Frames of 1920x1080, all of them at once: conversion to RGB (BT.709, limited), an antialiased resize of the shorter side to 224 in
-8 bits, the middle 224x224, normalisation, patches of 16x16. Prints microseconds a frame. Needs torch with CUDA and torchvision.
+1920x1080 frames, all of them at once: conversion to RGB (BT.709, limited range), an antialiased resize of the shorter
+side to 224 in 8 bits, the middle 224x224, normalization, patches of 16x16. Prints microseconds per frame. Needs torch
+with CUDA and torchvision.
 """
 import statistics
 import sys

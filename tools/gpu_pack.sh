@@ -1,11 +1,11 @@
 #!/usr/bin/env bash
-# gpu_pack.sh [FOLDER]: gathers what a bare GPU machine lacks into one ignored folder (.gpu), below 60 MiB: the command, the
-# plug-in, the tests that need a GPU, a few videos, and the shared objects that they load. tools/gpu_check.sh runs there.
-# gpu_pack.sh --peers [FOLDER]: a second file beside it, of PyPI's decord and torchcodec and what those load besides. Both together
-# are more than 60 MiB; gpu_check.sh (STATE) takes the one in a first call and the other in a second.
+# gpu_pack.sh [FOLDER]: gathers what a bare GPU machine lacks into one ignored folder (.gpu), below 60 MiB: the command,
+# the plug-in, the tests that need a GPU, a few videos, and the shared objects that they load. tools/gpu_check.sh runs
+# there. gpu_pack.sh --peers [FOLDER]: makes a second file beside it, with PyPI's decord and torchcodec and what else
+# they load. Both together exceed 60 MiB; gpu_check.sh (STATE) takes one in a first call and the other in a second.
 #
-# ARCHITECTURES (90-real): which cards the plug-in has code for. oneDNN is left out: it is large and not what is tested.
-# PYTHON (3.12): the GPU machine's.
+# ARCHITECTURES (90-real): the cards that the plug-in has code for. oneDNN is left out: it is large and isn't tested
+# here. PYTHON (3.12): the GPU machine's version.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 peers=
@@ -16,7 +16,7 @@ pack=$(mktemp -d)
 trap 'rm -rf "$pack"' EXIT
 mkdir -p "$pack/lib" "$out"
 
-libraries_of() { # files...: the shared objects they load, but C's and C++'s, the driver and the terminal's, which are the machine's
+libraries_of() { # files...: the shared objects they load, except the machine's own (C, C++, driver, terminal)
     for file in "$@"; do ldd "$file"; done | awk '$3 ~ /^\// { print $3 }' | sort -u |
         grep -v -E '/(libc|libm|libdl|libpthread|librt|libresolv|libgcc_s|libstdc\+\+|ld-linux[^/]*|libtinfo|libcuda)\.so'
 }
@@ -34,7 +34,7 @@ if [ -n "$peers" ]; then
     # shellcheck disable=SC2086
     python3 -m pip download -q --no-deps --only-binary=:all: --python-version "${PYTHON:-3.12}" --implementation cp $platforms -d "$pack/wheels" decord torchcodec
     for wheel in "$pack"/wheels/*.whl; do unzip -q "$wheel" -d "$pack/site"; done
-    # torchcodec loads FFmpeg's libraries by their names, and two of them that the command doesn't need.
+    # torchcodec loads FFmpeg's libraries by name, including two that the command doesn't need.
     folder=$(dirname "$(ldconfig -p | awk '/libavcodec\.so\.[0-9]+ / { print $NF; exit }')")
     for name in avfilter avdevice; do cp -L "$folder/lib$name.so".[0-9] "$folder/lib$name.so".[0-9][0-9] "$pack/lib" 2>/dev/null || true; done
     there=$(tar -tf "$out/pack.tar.xz")
@@ -56,8 +56,8 @@ strip -g "$pack"/bin/*
 
 libraries_of "$pack"/bin/* | while read -r library; do cp -L "$library" "$pack/lib/"; done
 
-# One video of 226 windows at stride 4 and several short ones, as people have them: a moving picture with some noise. Beside them
-# kinds that NVDEC's frames are compared of.
+# One video of 226 windows at stride 4 and several short ones, like people's own: a moving picture with some noise. Also
+# videos of other kinds, to compare NVDEC's frames.
 film() { # seconds size file options...
     ffmpeg -v error -nostdin -y -f lavfi -i "testsrc2=duration=$1:size=$2:rate=30,noise=alls=6:allf=t" -pix_fmt yuv420p "${@:4}" "$pack/$3"
 }
@@ -72,7 +72,7 @@ film 1 320x240 kinds/vp8.webm -c:v libvpx -cpu-used 8
 film 1 320x240 kinds/vp9-10.webm -c:v libvpx-vp9 -cpu-used 8 -pix_fmt yuv420p10le
 film 1 320x240 kinds/av1.mkv -c:v libaom-av1 -cpu-used 8 -usage realtime
 
-# Where the tests look for their data is compiled into them.
+# The tests have the path of their data compiled in.
 echo "$PWD" >"$pack/source"
 git rev-parse HEAD >"$pack/commit"
 packed pack.tar.xz

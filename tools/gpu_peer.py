@@ -3,9 +3,9 @@
 
     gpu_peer.py FOLDER ITEMS[,ITEMS...] [MODE]
 
-MODE: of torch.compile: max-autotune (many items; the default), reduce-overhead (few: latency). Prints seconds of both, a line each,
-for each number of items. Attention is
-torch's own choice among its fused kernels. Needs torch with CUDA, transformers and, for OneVision-Encoder, safetensors.
+MODE is torch.compile's: max-autotune (many items; the default) or reduce-overhead (few: latency). Prints the seconds of
+both, one line each, for each number of items. torch chooses among its fused attention kernels. Needs torch with CUDA,
+transformers and, for OneVision-Encoder, safetensors.
 """
 import json
 import pathlib
@@ -32,7 +32,7 @@ def seconds(forward, pixels, runs=7):
 
 
 def load(folder):
-    """The network, and the shape of an item's pixels."""
+    """The network, and the shape of one item's pixels."""
     if json.loads((folder / "config.json").read_text())["model_type"] == "onevision_encoder":
         sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "bench"))
         import onevision_torch
@@ -47,7 +47,7 @@ def compiled_seconds(model, pixels, mode):
         torch._dynamo.reset()
         compiled = torch.compile(model, mode=mode)
         return f"{seconds(lambda p: compiled(p), pixels):.6f} s"
-    except Exception as error:  # what dynamo can't do is not this script's concern
+    except Exception as error:  # what dynamo can't compile is not this script's concern
         return f"failed: {type(error).__name__}"
 
 

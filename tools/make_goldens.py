@@ -39,7 +39,7 @@ BILINEAR, BICUBIC = 2, 3
 # ---------------------------------------------------------------- inputs and parameters
 
 def synthetic_video(seed, clips, frames, height, width):
-    """Drifting waves, noise, and a hard-edged square of black and white, which makes cubic filters overshoot."""
+    """Drifting waves, noise, and a hard-edged black and white square, which makes cubic filters overshoot."""
     rng = np.random.default_rng(seed)
     y, x = np.mgrid[0:height, 0:width].astype(np.float64)
     video = np.empty((clips, frames, height, width, 3), np.uint8)
@@ -57,7 +57,7 @@ def synthetic_video(seed, clips, frames, height, width):
 
 
 def randomize(model, seed):
-    """Sizeable values everywhere; in the order of the names, so that they depend on nothing else."""
+    """Sizable values everywhere, drawn in the order of the names, so that they depend on nothing else."""
     generator = torch.Generator().manual_seed(seed)
     for name, p in sorted(model.named_parameters()):
         noise = torch.randn(p.shape, generator=generator)
@@ -95,7 +95,8 @@ class OneVisionBlock(nn.Module):
 
 
 class OneVisionHead(nn.Module):
-    """One learned query looks at all tokens; an MLP on top. The norm in front of the MLP is RMS whatever the blocks use."""
+    """One learned query attends to all tokens; an MLP follows. The norm before the MLP is RMS whatever the blocks
+    use."""
 
     def __init__(self, c):
         super().__init__()
@@ -136,12 +137,13 @@ class OneVision(nn.Module):
             self.head = OneVisionHead(c)
 
     def angles(self, t, h, w, dtype):
-        """[t*h*w, head dim]: time, row and column, each axis with its own frequencies, the whole repeated once."""
+        """[t*h*w, head dim]: time, row and column, each axis with its own frequencies; the whole list is repeated
+        once."""
         unit = self.c["hidden_size"] // self.c["num_attention_heads"] // 32
         theta = [self.c["rope_theta"] ** (-torch.arange(n, dtype=torch.float64) / n) for n in (4 * unit, 6 * unit, 6 * unit)]
         grid = torch.meshgrid(*(torch.arange(n, dtype=torch.float64) for n in (t, h, w)), indexing="ij")
         half = torch.cat([g.flatten()[:, None] * f for g, f in zip(grid, theta)], 1)
-        # As the original does: in float32, whatever the type of the rest.
+        # In float32, like the original, whatever the type of everything else.
         return torch.cat([half, half], 1).to(torch.float64 if dtype == torch.float64 else torch.float32)
 
     def forward(self, pixels):
@@ -160,7 +162,8 @@ class OneVision(nn.Module):
 
 
 class LlavaVit(OneVision):
-    """The original script's network: the same, by other names, with torch's own epsilons, and always with the last norm."""
+    """The original script's network: the same with other names and torch's own epsilons, and always with the last
+    norm."""
     MODEL_TYPE, ARCHITECTURE = "llava_vit", "LlavaViTEncoder"
     DEFAULTS = {**OneVision.DEFAULTS, "layer_norm_eps": 1e-5, "head_norm_eps": torch.finfo(torch.float32).eps}
     NAMES = [("embeddings.patch_embedding", "conv1"), ("layernorm_pre", "ln_pre"), ("layernorm_post", "ln_post"),
@@ -215,7 +218,7 @@ class VideoMAE2Block(nn.Module):
         a = self.attn
         q, k, v = a.qkv(self.norm1(x)).chunk(3, -1)
         q, k, v = (split_heads(t, self.heads) for t in (q + a["q_bias"], k, v + a["v_bias"]))
-        # Attention of directions: q and k have length 1, each head its own sharpness.
+        # Attention of directions: q and k have length 1, and each head has its own scale.
         weights = F.normalize(q, dim=-1) @ F.normalize(k, dim=-1).mT * a["scale"].clamp(max=4.6052).exp()
         x = x + self.gamma_1 * a.proj(merge_heads(weights.softmax(-1) @ v))
         return x + self.gamma_2 * self.mlp["fc2"](F.gelu(self.mlp["fc1"](self.norm2(x))))
@@ -265,7 +268,7 @@ class InternVideo2Block(nn.Module):
 
 
 class InternVideo2Projector(nn.Module):
-    """The mean of all tokens looks at all tokens."""
+    """The mean of all tokens attends to all tokens."""
 
     def __init__(self, c):
         super().__init__()
@@ -319,7 +322,8 @@ def merge_heads(x):
 
 
 def rotate_pairs(x, angles):
-    """Neighbours form a pair, and each takes the angle of its own column: not a true rotation, but what the model is."""
+    """Neighbors form a pair, and each takes its own column's angle. That is no true rotation, but it is what the model
+    does."""
     swapped = torch.stack([-x[..., 1::2], x[..., 0::2]], -1).flatten(-2)
     return (x * angles.cos() + swapped * angles.sin()).to(x.dtype)
 
@@ -377,7 +381,7 @@ def float64(tensor):
 
 
 def measure(make, run, pixels, want):
-    """PyTorch's own error in a type, against float64."""
+    """PyTorch's own error in a type, relative to float64."""
     errors = {}
     for name, dtype in (("fp32", torch.float32), ("bf16", torch.bfloat16)):
         with torch.no_grad():
@@ -390,7 +394,7 @@ def measure(make, run, pixels, want):
 
 
 def tolerances(errors, want):
-    """Twice PyTorch's own error, but no less than what another order of the same sums costs."""
+    """Twice PyTorch's own error, but at least what another order of the same sums costs."""
     largest = {"lhs": float(np.abs(want[0]).max()), "feature": float(np.abs(want[1]).max())}
     fp32 = {f"{k}_max_abs": max(2 * errors["fp32"][f"{k}_max_abs"], 1e-5 * largest[k]) for k in largest}
     bf16 = {f"{k}_rel_l2": max(2 * errors["bf16"][f"{k}_rel_l2"], 4e-3) for k in largest}
@@ -430,7 +434,7 @@ def make_terse(folder, defaults):
     write_json(folder / "config.json", {k: v for k, v in config.items() if k == "model_type" or v != defaults.get(k, unset)})
 
 
-PLAIN = OneVision, VideoMAE2, InternVideo2      # not of transformers
+PLAIN = OneVision, VideoMAE2, InternVideo2      # not part of transformers
 
 
 def save_plain(folder, model, dtype):
@@ -493,7 +497,7 @@ def write_case(folder, seed, model, processor, run, frames, dtype=torch.float32,
         "pixel_values_layout": "[N,T,3,h,w]", "weights": str(dtype).removeprefix("torch."),
         "preprocess": {"resize_kernel": "float" if float_resize else kernel,
                        "rescale": processor.rescale_factor, "std": list(processor.image_std)},
-        # In 8 bits the resize is exact and only the affine map rounds.
+        # In 8 bits the resize is exact, so only the affine map rounds.
         "pixel_max_abs": 5e-5 if float_resize else 2e-6,
         "torch_error": errors, "tolerance": tolerances(errors, want)})
 
@@ -559,7 +563,8 @@ def dinov3_gated(folder):
 
 
 def dinov3_nonsquare(folder):
-    # 8 divides neither side: the right and bottom remainders are dropped. Frames smaller than the model's input.
+    # 8 divides neither side, so the right and bottom remainders are dropped. The frames are smaller than the model's
+    # input.
     dinov3(folder, 33, 44, 28, frame=(21, 35), key_bias=True, mlp_bias=False, proj_bias=False, rope_theta=50.0,
            num_register_tokens=1)
 
@@ -591,7 +596,7 @@ TINY_TEXT = dict(vocab_size=20, max_position_embeddings=4, hidden_size=16, num_h
 
 
 def siglip_whole(folder):
-    # 8 doesn't divide 28: the right and bottom remainders are dropped.
+    # 8 doesn't divide 28, so the right and bottom remainders are dropped.
     c = transformers.SiglipConfig(vision_config=dict(SMALL, image_size=28, patch_size=8, layer_norm_eps=1e-3), text_config=TINY_TEXT)
     processor = transformers.SiglipImageProcessor(size={"height": 28, "width": 28}, resample=BICUBIC)
     write_case(folder, 91, transformers.SiglipModel(c), processor, run_tower, 2,
@@ -639,7 +644,8 @@ def llavavit(folder):
 
 
 def vjepa2_pooler(folder):
-    # A third of 20 channels leaves 2 of them unturned; two frames would be enough for the tubelet of 3: they are doubled.
+    # A third of 20 channels leaves 2 of them without rotation. Two frames are too few for tubelets of 3: they are
+    # doubled.
     c = transformers.VJEPA2Config(
         crop_size=24, frames_per_clip=2, tubelet_size=3, patch_size=8, hidden_size=40, num_hidden_layers=2,
         num_attention_heads=2, mlp_ratio=1.5, layer_norm_eps=1e-3, num_pooler_layers=1, num_labels=3, pred_hidden_size=12,

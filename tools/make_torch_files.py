@@ -1,10 +1,11 @@
 #!/usr/bin/env python3
-"""Makes tests/data/torch: files as torch.save writes them, and files made to harm who reads them.
+"""Makes tests/data/torch: files as torch.save writes them, and files made to harm whoever reads them.
 
     make_torch_files.py [FOLDER]        needs torch and safetensors
 
-good/*.pt all hold the tensors of expected.safetensors, whichever way. bad/*.pt are refused; refusals.txt has for each the
-words that its error must hold: "file<TAB>words". What would be large (pickles that want memory) is made by the test itself.
+good/*.pt all hold the tensors of expected.safetensors, each in another form. bad/*.pt must be refused; for each,
+refusals.txt has the words that its error must contain: "file<TAB>words". Large cases (pickles that want memory) are
+made by the test itself.
 """
 import io, pickle, struct, sys, zipfile
 from collections import OrderedDict
@@ -57,7 +58,7 @@ def state_of_a_module():
             if part not in at._modules:
                 at.add_module(part, torch.nn.Module())
             at = getattr(at, part)
-        at._buffers[last] = t.detach()  # some are named like methods
+        at._buffers[last] = t.detach()  # some have the names of methods
     return module.state_dict()
 
 
@@ -69,7 +70,7 @@ def good():
     def prefixed(name, i):
         head, _, tail = name.rpartition(".")
         return prefixes[i % 4] + name if not head else f"{head}._orig_mod.{tail}"
-    # Also a dict that holds itself.
+    # Includes a dict that holds itself.
     itself = OrderedDict(model=OrderedDict(state))
     itself["model"]["model"] = itself["model"]
     itself["state_dict"] = itself
@@ -86,7 +87,7 @@ def good():
 
 
 def with_large_fields(raw):
-    """The same ZIP file as it would be with 4 GB entries: sizes and offsets in zip64 fields only."""
+    """The same ZIP file as if it had 4 GB entries: sizes and offsets in zip64 fields only."""
     entries = zipfile.ZipFile(io.BytesIO(raw)).infolist()
     full, directory = 0xffffffff, b""
     for e in entries:
@@ -99,7 +100,7 @@ def with_large_fields(raw):
     return raw[:start] + directory + end64 + locator + struct.pack("<4sHHHHIIH", b"PK\5\6", 0, 0, 0xffff, 0xffff, full, full, 0)
 
 
-# ---- hostile files: pickles by hand
+# ---- hostile files: pickles written by hand
 
 def text(s):
     raw = s.encode() if isinstance(s, str) else s
@@ -165,7 +166,7 @@ def patched(data, find, replace, last=False):
 
 
 def central(data, entry, offset, value):
-    """The entry's record in the ZIP directory with other bytes at an offset."""
+    """The entry's record in the ZIP directory, with other bytes at an offset."""
     at = -1
     for _ in range(entry + 1):
         at = data.index(b"PK\1\2", at + 1)

@@ -29,7 +29,7 @@ def cases(paths):
 
 
 def pixel_options(case, meta):
-    """What enters the model, where the checkpoint brings no preprocessor."""
+    """The pixels that enter the model, if the checkpoint has no preprocessor."""
     if any((case / f"{kind}preprocessor_config.json").exists() for kind in ("", "video_")):
         return []
     pre = meta["preprocess"]
@@ -40,7 +40,7 @@ def pixel_options(case, meta):
 
 
 def four(have, want):
-    """max-abs, rel-max, rel-L2, non-finite; in float64."""
+    """max-abs, rel-max, rel-L2, non-finite; computed in float64."""
     have, want = have.astype(np.float64).reshape(want.shape), want.astype(np.float64)
     good = np.isfinite(have)
     difference = np.where(good, have - want, 0)
@@ -54,7 +54,7 @@ def family_of(binary, case, options):
 
 
 def measure(a, case, dtype):
-    """{"feature": four numbers, "tokens": four numbers}, or the command's complaint."""
+    """{"feature": four numbers, "tokens": four numbers}, or the command's error message."""
     meta = json.loads((case / "meta.json").read_text())
     with tempfile.TemporaryDirectory() as folder:
         out = {name: pathlib.Path(folder) / f"{name}.npy" for name, _ in ARRAYS}
@@ -67,7 +67,7 @@ def measure(a, case, dtype):
 
 
 def torch_own(case, dtype):
-    """PyTorch's own relative L2 in this type against float64, as the case's makers measured it."""
+    """PyTorch's own relative L2 in this type against float64, as measured when the case was made."""
     meta = json.loads((case / "meta.json").read_text())
     measured = meta.get("torch_measured_error_vs_float64") or meta.get("torch_error") or {}
     value = measured.get({"f32": "fp32", "f16": "fp16"}.get(dtype, dtype), {}).get("feature_rel_l2")

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import safetensors
 
-# What we refuse though the reference accepts it: the words of our message, and why it is so.
+# What we refuse although the reference accepts it: the words of our message, and why.
 RULES = [
     ("duplicate", r"not valid JSON: .*duplicate object key", "a name or a key twice: the reference keeps the last"),
     ("rank", r"shape isn't a list of at most 8 sizes", "more than 8 dimensions"),
@@ -34,7 +34,7 @@ WORDS = [b"0", b"1", b"-1", b"-0", b"2", b"8", b"00", b"1.0", b"1e1", b"0.0", b"
 
 
 def seeds():
-    """(header, data) of files that both accept."""
+    """(header, data) of files that both readers accept."""
     def file(*tensors, **more):
         header, at = dict(more), 0
         for name, dtype, shape, size in tensors:
@@ -63,14 +63,14 @@ TYPES = "F32 BF16 F16 I64 U8 BOOL I8 I16 U16 I32 U32 U64 F64 C64 F8_E4M3 F8_E5M2
 
 
 def restructure(r, header):
-    """A change that leaves the header well-formed, where it was so."""
+    """A change that keeps a well-formed header well-formed."""
     try:
         entries = json.loads(header)
         name = r.choice([n for n in entries if n != "__metadata__"])
         entry, kind = entries[name], r.randrange(10)
-        if kind == 0:                               # one dimension more
+        if kind == 0:                               # one more dimension
             entry["shape"].insert(r.randrange(len(entry["shape"]) + 1), r.choice((0, 1, 1, 1, 2)))
-        elif kind == 1:                             # one less
+        elif kind == 1:                             # one fewer
             entry["shape"].pop(r.randrange(len(entry["shape"])))
         elif kind == 2:
             entry["dtype"] = r.choice(TYPES)
@@ -78,12 +78,12 @@ def restructure(r, header):
             entry[r.choice(("more", "Dtype", "strides", ""))] = r.choice((None, 1, "x", [1, [2]], {"a": {}}, -1.5))
         elif kind == 4:                             # renamed
             entries[r.choice(("x", "", "\u00e9\u4e2d", "a.b", " ", "\n", "\U0001f600", "data_offsets", "__metadata__", "__metadata", "x" * 300))] = entries.pop(name)
-        elif kind == 5:                             # an empty one, somewhere
+        elif kind == 5:                             # an empty one, anywhere
             at = r.choice(entry["data_offsets"]) + r.choice((0, 0, 0, 1))
             entries[r.choice(("empty", "another"))] = {"dtype": r.choice(TYPES), "shape": r.choice(([0], [0, 5], [3, 0, 2])), "data_offsets": [at, at]}
         elif kind == 6:
             entries["__metadata__"] = r.choice(({}, {"a": "b"}, {"a": "b", "c": ""}, None, [], "x", {"a": 1}, {"a": None}, {"a": {"b": "c"}}))
-        elif kind == 7:                             # in another order
+        elif kind == 7:                             # another order
             entries = dict(r.sample(sorted(entries.items(), key=str), len(entries)))
         elif kind == 8:                             # two share a range
             entry["data_offsets"] = list(entries[r.choice([n for n in entries if n != "__metadata__"])]["data_offsets"])
@@ -95,33 +95,33 @@ def restructure(r, header):
 
 
 def mutate(r, header, data, length):
-    """One change; `length` is what the first 8 bytes say beyond the header's own length."""
+    """One change; `length` is what the first 8 bytes say in addition to the header's own length."""
     kind, spans, at = r.randrange(22), tokens(header), r.randrange(len(header) + 1)
     if kind >= 14:
         header = restructure(r, header)
-    elif kind == 0 and header:                        # a bit
+    elif kind == 0 and header:                        # flips a bit
         at = min(at, len(header) - 1)
         header = header[:at] + bytes([header[at] ^ 1 << r.randrange(8)]) + header[at + 1:]
-    elif kind == 1:                                 # a byte of any value
+    elif kind == 1:                                 # a byte becomes any value
         header = header[:at] + bytes([r.randrange(256)]) + header[at + 1:]
     elif kind == 2:                                 # left out
         header = header[:at] + header[at + r.randint(1, 4):]
-    elif kind == 3:                                 # twice
+    elif kind == 3:                                 # repeated
         header = header[:at] + header[at:at + r.randint(1, 40)] + header[at:]
     elif kind in (4, 5) and spans:                  # another token
         a, b = r.choice(spans)
         header = header[:a] + r.choice(WORDS) + header[b:]
-    elif kind == 6:                                 # one more, somewhere
+    elif kind == 6:                                 # one more, anywhere
         a = r.choice(spans)[0] if spans else at
         header = header[:a] + r.choice(WORDS) + header[a:]
-    elif kind == 7:                                 # behind the first brace: another entry
+    elif kind == 7:                                 # after the first brace: another entry
         header = header.replace(b"{", b"{" + r.choice(WORDS[-8:]), 1)
-    elif kind in (8, 9):                            # a number a little off
+    elif kind in (8, 9):                            # a number slightly off
         numbers = [s for s in spans if header[s[0]:s[1]].isdigit()]
         if numbers:
             a, b = r.choice(numbers)
             header = header[:a] + str(max(0, int(header[a:b]) + r.choice((-8, -4, -2, -1, 1, 2, 4, 8)))).encode() + header[b:]
-    elif kind == 10 and len(spans) > 1:             # two tokens change places
+    elif kind == 10 and len(spans) > 1:             # two tokens swap places
         (a, b), (c, d) = sorted(r.sample(spans, 2))
         header = header[:a] + header[c:d] + header[b:c] + header[a:b] + header[d:]
     elif kind == 11:                                # more or less data
@@ -149,7 +149,7 @@ def mutants(count, seed):
 
 
 def reference_accepts(path, file):
-    """Opened as a file and from memory: both, or it isn't accepted."""
+    """Opens it as a file and from memory: accepted only if both succeed."""
     path.write_bytes(file)
     verdicts = []
     for read in (lambda: list(safetensors.safe_open(path, "numpy").keys()), lambda: safetensors.deserialize(file)):
