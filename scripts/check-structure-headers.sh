@@ -1,5 +1,5 @@
 #!/bin/sh
-# check-structure-headers.sh CC [CXX [ROOT]]: every public header compiles alone, strictly, as C17 and as C++17 (where
+# check-structure-headers.sh CC [CXX [ROOT]]: every public header compiles alone, strictly, as C17 and as C++17 (if
 # there is a C++ compiler: CXX may be empty).
 set -eu
 cc=$1

@@ -1,6 +1,6 @@
 #!/bin/sh
-# check-structure-install.sh BUILD CC [CXX]: a program is compiled and linked with what `cmake --install` put somewhere,
-# by pkg-config alone, against the shared and against the static library; by CMake's find_package(); and against libraries
+# check-structure-install.sh BUILD CC [CXX]: compiles and links a program with what `cmake --install` installed: by
+# pkg-config alone, against the shared and against the static library; by CMake's find_package(); and against libraries
 # in a packager's folder.
 set -eu
 build=$1
@@ -9,7 +9,7 @@ cxx=${3:-}
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT
 cmake --install "$build" --prefix "$folder/here" >/dev/null
-mv "$folder/here" "$folder/moved" # what is installed isn't bound to where it was
+mv "$folder/here" "$folder/moved" # an installation can be moved
 PKG_CONFIG_PATH=$folder/moved/lib/pkgconfig
 export PKG_CONFIG_PATH
 cat >"$folder/program.c" <<'END'
@@ -28,7 +28,7 @@ int main(void)
 END
 cp "$folder/program.c" "$folder/program.cpp"
 sed -i 's/tub_encoder_params()/{0}/' "$folder/program.c"
-if [ -f "$build/build.ninja" ]; then # `make` alone builds all of these
+if [ -f "$build/build.ninja" ]; then # `make` without a target builds all of these
     targets=$(make -n -C "$(dirname "$0")/.." BUILD="$build" all | sed -n 's/.* --target //p')
     for file in "$folder"/moved/lib/libtubelet*.so "$folder"/moved/bin/tubelet; do
         ninja -C "$build" -t graph $targets | grep -qF "label=\"${file##*/}\"" || { echo "make doesn't build ${file##*/}" && exit 1; }

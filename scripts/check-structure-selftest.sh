@@ -1,12 +1,13 @@
 #!/bin/sh
-# check-structure-selftest.sh: a small tree that breaks each rule of check-structure.sh in turn must be refused.
+# check-structure-selftest.sh: makes a small tree that breaks each rule of check-structure.sh in turn; each must be
+# refused.
 set -eu
 check=$(cd "$(dirname "$0")" && pwd)/check-structure.sh
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT
 failed=0
 
-tree() { # a tree in order
+tree() { # makes a tree without breaches
     rm -rf "$folder/tree"
     for room in base media clip program weights models backends/onednn encoder pipeline dataset; do
         mkdir -p "$folder/tree/src/$room"
@@ -22,7 +23,7 @@ tree() { # a tree in order
     echo '#include <tubelet/tubelet.h>' >cli/main.c
 }
 
-refuse() { # what it must say, after a breach was made
+refuse() { # the message that must appear after a breach was made
     if "$check" "$folder/tree" >"$folder/said" 2>&1; then
         echo "accepted: $1"
         failed=1
@@ -33,7 +34,7 @@ refuse() { # what it must say, after a breach was made
     fi
 }
 
-lines() { # n lines of a function's body
+lines() { # n lines for a function's body
     awk -v n="$1" 'BEGIN { while (n-- > 0) print "    x++;" }'
 }
 

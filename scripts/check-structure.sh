@@ -1,5 +1,6 @@
 #!/bin/sh
-# check-structure.sh [ROOT]: the rules of the house that a compiler doesn't know. Prints every breach; exits 1 if any.
+# check-structure.sh [ROOT]: checks the project's rules that a compiler doesn't know. Prints every breach; exits 1 if
+# any.
 #
 #   names      file names are unique in the tree (includes are by bare name)
 #   rooms      a room includes only what it may; the command only <tubelet/...>; the table below agrees with CMake
@@ -11,7 +12,7 @@ cd "${1:-$(dirname "$0")/..}"
 breaches=$(mktemp)
 trap 'rm -f "$breaches"' EXIT
 
-# Room: rooms that it may include, beside itself, base and what those may include in turn.
+# Room: the rooms that it may include, besides itself, base, and what those rooms may include in turn.
 rooms='base:
 media: base
 clip: base
@@ -25,13 +26,13 @@ dataset: pipeline
 machine: media encoder
 tuning: dataset machine'
 
-sources() { # folders... that exist: their C files
+sources() { # folders...: the C files of those that exist
     for folder in "$@"; do
         [ ! -d "$folder" ] || find "$folder" -name data -prune -o \( -name '*.c' -o -name '*.h' \) -print
     done
 }
 
-say() { # prefix: one breach a line of stdin
+say() { # prefix: adds each line of stdin as a breach
     sed "s|^|$1: |" >>"$breaches"
 }
 
@@ -65,7 +66,7 @@ check_names() {
 check_rooms() {
     files=$(sources src)
     [ -n "$files" ] || { echo "src has no C files" >>"$breaches"; return; }
-    # The table, the owners of the headers, then every include against both.
+    # The table, the owners of the headers, then every include, which is checked against both.
     { printf '%s\n' "$rooms" | sed 's/^/T /'
       sources src | grep '\.h$' | sed 's/^/H /'
       grep -n '^[[:space:]]*#[[:space:]]*include' $files /dev/null | sed 's/^/I /'; } | awk '
@@ -123,7 +124,7 @@ check_silence() {
     leave='exit|_exit|_Exit|quick_exit|abort|assert|raise|longjmp'
     state='setlocale|signal|sigaction|chdir|umask|setenv|putenv|unsetenv|system|popen|fork|srand|setrlimit'
     stripped "$@" | grep -E "(^|[^A-Za-z0-9_])($print|$leave|$state)[[:space:]]*\(" | say "not for a library" || :
-    # One public call is for programs that ask for it.
+    # These calls are allowed in one file: a public function for programs that ask for it.
     stripped "$@" | grep -E '(^|[^A-Za-z0-9_])(av_log_set_[a-z]+|dnnl_set_verbose)[[:space:]]*\(' |
         grep -v '^src/media/decoder_log\.c:' | say "process state" || :
 }

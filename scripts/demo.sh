@@ -48,12 +48,12 @@ if [ -z "${VIDEOS:-}" ]; then
         "$av1" "${speed[@]}"
 fi
 
-# A .npy file's own words about its type and shape.
+# A .npy file's type and shape, from its header.
 shape() {
     head -c 128 "$1" | tail -c +11 | tr -d '\n' | sed 's/ *$//'
 }
 
-# extract MODEL OPTIONS...: 0, or 3 where some of the videos are damaged
+# extract MODEL OPTIONS...: returns 0, or 3 if some of the videos are damaged
 extract() {
     local name=$1 code=0
     shift

@@ -1,7 +1,7 @@
 #!/bin/sh
-# deps-openvino.sh [FOLDER]: OpenVINO, for .onnx and .xml models, into FOLDER (build/openvino, where the command built in
-# build/ finds it by itself). The wheel from PyPI, without its Python parts' dependencies. Any pip does; without one a
-# virtual environment lends its own.
+# deps-openvino.sh [FOLDER]: installs OpenVINO, for .onnx and .xml models, into FOLDER (build/openvino, where the
+# command built in build/ finds it by itself). It takes the wheel from PyPI without the dependencies of its Python
+# parts. Any pip does; without one, pip comes from a temporary virtual environment.
 set -eu
 cd "$(dirname "$0")/.."
 folder=${1:-build/openvino}

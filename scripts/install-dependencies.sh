@@ -1,6 +1,6 @@
 #!/bin/sh
 # Installs the Debian packages that the build, the tests and the demo need, and only those that are missing.
-# Debian 12 and 13. Does nothing, quickly, where all are there.
+# Debian 12 and 13. Returns quickly if all are installed.
 set -eu
 packages="build-essential cmake ninja-build pkg-config libavformat-dev libavcodec-dev libswscale-dev libavutil-dev
 libdnnl-dev libjansson-dev libxxhash-dev libcmocka-dev ffmpeg python3"
