@@ -13,7 +13,7 @@ all: $(BUILD)/build.ninja
 dependencies:
 	@scripts/install-dependencies.sh
 
-# OpenVINO from PyPI, which .onnx and .xml models run on.
+# OpenVINO from PyPI, which runs .onnx and .xml models.
 deps-openvino:
 	@scripts/deps-openvino.sh $(BUILD)/openvino
 
@@ -29,7 +29,7 @@ demo: all
 test: everything
 	ctest --test-dir $(BUILD) --output-on-failure --parallel $(JOBS)
 
-# The whole suite with AddressSanitizer and UndefinedBehaviorSanitizer; the threads of the pipeline with ThreadSanitizer.
+# The whole suite with AddressSanitizer and UndefinedBehaviorSanitizer; the pipeline's threads with ThreadSanitizer.
 check-sanitizers: check-asan check-tsan
 
 check-asan: dependencies
@@ -42,15 +42,15 @@ check-tsan: dependencies
 	cmake --build build-tsan --target $(PIPELINE_TESTS)
 	ctest --test-dir build-tsan --output-on-failure --parallel $(JOBS) --label-regex '^pipeline$$'
 
-# docs/models.md, after a family or a size has changed.
+# Writes docs/models.md anew, after a family or a size has changed.
 docs-models: all
 	$(BUILD)/tubelet models --markdown >docs/models.md
 
-# docs/presets.md, after a preset has changed.
+# Writes docs/presets.md anew, after a preset has changed.
 docs-presets: all
 	$(BUILD)/tubelet presets --markdown >docs/presets.md
 
-# Which cards get code of their own in what is installed; `make` alone builds for few, as that is quicker.
+# The cards that an installed plug-in has machine code for. `make` alone builds for a few, which is quicker.
 CUDA_ARCHITECTURES = all
 
 install: $(BUILD)/build.ninja

@@ -1,8 +1,8 @@
-# The plug-in of the CUDA backend (src/backends/cuda/plugin), where the toolkit with cuBLASLt and cuDNN is. All else is
-# built without it.
+# The plug-in of the CUDA backend (src/backends/cuda/plugin), if the toolkit with cuBLASLt and cuDNN is there.
+# Everything else is built without it.
 #
-# TUBELET_CUDA_ARCHITECTURES: which cards get code of their own. The default keeps a build short: machine code for three
-# and an intermediate form that newer cards' drivers translate; `all`: all that the toolkit knows (make install, release).
+# TUBELET_CUDA_ARCHITECTURES: which cards get machine code. The default keeps a build short: machine code for three, and
+# an intermediate form that newer cards' drivers translate. `all`: all that the toolkit knows (make install, release).
 set(TUBELET_CUDA_ARCHITECTURES "75-real;80-real;90" CACHE STRING "cards that get machine code of their own; all")
 
 include(CheckLanguage)
@@ -23,8 +23,8 @@ if(NOT TUBELET_CUBLASLT_INCLUDE OR NOT TUBELET_CUDNN_INCLUDE)
 endif()
 set(CMAKE_CUDA_ARCHITECTURES ${TUBELET_CUDA_ARCHITECTURES})
 enable_language(CUDA)
-# The cards that an intermediate form is asked for, which CMake writes as a plain number; -1: of `all` it is the newest.
-# (nvcc takes a comma for the end of a definition.)
+# The cards for which an intermediate form is requested; CMake writes them as a plain number. -1: for `all` it is the
+# newest. (nvcc reads a comma as the end of a definition.)
 set(cuda_forms "")
 foreach(card ${TUBELET_CUDA_ARCHITECTURES})
   if(card MATCHES "^all")
@@ -34,11 +34,11 @@ foreach(card ${TUBELET_CUDA_ARCHITECTURES})
   endif()
 endforeach()
 set(cuda_folder ${PROJECT_SOURCE_DIR}/src/backends/cuda)
-# A fused multiply-add stands where the code says fmaf(), as on the host.
+# A multiply-add is fused only where the code says fmaf(), as on the host.
 file(GLOB cuda_kernels CONFIGURE_DEPENDS ${cuda_folder}/plugin/*.cu)
 list(FILTER cuda_kernels EXCLUDE REGEX "_wide\\.cu$")
 add_library(tub_cuda_kernels OBJECT ${cuda_kernels})
-# What only cards of 9.0 have is in files of its own, whose code serves no others (90a).
+# Code that only 9.0 cards can run is in files of its own, which are compiled for 90a only.
 set(cuda_wide 0)
 if("${TUBELET_CUDA_ARCHITECTURES}" MATCHES "(^|;)(90|all)")
   set(cuda_wide 1)
@@ -67,7 +67,7 @@ foreach(target tub_cuda_kernels tub_cuda_wide tubelet_cuda)
 endforeach()
 set_target_properties(tub_cuda_wide PROPERTIES CUDA_ARCHITECTURES 90a-real EXCLUDE_FROM_ALL ON)
 set_target_properties(tubelet_cuda PROPERTIES LIBRARY_OUTPUT_DIRECTORY ${PROJECT_BINARY_DIR})
-# The runtime is part of the plug-in; the driver, cuBLASLt and cuDNN are opened by it.
+# The runtime is linked into the plug-in; the plug-in opens the driver, cuBLASLt and cuDNN itself.
 find_library(TUBELET_CUDART cudart_static HINTS ${cuda_toolkit}/../lib64 ${cuda_toolkit}/../lib REQUIRED)
 target_link_libraries(tubelet_cuda PRIVATE ${TUBELET_CUDART} Threads::Threads ${CMAKE_DL_LIBS} rt)
 target_link_options(tubelet_cuda PRIVATE -Wl,--no-undefined -Wl,--exclude-libs,ALL)

@@ -1,4 +1,4 @@
-# What comes from the system: Debian 12's packages or later (scripts/install-dependencies.sh names them).
+# Packages of the system: Debian 12's or later (scripts/install-dependencies.sh names them).
 find_package(PkgConfig REQUIRED)
 find_package(Threads REQUIRED)
 pkg_check_modules(JANSSON REQUIRED IMPORTED_TARGET jansson>=2.13)
@@ -6,7 +6,7 @@ pkg_check_modules(XXHASH REQUIRED IMPORTED_TARGET libxxhash)
 pkg_check_modules(LIBAV REQUIRED IMPORTED_TARGET libavformat>=59 libavcodec>=59 libswscale>=6 libavutil>=57)
 
 if(TUBELET_ONEDNN)
-  # oneDNN 2.x is built on OpenMP in Debian; we set one thread a primitive and share the work ourselves.
+  # Debian's oneDNN 2.x uses OpenMP; we set one thread per primitive and share the work ourselves.
   find_package(OpenMP REQUIRED)
   pkg_check_modules(DNNL IMPORTED_TARGET dnnl)
   if(NOT DNNL_FOUND)

@@ -1,4 +1,5 @@
-# cmake -DSOURCE=folder -DOUT=file.c -P embed_page.cmake: the report's page with its style and script, as bytes of C.
+# cmake -DSOURCE=folder -DOUT=file.c -P embed_page.cmake: writes the report's page, with its style and script, as bytes
+# in C.
 foreach(part html css js)
   file(READ ${SOURCE}/report_page.${part} ${part})
 endforeach()

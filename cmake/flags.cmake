@@ -14,8 +14,9 @@ if(TUBELET_SANITIZE)
   add_link_options(-fsanitize=${TUBELET_SANITIZE})
 endif()
 
-# *_avx2.c, *_avx512.c, *_avx512bf16.c, *_vnni.c and *_amx.c are compiled for these instructions and called only where the processor has
-# them (base/cpu.h). On other processors than x86-64 they compile to nothing, and so does *_neon.c on others than 64-bit ARM.
+# *_avx2.c, *_avx512.c, *_avx512bf16.c, *_vnni.c and *_amx.c are compiled for these instructions and called only if the
+# processor has them (base/cpu.h). On processors other than x86-64 they compile to nothing, and so does *_neon.c on all
+# but 64-bit ARM.
 function(tubelet_isa_flags)
   foreach(source ${ARGN})
     if(source MATCHES "_avx2\\.c$")
@@ -29,11 +30,11 @@ function(tubelet_isa_flags)
     elseif(source MATCHES "_amx\\.c$")
       set(flags -mavx512f -mavx512bw -mavx512vl -mamx-tile -mamx-bf16 -mamx-int8)
     elseif(source MATCHES "_neon\\.c$" AND CMAKE_C_COMPILER_ID STREQUAL "GNU")
-      set(flags -fno-schedule-insns) # GCC's first pass would bring more nearer than there are registers
+      set(flags -fno-schedule-insns) # GCC's first pass would need more registers than there are
     else()
       continue()
     endif()
-    # Loops that are only fast, or fast enough under a sanitizer, when they are unrolled.
+    # Loops that are fast, or fast enough under a sanitizer, only if they are unrolled.
     if(NOT CMAKE_BUILD_TYPE STREQUAL "Release")
       list(APPEND flags -O2)
     endif()

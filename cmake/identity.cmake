@@ -1,5 +1,5 @@
-# cmake -DFOLDERS=a;b -DCOMPILER=text -DOUT=file.c -P identity.cmake: a hash of what the backends are made of, so that what
-# was measured of one build isn't believed of another.
+# cmake -DFOLDERS=a;b -DCOMPILER=text -DOUT=file.c -P identity.cmake: writes a hash of the backends' sources and
+# compiler, so that measurements of one build aren't used for another.
 set(all "${COMPILER}")
 foreach(folder ${FOLDERS})
   file(GLOB_RECURSE files ${folder}/*.c ${folder}/*.h)

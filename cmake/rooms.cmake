@@ -25,7 +25,7 @@ function(tubelet_room name)
   set(TUBELET_LINKS ${TUBELET_LINKS} ${room_LINKS} CACHE INTERNAL "")
 endfunction()
 
-# A part of a room with libraries of its own (a backend).
+# A part of a room that has its own libraries (a backend).
 function(tubelet_room_part name folder)
   cmake_parse_arguments(part "" "" "LINKS" ${ARGN})
   file(GLOB sources CONFIGURE_DEPENDS src/${name}/${folder}/*.c)
@@ -37,7 +37,7 @@ function(tubelet_room_part name folder)
   set(TUBELET_LINKS ${TUBELET_LINKS} ${part_LINKS} CACHE INTERNAL "")
 endfunction()
 
-# What tells builds apart whose backends differ: a hash of their sources and of what compiles them.
+# Distinguishes builds whose backends differ: a hash of their sources and of what compiles them.
 function(tubelet_identity)
   set(folders ${PROJECT_SOURCE_DIR}/src/backends ${PROJECT_SOURCE_DIR}/src/base)
   set(sources "")
@@ -66,7 +66,7 @@ function(tubelet_library)
     set_target_properties(tubelet_${suffix} PROPERTIES OUTPUT_NAME tubelet)
     target_include_directories(tubelet_${suffix} PUBLIC $<BUILD_INTERFACE:${PROJECT_SOURCE_DIR}/include>)
   endforeach()
-  # No header of ours names another library: who links with the shared one needs none of them.
+  # None of our headers names another library, so programs that link with the shared one need none of them.
   target_link_libraries(tubelet_shared PRIVATE ${TUBELET_LINKS})
   target_link_libraries(tubelet_static PUBLIC ${TUBELET_LINKS})
   set_target_properties(tubelet_shared PROPERTIES VERSION ${PROJECT_VERSION} SOVERSION ${PROJECT_VERSION_MAJOR}
@@ -75,7 +75,8 @@ function(tubelet_library)
   install(TARGETS tubelet_shared EXPORT tubelet INCLUDES DESTINATION include)
   install(TARGETS tubelet_static)
   install(DIRECTORY include/tubelet DESTINATION include)
-  # Packagers move the libraries to lib64 or lib/<architecture>; install() follows them by itself.
+  # Packagers move the libraries to lib64 or lib/<architecture>. install() follows them by itself; the files below need
+  # this.
   set(TUBELET_LIBDIR lib)
   if(CMAKE_INSTALL_LIBDIR)
     set(TUBELET_LIBDIR ${CMAKE_INSTALL_LIBDIR})
@@ -84,7 +85,8 @@ function(tubelet_library)
   tubelet_cmake_package()
 endfunction()
 
-# For find_package(tubelet): tubelet::tubelet, the shared library, as add_subdirectory() and FetchContent name it.
+# For find_package(tubelet): tubelet::tubelet is the shared library, the same name as with add_subdirectory() and
+# FetchContent.
 function(tubelet_cmake_package)
   set(folder ${TUBELET_LIBDIR}/cmake/tubelet)
   set(version ${PROJECT_BINARY_DIR}/tubeletConfigVersion.cmake)
@@ -93,7 +95,7 @@ function(tubelet_cmake_package)
   install(FILES ${version} DESTINATION ${folder})
 endfunction()
 
-# For pkg-config: with --static also what libtubelet.a needs.
+# For pkg-config; with --static it also lists what libtubelet.a needs.
 function(tubelet_pkg_config)
   set(libs ${JANSSON_LDFLAGS} ${XXHASH_LDFLAGS} ${LIBAV_LDFLAGS})
   if(TUBELET_ONEDNN)
