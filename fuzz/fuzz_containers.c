@@ -1,4 +1,4 @@
-// Containers of videos: where the walks find them broken. Any bytes are given to each of them.
+// Video containers: the walks that check whether a file is broken. Each walk gets any bytes.
 #include <fcntl.h>
 #include <stdlib.h>
 #include <unistd.h>

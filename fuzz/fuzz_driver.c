@@ -1,4 +1,4 @@
-// Runs a fuzz target without libFuzzer: fuzz_x ROUNDS FILE... mutates the files given, the same way every time.
+// Runs a fuzz target without libFuzzer: fuzz_x ROUNDS FILE... mutates the given files, the same way every time.
 // With clang's -fsanitize=fuzzer this file is left out.
 #include <stdio.h>
 #include <stdlib.h>
@@ -23,7 +23,7 @@ static size_t below(size_t n)
     return n ? (size_t)(state % n) : 0;
 }
 
-// Headers lie at the beginning: most changes are made there.
+// Headers are at the beginning: most changes are made there.
 static size_t place(size_t size)
 {
     return below(size < HEAD || below(8) == 0 ? size : HEAD);
@@ -35,7 +35,7 @@ static size_t mutate(uint8_t *data, size_t size)
     size_t at = place(size), n = 1 + below(8);
     switch (size ? below(8) : 7) {
     case 5:
-    case 6: // another number, still JSON
+    case 6: // another number, still valid JSON
         while (at < size && (data[at] < '0' || data[at] > '9'))
             at++;
         if (at < size)
@@ -51,7 +51,7 @@ static size_t mutate(uint8_t *data, size_t size)
         n = n < size - at ? n : size - at;
         memmove(data + at, data + at + n, size - at - n);
         return size - n;
-    case 3: // twice
+    case 3: // repeat
         n = n < size - at ? n : size - at;
         if (size + n > MOST)
             return size;

@@ -6,7 +6,7 @@
 
 #include "fuzz.h"
 
-// Memory with a path: nothing is left behind, however the process ends.
+// A file in memory that has a path: nothing is left behind, however the process ends.
 const char *fuzz_file(const uint8_t *data, size_t size)
 {
     static char path[64];

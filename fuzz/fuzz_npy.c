@@ -1,4 +1,4 @@
-// .npy files: the header alone, then the whole.
+// .npy files: the header alone, then the whole file.
 #include <tubelet/npy.h>
 
 #include "fuzz.h"

@@ -1,7 +1,8 @@
-// What the safetensors reader says of files: for tools/safetensors_verdict.py, which asks the reference the same.
+// Prints the safetensors reader's verdict on files, for tools/safetensors_verdict.py, which asks the reference the
+// same.
 //
 // stdin: files, each as 8 bytes of length (little-endian) and its bytes. stdout: a line for each, "accept" or
-// "refuse: why". Every tensor of what is accepted is read.
+// "refuse: why". If a file is accepted, all its tensors are read.
 #include <stdio.h>
 #include <stdlib.h>
 
