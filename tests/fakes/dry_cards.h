@@ -1,4 +1,4 @@
-// The cards that the stand-ins know. Numbers from NVIDIA's data sheets and CUDA's table of compute capabilities.
+// The cards that the stand-ins know. Numbers are from NVIDIA's data sheets and CUDA's table of compute capabilities.
 #ifndef DRY_CARDS_H
 #define DRY_CARDS_H
 
@@ -26,7 +26,7 @@ static const dry_card dry_cards[] = {
      "\"warpSize\":32,\"maxSharedMemoryPerBlock\":49152,\"maxSharedMemoryPerBlockOptin\":65536,"
      "\"reservedSharedMemoryPerBlock\":0,\"maxRegistersPerSM\":65536,\"pciDeviceId\":0,\"maxCtasPerSM\":16,"
      "\"maxThreadsPerBlock\":1024,\"maxThreadsPerSM\":1024,\"isTccDriver\":0,\"supportCoopLaunch\":1}"},
-    {"v100", "Tesla V100-SXM2-16GB", 7, 0, 80, 16945512448u, 98304, NULL}, // cuDNN 9.13 knows none before 7.5
+    {"v100", "Tesla V100-SXM2-16GB", 7, 0, 80, 16945512448u, 98304, NULL}, // cuDNN 9.13 knows no card below 7.5
 };
 
 #endif

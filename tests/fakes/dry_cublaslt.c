@@ -1,9 +1,9 @@
-// cuBLASLt for cards that compute nothing (dry_gpu.h): descriptions are the real library's, which takes or refuses what
-// the plug-in says; what needs a GPU is here, and goes by what is read back from them.
+// cuBLASLt for cards that compute nothing (dry_gpu.h). Descriptions are the real library's, which accepts or refuses
+// what the plug-in sets. The calls that need a GPU are here, and work from what is read back from the descriptions.
 //
-// A product is taken where its types are among those that cublasLtMatmul() is documented for, as we know it, and its
+// A product is accepted if its types are among those that cublasLtMatmul() is documented for, as we know it, and its
 // operands lie within blocks of the device. The real library's heuristics, its algorithms and what they refuse are not
-// seen.
+// modeled.
 #include <cublasLt.h>
 #include <dlfcn.h>
 #include <stdint.h>
@@ -59,7 +59,7 @@ static cublasStatus_t told(cublasStatus_t status, const char *call)
     return status;
 }
 
-// `by`: how many descriptions more there are.
+// `by`: the change in the number of descriptions.
 static cublasStatus_t counted(cublasStatus_t status, long by, const char *call)
 {
     if (status == CUBLAS_STATUS_SUCCESS)
@@ -125,7 +125,7 @@ cublasStatus_t cublasLtMatmulAlgoConfigGetAttribute(const cublasLtMatmulAlgo_t *
     return told(real.config_get(algorithm, name, value, bytes, written), "cublasLtMatmulAlgoConfigGetAttribute");
 }
 
-// ---- what they say ----
+// ---- reading descriptions ----
 
 typedef struct layout {
     uint32_t type;
@@ -160,7 +160,7 @@ static bool read_layout(cublasLtMatrixLayout_t l, layout *out)
            order == CUBLASLT_ORDER_COL && batch == 1;
 }
 
-// Before 12.9 a scale is one of a whole factor: there is no mode to be read.
+// Before 12.9 a scale always applies to a whole factor: there is no mode to read.
 #if CUBLAS_VER_MAJOR > 12 || (CUBLAS_VER_MAJOR == 12 && CUBLAS_VER_MINOR >= 9)
 static bool read_scale_modes(cublasLtMatmulDesc_t d, product *p)
 {
@@ -198,7 +198,7 @@ static bool read_product(cublasLtMatmulDesc_t d, cublasLtMatrixLayout_t a, cubla
            dry_refuse("a product's description can't be read back");
 }
 
-// ---- what is taken ----
+// ---- what is accepted ----
 
 static size_t bytes_of(uint32_t type)
 {
@@ -210,8 +210,8 @@ static bool has_bias(const product *p)
     return p->epilogue == CUBLASLT_EPILOGUE_BIAS || p->epilogue == CUBLASLT_EPILOGUE_GELU_BIAS;
 }
 
-// Of e4m3: one scale a row for 9.0 alone, rows of whole 16 bytes, a bias in bfloat16. PyTorch has had float32 and
-// bfloat16 as results of such products on an H100 (its pull requests 162022 and 187569), but never float32 with a bias.
+// e4m3: one scale per row on 9.0 only, rows of whole 16 bytes, a bias in bfloat16. PyTorch has had float32 and bfloat16
+// as results of such products on an H100 (its pull requests 162022 and 187569), but never float32 with a bias.
 static bool types_fit(const product *p, int capability)
 {
     const uint32_t in = p->a.type, out = p->d.type;
@@ -274,7 +274,7 @@ cublasStatus_t cublasLtDestroy(cublasLtHandle_t h)
     return CUBLAS_STATUS_SUCCESS;
 }
 
-// The last one splits the sum, which the plug-in has to see by the real library's words.
+// The last algorithm splits the sum, which the plug-in has to find out from the real library's attributes.
 static void make_algorithm(int i, cublasLtMatmulHeuristicResult_t *out)
 {
     const int32_t parts = i == ALGORITHMS - 1 ? 4 : 1;
@@ -323,7 +323,7 @@ static bool is_there(const layout *l, const void *data, const char *what)
     return dry_is_device(data, (size_t)l->pitch * l->cols * bytes_of(l->type), what);
 }
 
-// Results may lie over the residual, not over a factor.
+// Results may overlap the residual, but not a factor.
 static bool operands_fit(const product *p, const void *a, const void *b, const void *c, const void *d, float residual)
 {
     return is_there(&p->a, a, "a product's weight") && is_there(&p->b, b, "a product's rows") &&

@@ -1,6 +1,6 @@
-// A GPU driver's library (libcuda.so.1) that doesn't start, but takes machine code: as much as cuDNN asks for when it
-// makes plans for the description of a GPU. The code, which cuDNN has NVRTC compile, is looked at and forgotten. Maps
-// of matrices, which the real one makes without a GPU, are refused where its documents say so.
+// A GPU driver's library (libcuda.so.1) that doesn't start, but accepts machine code: as much as cuDNN asks for when it
+// makes plans for the description of a GPU. cuDNN has NVRTC compile the code, which is checked and forgotten. Tensor
+// maps, which the real driver makes without a GPU, are refused where its documents say so.
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
@@ -15,14 +15,14 @@ enum { OK = 0, INVALID_VALUE = 1, NO_DEVICE = 100, INVALID_IMAGE = 200, NOT_SUPP
 static char kernel[512];
 static int libraries;
 
-// What a test asks: the name of the kernel of the code that is loaded; NULL: there is none.
+// For tests: the name of the loaded code's kernel; NULL: none is loaded.
 EXPORT const char *dry_cuda_kernel(void);
 EXPORT const char *dry_cuda_kernel(void)
 {
     return libraries ? kernel : NULL;
 }
 
-// NVRTC, which would want more of a driver that starts, does without one.
+// NVRTC works without a driver that starts; of one that does, it would want more.
 FUNCTION(cuInit, unsigned flags)
 {
     (void)flags;
@@ -35,7 +35,7 @@ FUNCTION(cuDriverGetVersion, int *version)
     return OK;
 }
 
-// cuDNN brings code to a GPU only where one is counted.
+// cuDNN loads code onto a GPU only if one is counted.
 FUNCTION(cuDeviceGetCount, int *count)
 {
     *count = 1;
@@ -95,14 +95,14 @@ enum { FLOAT16 = 6, BFLOAT16 = 9, MOST_RANK = 5, MOST_BOX = 256, MOST_STEP = 8, 
 static const uint64_t most_size = (uint64_t)1 << 32, most_stride = (uint64_t)1 << 40;
 static long maps;
 
-// What a test asks: how many maps were made.
+// For tests: how many maps were made.
 EXPORT long dry_cuda_maps(void);
 EXPORT long dry_cuda_maps(void)
 {
     return maps;
 }
 
-// Of narrow types, not interleaved.
+// Supports 16-bit types, not interleaved.
 FUNCTION(cuTensorMapEncodeTiled, void *map, int type, unsigned rank, void *memory, const uint64_t *sizes,
          const uint64_t *strides, const uint32_t *box, const uint32_t *steps, int interleave, int swizzle,
          int promotion, int fill)
@@ -121,7 +121,7 @@ FUNCTION(cuTensorMapEncodeTiled, void *map, int type, unsigned rank, void *memor
     return OK;
 }
 
-// What cuDNN looks for and doesn't call without a GPU.
+// cuDNN looks these up, but doesn't call them without a GPU.
 #define UNUSED(name)                                                                                                   \
     FUNCTION(name, void)                                                                                               \
     {                                                                                                                  \

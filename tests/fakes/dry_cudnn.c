@@ -1,5 +1,5 @@
-// cuDNN for cards that compute nothing (dry_gpu.h): plans are the real library's own, made for the description of the
-// card where the plug-in says its handle; a plan's execution is looked at, counted and forgotten.
+// cuDNN for cards that compute nothing (dry_gpu.h). Plans are the real library's own, made for the description of the
+// card where the plug-in gives its handle. A plan's execution is checked, counted and forgotten.
 #include <cudnn.h>
 #include <dlfcn.h>
 #include <pthread.h>
@@ -28,27 +28,27 @@ struct cudnnContext {
 };
 
 static library real;
-static _Thread_local cudnnHandle_t planned; // for which a plan is being made
+static _Thread_local cudnnHandle_t planned; // the handle that a plan is being made for
 
-// Where a plan's kernel goes, or the number that it is given.
+// Where one of a plan's operands ends: memory that its kernel reads or writes, or a number that it is given.
 typedef struct operand {
     int64_t id;
-    size_t bytes; // 0: a number, on the host
+    size_t bytes; // 0: a number on the host
 } operand;
 
 typedef struct extents {
     cudnnBackendDescriptor_t plan;
     operand operands[OPERANDS];
     int count;
-    bool whole; // its operation has been described, the next one is another graph's
-    bool text;  // it was made of a text, which isn't read here
+    bool whole; // its operation has been described: the next one is another graph's
+    bool text;  // made from a text, which isn't read here
 } extents;
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static extents plans[PLANS];
 static _Thread_local extents planning;
 
-// What the thread's last pack was told, which the library doesn't tell again.
+// What the thread's last variant pack was set to, which the library doesn't return again.
 static _Thread_local struct {
     cudnnBackendDescriptor_t pack;
     int64_t ids[OPERANDS], id_count, count;
@@ -69,7 +69,7 @@ __attribute__((constructor)) static void load(void)
     dry_find(real.handle, &real.version, "cudnnGetVersion");
 }
 
-// Refusals while a plan is looked for are the library's right: it may have none.
+// Not for calls that look for a plan: there the library may refuse, as it may have none.
 static cudnnStatus_t told(cudnnStatus_t status, const char *call)
 {
     if (status != CUDNN_STATUS_SUCCESS)
@@ -147,7 +147,7 @@ static void forget_plan(cudnnBackendDescriptor_t plan)
     pthread_mutex_unlock(&lock);
 }
 
-// Of operands that aren't float32, which none on the device is. 0: it can't be read back.
+// Operands on the device are never float32: 2 bytes a value. 0: the tensor can't be read back.
 static size_t extent_of(cudnnBackendDescriptor_t tensor)
 {
     int64_t dims[4], strides[4], n = 0, last = 0;
@@ -196,7 +196,7 @@ static void look_at_operand(cudnnBackendAttributeName_t name, const void *values
     }
 }
 
-// ---- descriptors: the real library's, but for the handle ----
+// ---- descriptors: the real library's, except for the handle ----
 
 cudnnStatus_t cudnnBackendCreateDescriptor(cudnnBackendDescriptorType_t type, cudnnBackendDescriptor_t *out)
 {
@@ -211,7 +211,7 @@ cudnnStatus_t cudnnBackendDestroyDescriptor(cudnnBackendDescriptor_t d)
     return told(real.destroy(d), "cudnnBackendDestroyDescriptor");
 }
 
-// An engine that can't be had is an answer, not a mistake.
+// An engine that isn't available is an answer, not an error.
 cudnnStatus_t cudnnBackendFinalize(cudnnBackendDescriptor_t d)
 {
     const cudnnStatus_t status = real.finalize(d);
@@ -253,7 +253,7 @@ cudnnStatus_t cudnnBackendSetAttribute(cudnnBackendDescriptor_t d, cudnnBackendA
         if (type != CUDNN_TYPE_HANDLE || count != 1)
             return told(CUDNN_STATUS_BAD_PARAM, "a handle");
         planned = *(const cudnnHandle_t *)values;
-        if (name == CUDNN_ATTR_OPERATIONGRAPH_HANDLE) // which has none without a GPU
+        if (name == CUDNN_ATTR_OPERATIONGRAPH_HANDLE) // the real graph has none without a GPU
             return CUDNN_STATUS_SUCCESS;
         planning.plan = d;
         return told(real.set(d, CUDNN_ATTR_EXECUTION_PLAN_DEVICEPROP, CUDNN_TYPE_BACKEND_DESCRIPTOR, 1, &planned->card),

@@ -1,4 +1,4 @@
-// Kernels and their launches, as nvcc's code asks the runtime for them: see dry_gpu.h.
+// Kernels and their launches, in the form in which nvcc's code calls the runtime: see dry_gpu.h.
 #include <pthread.h>
 #include <stdint.h>
 #include <string.h>
@@ -8,9 +8,9 @@
 enum { KERNELS = 512, SHARED_USUAL = 48 << 10, MOST_THREADS = 1024, MOST_DEEP = 64 };
 
 typedef struct kernel {
-    const void *function; // the host's, by which launches name it
+    const void *function; // the host function that launches name it by
     const char *name;
-    int shared; // bytes that it was allowed
+    int shared; // bytes that it may use
 } kernel;
 
 typedef struct configuration {
@@ -51,14 +51,14 @@ void __cudaRegisterFatBinaryEnd(void **handle)
     (void)handle;
 }
 
-// Of variables that host and device share, which we have none of.
+// For variables shared by host and device. We have none.
 char __cudaInitModule(void **handle)
 {
     (void)handle;
     return 1;
 }
 
-// Their names go with the library that they are of.
+// The names belong to the library that is unloaded.
 void __cudaUnregisterFatBinary(void **handle)
 {
     (void)handle;
@@ -155,7 +155,7 @@ cudaError_t __cudaLaunchKernel(cudaKernel_t function, dim3 grid, dim3 threads, v
     return launch(function, &(configuration){grid, threads, shared, stream});
 }
 
-// What code by CUDA 12 calls instead.
+// Code compiled by CUDA 12 calls this instead.
 cudaError_t cudaLaunchKernel(const void *function, dim3 grid, dim3 threads, void **arguments, size_t shared,
                              cudaStream_t stream)
 {
@@ -163,7 +163,7 @@ cudaError_t cudaLaunchKernel(const void *function, dim3 grid, dim3 threads, void
     return launch(function, &(configuration){grid, threads, shared, stream});
 }
 
-// In clusters, which the grid is a multiple of.
+// A launch in clusters; the grid must be a multiple of the cluster.
 cudaError_t cudaLaunchKernelExC(const cudaLaunchConfig_t *how, const void *function, void **arguments)
 {
     const cudaLaunchAttribute *a = how->attrs;

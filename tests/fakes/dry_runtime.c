@@ -1,7 +1,7 @@
-// The CUDA runtime as far as the plug-in goes, of cards that compute nothing: see dry_gpu.h. Launches are in
+// The part of the CUDA runtime that the plug-in uses, for cards that compute nothing: see dry_gpu.h. Launches are in
 // dry_kernels.c.
 //
-// A stream that records is held to what the runtime's documents say of thread-local capture: until it ends, its thread
+// A recording stream must follow what the runtime's documents say of thread-local capture: until it ends, its thread
 // allocates nothing and waits for nothing.
 #include <cuda_runtime_api.h>
 #include <dlfcn.h>
@@ -28,7 +28,7 @@ struct CUstream_st {
 struct CUevent_st {
     int device;
     bool recorded, ready;
-    long at; // milliseconds of its stream
+    long at; // milliseconds of its stream's work
 };
 
 struct CUgraph_st {
@@ -54,7 +54,7 @@ static size_t block_count;
 
 static _Thread_local int current;
 static _Thread_local cudaError_t last;
-static _Thread_local cudaStream_t capturing; // of this thread
+static _Thread_local cudaStream_t capturing; // the stream that this thread records
 
 // ---- what is shared ----
 
@@ -140,7 +140,7 @@ static const block *find_block(const void *data)
     return NULL;
 }
 
-// -2: of no block that is known; -1: pinned.
+// -1: pinned; -2: in no known block; -3: it goes beyond the end of its block.
 static int device_of(const void *data, size_t bytes)
 {
     pthread_mutex_lock(&lock);
@@ -205,7 +205,7 @@ cudaError_t cudaDriverGetVersion(int *version)
     return cudaSuccess;
 }
 
-// The real one opens the driver by then, and keeps it.
+// The real runtime has opened the driver by then, and keeps it.
 cudaError_t cudaGetDeviceCount(int *count)
 {
     (void)dlopen("libcuda.so.1", RTLD_NOW | RTLD_LOCAL | RTLD_NODELETE);
@@ -303,7 +303,7 @@ cudaError_t cudaMalloc(void **out, size_t bytes)
     return dry_keep(code);
 }
 
-// The block that begins there, which is forgotten; no data: there is none.
+// Returns the block that begins there, and forgets it; no data: there is none.
 static block take_block(const void *data, bool pinned)
 {
     block found = {0};
@@ -440,7 +440,7 @@ cudaError_t cudaEventDestroy(cudaEvent_t event)
     return cudaSuccess;
 }
 
-// Within a recording an event can't be waited for by the host.
+// During a recording, the host can't wait for an event.
 cudaError_t cudaEventRecord(cudaEvent_t event, cudaStream_t stream)
 {
     if (!event || !stream || event->device != stream->device || stream->device != current)
@@ -457,12 +457,12 @@ cudaError_t cudaStreamWaitEvent(cudaStream_t stream, cudaEvent_t event, unsigned
 {
     if (!event || !stream || stream->device != current || flags != 0)
         return refused(cudaErrorInvalidResourceHandle, "cudaStreamWaitEvent: not a stream of this device");
-    if (!may_wait("cudaStreamWaitEvent")) // on an event of before the recording
+    if (!may_wait("cudaStreamWaitEvent")) // on an event from before the recording
         return last = cudaErrorStreamCaptureIsolation;
     return cudaSuccess;
 }
 
-// Who asks once is told that it hasn't come.
+// The first query says that it isn't ready.
 cudaError_t cudaEventQuery(cudaEvent_t event)
 {
     if (!event || !may_wait("cudaEventQuery"))

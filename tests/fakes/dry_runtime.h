@@ -6,6 +6,6 @@
 
 #include "dry_gpu.h"
 
-cudaError_t dry_keep(cudaError_t code); // an error is kept for cudaGetLastError(); returns it
+cudaError_t dry_keep(cudaError_t code); // keeps an error for cudaGetLastError(); returns it
 
 #endif

@@ -1,4 +1,4 @@
-// A driver's library with two GPUs, as far as tub_find_gpus() asks. FAKE_CUDA = "none": it finds none.
+// A driver's library with two GPUs, with only what tub_find_gpus() calls. FAKE_CUDA = "none": it finds none.
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>

@@ -1,5 +1,5 @@
-// The library of a GPU's video decoders (libnvcuvid.so.1): it gives the frames of the video that FAKE_NVDEC_VIDEO
-// names, decoded by libav's software, in the layout and in the order in which a GPU would give them.
+// The library of a GPU's video decoders (libnvcuvid.so.1). It returns the frames of the video that FAKE_NVDEC_VIDEO
+// names, decoded by libav's software, in the layout and order in which a GPU would return them.
 //
 // FAKE_NVDEC:  "no_engines"    the GPU has no video decoder         "nothing"     it supports no codec
 //              "small"         only frames up to 64x64              "refuses"     its decoder can't be opened
@@ -44,18 +44,18 @@ typedef struct picture {
     int is_field, is_bottom, is_second;
 } picture;
 
-// Frames in the order of their packets.
+// Frames in packet order.
 typedef struct decoder {
     creation how;
     AVFrame *frames[PICTURES];
     int64_t times[PICTURES];
     int packets, pictures;
-    int shown[SURFACES]; // which picture a surface holds
+    int shown[SURFACES]; // the picture that a surface holds
     void *unmapped[PICTURES];
     int unmapped_count;
 } decoder;
 
-static atomic_int calls, failing; // as fake_nvdec_cuda.c has them
+static atomic_int calls, failing; // as in fake_nvdec_cuda.c
 
 static bool failed(void)
 {
@@ -75,7 +75,7 @@ static int is_told(const char *what)
     return told && !strcmp(told, what);
 }
 
-// As cards of these years do: of H.264 and VP8 8 bits.
+// Like current cards: H.264 and VP8 in 8 bits only.
 static unsigned most_bits(int codec)
 {
     enum { H264 = 4, VP8 = 9, AV1 = 11 };
@@ -190,7 +190,7 @@ FUNCTION(cuvidDecodePicture, decoder *d, const picture *p)
     return is_told("fails") && d->pictures >= FATAL_PICTURE ? NOT_SUPPORTED : OK;
 }
 
-// ---- luma, then pairs of chroma, at the upper end of 16 bits where there are more than 8 ----
+// ---- luma, then pairs of chroma; beyond 8 bits, values are in the upper bits of 16 ----
 
 static unsigned sample(const AVFrame *frame, int plane, int x, int y, int bits)
 {
@@ -206,7 +206,7 @@ static void put(uint8_t *row, int x, unsigned value, int bits)
         ((uint16_t *)(void *)row)[x] = (uint16_t)value;
 }
 
-// A GPU's planes begin at even rows, whatever is asked for.
+// A GPU's planes begin at even rows, whatever size is requested.
 static size_t luma_rows(const decoder *d)
 {
     return (d->how.target_height + 1) / 2 * 2;
@@ -244,8 +244,8 @@ FUNCTION(cuvidMapVideoFrame64, decoder *d, int surface, uint64_t *out, unsigned 
     return OK;
 }
 
-// libav hands mapped frames out up to 5.1: they may be unmapped only when all copies of them are done. Later it copies
-// each itself and unmaps it at once, which the order of the stream allows.
+// Up to 5.1, libav passes mapped frames on: they may be unmapped only when all copies of them are done. Later versions
+// copy each frame and unmap it at once, which the order of the stream allows.
 FUNCTION(cuvidUnmapVideoFrame64, decoder *d, uint64_t memory)
 {
     void *frame = (void *)(uintptr_t)memory;
@@ -256,7 +256,7 @@ FUNCTION(cuvidUnmapVideoFrame64, decoder *d, uint64_t memory)
     return OK;
 }
 
-// What libav wants to be there, whatever it is then used for.
+// libav requires these to exist, but calls none of them here.
 #define UNUSED(name)                                                                                                   \
     EXPORT int name(void);                                                                                             \
     EXPORT int name(void)                                                                                              \

@@ -1,11 +1,10 @@
-// A GPU driver's library (libcuda.so.1) as far as libav's decoding on GPUs goes: the GPU's memory is the host's.
+// A GPU driver's library (libcuda.so.1), with what libav's decoding on GPUs uses. The GPU's memory is the host's.
 //
-// A copy from place to place on the GPU is done only when its stream is waited for, so a wait that is missing shows.
-// The default stream, for which decoders would wait for each other, refuses; a stream that outlives its context ends
-// the test.
+// A copy on the GPU is done only when somebody waits for its stream, so a missing wait shows. The default stream, on
+// which decoders would wait for each other, is refused. A stream that outlives its context ends the test.
 //
-// FAKE_NVDEC = "no_gpu": there is none. "gives_none": it is lost when something is copied to the host.
-// "copies_none": when something is copied on it. "no_streams": it has none.
+// FAKE_NVDEC = "no_gpu": there is no GPU. "gives_none": the GPU is lost when something is copied to the host.
+// "copies_none": it is lost when something is copied on it. "no_streams": it has no streams.
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdbool.h>
@@ -21,12 +20,12 @@ enum { OK = 0, INVALID = 1, OUT_OF_MEMORY = 2, NO_DEVICE = 100, NOT_SUPPORTED = 
 static int context;
 static atomic_int lost; // every later wait fails
 static atomic_int retained, streams, contexts;
-static pthread_mutex_t queueing = PTHREAD_MUTEX_INITIALIZER; // a stream is any thread's to use
+static pthread_mutex_t queueing = PTHREAD_MUTEX_INITIALIZER; // any thread may use a stream
 
 static atomic_int calls,
-    failing; // those that could have failed; which one does, from 1, those behind it as well: negative
+    failing; // calls that could have failed; which one fails, from 1; negative: it and all after it
 
-// Whether a call is the one that fails.
+// Whether this call is the one that fails.
 static bool failed(void)
 {
     const int number = ++calls, at = failing;
@@ -95,14 +94,14 @@ FUNCTION(cuDevicePrimaryCtxRelease, int device)
     return device;
 }
 
-// For tests: from now on call `at` fails, or, of a negative one, all from -at on. How many there were before.
+// For tests: from now on call `at` fails; if negative, all from -at on. Returns how many there were before.
 FUNCTION(fake_failing_call, int at)
 {
     failing = at;
     return atomic_exchange(&calls, 0);
 }
 
-// For tests: how often the context was made, and whether it still is there.
+// For tests: how often the context was made, and whether it still exists.
 FUNCTION(fake_contexts, int *made)
 {
     *made = contexts;
@@ -176,7 +175,7 @@ FUNCTION(cuStreamCreate, queue **out, unsigned flags)
     return *out ? OK : OUT_OF_MEMORY;
 }
 
-// One that is told to fail has waited.
+// A wait that is set to fail has waited nevertheless.
 FUNCTION(cuStreamSynchronize, queue *stream)
 {
     const bool fails = failed();
@@ -190,7 +189,7 @@ FUNCTION(cuStreamSynchronize, queue *stream)
     return fails ? UNKNOWN : lost;
 }
 
-// What nobody has waited for is lost.
+// Copies that nobody has waited for are lost.
 FUNCTION(cuStreamDestroy_v2, queue *stream)
 {
     if (!stream)
@@ -238,7 +237,7 @@ FUNCTION(cuGetErrorString, int error, const char **out)
     return name_error(error, out);
 }
 
-// What libav wants to be there, whatever it is then used for.
+// libav requires these to exist, but calls none of them here.
 #define UNUSED(name)                                                                                                   \
     EXPORT int name(void);                                                                                             \
     EXPORT int name(void)                                                                                              \
@@ -315,7 +314,7 @@ UNUSED(cuTexObjectCreate)
 UNUSED(cuTexObjectDestroy)
 UNUSED(cuWaitExternalSemaphoresAsync)
 
-// FAKE_CUDA_BUS: where every device is; not set: it can't tell.
+// FAKE_CUDA_BUS: the bus ID of every device; not set: it can't tell.
 FUNCTION(cuDeviceGetPCIBusId, char *out, int bytes, int device)
 {
     const char *bus = getenv("FAKE_CUDA_BUS");

@@ -1,4 +1,4 @@
-// A profiler, for tests: what NVTX_INJECTION64_PATH names. Counts what it is told in three numbers.
+// A profiler, for tests: the library that NVTX_INJECTION64_PATH names. Counts the calls it gets in three numbers.
 #include <stddef.h>
 #include <stdint.h>
 #include <string.h>

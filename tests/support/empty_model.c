@@ -40,7 +40,7 @@ static json_t *shape_of(const tub_tensor *t)
     return shape;
 }
 
-// The header; a hole of the file's size is its zeros.
+// Writes the header; the rest of the file is a hole, which reads as zeros.
 static void write_weights(const char *path, const tub_tensor *tensors, size_t count)
 {
     json_t *header = json_object();

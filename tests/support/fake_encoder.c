@@ -22,7 +22,7 @@ void fake_encoder_row(const void *const *frames, int count, size_t bytes, int di
     }
 }
 
-// Whether a frame of the poisonous video is among them: its pixels were noted when it was parsed.
+// Whether a frame of the poisonous video is among them. Its pixels were noted when it was parsed.
 static bool is_poisoned(const fake_encoder *e, const void *const *frames, int count)
 {
     if (!e->params.poison)
@@ -45,7 +45,7 @@ static bool is_within(const void *frame, const char *memory, size_t bytes)
     return memory && (const char *)frame >= memory && (const char *)frame < memory + bytes;
 }
 
-// ---- made frames: each byte and, behind it, its complement ----
+// ---- made frames: each byte is followed by its complement ----
 
 static size_t fake_frame_bytes(const tub_encoder *encoder)
 {
@@ -70,7 +70,7 @@ static bool to_pixels(const unsigned char *made, size_t bytes, unsigned char *pi
     return true;
 }
 
-// The same frames, all as pixels. To be freed with both.
+// The same frames, all as pixels. The caller frees both.
 static bool all_as_pixels(const fake_encoder *e, const void *const *frames, const bool *made, int count,
                           const void ***out, unsigned char **memory)
 {
@@ -124,7 +124,7 @@ static int runs_of_others(fake_encoder *e, int lane)
     return runs;
 }
 
-// The others' first runs begin no sooner. Not for ever: a test that waits in vain shall say what it has counted.
+// The others' first runs begin no sooner. The wait ends eventually, so that a failing test can report its counts.
 static void wait_for_others(fake_encoder *e, int lane)
 {
     const int *waits = e->params.lane_waits;

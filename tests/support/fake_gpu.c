@@ -16,9 +16,9 @@ enum { MOST_DEVICES = 8, BLOCK_HEADER = 64, FILLED = 1 << 20 };
 fake_gpu_params fake_gpu;
 fake_gpu_counts fake_gpu_counted[MOST_DEVICES];
 atomic_int fake_gpu_calls;
-static atomic_bool lost[MOST_DEVICES]; // to all who have opened it
+static atomic_bool lost[MOST_DEVICES]; // for everybody who has opened it
 
-// One thing to do, now or when a graph is replayed.
+// One piece of work, for now or for when a graph is replayed.
 typedef struct work {
     enum { TASK, PRODUCT, ATTENTION, UPLOAD, DOWNLOAD } kind;
     union {
@@ -47,15 +47,15 @@ struct tub_gpu_plan {
 
 struct tub_gpu {
     int index, calls;
-    atomic_int inside; // threads
+    atomic_int inside; // number of threads inside
     bool bare;
     bool dead;
     int shorts; // calls that found no memory
     tub_gpu_graph *recording;
-    pthread_mutex_t lock; // of what is deferred: any thread may release memory, and waits for it then
-    work *deferred;       // of the copy stream or, late, of COMPUTE
+    pthread_mutex_t lock; // protects deferred work: any thread may release memory, and then waits for the work
+    work *deferred;       // on the copy stream or, if `late`, on COMPUTE
     size_t deferred_count, deferred_capacity;
-    size_t event_depth[TUB_GPU_EVENTS]; // deferred work in front of the event
+    size_t event_depth[TUB_GPU_EVENTS]; // deferred work before the event
     double clock, event_clock[TUB_GPU_EVENTS];
 };
 
@@ -167,7 +167,7 @@ static tub_status fake_allocate(tub_gpu *gpu, size_t bytes, void **out, tub_erro
         return tub_fail(err, TUB_ERROR_MEMORY, "fake GPU %d has no %zu bytes", gpu->index, bytes);
     char *block = aligned_alloc(64, (BLOCK_HEADER + bytes + 63) / 64 * 64);
     memcpy(block, &bytes, sizeof bytes);
-    memset(block + BLOCK_HEADER, 0xff, bytes < FILLED ? bytes : FILLED); // what nobody wrote is not a number
+    memset(block + BLOCK_HEADER, 0xff, bytes < FILLED ? bytes : FILLED); // unwritten values are NaN
     c->blocks++;
     c->allocated++;
     c->bytes += bytes;
@@ -182,7 +182,7 @@ static void fake_release(tub_gpu *gpu, void *data)
 {
     if (!data)
         return;
-    if (fake_gpu.late) // a driver waits as well
+    if (fake_gpu.late) // like a driver, wait first
         flush(gpu, &gpu->deferred_count);
     size_t bytes;
     memcpy(&bytes, (char *)data - BLOCK_HEADER, sizeof bytes);
@@ -266,7 +266,7 @@ static void write_text(const tub_gpu_plan *p, char text[PLAN_TEXT])
     snprintf(text, PLAN_TEXT, "%d x %d heads of %d, %d by %d", p->batch, p->heads, p->dim, p->queries, p->keys);
 }
 
-// *read: the text is this plan's; false: there is none.
+// *read: the text is this plan's own; false: it has none.
 static tub_status is_text_of(const tub_gpu_plan *made, tub_gpu_text text, bool *read, tub_error *err)
 {
     char own[PLAN_TEXT];
@@ -367,7 +367,7 @@ static void flush(tub_gpu *gpu, const size_t *depth)
     pthread_mutex_unlock(&gpu->lock);
 }
 
-// A kernel, product, attention or replay: those that are counted, and that fail.
+// A kernel, product, attention or replay: these are counted, and can fail.
 static tub_status count_call(tub_gpu *gpu, tub_error *err)
 {
     TUB_TRY(check(gpu, true, err));
@@ -397,7 +397,7 @@ static void defer(tub_gpu *gpu, const work *w)
     pthread_mutex_unlock(&gpu->lock);
 }
 
-// On a stream whose work is done at once, or isn't.
+// Depending on the stream, work is done at once or deferred.
 static void do_or_defer(tub_gpu *gpu, tub_gpu_stream stream, const work *w)
 {
     if ((stream == TUB_GPU_COPY) == fake_gpu.late)
@@ -489,7 +489,7 @@ static tub_status fake_download(tub_gpu *gpu, tub_gpu_stream stream, void *host,
     return copy(gpu, stream, &w, err);
 }
 
-// A call that only tells of an error of what was under way, which has ended then.
+// For a call that reports an error of earlier work, which has ended by then.
 static tub_status refuse_behind(tub_gpu *gpu, fake_gpu_call call, tub_error *err)
 {
     const tub_status status = refuse(gpu, call, err);

@@ -1,4 +1,4 @@
-// The CUDA backend's executable on the fake device, as a backend of its own: what runs on a GPU, without one.
+// The CUDA backend's executable on the fake device, as a separate backend: runs GPU code without a GPU.
 #ifndef FAKE_GPU_BACKEND_H
 #define FAKE_GPU_BACKEND_H
 

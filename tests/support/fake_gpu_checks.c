@@ -14,13 +14,13 @@ static tub_status aligned(const char *what, const void *p, int bytes, tub_error 
     return tub_fail(err, TUB_ERROR_INTERNAL, "%s isn't at a multiple of %d bytes", what, bytes);
 }
 
-// Of values that a thread reads four at once, where rows allow it.
+// Alignment of values that a thread reads four at once, if rows allow it.
 static tub_status packed(const char *what, const void *p, tub_gpu_type type, bool by_pack, tub_error *err)
 {
     return aligned(what, p, tub_gpu_type_bytes(type) * (by_pack ? TUB_GPU_PACK : 1), err);
 }
 
-// Of narrow values that a thread reads eight at once, of others four.
+// Alignment of narrow values, which a thread reads eight at once, and of others, four at once.
 static tub_status in_runs(const char *what, const void *p, tub_gpu_type type, bool by_run, tub_error *err)
 {
     return aligned(what, p, by_run ? 16 : tub_gpu_type_bytes(type), err);
@@ -162,7 +162,7 @@ tub_status fake_gpu_check_task(const tub_gpu_task *task, tub_error *err)
     return tub_fail(err, TUB_ERROR_INTERNAL, "a task of no kind");
 }
 
-// As cuBLASLt is told of all values when it is asked for algorithms.
+// Checks what cuBLASLt is told of all values when it is asked for algorithms.
 tub_status fake_gpu_check_gemm(const tub_gpu_gemm *g, tub_error *err)
 {
     TUB_TRY(aligned("a product's x", g->x, PRODUCT_ALIGNMENT, err));

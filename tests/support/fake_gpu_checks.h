@@ -1,5 +1,5 @@
-// What a real card refuses or computes wrongly and host memory takes: values that aren't where a kernel reads several
-// of them at once, and more blocks or threads than a launch may have.
+// What a real card refuses or computes wrongly but host memory accepts: misaligned values that a kernel reads several
+// at once, and more blocks or threads than a launch may have.
 #ifndef FAKE_GPU_CHECKS_H
 #define FAKE_GPU_CHECKS_H
 

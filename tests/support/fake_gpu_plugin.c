@@ -1,6 +1,6 @@
-// The fake device as a plug-in of its own (libfake_gpu.so), which the library opens like the real one when
-// TUBELET_CUDA_PLUGIN names it: the command and the public API on GPUs that aren't there. Their properties come from
-// the environment: FAKE_GPU="devices=3 memory=100000000 fail_device=1 fail_call=40".
+// The fake device as a plug-in (libfake_gpu.so), which the library opens like the real one when TUBELET_CUDA_PLUGIN
+// names it: the command and the public API on GPUs that don't exist. Their properties come from the environment:
+// FAKE_GPU="devices=3 memory=100000000 fail_device=1 fail_call=40".
 #include <stdlib.h>
 #include <string.h>
 
@@ -39,7 +39,8 @@ const tub_gpu_ops *tub_gpu_plugin(void)
     return &fake_gpu_ops;
 }
 
-// For tests that open it: counts as of the devices' start, how many calls could have failed; all is forgotten then.
+// For tests that open it: the counts since the devices started, and how many calls could have failed. Resets
+// everything.
 __attribute__((visibility("default"))) int fake_gpu_plugin_end(fake_gpu_counts counts[8]);
 
 int fake_gpu_plugin_end(fake_gpu_counts counts[8])

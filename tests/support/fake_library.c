@@ -49,7 +49,7 @@ static float dot_by_fours(const float *a, const float *b, int count)
     return (sum0 + sum1) + (sum2 + sum3) + dot_in_order(a + i, b + i, count - i);
 }
 
-// As tensor cores do it, but that the first step is a shorter one.
+// As tensor cores do it, except that the first step is shorter.
 static float dot_by_steps(const float *a, const float *b, int count)
 {
     float sum = 0;
@@ -64,7 +64,7 @@ static float dot_by_steps(const float *a, const float *b, int count)
     return sum;
 }
 
-// Narrow factors in the order of tensor cores, or in another one; all else in two orders that differ as well.
+// Narrow factors in the order of tensor cores, or in another one; everything else in two orders that also differ.
 static float *sums_of(const tub_gpu_gemm *g, const float *x, const float *weight, fake_order order)
 {
     float *sums = malloc((size_t)g->m * (size_t)g->n * sizeof *sums);

@@ -74,7 +74,7 @@ void fake_outcomes_free(fake_outcome *outcomes, int count)
         free(outcomes[i].rows);
 }
 
-// Source frame of each output frame, by the definition of resampler.h.
+// The source frame of each output frame, as resampler.h defines it.
 static int64_t *resample(const fake_video *v, double fps, int64_t *frames)
 {
     double first = fake_video_pts(v, 0);

@@ -1,4 +1,4 @@
-// Fake videos through an extractor, and what must come out, computed directly.
+// Runs fake videos through an extractor, and computes directly what must come out.
 #ifndef FAKE_RUN_H
 #define FAKE_RUN_H
 
@@ -13,14 +13,14 @@ typedef struct fake_outcome {
     tub_result result;          // the DONE
 } fake_outcome;
 
-// Submits all paths and receives to the end. The status that ended it: TUB_END when all went well. Fails the test where
-// rows come out of order, twice, after DONE, or in chunks that are too large.
+// Submits all paths and receives to the end. Returns the status that ended it: TUB_END if all went well. Fails the test
+// if rows come out of order, twice, after DONE, or in chunks that are too large.
 tub_status fake_run_all(fake_encoder *encoder, const tub_extractor_params *params, const char *const *paths, int count,
                         fake_outcome *outcomes, tub_progress *progress, tub_error *err);
 void fake_outcomes_free(fake_outcome *outcomes, int count);
 
-// The rows of a video by the definition: windows by tub_sampling_clip(), each made from its frames anew. `s` is
-// resolved. To be freed.
+// A video's rows by definition: windows by tub_sampling_clip(), each computed from its frames alone. `s` is resolved.
+// The caller frees them.
 float *fake_expected(const fake_encoder *encoder, const tub_sampling *s, const char *path, int64_t *frames,
                      int64_t *rows);
 

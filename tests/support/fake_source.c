@@ -14,11 +14,11 @@ typedef struct source {
     int64_t next;
     bool ended;
     bool *converted;
-    uint8_t *planes; // of the frame that was asked for last
+    uint8_t *planes; // of the frame that was requested last
     int gpu;
     bool (*wants)(const void *user, const tub_frame_place *place);
     const void *user;
-    bool left_out; // the frame that was given last
+    bool left_out; // the frame that was returned last
     int64_t left_out_count;
     char path[256];
 } source;
@@ -98,7 +98,7 @@ void fake_video_pixels(const fake_video *video, int64_t frame, void *out)
     }
 }
 
-// Not for ever: a test that waits in vain shall say what it has counted.
+// The wait ends eventually, so that a failing test can report its counts.
 static void wait_for_others(int begun)
 {
     for (int i = 0; i < 20000 && atomic_load(&fake_counts.begun) < begun; i++)
@@ -131,7 +131,7 @@ static tub_status fake_open(const char *path, const tub_video_params *params, vo
     return TUB_OK;
 }
 
-// Every other frame is one that no other refers to.
+// About every other frame is one that no other frame refers to.
 static bool leaves_out(const source *s, int64_t frame)
 {
     const fake_video *v = &s->video;
@@ -193,7 +193,7 @@ static tub_status fake_convert(void *opaque, void *out, tub_error *err)
     return TUB_OK;
 }
 
-// Its planes are the pixels themselves.
+// The planes are the pixels themselves.
 static tub_status fake_planes(void *opaque, bool with_host, const tub_frame_recipe **recipe, tub_frame_planes *planes,
                               tub_error *err)
 {

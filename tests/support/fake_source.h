@@ -1,5 +1,5 @@
-// A source of frames without files: what a video does is written in its path, what a frame shows follows from the
-// video's seed and the frame's index.
+// A source of frames without files. The path says what a video does; what a frame shows follows from the video's seed
+// and the frame's index.
 //
 //   "fake:seed=3,frames=100"           100 frames at 30 frames a second, 4x6 pixels, uint8
 //   fps=F         frame rate                        jitter=1      uneven timestamps, in order
@@ -30,13 +30,13 @@ extern const tub_source_ops fake_source;
 enum { FAKE_GPUS = 8 };
 
 typedef struct fake_source_counts {
-    atomic_int open;            // now
-    atomic_int begun;           // that were opened, or are being
+    atomic_int open;            // open now
+    atomic_int begun;           // opened so far, or being opened
     atomic_int most_open;
     atomic_int decoded, converted;
-    atomic_int left_out;        // of the decoded: not in fact, as they weren't wanted
-    atomic_int repeated;        // conversions of a frame that was converted before
-    atomic_int decoders[FAKE_GPUS]; // videos by tub_video_params.gpu
+    atomic_int left_out;        // decoded frames that weren't really decoded, as nobody wanted them
+    atomic_int repeated;        // conversions of a frame that had been converted before
+    atomic_int decoders[FAKE_GPUS]; // number of videos by tub_video_params.gpu
 } fake_source_counts;
 extern fake_source_counts fake_counts;
 void fake_counts_reset(void);

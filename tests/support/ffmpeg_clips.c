@@ -86,7 +86,7 @@ tub_video_info clips_same_as_ffmpeg(const char *name, const tub_video_params *pa
 {
     size_t bytes = 0;
     clips_decoded d = clips_decode(name, params);
-    // It exits with an error for damaged files, and gives what it could decode.
+    // For damaged files, it exits with an error but writes what it could decode.
     (void)clips_shell(FFMPEG "-i '%s' %s -fps_mode passthrough -f rawvideo -pix_fmt rgb24 want.rgb 2>/dev/null", name,
                       map);
     char *want = test_read_file(test_path(clips_folder, "want.rgb"), &bytes);

@@ -1,4 +1,4 @@
-// Clips that a test makes with the ffmpeg command in a folder of its own, and what the reader makes of them.
+// Clips that a test makes with the ffmpeg command in its own folder, and what the reader decodes from them.
 #ifndef FFMPEG_CLIPS_H
 #define FFMPEG_CLIPS_H
 
@@ -16,24 +16,24 @@ extern char *clips_folder;      // from set-up to tear-down
 int clips_set_up(void **state);
 int clips_tear_down(void **state);
 
-// Runs a command in the folder; must() fails the test where the command fails.
+// Runs a command in the folder; must() fails the test if the command fails.
 int clips_shell(const char *format, ...) __attribute__((format(printf, 1, 2)));
 #define must(...) assert_int_equal(clips_shell(__VA_ARGS__), 0)
 
-// The first `part` of a file as another one.
+// Copies the first `part` of a file into another one.
 void clips_keep(const char *from, const char *to, double part);
 
 typedef struct clips_decoded {
     uint8_t *rgb;               // of all frames; free()
     size_t bytes;
     tub_video_info info;
-    double worst_step;          // the smallest difference of two neighbours' times
+    double worst_step;          // the smallest difference between two successive times
 } clips_decoded;
 
-// A clip from its first frame to its last. Fails the test where it can't be decoded.
+// Decodes a clip from its first frame to its last. Fails the test if it can't be decoded.
 clips_decoded clips_decode(const char *name, const tub_video_params *params);
 
-// All frames of a clip against the ffmpeg command's RGB, at most `levels` apart; `map` are options of the command.
+// Compares all frames of a clip with the ffmpeg command's RGB; at most `levels` apart. `map`: options of the command.
 tub_video_info clips_same_as_ffmpeg(const char *name, const tub_video_params *params, const char *map, int levels);
 
 #endif

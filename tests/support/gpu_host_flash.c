@@ -1,11 +1,11 @@
-// Attention on tensor cores, on the host: the products of 16 x 16 tiles as loops, what a lane does by the body that the
-// device has.
+// Attention on tensor cores, on the host: the products of 16 x 16 tiles are loops; what a lane does is the same body as
+// on the device.
 #include "gpu_host.h"
 #include "gpu_host_tile.h"
 
 enum { STEP = TUB_GPU_FLASH_STEP, LANE_KEYS = TUB_GPU_FLASH_LANE_KEYS };
 
-// What a tensor core adds to a sum at once. In which order it does so is not known; here from the first on.
+// What a tensor core adds to a sum at once. Its order is not known; here the products are added from first to last.
 static float step(float sum, const float *a, const float *b, int stride)
 {
     float part = 0.0f;

@@ -6,7 +6,7 @@
 enum {
     STEP = TUB_GPU_FLASH32_STEP,
     PART = TUB_GPU_FLASH32_PART * STEP, // columns, keys
-    LANES = 4,                          // of a row
+    LANES = 4,                          // per row
 };
 
 // What a tensor core adds to a sum at once.
@@ -22,7 +22,7 @@ typedef struct factor {
     float high[STEP], low[STEP];
 } factor;
 
-// Values `stride` apart.
+// The values are `stride` apart.
 static factor factor_of(const float *x, int stride)
 {
     factor f;
@@ -33,7 +33,7 @@ static factor factor_of(const float *x, int stride)
     return f;
 }
 
-// A part's steps, of values next to each other and `stride` apart.
+// A part's steps. Values of `a` are adjacent, those of `b` are `stride` apart.
 static float part(bool tf32, const float *a, const float *b, int stride)
 {
     float high = 0.0f, low = 0.0f;
@@ -46,7 +46,7 @@ static float part(bool tf32, const float *a, const float *b, int stride)
     return tf32 ? high : high + low;
 }
 
-// Of each step's keys the even ones come first.
+// In each step, the even keys come first.
 static int place_of(int key)
 {
     return key / STEP * STEP + key % STEP / 2 + key % 2 * (STEP / 2);
@@ -69,7 +69,7 @@ static void score(gpu_host_tile *t, int i)
     }
 }
 
-// What a lane has of a row of scores, from it and back to it.
+// lane_scale() reads a lane's part of a row of scores; lane_weigh() writes it back.
 static float lane_scale(gpu_host_tile *t, int i, int lane, int count, float *own)
 {
     for (int n = 0; n < TUB_GPU_FLASH32_LANE_KEYS; n++)

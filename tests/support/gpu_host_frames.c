@@ -4,7 +4,7 @@
 
 #include "gpu_frame_bodies.h"
 
-// Of exactly the size that the kernel asks for.
+// Allocates exactly the size that the kernel asks for.
 static void make_tile(const tub_gpu_pixels *t, tub_gpu_way way, int number)
 {
     uint32_t *staged = malloc((size_t)tub_gpu_shared_values(t) * 4);

@@ -1,4 +1,4 @@
-// The kernels that make pixels of decoded frames, on the host: see gpu_host.h.
+// The kernels that make pixels from decoded frames, on the host: see gpu_host.h.
 #ifndef GPU_HOST_FRAMES_H
 #define GPU_HOST_FRAMES_H
 

@@ -1,4 +1,4 @@
-// A product with the step behind it, on the host: the sums as loops, all else by the bodies that the device has.
+// A product with the step behind it, on the host: the sums are loops, everything else uses the device's bodies.
 #include <stdlib.h>
 
 #include "gpu_host.h"
@@ -6,7 +6,7 @@
 
 enum { STEP = TUB_GPU_JOINED_STEP, SIDE = TUB_GPU_JOINED_SIDE, ACROSS = 64 };
 
-// Some columns of a step, k before columns.
+// Transposes some columns of a step: k comes before columns.
 static void turn_over(const float *weight, int cols, int k, int count, float turned[STEP][ACROSS])
 {
     memset(turned, 0, STEP * sizeof *turned);

@@ -64,7 +64,7 @@ void gpu_subject_build(gpu_subject *s, float big)
     unsigned char *pixel = &s->pixels[0][0];
     for (size_t i = 0; i < sizeof s->pixels; i++)
         pixel[i] = (unsigned char)(state >> (i % 50)) ^ (unsigned char)(i * 2654435761u >> 13);
-    // As windows do it: clip i has frames i .. i + FRAMES - 1.
+    // Overlaps as windows do: clip i has frames i .. i + FRAMES - 1.
     for (int i = 0; i < ITEMS * FRAMES; i++)
         s->frames[i] = s->pixels[i / FRAMES + i % FRAMES];
     assert_int_equal(tub_program_begin(&input, &s->program, &err), TUB_OK);

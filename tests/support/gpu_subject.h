@@ -1,4 +1,4 @@
-// A small network as the CUDA backend's executable on the fake device, with pixels for it, and what it says.
+// A small network as the CUDA backend's executable on the fake device, with pixels for it, and its log messages.
 #ifndef GPU_SUBJECT_H
 #define GPU_SUBJECT_H
 
@@ -15,29 +15,29 @@ typedef struct gpu_subject {
     unsigned char pixels[ITEMS + FRAMES][PIXELS];
     const void *frames[ITEMS * FRAMES];
     float rows[ITEMS * COLS];
-    int informed, warned;           // how often
-    char last[TUB_ERROR_TEXT];      // what it said last
+    int informed, warned;           // number of messages
+    char last[TUB_ERROR_TEXT];      // the last message
 } gpu_subject;
 
-extern unsigned gpu_subject_without; // TUB_GPU_WITHOUT_*, of what is opened next
+extern unsigned gpu_subject_without; // TUB_GPU_WITHOUT_*, for what is opened next
 extern uint64_t gpu_subject_group;   // tub_open_params.group, likewise
-extern bool gpu_subject_joins;       // what is built next has a rotation and an erf-GELU behind products
+extern bool gpu_subject_joins;       // what is built next has a rotation and an erf-GELU after products
 
-// All fail the test where something goes wrong that they don't return.
+// All of these fail the test if something goes wrong that they don't return.
 
-// Tubelets, one layer of attention with heads of COLS / HEADS columns, a mean. `big`: the qkv overflow float16.
+// Tubelets, one layer of attention with heads of COLS / HEADS columns, a mean. `big`: makes qkv overflow float16.
 void gpu_subject_build(gpu_subject *s, float big);
 tub_status gpu_subject_open(gpu_subject *s, tub_dtype dtype, int items, size_t memory, tub_error *err);
-// Both. Freed by stop().
+// Builds and opens. Freed by stop().
 gpu_subject *gpu_subject_start(tub_dtype dtype, int items, size_t memory);
 tub_status gpu_subject_run(gpu_subject *s, int first, int items, tub_error *err);
 void gpu_subject_run_all(gpu_subject *s, int batch);
-// Whatever happened, nothing may stay on the device.
+// Nothing may stay on the device, whatever happened.
 void gpu_subject_stop(gpu_subject *s);
-// Around a test (cmocka's setup and teardown): the device and what is above as at first, and a cache folder of its own, *state.
+// cmocka's setup and teardown: reset the device and the variables above; give the test a cache folder, *state.
 int gpu_subject_enter(void **state);
 int gpu_subject_leave(void **state);
-// The rows of all items in float32, by a device that is reset after.
+// The rows of all items in float32, from a device that is reset afterwards.
 void gpu_subject_wanted_rows(float *out);
 
 #endif

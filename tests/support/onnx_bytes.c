@@ -158,7 +158,7 @@ signed char onnx_weight(int k, int n)
     return (signed char)((k * 37 + n * 101) % 255 - 127);
 }
 
-// A constant of the graph; type 1: float, 3: int8, 7: int64.
+// A constant of the graph; types: 1 float, 3 int8, 7 int64.
 static void constant(onnx_bytes *graph, const char *name, int type, const int *dims, const void *data, size_t bytes)
 {
     static onnx_bytes tensor;
