@@ -32,7 +32,7 @@ __device__ void shuffled(float *out)
         out[i] = (float)((i + 1) % THREADS);
 }
 
-// A thread copies 16 bytes of two places, one after the other.
+// A thread copies 16 bytes in each of two places, one after the other.
 __device__ void copied(broken_kernel which, const float *in, float *out)
 {
     TUB_GPU_DYNAMIC(16, float, place);
@@ -54,7 +54,7 @@ __device__ void copied(broken_kernel which, const float *in, float *out)
     out[i] = which == BROKEN_EARLY_COPY ? again : x;
 }
 
-// That somebody waits for in vain.
+// Somebody waits for a thread that never comes.
 __device__ void lonely(broken_kernel which, float *out)
 {
     const int i = threadIdx.x;

@@ -8,14 +8,14 @@ namespace
 
 enum {
     WARP = 32,
-    GROUP = 128, // consumers, then as many threads of which one brings
+    GROUP = 128, // consumers, then as many threads again, one of which loads
     DEEP = 64,
     PLACES = 2,
-    ROWS = PAIR_ROWS / 2, // of a block
-    COLS = PAIR_COLS / 2, // that it brings
+    ROWS = PAIR_ROWS / 2, // per block
+    COLS = PAIR_COLS / 2, // that a block loads
     X_BYTES = ROWS * DEEP * 2,
     HALF_BYTES = COLS * DEEP * 2,
-    BYTES = X_BYTES + 2 * HALF_BYTES, // of a place
+    BYTES = X_BYTES + 2 * HALF_BYTES, // per place
     BARRIERS = PLACES * BYTES,
     SHARED = BARRIERS + 1024
 };

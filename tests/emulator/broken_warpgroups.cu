@@ -7,12 +7,12 @@ namespace
 {
 
 enum {
-    WARP = 32, // the producer's, behind the consumers
+    WARP = 32, // the producer's, after the consumers
     GROUP = 128,
     DEEP = 64,
     PLACES = 2,
     X_BYTES = GROUP_ROWS * DEEP * 2,
-    BYTES = X_BYTES + GROUP_COLS * DEEP * 2, // of a place
+    BYTES = X_BYTES + GROUP_COLS * DEEP * 2, // per place
     BARRIERS = PLACES * BYTES,
     SHARED = BARRIERS + 1024
 };
@@ -62,7 +62,7 @@ template <typename NARROW> __device__ void multiply(const work &w, float (&sums)
 {
     const int warp = threadIdx.x / WARP;
     const unsigned char *at = w.memory + turn % PLACES * BYTES;
-    const uint64_t pitch = w.which == GROUP_OTHER_STRIDE ? (uint64_t)64 << 32 : 0; // twice the right one
+    const uint64_t pitch = w.which == GROUP_OTHER_STRIDE ? (uint64_t)64 << 32 : 0; // twice the right stride
     uint64_t x = tub_gpu_matrix_at(at), weight = tub_gpu_matrix_at(at + X_BYTES) + pitch;
     if (w.which == GROUP_LAYOUT)
         x &= ~(UINT64_C(3) << 62);
@@ -96,7 +96,7 @@ template <typename NARROW> __device__ void multiply(const work &w, float (&sums)
         sums[0] += 1;
 }
 
-// Through shared memory, so that threads write what others have computed.
+// Goes through shared memory, so that threads write what others have computed.
 __device__ void put(const work &w, const float (&sums)[64])
 {
     const int t = threadIdx.x;

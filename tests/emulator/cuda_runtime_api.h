@@ -1,5 +1,5 @@
-// What of the CUDA runtime our kernels' files name, for the emulator (emulator.h): stands in for the toolkit's header
-// of the same name, in C and in C++.
+// The parts of the CUDA runtime that our kernels' files use, for the emulator (emulator.h). Stands in for the toolkit's
+// header of the same name, in C and in C++.
 #ifndef EMULATED_CUDA_RUNTIME_API_H
 #define EMULATED_CUDA_RUNTIME_API_H
 

@@ -19,19 +19,19 @@ enum {
     CHUNK = 16, // bytes that swizzling keeps together
     ROW = BOX_COLS * 2,
     MOST_ROWS = 256,
-    MOST_COUNT = (1 << 20) - 1, // of arrivals and of bytes
+    MOST_COUNT = (1 << 20) - 1, // of arrivals, and of bytes
     SOME = 16,
     NAN_BYTE = 0xff
 };
 const uint64_t MAP_MARK = 0x70616d20656c6974, BARRIER_MARK = 0x7261622d6d000000;
 
 struct barrier {
-    uint64_t mark; // what lies in its place
+    uint64_t mark; // the value written in its place
     unsigned arrivals, pending, phase;
-    int64_t bytes; // that are expected and haven't come
+    int64_t bytes; // expected bytes that haven't come
     int owner, rank;
     bool ready;
-    uint64_t meetings, cluster_meetings; // of the block and of the cluster when it was made
+    uint64_t meetings, cluster_meetings; // of the block and of the cluster, when it was made
 };
 
 struct matrix_map {
@@ -47,14 +47,14 @@ struct box {
     matrix_map map;
     int row, col;
     uint64_t *barrier;
-    unsigned phase; // of the barrier when it was ordered
-    int rank;       // of the block that it comes to
+    unsigned phase; // the barrier's phase when the box was ordered
+    int rank;       // of the block that it is copied to
     uint3 thread, block;
 };
 
 struct some_threads {
     int threads, arrived;
-    uint64_t times; // it opened
+    uint64_t times; // how often it has opened
 };
 
 std::map<uint64_t *, barrier> barriers;
@@ -62,7 +62,7 @@ std::vector<box> under_way;
 some_threads some[EMULATED_CLUSTER][SOME];
 unsigned char copied[EMULATED_CLUSTER][EMULATED_WINDOW]; // what copies wrote
 
-// What copies wrote there.
+// What copies wrote at that address.
 unsigned char *copied_to(const void *at)
 {
     int rank = 0;
@@ -71,7 +71,7 @@ unsigned char *copied_to(const void *at)
     return copied[rank] + (uintptr_t)at % EMULATED_WINDOW;
 }
 
-// The same place of another block of the cluster.
+// The same place in another block of the cluster.
 template <typename T> T *place_in(emulated_place at, int rank, T *own)
 {
     if (rank >= emulated_blocks())
@@ -141,7 +141,7 @@ uint16_t value_of(const box &b, int row, int col)
     return there ? b.map.matrix[(int64_t)row * b.map.cols + col] : (uint16_t)0;
 }
 
-// Where nobody may read shows in the thread that orders it.
+// Reads the whole box in the thread that orders it: an address that nobody may read shows there.
 void touch(const box &b)
 {
     volatile uint16_t last;
@@ -151,7 +151,7 @@ void touch(const box &b)
     (void)last;
 }
 
-// Swizzled is the address: of 16 bytes by which eight rows, of 128 bytes each, it lies in.
+// The address is swizzled: chunks of 16 bytes, depending on which of eight rows, of 128 bytes each, they are in.
 void copy_rows(const box &b)
 {
     for (int row = 0; row < b.map.box_rows; row++)
@@ -197,7 +197,7 @@ void check_place(const box &b, const unsigned char *own)
                       emulated_where(own));
 }
 
-// That none lies there.
+// Checks that no barrier lies in the box's place.
 void check_barriers(const box &b)
 {
     const emulated_place &at = b.at;
@@ -289,7 +289,7 @@ void tub_gpu_barrier_expect(uint64_t *place, unsigned bytes, const char *file, i
     arrive(at, find(at, place), bytes);
 }
 
-// The phase of a parity is over if it is the one before the phase that goes on.
+// A parity's phase is over if it is the phase before the current one.
 bool tub_gpu_barrier_try(uint64_t *place, unsigned parity, const char *file, int line)
 {
     const emulated_place at = {"tub_gpu_barrier_try", file, line};
@@ -365,7 +365,7 @@ void tub_gpu_load_box(void *shared, const CUtensorMap *map, int row, int col, ui
              place, map);
 }
 
-// To each block of its own, at some time.
+// One copy for each block, each at its own time.
 void tub_gpu_load_box_for_pair(void *shared, const CUtensorMap *map, int row, int col, uint64_t *place,
                                const char *file, int line)
 {

@@ -16,28 +16,28 @@ namespace
 {
 
 enum { WARP = 32, GROUP = 128, WORD = 64 };
-enum { LOOKS = 8 }; // in vain, of all who wait
+enum { LOOKS = 8 }; // that all waiting threads take in vain
 enum thread_state { RUNS, MEETS_WARP, MEETS_BLOCK, MEETS_CLUSTER, WAITS, ENDED };
 const long long JUMP = 1LL << 32;
 
 struct thread {
     uint3 index, block;
     thread_state state;
-    emulated_visit *visit; // of MEETS_WARP
-    emulated_place at;     // of MEETS_BLOCK and MEETS_CLUSTER
-    emulated_want want;    // of WAITS
+    emulated_visit *visit; // for MEETS_WARP
+    emulated_place at;     // for MEETS_BLOCK and MEETS_CLUSTER
+    emulated_want want;    // for WAITS
 };
 
 thread threads[FIBRES];
 uint64_t ready[FIBRES / WORD];
-unsigned meeting[FIBRES / WARP]; // of each warp the lanes that wait for others
-int count, own_count;            // threads of all blocks, of one
+unsigned meeting[FIBRES / WARP]; // per warp: the lanes that wait for others
+int count, own_count;            // threads of all blocks, and of one
 int ended[EMULATED_CLUSTER], at_barrier[EMULATED_CLUSTER], at_cluster;
 std::vector<int> waiting, put_off;
-int looks; // since something has happened
+int looks; // looks since something last happened
 uint64_t meetings[EMULATED_CLUSTER], cluster_meetings;
 long long passed;
-char vain[400]; // who waits when nobody can go on
+char vain[400]; // who waits in vain when nobody can go on
 
 bool same_place(const emulated_place &a, const emulated_place &b)
 {
@@ -69,7 +69,7 @@ void put_in_place(int number)
     blockIdx = threads[number].block;
 }
 
-// The first that is ready from `from` on, around; -1: none.
+// The first ready thread from `from` on, wrapping around; -1: none.
 int ready_from(int from)
 {
     for (int i = 0; i <= FIBRES / WORD; i++) {
@@ -101,7 +101,7 @@ int choose()
     }
 }
 
-// ---- what is said of those who wait in vain ----
+// ---- messages about those who wait in vain ----
 
 void tell(const thread &t, char *out, size_t bytes)
 {
@@ -129,7 +129,7 @@ bool waits_for(const thread &a, int other)
     return b.state != MEETS_WARP || !meet(*a.visit, *b.visit);
 }
 
-// Whom it waits for.
+// Reports whom it waits for.
 void say_meets(int number)
 {
     char waits[300], comes[300];
@@ -146,7 +146,7 @@ void say_meets(int number)
     emulated_say("%s for a lane that the block doesn't have", waits);
 }
 
-// Of a warp's lanes that meet first, then of those that wait for something, then of the block.
+// Reports first on lanes that wait for their warp, then on threads that wait for something else, then for the block.
 void say_stuck()
 {
     for (int i = 0; i < count; i++)
@@ -165,7 +165,7 @@ void say_stuck()
 
 // ---- meetings ----
 
-// Whether all of the visit's lanes are there, and for the same.
+// Whether all of the visit's lanes are there, for the same meeting.
 bool complete(const emulated_visit *visit, int first, emulated_visit **lanes)
 {
     if (visit->mask & ~meeting[first / WARP])
@@ -187,7 +187,7 @@ void wake_lanes(int first, unsigned mask)
             threads[first + lane].state = RUNS;
 }
 
-// Of the threads from `first` on, before `end`.
+// Wakes the threads from `first` on, before `end`.
 void open_barrier(int first, int end)
 {
     const emulated_place &at = threads[first].at;
@@ -220,7 +220,7 @@ void describe_vain()
     snprintf(vain, sizeof vain, "thread (%u, %u, %u) %s", threadIdx.x, threadIdx.y, threadIdx.z, waits);
 }
 
-// Of one warp, the first of those that came to it: the others may get to where it is.
+// Wakes the threads of one warp, the first that put something off. Other warps may still get to the same place.
 void wake_put_off()
 {
     const int warp = put_off.front() / WARP;
@@ -231,8 +231,8 @@ void wake_put_off()
         }
 }
 
-// Nobody can go on: a box comes, or who has put something off does it, or all who wait look again, later. False: in
-// vain.
+// Nobody can go on: a box comes; or else threads do what they put off; or else all waiting threads look again, at a
+// later time. False: in vain.
 bool go_on()
 {
     if (emulated_boxes_bring()) {
@@ -413,7 +413,7 @@ static void end_thread(int number)
     ended[number / own_count]++;
 }
 
-// One after the other, as the order has it, until all have ended.
+// Runs the threads in turns, in the sequence that the order chooses, until all have ended.
 static bool run_threads(const std::function<void()> &body)
 {
     for (int left = count; left > 0;) {

@@ -1,5 +1,5 @@
-// CUDA's C++ on the host: qualifiers, vector types, a thread's numbers, collectives, launches. What a thread may take
-// for granted here and not on a device: that a warp has 32 lanes; nothing else. See emulator.h.
+// CUDA's C++ on the host: qualifiers, vector types, a thread's numbers, collectives, launches. A thread may rely on one
+// thing here that it can't rely on in a device: a warp has 32 lanes. See emulator.h.
 #ifndef EMULATED_DEVICE_H
 #define EMULATED_DEVICE_H
 
@@ -42,33 +42,33 @@ struct dim3 {
     }
 };
 
-extern uint3 threadIdx, blockIdx; // of the thread that runs
+extern uint3 threadIdx, blockIdx; // of the running thread
 extern dim3 blockDim, gridDim;
 
-// Where a collective is called. The lanes that meet must be at the same place.
+// Where a collective is called. Lanes that meet must be at the same place.
 struct emulated_place {
     const char *what, *file;
     int line;
 };
 
-// What a lane brings to a meeting of its warp, and where it takes away what the exchange makes of it all. `key` must be
-// the same of all lanes that meet.
+// What a lane brings to a meeting of its warp, and where the exchange puts the lane's result. `key` must be the same
+// for all lanes that meet.
 struct emulated_visit {
     emulated_place at;
     unsigned mask;
     uintptr_t key;
     const void *in;
     void *out;
-    void (*exchange)(emulated_visit *const *lanes); // [32], NULL: not in the mask; may be NULL
-    bool orders = false;                            // what lanes do with memory before and after
+    void (*exchange)(emulated_visit *const *lanes); // [32], NULL: not in the mask; may be NULL itself
+    bool orders = false;                            // orders the lanes' memory accesses before and after
 };
 
 void emulated_meet_warp(emulated_visit *visit);
 void emulated_meet_block(emulated_place at);
 void emulated_meet_cluster(emulated_place at);
 unsigned emulated_lane();
-// Whether what goes on with memory in a collective or a copy does so early or late: before lanes meet or after, at once
-// or when it is waited for. Only barriers put memory in order.
+// Whether memory accesses of a collective or a copy happen early or late: before the lanes meet or after, at once or
+// when they are waited for. Only barriers put memory in order.
 bool emulated_early();
 [[noreturn]] void emulated_fail(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
@@ -144,7 +144,7 @@ inline unsigned __dp4a(unsigned a, unsigned b, unsigned sum)
     return sum;
 }
 
-// Of both halves max(min(a + b, most), 0).
+// For both halves: max(min(a + b, most), 0).
 inline unsigned __viaddmin_s16x2_relu(unsigned a, unsigned b, unsigned most)
 {
     unsigned out = 0;
@@ -157,7 +157,7 @@ inline unsigned __viaddmin_s16x2_relu(unsigned a, unsigned b, unsigned most)
 
 // ---- memory ----
 
-// The launch's own, and a place of `bytes` that is the same for all threads which name the same `key`.
+// The launch's dynamic memory, and a place of `bytes` that all threads with the same `key` share.
 void *emulated_dynamic(size_t alignment);
 void *emulated_fixed(const void *key, size_t bytes);
 bool emulated_is_shared(const void *at, size_t bytes);
@@ -189,7 +189,7 @@ struct cudaFuncAttributes {
     int maxThreadsPerBlock;
 };
 
-// A card of few multiprocessors.
+// A card with few multiprocessors.
 enum cudaDeviceAttr { cudaDevAttrMultiProcessorCount = 16 };
 enum { EMULATED_PROCESSORS = 5 };
 

@@ -21,7 +21,7 @@ int running = -1;
 fibre_state state;
 const std::function<void()> *function;
 
-// A fibre is used again and again: its context is made once, what follows are jumps.
+// A fibre is used again and again: its context is made once, later runs are jumps.
 void repeat()
 {
     for (;;) {
@@ -43,7 +43,7 @@ void begin(fibre *f)
     f->begun = true;
     getcontext(&context);
     context.uc_stack.ss_sp = f->stack + PAGE;
-    context.uc_stack.ss_size = STACK - (size_t)(f - fibres) * LINE % PAGE; // not all in the same part of a cache
+    context.uc_stack.ss_size = STACK - (size_t)(f - fibres) * LINE % PAGE; // spread over the parts of a cache
     context.uc_link = nullptr;
     makecontext(&context, repeat, 0);
     setcontext(&context);

@@ -1,4 +1,4 @@
-// Fibres: functions with stacks of their own that are run in turns by one thread.
+// Fibres: functions with their own stacks, which one thread runs in turns.
 #ifndef EMULATED_FIBRES_H
 #define EMULATED_FIBRES_H
 
@@ -10,12 +10,12 @@ enum { FIBRES = 1024 };
 enum fibre_state { FIBRE_PAUSED, FIBRE_ENDED, FIBRE_LEFT };
 fibre_state fibre_run(int number, const std::function<void()> &body);
 
-// From inside one.
+// Called from inside a fibre.
 void fibre_pause();
-[[noreturn]] void fibre_leave(); // for good
-int fibre_number();              // -1: outside
+[[noreturn]] void fibre_leave(); // ends for good
+int fibre_number();              // -1: not in a fibre
 
-// The next run of each begins anew.
+// The next run of each fibre begins anew.
 void fibres_abandon();
 
 #endif

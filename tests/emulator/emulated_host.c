@@ -1,4 +1,4 @@
-// gpu_host.h for the fake device, by the emulator: whole programs on the plug-in's kernels, each launch in another
+// gpu_host.h for the fake device, by the emulator: whole programs run the plug-in's kernels, each launch in another
 // order.
 #include <pthread.h>
 #include <stdio.h>

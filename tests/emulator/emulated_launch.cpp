@@ -1,4 +1,4 @@
-// Launches: what a card refuses, orders, and faults of threads.
+// Launches: what a card refuses, the orders, and threads' faults.
 #include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -18,13 +18,13 @@ namespace
 enum { MOST_THREADS = 1024, MOST_DEEP = 64 };
 
 int order;
-unsigned deepest; // blocks of a lesser z are run; 0: all
+unsigned deepest; // only blocks with a smaller z are run; 0: all
 uint32_t random_state = 1;
 std::string said;
-std::string kernel_name;         // of the launch that runs
-std::set<const void *> launched; // kernels
+std::string kernel_name;         // of the running launch
+std::set<const void *> launched; // kernels launched so far
 
-// "kernel<..>", of a call's text.
+// "kernel<..>", from a call's text.
 std::string name_of(const char *call)
 {
     int depth = 0;
@@ -54,7 +54,7 @@ struct sigaction before[FAULTS];
 
 void on_fault(int number, siginfo_t *info, void *)
 {
-    if (fibre_number() < 0) { // not a thread's: whoever would have had it
+    if (fibre_number() < 0) { // not a thread's fault: whoever handled it before gets it
         for (int i = 0; i < FAULTS; i++)
             sigaction(fault_signals[i], &before[i], nullptr);
         return;
@@ -73,7 +73,7 @@ void catch_faults()
     sigaltstack(&own, nullptr);
     struct sigaction action = {};
     action.sa_sigaction = on_fault;
-    action.sa_flags = SA_SIGINFO | SA_ONSTACK | SA_NODEFER; // it doesn't return
+    action.sa_flags = SA_SIGINFO | SA_ONSTACK | SA_NODEFER; // the handler doesn't return
     for (int i = 0; i < FAULTS; i++)
         sigaction(fault_signals[i], &action, &before[i]);
 }
@@ -91,7 +91,7 @@ uint3 block_at(uint64_t number, dim3 grid)
     return {(unsigned)(number % grid.x), (unsigned)(number / grid.x % grid.y), (unsigned)(number / grid.x / grid.y)};
 }
 
-// Those of a cluster, the first of which is number `first`.
+// Runs the blocks of a cluster, the first of which is number `first`.
 bool run_blocks(uint64_t first, int cluster, dim3 grid, dim3 block, const std::function<void()> &thread)
 {
     uint3 blocks[EMULATED_CLUSTER];

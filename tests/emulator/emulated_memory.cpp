@@ -1,4 +1,4 @@
-// What stands for a device's memory: see emulator.h.
+// Stands in for a device's memory: see emulator.h.
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
@@ -18,7 +18,7 @@ enum { PAGE = 4096, ALIGNMENT = 16, NAN_BYTE = 0xff };
 struct piece {
     unsigned char *mapped, *data;
     size_t mapped_bytes, bytes;
-    size_t room; // bytes, rounded up: what lies behind them stays NaN
+    size_t room; // bytes, rounded up: those after the piece stay NaN
 };
 
 std::vector<piece> pieces;

@@ -1,4 +1,4 @@
-// Narrow floating-point types as CUDA's headers have them, by the conversions of half.h: to nearest, ties to even.
+// CUDA's narrow floating-point types, with the conversions of half.h: to nearest, ties to even.
 #ifndef EMULATED_NARROW_H
 #define EMULATED_NARROW_H
 

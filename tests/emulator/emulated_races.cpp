@@ -13,27 +13,27 @@ namespace
 
 enum { WARP = 32, VALUE = 2, STACK = 64 << 10 };
 
-// Who touched a value last: a time each, 0 is never.
+// Who last touched a value, each as a moment; 0: never.
 struct note {
     uint64_t write, read;
     uint64_t read_by_lane, read_by_warp; // by another lane of that warp, by another warp
-    uint64_t copy;                       // that is under way
+    uint64_t copy;                       // a copy that is under way
 };
 
 struct area {
     const unsigned char *begin;
     size_t bytes;
     bool shared;
-    note *notes; // what was never touched takes no memory
+    note *notes; // values that were never touched take no memory
 };
 
-// block + 1: 24 bits, thread: 10, the block's barriers so far: 15, the warp's since: 15.
+// Bits: block + 1: 24, thread: 10, the block's barriers so far: 15, the warp's since then: 15.
 struct moment {
     unsigned block, thread, block_turn, warp_turn;
 };
 
 std::vector<area> areas;
-size_t last_area; // that was touched
+size_t last_area; // the last one that was touched
 bool wanted = true, watches;
 unsigned block_number, block_turn, warp_turns[FIBRES / WARP];
 
@@ -169,7 +169,7 @@ void emulated_order_warp(int first_thread)
     warp_turns[first_thread / WARP]++;
 }
 
-// Calls act(note, now, shared) for each value that is watched.
+// Calls act(note, now, shared) for each watched value.
 template <typename ACT> static void for_notes(const void *at, size_t bytes, const ACT &act)
 {
     const int thread = fibre_number();
@@ -199,7 +199,7 @@ void emulated_access_copy(const void *at, size_t bytes, bool under_way)
     });
 }
 
-// ---- what the compiler calls ----
+// ---- functions that the compiler calls ----
 
 extern "C" {
 
@@ -257,7 +257,7 @@ ACCESS(4, 4)
 ACCESS(8, 8)
 ACCESS(16, 16)
 
-// Calls that the compiler leaves as they are in g++, and not in clang.
+// g++ leaves these calls as they are; clang calls these functions.
 void *__tsan_memcpy(void *to, const void *from, size_t bytes)
 {
     emulated_access(from, bytes, false);

@@ -1,4 +1,4 @@
-// Shared memory: of each block of a cluster what the launch asked for, and places of fixed sizes.
+// Shared memory of each block of a cluster: what the launch asked for, and places of fixed sizes.
 #include <stdio.h>
 #include <sys/mman.h>
 
@@ -10,7 +10,7 @@
 namespace
 {
 
-// Of the cards that kernels are compiled for, 7.5 has the least shared memory; those for 9.0 alone may have more.
+// Of the cards that kernels are compiled for, 7.5 has the least shared memory. Kernels for 9.0 only may have more.
 enum {
     USUAL_SHARED = 48 << 10,
     ANYWHERE_SHARED = 64 << 10,
@@ -21,7 +21,7 @@ enum {
     NAN_BYTE = 0xff
 };
 
-// Two areas that end at pages nobody may touch: what the launch asked for, and places of fixed sizes.
+// Two areas that end at pages that nobody may touch: what the launch asked for, and places of fixed sizes.
 struct memory {
     unsigned char *dynamic_area, *dynamic_begin, *dynamic_end, *fixed_begin;
     size_t dynamic_alignment, fixed_bytes;
@@ -30,7 +30,7 @@ struct memory {
 
 memory memories[EMULATED_CLUSTER];
 size_t dynamic_bytes;
-std::map<const void *, size_t> allowed; // more shared memory than usual
+std::map<const void *, size_t> allowed; // kernels that may use more shared memory than usual
 bool uses_groups;
 
 memory &own()
@@ -38,7 +38,7 @@ memory &own()
     return memories[emulated_rank()];
 }
 
-// At a multiple of EMULATED_WINDOW, so that an address's low bits are those of a card.
+// At a multiple of EMULATED_WINDOW, so that an address's low bits are as on a card.
 unsigned char *map_area()
 {
     const size_t bytes = 2 * EMULATED_WINDOW + PAGE;
@@ -49,7 +49,7 @@ unsigned char *map_area()
     return area;
 }
 
-// At no more than a multiple of what was asked for, as near to the end as that allows.
+// At no higher multiple than was asked for, and as near to the end as possible.
 void place_dynamic(memory &m, size_t alignment)
 {
     const uintptr_t last = (uintptr_t)m.dynamic_end - dynamic_bytes;
@@ -57,7 +57,7 @@ void place_dynamic(memory &m, size_t alignment)
     m.dynamic_begin = (unsigned char *)(last - (last + alignment) % (2 * alignment));
 }
 
-// What may lie there, and a page of what lies before it.
+// The bytes that may be in use, and a page before them.
 size_t around()
 {
     const size_t bytes = dynamic_bytes + 2 * MOST_ALIGNED + PAGE;
@@ -80,7 +80,7 @@ void begin(memory &m)
     m.fixed_bytes = 0;
 }
 
-// What lies around the memory that was asked for must be as it was.
+// Checks that the bytes around the requested memory are unchanged.
 bool is_kept(const memory &m)
 {
     const unsigned char *begin = m.dynamic_begin;

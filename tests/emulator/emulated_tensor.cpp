@@ -19,7 +19,7 @@ struct copy {
 
 struct thread_copies {
     std::vector<copy> waiting;
-    int groups; // that are closed
+    int groups; // that are committed
 };
 
 thread_copies all[FIBRES];
@@ -33,7 +33,7 @@ void do_copy(const copy &c)
         memset(c.to, 0, 16);
 }
 
-// Those of the first groups, for which the thread has waited.
+// Finishes the copies of the first groups, which the thread has waited for.
 void finish(thread_copies &copies, int groups)
 {
     size_t kept = 0;
@@ -49,20 +49,20 @@ void finish(thread_copies &copies, int groups)
     copies.waiting.resize(kept);
 }
 
-// A lane's address, and what lay there when it came.
+// A lane's address, and the values there when it came.
 struct matrix_row {
     const unsigned char *at;
     bool early;
     uint32_t early_pairs[4];
 };
 
-// What a lane gets of each matrix: one pair of row l / 4.
+// What a lane gets from each matrix: one pair of row l / 4.
 struct matrix_pair {
-    const unsigned char *at; // still to be read there; nullptr: it is
+    const unsigned char *at; // still to be read there; nullptr: already read
     uint32_t pair;
 };
 
-// Of a matrix whose rows eight lanes have. 16 bytes are four banks of 32.
+// Bank conflicts of a matrix whose rows eight lanes have. 16 bytes are four of the 32 banks.
 int conflicts_of(emulated_visit *const *lanes)
 {
     int conflicts = 0;
@@ -197,7 +197,8 @@ float cut_off(float x)
     return x;
 }
 
-// Of lane l a[i] is row l / 4 + 8 (i % 2), column l % 4 + 4 (i / 2); b[i] column l / 4, k = l % 4 + 4 i; sums as of m16n8k16.
+// Lane l: a[i] is row l / 4 + 8 (i % 2), column l % 4 + 4 (i / 2); b[i] is column l / 4, k = l % 4 + 4 i; sums as in
+// m16n8k16.
 void multiply_tf32(emulated_visit *const *lanes)
 {
     float a[16][8], b[8][8], sums[16][8];

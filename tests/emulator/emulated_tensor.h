@@ -1,5 +1,4 @@
-// Tensor cores' fragments as PTX documents them, and copies beside computing: gpu_tensor.h's functions for the
-// emulator.
+// Tensor cores' fragments as PTX documents them, and asynchronous copies: gpu_tensor.h's functions for the emulator.
 //
 // A step's sum is that of tests/support: products one after the other in float32, then added to the sum so far.
 #ifndef EMULATED_TENSOR_H
@@ -26,8 +25,8 @@ template <typename NARROW> float emulated_half_of(uint32_t pair, int high)
     return x;
 }
 
-// Of lane l a[i] holds row l / 4 + 8 (i % 2) and columns 2 (l % 4) + 8 (i / 2) and the next one; b[i] those as k of
-// column l / 4; sums[i] row l / 4 + 8 (i / 2), column 2 (l % 4) + i % 2.
+// Lane l: a[i] holds row l / 4 + 8 (i % 2), columns 2 (l % 4) + 8 (i / 2) and the next one; b[i] holds the same as k of
+// column l / 4; sums[i] is row l / 4 + 8 (i / 2), column 2 (l % 4) + i % 2.
 template <typename NARROW> void emulated_multiply(emulated_visit *const *lanes)
 {
     float a[16][16], b[16][8], sums[16][8];
@@ -66,7 +65,7 @@ inline float tub_gpu_round_tf32(float x)
     return x;
 }
 
-// mma.m16n8k8 of TF32: what a factor has beyond it is cut off.
+// mma.m16n8k8 in TF32: bits of a factor beyond it are cut off.
 void tub_gpu_multiply_add_tf32(float sums[4], const float a[4], const float b[2], EMULATED_HERE);
 
 // d[16][8] += a[16][32] b[32][8].
@@ -83,8 +82,8 @@ template <bool SIGNED> int32_t emulated_byte_of(uint32_t word, int i)
     return SIGNED ? (int8_t)byte : byte;
 }
 
-// mma.m16n8k32 of bytes. Of lane l a[i] holds row l / 4 + 8 (i % 2) and columns 4 (l % 4) + 16 (i / 2) and the three behind;
-// b[i] those as k of column l / 4; sums as above.
+// mma.m16n8k32 on bytes. Lane l: a[i] holds row l / 4 + 8 (i % 2), columns 4 (l % 4) + 16 (i / 2) and the next three;
+// b[i] holds the same as k of column l / 4; sums as above.
 template <bool A_SIGNED, bool B_SIGNED> void emulated_multiply_bytes(emulated_visit *const *lanes)
 {
     int32_t a[16][32], b[32][8], sums[16][8];
@@ -119,7 +118,7 @@ inline uint32_t tub_gpu_pack_bytes(int32_t low, int32_t high)
     return (uint32_t)(low < 0 ? 0 : low > 255 ? 255 : low) | (uint32_t)(high < 0 ? 0 : high > 255 ? 255 : high) << 8;
 }
 
-// cp.async of 16 bytes: done at some time between here and when it is waited for.
+// cp.async of 16 bytes: done at some time between here and the wait for it.
 void tub_gpu_copy_16(void *shared, const void *from, bool there);
 void tub_gpu_copies_commit();
 void emulated_copies_wait(int pending);

@@ -1,4 +1,4 @@
-// Products of warpgroups: descriptors, fragments, and whose the sums are.
+// Products of warpgroups: descriptors, fragments, and which product owns the sums.
 #include "emulated_warpgroup.h"
 
 #include <stdio.h>
@@ -15,33 +15,33 @@ enum { WARP = 32, WARPS = 4, GROUP = WARP * WARPS, ROWS = 64, COLS = 128, DEEP =
 enum { ALL_WARPS = (1 << WARPS) - 1, REGISTERS = 1 << 16 };
 enum step_kind { BEGIN, PRODUCT, COMMIT, WAIT };
 
-// Sums of a thread. While they are a product's, memory has poison.
+// A thread's sums. While a product owns them, their memory is poisoned.
 struct accumulator {
     float *sums;
-    float values[SUMS]; // what they are while they are a product's; else what they were at the last begin or wait
+    float values[SUMS]; // while a product owns them: their values; else those at the last begin or wait
     bool taken;
 };
 
-// What all warps of a warpgroup do in the same sequence.
+// One step of the sequence that all warps of a warpgroup must follow.
 struct step {
     step_kind kind;
     emulated_place at;
-    uint64_t x, weight; // of WAIT x: how many may be pending
+    uint64_t x, weight; // for WAIT, x: how many may be pending
     float (*number)(uint32_t pair, int high);
     float *sums[GROUP];
     unsigned warps; // that have come to it
-    int group;      // commits before it
-    bool late;      // of WAIT: products are done when nobody else can go on
+    int group;      // the number of commits before it
+    bool late;      // for WAIT: products are done when nobody else can go on
 };
 
 struct warpgroup {
     std::deque<step> steps;
-    size_t next[WARPS], done; // products before it are done
+    size_t next[WARPS], done; // done: all products before this step
 };
 
-std::deque<accumulator> sums_of[FIBRES]; // a thread's
+std::deque<accumulator> sums_of[FIBRES]; // per thread
 warpgroup groups[FIBRES / GROUP];
-int registers[FIBRES / WARP]; // of a warp's threads; 0: as many as at the launch
+int registers[FIBRES / WARP]; // per thread of a warp; 0: as many as at the launch
 
 struct order_of_product {
     emulated_place at;
@@ -50,7 +50,7 @@ struct order_of_product {
     float *sums;
 };
 
-// NaNs that change when they are reckoned with.
+// NaNs that change when they are computed with.
 const float *poison()
 {
     static float all[SUMS];
@@ -72,7 +72,7 @@ warpgroup &own_group()
     return groups[fibre_number() / GROUP];
 }
 
-// The warp comes to its next step, which must be that of the others.
+// The warp comes to its next step, which must be the same as the other warps'.
 step &come(step_kind kind, emulated_place at, uint64_t x, uint64_t weight)
 {
     warpgroup &g = own_group();
@@ -97,7 +97,7 @@ unsigned field(uint64_t descriptor, int bit)
     return (unsigned)(descriptor >> bit & 0x3fff) << 4;
 }
 
-// Of a row of the matrix, its 16 values from the descriptor's start on; 128B swizzle, values of a row side by side.
+// The 16 values of a row of the matrix, from the descriptor's start on; 128B swizzle, a row's values are contiguous.
 void read_row(const step &s, uint64_t descriptor, int row, float *out)
 {
     for (int i = 0; i < DEEP / 2; i++) {
@@ -143,7 +143,7 @@ accumulator *find_sums(int thread, const float *sums)
     return nullptr;
 }
 
-// A thread's sum i is this row and column of the warpgroup's.
+// Row and column, in the warpgroup's result, of a thread's sum i.
 int row_of(int thread, int i)
 {
     return thread / WARP * 16 + thread % WARP / 4 + i / 2 % 2 * 8;
@@ -184,7 +184,7 @@ void multiply(const step &s, int first)
             find_sums(first + t, s.sums[t])->values[i] = sums[row_of(t, i) * COLS + col_of(t, i)];
 }
 
-// All that come before step `end`.
+// Computes all products before step `end`.
 void do_until(warpgroup &g, size_t end)
 {
     for (; g.done < end; g.done++)
@@ -210,7 +210,7 @@ void take_sums(emulated_place at, int thread, float *sums)
     memcpy(sums, poison(), sizeof a->values);
 }
 
-// Once for a warp whose lanes have met.
+// Called once per warp, when its lanes have met.
 void order_product(emulated_visit *const *lanes)
 {
     const auto *first = (const order_of_product *)lanes[0]->in;
@@ -244,7 +244,7 @@ void meet(step_kind kind, emulated_place at, uint64_t x)
     emulated_meet_warp(&visit);
 }
 
-// After the last product of the first groups.
+// The step after the last product of the first groups.
 size_t end_of(const warpgroup &g, int count)
 {
     size_t end = 0;
@@ -254,7 +254,7 @@ size_t end_of(const warpgroup &g, int count)
     return end;
 }
 
-// Sums that no product of the thread has any more.
+// Returns the sums that no product of the thread owns any more.
 void give_back(emulated_place at, int thread, const warpgroup &g, size_t end)
 {
     for (accumulator &a : sums_of[thread]) {

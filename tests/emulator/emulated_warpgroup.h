@@ -1,23 +1,20 @@
-// What a warpgroup multiplies at once, and what it needs for that: gpu_warpgroup.h's functions for the emulator, from
+// What a warpgroup multiplies at once, and what it needs for that: gpu_warpgroup.h's functions for the emulator, after
 // PTX's documents of mbarrier, cp.async.bulk.tensor and wgmma.
 //
-// Boxes come, and products read their factors, at some time between the order for them and when they are waited for: by
-// the order's choice early or late, boxes in any sequence. From a product on its sums are NaN until they were waited
+// Boxes come, and products read their factors, at some time between being ordered and being waited for. The order
+// chooses early or late, and boxes come in any sequence. From a product on, its sums are NaN until they were waited
 // for.
 //
-// What is found, beside wrong results:
-//   - barriers that aren't there, that others use before a barrier of the block, or that weren't made ready; memory of
-//   theirs
-//     that was written; more arrivals than they wait for; bytes that come in another phase than they were asked for in
-//   - boxes that aren't aligned, reach outside of shared memory or the matrix's memory, or are still under way at the
-//   end
-//   - descriptors of another layout, factors outside of shared memory, and those that threads wrote (nothing orders
-//   that)
-//   - a warp of a warpgroup that doesn't come along; sums that are touched while products have them, or whose writing
-//   no _begin() orders; products that nobody has waited for
+// What is found, besides wrong results:
+//   - barriers that don't exist, that others use before a barrier of the block, or that weren't made ready; writes to
+//     their memory; more arrivals than they wait for; bytes that come in another phase than they were requested in
+//   - boxes that aren't aligned, reach outside shared memory or the matrix's memory, or are still under way at the end
+//   - descriptors of another layout, factors outside shared memory, factors that threads wrote (nothing orders that)
+//   - a warp of a warpgroup that doesn't come along; sums that are touched while products own them, or that are written
+//     without a _begin() after; products that nobody has waited for
 //   - of a pair of blocks: one that reaches into the other before both have met or after it has ended
-//   - more registers than there are, or than a warpgroup's other warps take
-//   - threads that wait for what never happens
+//   - more registers than there are, or than the other warps of a warpgroup take
+//   - threads that wait for something that never happens
 //
 // A thread that tries a barrier in vain goes on when something has happened, or when nobody else can go on: then the
 // clock jumps, and after LOOKS such jumps it is an error.
@@ -30,12 +27,12 @@ extern "C" {
 #include "gpu_tasks.h"
 }
 
-// What a matrix is and how it is copied. Only tub_cuda_box_map() makes one.
+// Describes a matrix and how it is copied. Only tub_cuda_box_map() makes one.
 struct alignas(64) CUtensorMap {
     uint64_t opaque[16];
 };
 
-// Of a matrix [rows, cols] of a narrow type boxes of [box_rows, 64], with 128B swizzle; zeros outside.
+// Boxes of [box_rows, 64] from a matrix [rows, cols] of a narrow type, with 128B swizzle; zeros outside.
 extern "C" cudaError_t tub_cuda_box_map(CUtensorMap *out, const void *matrix, tub_gpu_type type, int rows, int cols,
                                         int box_rows);
 
@@ -80,7 +77,7 @@ void tub_gpu_pair_sync(EMULATED_HERE);
 
 // ---- products ----
 
-// Where it lies in the window of shared memory, as instructions have it.
+// The address in the window of shared memory, in the form that instructions take.
 unsigned tub_gpu_warpgroup_address(const void *shared);
 
 void tub_gpu_products_begin(float (&sums)[64], EMULATED_HERE);

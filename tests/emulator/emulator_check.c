@@ -62,7 +62,7 @@ static void check_orders(int first, int last, const tub_gpu_task *task, const ch
     for (int order = first; order <= last; order++) {
         emulator_restore(before);
         emulator_order(order);
-        emulator_watch(order % 2 == 0); // which takes long, and says nearly the same in any
+        emulator_watch(order % 2 == 0); // it takes long, and finds nearly the same in any order
         const int code = emulator_launch(task);
         if (code != 0 || emulator_said()[0])
             fail_msg("%s: error %d: %s", what, code, emulator_said());

@@ -1,4 +1,5 @@
-// Tasks on the emulated device in every order, against the host's version of them, to the byte. Fails the test.
+// Runs tasks on the emulated device in every order, and compares them with the host's version, to the byte. Fails the
+// test.
 #ifndef EMULATOR_CHECK_H
 #define EMULATOR_CHECK_H
 
@@ -7,18 +8,18 @@
 #include "emulator.h"
 #include "gpu_tasks.h"
 
-// The task's memory is emulator_memory(); all of it is compared, and forgotten.
+// The task's memory is emulator_memory(); all of it is compared, and then freed.
 void emulator_check(const tub_gpu_task *task, const char *format, ...) __attribute__((format(printf, 2, 3)));
-// By one order alone: where there is much to do.
+// In one order only, for large tasks.
 void emulator_check_in(int order, const tub_gpu_task *task, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 
-int emulator_launch(const tub_gpu_task *task); // what the plug-in's launch answers; 0: well
+int emulator_launch(const tub_gpu_task *task); // what the plug-in's launch returns; 0: success
 
-// Numbers between -spread and spread, other ones each time, in emulator_memory().
+// Numbers between -spread and spread, different ones each time, in emulator_memory().
 void *emulator_numbers(tub_gpu_type type, size_t count, float spread);
 uint32_t emulator_random(void);
-void *emulator_space(tub_gpu_type type, size_t count); // NaN
+void *emulator_space(tub_gpu_type type, size_t count); // filled with NaN
 
 static inline const char *emulator_type_name(tub_gpu_type type)
 {

@@ -1,5 +1,5 @@
 // Stands in for the toolkit's header of the same name: tiles of 16 x 16 on tensor cores, of which a lane has 8
-// elements. Which ones isn't documented, so here they lie scattered, and differently for each use of a tile.
+// elements. Which ones isn't documented, so here they are scattered, and differently for each use of a tile.
 #ifndef EMULATED_MMA_H
 #define EMULATED_MMA_H
 
@@ -15,7 +15,7 @@ struct row_major;
 struct col_major;
 enum layout_t { mem_row_major, mem_col_major };
 
-template <typename USE> constexpr int emulated_scatter = 77; // odd
+template <typename USE> constexpr int emulated_scatter = 77; // must be odd
 template <> constexpr int emulated_scatter<matrix_b> = 45;
 template <> constexpr int emulated_scatter<accumulator> = 151;
 
@@ -37,7 +37,7 @@ template <typename FRAGMENT, typename T> void fill_fragment(FRAGMENT &f, T value
         x = value;
 }
 
-// All lanes meet with the same place, which begins at a multiple of 32 bytes and has rows at multiples of 16, and each
+// All lanes meet with the same place, which begins at a multiple of 32 bytes and has rows at multiples of 16. Each lane
 // moves its elements: move(element, where in memory).
 template <typename USE, typename T, typename MOVE>
 void emulated_move(emulated_place at, const T *memory, unsigned pitch, bool by_rows, const MOVE &move)

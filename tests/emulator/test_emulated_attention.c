@@ -1,4 +1,4 @@
-// Attention as it stands in gpu_kernels.cu and, on tensor cores, in gpu_flash.cu.
+// Attention by the kernels in gpu_kernels.cu and, on tensor cores, in gpu_flash.cu.
 // clang-format off
 #include <stdarg.h>
 #include <stddef.h>
@@ -59,7 +59,7 @@ static void check(tub_gpu_task_kind kind, tub_gpu_type type, bool tf32, const sh
 static void on_tensor_cores(void **state)
 {
     (void)state;
-    // Heads of up to 32, 64, 96 and 128 columns; read 8, 4, 2 and 1 at a time.
+    // Heads of up to 32, 64, 96 and 128 columns, which are read 8, 4, 2 and 1 at a time.
     static const shape shapes[] = {
         {1, 1, 1, 1, 1, false},     {2, 3, 7, 5, 33, false},   {1, 2, 20, 50, 50, false}, {1, 2, 22, 16, 64, false},
         {2, 2, 32, 65, 97, false},  {2, 1, 64, 65, 97, false}, {1, 2, 60, 33, 40, true},  {1, 2, 47, 20, 31, false},
@@ -85,7 +85,7 @@ static void without_them(void **state)
             check(TUB_GPU_ATTENTION, type, false, &shapes[i]);
 }
 
-// More runs than a grid is deep: a block has several. Only those of the first two are computed.
+// More runs than a grid is deep, so a block has several. Only the runs of the first two blocks are computed.
 static void many_runs(tub_gpu_task_kind kind, tub_gpu_type type, const shape *s)
 {
     enum { DEEPEST = 65535, BLOCKS = 2 };
@@ -150,7 +150,7 @@ static void too_large_heads_are_refused(void **state)
     assert_int_not_equal(emulator_launch(&task), 0);
 }
 
-// Four sizes of heads in two types and, of float32, in two ways on tensor cores; five in three types without.
+// Four sizes of heads in two types and, for float32, in two ways on tensor cores; without them, five in three types.
 static void every_instance_was_run(void **state)
 {
     (void)state;

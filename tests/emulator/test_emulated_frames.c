@@ -1,6 +1,6 @@
-// The kernels that make pixels of decoded frames, as they stand in gpu_frame_kernels.cu and what it launches: both
-// layouts, both domains, by tensor cores, of pairs, by tiles and pixel by pixel, several frames at once. That the
-// host's version is the processor's to the bit is unit/test_gpu_frames's.
+// The kernels that make pixels from decoded frames, in gpu_frame_kernels.cu and what it launches: both layouts, both
+// domains, on tensor cores, in pairs, by tiles and pixel by pixel, several frames at once. unit/test_gpu_frames tests
+// that the host's version equals the processor's to the bit.
 // clang-format off
 #include <stdarg.h>
 #include <stddef.h>
@@ -51,7 +51,7 @@ static tub_frame_planes planes_of(int layout, int width, int height)
                               .steps = tub_steps_make(coefficients, below(2))};
 }
 
-// A surface's planes, and the pitches that all have. NV12's may be read 16 bytes at a time.
+// Fills a surface's planes, and sets the pitches that all surfaces share. NV12's may allow reads of 16 bytes.
 static void fill_planes(tub_frame_planes *f, tub_gpu_surface *surface, bool by_words)
 {
     const int columns = f->kind == TUB_PLANES_HALF ? (f->width + 1) / 2 : f->width;
@@ -102,7 +102,7 @@ static const char *way_of(const tub_gpu_pixels *t)
     return cores ? "by tensor cores" : pairs ? "by pairs" : tiles ? "by tiles" : "one by one";
 }
 
-// The tables, where the emulator has its memory.
+// Puts the tables into the emulator's memory.
 static void bring_tables(const tub_frame_recipe *recipe, bool cores, bool tiles, tub_gpu_pixels *t)
 {
     tub_gpu_frame_tables tables;
@@ -115,7 +115,7 @@ static void bring_tables(const tub_frame_recipe *recipe, bool cores, bool tiles,
     tub_gpu_frame_tables_finish(&tables);
 }
 
-// The best way that the recipe has, or one that needs less.
+// The best way that the recipe allows, or one that needs less.
 typedef enum way { ONE_BY_ONE, TILES, CORES } way;
 
 static void check(const tub_transform *transform, int layout, int width, int height, way best)
@@ -149,7 +149,7 @@ static void all_kinds(void **state)
 {
     (void)state;
     for (int i = 0; i < 16 * LAYOUTS; i++) {
-        const bool large = i / LAYOUTS % 2; // many inputs a pixel
+        const bool large = i / LAYOUTS % 2; // many inputs per pixel
         const int layout = i % LAYOUTS, width = 2 + below(large ? 300 : 90), height = 2 + below(large ? 200 : 60);
         const tub_transform t = random_transform(i / LAYOUTS / 2 % 2);
         check(&t, layout, width, height / 2 * 2, i / LAYOUTS % 4 != 3 ? TILES : ONE_BY_ONE);
@@ -171,7 +171,7 @@ static void on_tensor_cores(void **state)
     assert_true(by_cores > 40);
 }
 
-// Of two rows and two columns each, in the float domain.
+// Pairs of two rows and two columns each, in the float domain.
 static void of_pairs(void **state)
 {
     (void)state;

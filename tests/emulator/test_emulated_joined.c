@@ -1,4 +1,4 @@
-// A product with the step behind it as it stands in gpu_joined.cu: copies, tiles, tensor cores and epilogue.
+// A product with the step behind it, by the kernels in gpu_joined.cu: copies, tiles, tensor cores and epilogue.
 // clang-format off
 #include <stdarg.h>
 #include <stddef.h>
@@ -27,9 +27,9 @@ static tub_gpu_joined product(tub_gpu_type type, const size *s, bool has_bias)
                             .k = s->k};
 }
 
-// Tiles that are full and that aren't, in either direction; no k but the last piece's, pieces that are full, and more
-// pieces than places, which are filled so often that the barriers of either phase are waited for, and that one arrival
-// too few each time adds up.
+// Tiles that are full or not, in either direction. k has only a last piece, or full pieces, or more pieces than places.
+// Then places are filled so often that the barriers of both phases are waited for, and that a missing arrival each time
+// adds up.
 static void activations(bool wide)
 {
     static const size sizes[] = {{1, 8, 8},      {40, 128, 32},  {130, 136, 72}, {128, 64, 160}, {5, 264, 264},
@@ -86,7 +86,7 @@ static void rotations(bool wide)
             rotation(type, dims[i], variant, wide);
 }
 
-// More tiles down than go before those across; and several for each block, of more pieces than there are places.
+// More tiles down than are taken before those across; and several for each block, with more pieces than places.
 static void many_tiles(bool wide)
 {
     static const size sizes[] = {{9 * 128 + 1, 264, 16}, {260, 520, 328}};

@@ -1,4 +1,4 @@
-// Pairs of blocks on the emulator: a product of both that is right in every order, and faults that are found.
+// Pairs of blocks on the emulator: a product by both that is right in every order, and faults that are found.
 // clang-format off
 #include <stdarg.h>
 #include <stddef.h>

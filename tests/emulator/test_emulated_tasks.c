@@ -1,4 +1,4 @@
-// Every kernel of gpu_kernels.cu but attention, as it stands there, in every type and size that it is compiled for.
+// Every kernel of gpu_kernels.cu except attention, unchanged, in every type and size that it is compiled for.
 // clang-format off
 #include <stdarg.h>
 #include <stddef.h>
@@ -190,7 +190,7 @@ static void rows_as_e4m3(void **state)
                                               .type = types[i],
                                               .rows = rows,
                                               .cols = cols[j]}};
-            memset((void *)(uintptr_t)task.quantise.x, 0, 2 * (size_t)cols[j]); // a row of nothing
+            memset((void *)(uintptr_t)task.quantise.x, 0, 2 * (size_t)cols[j]); // a row of zeros
             emulator_check(&task, "%d columns as e4m3, %s", cols[j], emulator_type_name(types[i]));
         }
 }
@@ -200,7 +200,7 @@ static void rows_as_e4m3(void **state)
 static void *frame_of(const tub_gpu_patches *t, tub_gpu_type made)
 {
     const size_t pixels = 3 * (size_t)(t->height * t->width);
-    if (made != TUB_GPU_E4M3) // here: of pixels
+    if (made != TUB_GPU_E4M3) // these tests: from pixels
         return (void *)(uintptr_t)tub_gpu_made_frame(
             emulator_numbers(made, (size_t)(t->height / t->ky * (t->width / t->kx) * 3 * t->ky * t->kx), 2), made);
     if (t->is_float)
@@ -211,7 +211,7 @@ static void *frame_of(const tub_gpu_patches *t, tub_gpu_type made)
     return out;
 }
 
-// Pixels begin at multiples of four: where a frame lies says with its lowest bits what it is.
+// Pixels begin at multiples of four: the lowest bits of a frame's address say what it is.
 static void patches(tub_gpu_type type, tub_gpu_type made_type, int kx, bool is_float, int variant)
 {
     enum { ITEMS = 2, ITEM_FRAMES = 4, DOWN = 3, ACROSS = 5, KY = 3 };
@@ -258,7 +258,7 @@ static void nothing_to_do(void **state)
         assert_int_equal(emulator_launch(&empty[i]), 0);
 }
 
-// One a thread in three types, rotations of two sizes, copies, norms of two types and seven sizes, means, e4m3.
+// One per thread in three types, rotations of two sizes, copies, norms of two types and seven sizes, means, e4m3.
 static void every_instance_was_run(void **state)
 {
     (void)state;

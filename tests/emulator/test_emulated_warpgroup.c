@@ -55,8 +55,7 @@ static bool is_right(const problem *p)
     return memcmp(p->out, p->want, sizeof p->want) == 0;
 }
 
-// Where a value of a box lies: in rows of 128 bytes, of which the eight chunks of 16 are swapped by bits 7 to 9 of the
-// address.
+// Where a value of a box is: in rows of 128 bytes, whose eight chunks of 16 are swapped by bits 7 to 9 of the address.
 static void check_box(const problem *p, int row, int col, int rows, int at)
 {
     uint16_t *out = emulator_space(TUB_GPU_F16, (size_t)(rows * 64));
@@ -86,7 +85,7 @@ static void boxes_are_swizzled(void **state)
     emulator_forget();
 }
 
-// Matrices that fill their boxes and that don't, less and more of them than places.
+// Matrices that fill their boxes and others that don't; fewer and more boxes than places.
 static void warpgroups_multiply(void **state)
 {
     (void)state;
@@ -166,7 +165,7 @@ static void faults_are_said(void **state)
             const bool is_under_way = which == GROUP_UNDER_WAY && order != EMULATOR_BACKWARD;
             const int code = launch(&p, (broken_group)which, order);
             if (is_under_way && code == 0)
-                continue; // it came at once
+                continue; // the box came at once
             assert_int_not_equal(code, 0);
             if (said[which] && !strstr(emulator_said(), said[which]))
                 fail_msg("kernel %d, order %s, not '%s': %s", which, emulator_order_name(order), said[which],

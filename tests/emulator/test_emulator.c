@@ -1,4 +1,4 @@
-// The emulator itself: it runs kernels that are right, and finds what is wrong with others.
+// The emulator itself: it runs correct kernels, and finds what is wrong with others.
 // clang-format off
 #include <stdarg.h>
 #include <stddef.h>
@@ -40,7 +40,7 @@ static void sound_kernels_run(void **state)
         }
 }
 
-// Such a kernel runs, but what it computes depends on the order.
+// Such a kernel runs, but its result depends on the order.
 static void missing_barriers_show(void **state)
 {
     (void)state;
@@ -63,7 +63,7 @@ static void missing_barriers_show(void **state)
     emulator_watch(true);
 }
 
-// And is told, whatever it computes.
+// It is also reported, whatever the result.
 static void missing_barriers_are_said(void **state)
 {
     (void)state;
@@ -115,7 +115,7 @@ static void faults_are_said(void **state)
         }
 }
 
-// PTX's fragments, and that what a launch may not have can be asked for.
+// PTX's fragments, and that a launch can ask for what it may not have by default.
 static void tensor_cores_multiply(void **state)
 {
     (void)state;
