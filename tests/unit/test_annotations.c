@@ -1,4 +1,4 @@
-// Annotation files: which ids they name, which videos are those, which ids have no features.
+// Annotation files: which ids they name, which videos match them, which ids have no features.
 #include <stdarg.h>
 #include <stddef.h>
 #include <setjmp.h>
@@ -106,7 +106,7 @@ static void expect_two(const tub_video_facts *f, const char *second)
     assert_true(!b->split && b->duration == 0 && b->last_end == 0);
 }
 
-// An escaped id is the parser's, and so all of that file.
+// The scanner leaves escaped ids, and so the whole file, to the parser.
 static void test_facts(void **state)
 {
     (void)state;
@@ -131,7 +131,7 @@ static void test_facts(void **state)
     assert_int_equal(read_facts("{\"database\": {}}", &f), TUB_ERROR_ARGUMENT);
 }
 
-// Hundreds of thousands of videos with their segments are read by all that read annotations, or by none.
+// Annotations of hundreds of thousands of videos, with segments, must be readable by all their readers or by none.
 static void test_large_facts(void **state)
 {
     (void)state;

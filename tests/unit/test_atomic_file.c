@@ -108,8 +108,8 @@ static void test_unwritable_places(void **state)
     test_write_file(test_path(folder, "file"), "x", 1);
     refuse_save(test_path(folder, "file/a"));
     refuse_save("/proc/tubelet-test");
-    // A folder where the file must be, or a device (of which a pipe has a name without being root): renamed onto it
-    // never, and nothing stays behind.
+    // A folder, or a device, in the file's place (a pipe is a device that needs no root): it is never replaced by a
+    // rename, and no temporary file stays behind.
     assert_int_equal(mkdir(test_path(folder, "taken"), 0700), 0);
     refuse_save(test_path(folder, "taken"));
     assert_int_equal(mkfifo(test_path(folder, "pipe"), 0600), 0);
@@ -121,7 +121,7 @@ static void test_unwritable_places(void **state)
     }
 }
 
-// A write that fails in the middle (the file size limit stands for a full disk).
+// A write that fails in the middle (the file size limit stands in for a full disk).
 static void test_failed_write_is_never_committed(void **state)
 {
     const char *folder = *state, *path = test_path(folder, "a");
@@ -184,7 +184,7 @@ static void test_append_heals_a_torn_line(void **state)
     assert_non_null(strstr(err.text, "/dev/full"));
 }
 
-// The number of a process that has just ended.
+// The process ID of a process that has just ended.
 static long dead_process(void)
 {
     pid_t child = fork();
@@ -195,7 +195,7 @@ static long dead_process(void)
     return (long)child;
 }
 
-// What stands for our host in the names: "vm", in a container "vm+4026532001".
+// Our host's part of temporary names: "vm", or in a container "vm+4026532001".
 static void read_place(char out[128])
 {
     char *name = tub_temp_name("x", 0), tail[64];
@@ -213,7 +213,7 @@ static void test_sweep(void **state)
     static const char *const kept_forms[] = {".a.npy.%s.%ld.tmp", "a.npy.%s.%ld.0.tmp", ".a.npy.%s.%ld.0.npy",
                                              ".a.npy.x%s.%ld.0.tmp", ".a.npy.%s.%ld.0x.tmp"};
     for (size_t i = 0; i < 5; i++) {
-        // Not ours by their form or their host.
+        // Not ours, by their form or their host.
         char form[64];
         snprintf(form, sizeof form, "%s", kept_forms[i]);
         char *at = strstr(form, "%s"), *number = strstr(form, "%ld");
@@ -236,7 +236,7 @@ static void test_sweep(void **state)
     tub_atomic_sweep(test_path(folder, "missing"));
 }
 
-// Containers may have the host's name and have process numbers of their own: what lives there isn't swept from here.
+// Containers may share the host's name and have their own process IDs: files of processes there aren't swept from here.
 static void test_sweep_beside_containers(void **state)
 {
     const char *folder = *state;
@@ -266,7 +266,7 @@ static void test_sweep_beside_containers(void **state)
     assert_int_equal(status, 0);
 }
 
-// Pods, and jobs that are queued again, come up on another host each time. What may be another program's stays.
+// Pods and requeued jobs come up on another host each time. Files that may be another program's stay.
 static void test_sweep_of_other_hosts(void **state)
 {
     const char *folder = *state;
@@ -292,7 +292,7 @@ static void test_sweep_of_other_hosts(void **state)
             fail_msg("%s", files[i].name);
 }
 
-// A writer in pieces sweeps the folder that its array goes to.
+// A writer in pieces sweeps the folder that its array goes into.
 static void test_sweep_before_an_array(void **state)
 {
     const char *folder = *state;
@@ -307,7 +307,7 @@ static void test_sweep_before_an_array(void **state)
     assert_int_equal(test_count_files(folder, ""), 0);
 }
 
-// What a killed writer leaves, another process sweeps.
+// Another process sweeps what a killed writer leaves.
 static void test_sweep_after_a_killed_writer(void **state)
 {
     const char *folder = *state;
@@ -362,13 +362,13 @@ static void test_reading_whole_files(void **state)
     assert_int_equal(tub_read_file(path, 0, &text, &bytes, NULL), TUB_OK);
     assert_string_equal(text, "");
     tub_free(text);
-    // No size is known beforehand.
+    // A file whose size isn't known in advance.
     assert_int_equal(tub_read_file("/proc/self/status", 1 << 20, &text, &bytes, NULL), TUB_OK);
     assert_true(bytes > 100 && strlen(text) == bytes);
     tub_free(text);
 }
 
-// What a process without 0, 1 and 2 prints is in no file. The number of what went wrong.
+// What a process without file descriptors 0, 1 and 2 prints gets into no file. Returns the number of the failed check.
 static int write_without_standard_files(const char *path, const char *lines)
 {
     tub_atomic_file *f;

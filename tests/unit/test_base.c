@@ -42,12 +42,12 @@ static void test_error_text_is_utf8(void **state)
     tub_error err;
     tub_fail(&err, TUB_ERROR_INPUT, "%s", "caf\xc3\xa9 \xe2\x82\xac \xf0\x9f\x98\x80");
     assert_string_equal(err.text, "caf\xc3\xa9 \xe2\x82\xac \xf0\x9f\x98\x80");
-    // Bytes of a path that are no UTF-8, an overlong form, a surrogate, a control character of the second block.
+    // Bytes of a path that aren't UTF-8, an overlong form, a surrogate, a control character of the second block.
     tub_fail(&err, TUB_ERROR_INPUT, "%s", "a\xff\xc3(\xc0\xaf\xed\xa0\x80\xc2\x85z");
     assert_string_equal(err.text, "a?"
                                   "?("
                                   "?????  z");
-    // The middle is left out, and characters that it would begin or end in.
+    // The middle is left out, including characters that would be cut at its ends.
     char text[TUB_ERROR_TEXT + 100];
     for (int before = 0; before < 3; before++) {
         memset(text, 'x', sizeof text);
@@ -65,7 +65,7 @@ static void test_error_text_is_utf8(void **state)
     }
 }
 
-// Such paths there are (PATH_MAX is 4096), and the reason stands behind them.
+// Paths can be this long (PATH_MAX is 4096), and the reason comes after them.
 static void test_error_text_of_long_paths(void **state)
 {
     (void)state;
@@ -185,7 +185,7 @@ static void test_checksums(void **state)
 {
     (void)state;
     char out[TUB_HASH_TEXT], again[TUB_HASH_TEXT];
-    // The well-known value of no bytes at all: pins the algorithm, its seed and the order of the digits.
+    // The well-known hash of no bytes: pins the algorithm, its seed and the order of the digits.
     tub_hash_bytes("", 0, out);
     assert_string_equal(out, "99aa06d3014798d86001c324468d497f");
     tub_hash_bytes(NULL, 0, out);
@@ -240,7 +240,7 @@ static void test_names(void **state)
     assert_int_equal(sscanf(tub_version(), "%d.%d.%d", &major, &minor, &patch), 3);
 }
 
-// The level under a limit, asked in a process of its own as it is read once.
+// The level under a limit, read in a separate process because it is read only once.
 static int level_under(const char *limit)
 {
     fflush(NULL);
@@ -279,7 +279,7 @@ static void test_clock(void **state)
     assert_true(b >= a && b - a < 10);
 }
 
-// The rule of tubelet.h, of every struct that is read before anything else is.
+// The rule of tubelet.h for every struct's size, which is read before anything else.
 static void test_size_of_params(void **state)
 {
     (void)state;

@@ -1,4 +1,4 @@
-// Binding: names and shapes are told exactly, prefixes, stacking, and random checkpoints that repeat.
+// Binding: names and shapes are reported exactly, prefixes, stacking, and random checkpoints that repeat.
 #include <stdarg.h>
 #include <stddef.h>
 #include <setjmp.h>
@@ -107,7 +107,7 @@ static void names_the_wrong_tensor(void **state)
     ends(b, TUB_ERROR_MODEL, folder, "asks for [6]");
 }
 
-// Sizes that follow such a weight's shape would be divided by.
+// Sizes computed from such a weight's shape would be divided by zero.
 static void refuses_a_weight_without_values(void **state)
 {
     (void)state;
@@ -141,7 +141,7 @@ static void stacks(void **state)
     assert_int_equal(twice.dims[0], 4);
     assert_int_equal(twice.dims[1], 3);
     assert_true(((const float *)twice.data)[6] == 1 && ((const float *)twice.data)[11] == 6);
-    // bfloat16, nothing (3 zeros), float32: float32.
+    // bfloat16, nothing (3 zeros) and float32 stack to float32.
     const tub_tensor vectors[3] = {bias, {0}, extra};
     tub_tensor mixed = tub_bind_stack(b, vectors, zeros, 3);
     assert_int_equal(mixed.dtype, TUB_F32);
@@ -157,7 +157,7 @@ static void stacks(void **state)
     tub_binder_free(&b);
 }
 
-// Rows of matrices that lie apart, from anywhere to anywhere, across types.
+// Copies rows of strided matrices, from anywhere to anywhere, between types.
 static void rows_stay_where_they_are(void **state)
 {
     (void)state;
@@ -193,7 +193,7 @@ static void creates_the_same_again(void **state)
         size_t count;
         assert_int_equal(tub_binder_create(i == 2 ? 6 : 5, &arena, &b, NULL), TUB_OK);
         tub_binder_prefix(b, prefixes, "w");
-        if (i == 1) // what was made before doesn't matter
+        if (i == 1) // earlier calls make no difference
             tub_bind(b, TUB_FILL_ONE, TUB_SHAPE(9), "other");
         values[i] = tub_bind(b, TUB_FILL_WEIGHT, TUB_SHAPE(100, 400), "w").data;
         const tub_tensor *made = tub_binder_created(b, &count);
@@ -204,7 +204,7 @@ static void creates_the_same_again(void **state)
     }
     assert_memory_equal(values[0], values[1], 40000 * sizeof(float));
     assert_memory_not_equal(values[0], values[2], 40000 * sizeof(float));
-    // The very bytes, so that another machine or a change of ours shows.
+    // The exact bytes, so that a difference on another machine or after a change of ours shows.
     char hash[TUB_HASH_TEXT];
     tub_hash_bytes(values[0], 40000 * sizeof(float), hash);
     assert_string_equal(hash, "051b56f4842020486d8d79f0864b8577");

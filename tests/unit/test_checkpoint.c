@@ -1,4 +1,4 @@
-// Checkpoint folders: what is refused and how it is told, shards, the hash.
+// Checkpoint folders: what is refused and with which message, shards, the hash.
 #include <stdarg.h>
 #include <stddef.h>
 #include <setjmp.h>
@@ -74,7 +74,7 @@ static void names_what_is_wrong_with_a_folder(void **state)
     write_text("preprocessor_config.json", "{");
     refuses(folder, "preprocessor_config.json", "JSON");
     static const char *const pipes[] = {"preprocessor_config.json", "config.json", "model.safetensors.index.json"};
-    alarm(30); // pipes that nobody writes into would be waited for
+    alarm(30); // in case it waits for pipes that nobody writes into
     for (int i = 0; i < 3; i++) {
         unlink(test_path(folder, pipes[i]));
         assert_int_equal(mkfifo(test_path(folder, pipes[i]), 0600), 0);
@@ -87,7 +87,7 @@ static void names_what_is_wrong_with_a_folder(void **state)
     alarm(0);
 }
 
-// The Hugging Face cache keeps links: a snapshot that was copied without what they point to has none of its files.
+// The Hugging Face cache keeps links: a snapshot that was copied without their targets has none of its files.
 static void names_links_to_nothing(void **state)
 {
     (void)state;
@@ -104,7 +104,7 @@ static void names_links_to_nothing(void **state)
         assert_int_equal(unlink(test_path(folder, names[i])), 0);
         assert_int_equal(rename(kept, test_path(folder, names[i])), 0);
     }
-    // One that leads somewhere is followed.
+    // A link that leads to a file is followed.
     assert_int_equal(rename(test_path(folder, "config.json"), test_path(folder, "blob")), 0);
     assert_int_equal(symlink("blob", test_path(folder, "config.json")), 0);
     tub_checkpoint *c = NULL;
@@ -112,7 +112,7 @@ static void names_links_to_nothing(void **state)
     tub_checkpoint_close(&c);
 }
 
-// The file has its size, but not yet its bytes.
+// The file has its full size, but not all its bytes yet.
 static void refuses_what_is_being_downloaded(void **state)
 {
     (void)state;
@@ -144,7 +144,7 @@ static void reads_tensors_by_name(void **state)
     tub_tensor t;
     assert_int_equal(tub_checkpoint_read(c, (size_t)a, &arena, &t, NULL), TUB_OK);
     tub_checkpoint_close(&c);
-    // What was read stays.
+    // Tensors that were read before are kept.
     assert_string_equal(t.name, "a");
     assert_int_equal(t.rank, 2);
     assert_true(((const float *)t.data)[3] == 4);
@@ -161,7 +161,7 @@ static void prefers_the_right_preprocessor(void **state)
     assert_int_equal(tub_checkpoint_open(folder, &c, NULL), TUB_OK);
     assert_int_equal(json_integer_value(json_object_get(tub_checkpoint_preprocessor(c, true), "k")), 3);
     tub_checkpoint_close(&c);
-    // What is nested goes before the files of older versions; each is asked for its own kind.
+    // Nested settings take precedence over the files of older versions; each kind is looked up separately.
     write_text("preprocessor_config.json", "{\"k\": 1}");
     write_text("video_preprocessor_config.json", "{\"k\": 2}");
     assert_int_equal(tub_checkpoint_open(folder, &c, NULL), TUB_OK);
@@ -197,7 +197,7 @@ static void opens_shards(void **state)
     tub_checkpoint_close(&c);
 
     write_index("\"a\": \"one.safetensors\", \"b\": \"one.safetensors\"");
-    assert_int_equal(tub_checkpoint_open(folder, &c, &err), TUB_OK); // a file that the index doesn't name isn't ours
+    assert_int_equal(tub_checkpoint_open(folder, &c, &err), TUB_OK); // a file that the index doesn't name is ignored
     tub_checkpoint_close(&c);
     write_index("\"a\": \"one.safetensors\", \"c\": \"two.safetensors\"");
     refuses(folder, "one.safetensors: holds tensor \"b\"", "doesn't name");
@@ -259,7 +259,7 @@ static void stamp_of_folder(char out[TUB_HASH_TEXT])
     tub_checkpoint_close(&c);
 }
 
-// What was written to within two seconds has no stamp: another change could leave its times as they are.
+// A file written within the last two seconds has no stamp: another change could leave its times as they are.
 static void stamps_files_that_rest(void **state)
 {
     (void)state;

@@ -1,5 +1,5 @@
-// Damaged containers: what is missing is told, also where libav goes on and says nothing. And what looks like damage
-// and is none.
+// Damaged containers: what is missing is reported, even where libav goes on silently. Also things that look like damage
+// but aren't.
 // clang-format off
 #include <stdarg.h>
 #include <stddef.h>
@@ -17,10 +17,10 @@
 
 #include "ffmpeg_clips.h"
 
-static off_t unreadable_from; // 0: all of a file can be read
-static bool only_small_reads; // and those of libav's can
+static off_t unreadable_from; // 0: the whole file can be read
+static bool only_small_reads; // and libav's reads succeed
 
-// In the place of the system's (tests/CMakeLists.txt).
+// Replaces the system's (tests/CMakeLists.txt).
 ssize_t __real_pread(int fd, void *data, size_t bytes, off_t offset);
 ssize_t __wrap_pread(int fd, void *data, size_t bytes, off_t offset);
 ssize_t __wrap_pread(int fd, void *data, size_t bytes, off_t offset)
@@ -48,7 +48,7 @@ static void expect_whole(const char *name, int64_t frames)
     free(d.rgb);
 }
 
-// A copy of a file whose bytes from `part` of it on are zeros, or gone.
+// Copies a file; the bytes from `part` of it on become zeros, or are removed.
 static void damage_bytes(const char *from, const char *to, double part, size_t count, bool gone)
 {
     size_t bytes;
@@ -76,7 +76,7 @@ static void cut_files_are_partial(void **state)
     assert_true(info.frames > 5 && info.frames < 50);
 }
 
-// A server that is away for a while says nothing of the video, which may be whole.
+// A server that is away for a while says nothing about the video, which may be whole.
 static void files_that_cant_be_read_to_their_end_fail(void **state)
 {
     (void)state;
@@ -102,7 +102,7 @@ static void files_that_cant_be_read_to_their_end_fail(void **state)
     }
 }
 
-// What is looked at once more when libav has come to the end.
+// What is checked again when libav has reached the end.
 static void files_whose_pieces_cant_be_looked_at_fail(void **state)
 {
     (void)state;
@@ -135,7 +135,7 @@ static void garbage_inside_is_partial(void **state)
     assert_true(info.frames > 5 && info.frames <= 50);
 }
 
-// libav goes on at the cluster behind it, and says nothing.
+// libav goes on silently at the next cluster.
 static void a_hole_in_matroska_is_partial(void **state)
 {
     (void)state;
@@ -159,7 +159,7 @@ static void a_hole_in_matroska_is_partial(void **state)
     free(file);
 }
 
-// libav goes on behind the damage, or ends there, and says nothing. What is cut off ends inside a frame.
+// libav goes on behind the damage, or ends there, silently. What is cut off ends inside a frame.
 static void holes_are_told(const char *name, const char *coding)
 {
     char broken[64];
@@ -223,7 +223,7 @@ static const char *next_frame(const char *packet, const char *end)
     return packet;
 }
 
-// Where the file says how long each frame is, libav takes the next one for whole, and tells nothing of those between.
+// If the file states each frame's length, libav takes the next frame for whole, and reports none of those between.
 static void frames_gone_from_a_transport_stream_are_missed(void **state)
 {
     (void)state;
@@ -234,13 +234,13 @@ static void frames_gone_from_a_transport_stream_are_missed(void **state)
     assert_false(info.partial);
     char *file = test_read_file(test_path(clips_folder, "sizes.ts"), &bytes);
     char *end = file + bytes, *from = file + bytes / 2 / TS_PACKET * TS_PACKET;
-    do // one that has fewer packets than the counter has numbers
+    do // one with fewer packets than the counter has values
         from += next_frame(from, end) - from;
     while (next_frame(from, end) - from >= 10 * TS_PACKET);
     char *to = from + (next_frame(from, end) - from);
     assert_true(to < end);
     char *head = to + (to[3] & 0x20 ? 5 + (uint8_t)to[4] : 4);
-    memset(head, 0, 3); // no start, so that it is taken for more of the frame before
+    memset(head, 0, 3); // no start code, so that it is read as more of the frame before
     test_write_file(test_path(clips_folder, "headless.ts"), file, bytes);
     head[2] = 1;
     assert_true(damaged("headless.ts").frames < 50);
@@ -253,7 +253,7 @@ static void frames_gone_from_a_transport_stream_are_missed(void **state)
     assert_true(damaged("cut.ts").frames < 50);
 }
 
-// Each file begins its counters anew; times go on, begin anew, or are later ones.
+// Each file restarts its counters; times go on, restart, or jump ahead.
 static void joined_transport_streams_are_whole(void **state)
 {
     (void)state;
@@ -266,7 +266,8 @@ static void joined_transport_streams_are_whole(void **state)
         expect_whole(names[i], i ? 100 : 50);
 }
 
-// Live ones don't say how many packets there are; larger frames span many packets, and several fit into one.
+// Live streams don't say how many packets there are. Large frames span many packets, and several small ones fit into
+// one.
 static void other_asf_is_whole(void **state)
 {
     (void)state;
@@ -279,7 +280,7 @@ static void other_asf_is_whole(void **state)
         expect_whole(names[i], 50);
 }
 
-// A cut inside a packet of sound, and garbage over the head of a packet, that libav passes over.
+// A cut inside an audio packet, and garbage over a packet's header, which libav skips.
 static void a_broken_program_stream_is_partial(void **state)
 {
     (void)state;
@@ -309,7 +310,7 @@ static void append_zeros(const char *from, const char *to, double part, long cou
     must("head -c %ld /dev/zero >> %s", count, to);
 }
 
-// As downloads and recordings leave them that were given room at the start, and ended early. A few fill up a block.
+// Downloads and recordings that were given space at the start, and ended early. A few zeros only fill up a block.
 static void files_that_end_in_zeros_are_partial(void **state)
 {
     (void)state;
@@ -326,14 +327,14 @@ static void files_that_end_in_zeros_are_partial(void **state)
     }
 }
 
-// libav looks for the next chunk, but has read the index.
+// libav looks for the next chunk, but it has read the index.
 static void a_hole_in_avi_is_partial(void **state)
 {
     (void)state;
     struct stat about;
     must(FFMPEG PATTERN "-c:v mjpeg -pix_fmt yuvj420p chunks.avi", "160x120", "2");
     must(FFMPEG PATTERN "-vf 'select=not(between(n\\,10\\,19))' -fps_mode vfr -c:v mjpeg -pix_fmt yuvj420p gap.avi",
-         "160x120", "2"); // frames that are to be shown again are chunks without content
+         "160x120", "2"); // frames that are shown again are chunks without content
     must(FFMPEG "-i chunks.avi -c copy -f avi - | cat > piped.avi"); // its size isn't stated
     static const char *const whole[] = {"chunks.avi", "gap.avi", "piped.avi"};
     for (size_t i = 0; i < sizeof whole / sizeof *whole; i++)
@@ -345,7 +346,7 @@ static void a_hole_in_avi_is_partial(void **state)
     }
 }
 
-// libav ends where no block begins. Behind the trailer nobody looks, and some writers forget it.
+// libav ends where no block begins. Nobody looks behind the trailer, and some writers forget it.
 static void a_broken_gif_is_partial(void **state)
 {
     (void)state;
@@ -364,21 +365,21 @@ static void a_broken_gif_is_partial(void **state)
     assert_true(damaged("cut.gif").frames < 25);
 }
 
-// What some writers of FLV do, and what is appended to files.
+// What some FLV writers do, and what gets appended to files.
 static void odd_flv_is_whole(void **state)
 {
     (void)state;
     size_t bytes;
     must(FFMPEG PATTERN BFRAMES "-pix_fmt yuv420p odd.flv", "160x120", "1");
     char *file = test_read_file(test_path(clips_folder, "odd.flv"), &bytes);
-    test_write_file(test_path(clips_folder, "end.flv"), file, bytes - 4); // no size behind the last tag
+    test_write_file(test_path(clips_folder, "end.flv"), file, bytes - 4); // no size after the last tag
     must("(cat odd.flv; echo) > line.flv");
     for (size_t at = 13, size; at < bytes; at += 11 + size + 4) {
         size = (size_t)(uint8_t)file[at + 1] << 16 | (size_t)(uint8_t)file[at + 2] << 8 | (uint8_t)file[at + 3];
         file[at + 11 + size] = 0;
         memcpy(file + at + 11 + size + 1, file + at + 1, 3);
     }
-    test_write_file(test_path(clips_folder, "links.flv"), file, bytes); // sizes of contents, not of tags
+    test_write_file(test_path(clips_folder, "links.flv"), file, bytes); // sizes of contents instead of tags
     free(file);
     static const char *const names[] = {"odd.flv", "end.flv", "line.flv", "links.flv"};
     for (size_t i = 0; i < sizeof names / sizeof *names; i++)
@@ -389,7 +390,7 @@ static void a_start_inside_a_group_is_partial(void **state)
 {
     (void)state;
     must(FFMPEG PATTERN BFRAMES "-pix_fmt yuv420p -x264-params scenecut=0:open-gop=0 all.ts", "160x120", "2");
-    // Whole TS packets from the first third on; the tables are repeated often enough to be found.
+    // Whole TS packets from the first third on. The tables are repeated often enough to be found.
     struct stat about;
     assert_int_equal(stat(test_path(clips_folder, "all.ts"), &about), 0);
     must("tail -c +%ld all.ts > late.ts", (long)(about.st_size / 3 / 188 * 188 + 1));

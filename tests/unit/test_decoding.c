@@ -1,5 +1,5 @@
-// Decoding with several threads gives the frames, and says the damage, that one thread gives and says. So does decoding
-// only what is wanted, but for damage in what isn't.
+// Decoding with several threads gives the same frames, and reports the same damage, as one thread. So does decoding
+// only what is wanted, except for damage in other frames.
 // clang-format off
 #include <stdarg.h>
 #include <stddef.h>
@@ -50,7 +50,7 @@ static void same_with_threads(const char *path, const char *what)
     }
 }
 
-// Whether several threads stay until the end.
+// Whether several threads are still used at the end.
 static bool stays_parallel(const char *path)
 {
     tub_decoding d;
@@ -92,7 +92,7 @@ static int64_t same_where_wanted(const char *path, const char *what, bool health
     const int every = 4;
     const tub_video_params all = {.size = sizeof all};
     outcome want = whole_video_thinned(path, &all, every), one = decode_wanted(path, 1, every);
-    // Damage that only frames have that nobody wants may stay unseen; where all are decoded, all is as ever.
+    // Damage may go unseen if only unwanted frames have it. If all frames are decoded, nothing changes.
     if (!is_same(&want, &one) && (healthy || !one.info.frames_left_out))
         fail_msg("%s: %lld frames (%s), with what is wanted %lld (%s)", what, (long long)want.info.frames,
                  want.info.reason, (long long)one.info.frames, one.info.reason);
@@ -112,7 +112,7 @@ static uint32_t random_bits(uint32_t *seed)
     return *seed >> 8;
 }
 
-// Flipped bits, stretches of garbage, and now and then a file that ends early.
+// Flipped bits, stretches of garbage, and sometimes a file that ends early.
 static void mutate(const char *name, uint32_t seed, const char *to)
 {
     size_t bytes = 0;
@@ -153,7 +153,7 @@ static void h264(void **state)
     try_codec("groups.ts", "-c:v libx264 -preset veryfast -g 12", true, true);
 }
 
-// Slices are lost one by one.
+// Slices that are lost one by one.
 static void slices_are_left_to_one_thread(void **state)
 {
     (void)state;
@@ -178,7 +178,7 @@ static void av1(void **state)
     try_codec("av1.mkv", "-c:v libaom-av1 -usage realtime -cpu-used 8 -g 20", true, false);
 }
 
-// Without times there is no order to look at, and other decoders weren't tried.
+// Without times there is no order to check, and other decoders weren't tried.
 static void others_have_one_thread(void **state)
 {
     (void)state;

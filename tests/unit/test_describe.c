@@ -1,5 +1,5 @@
-// Descriptions of tiny random checkpoints: they agree with encoders that are opened with the same params, and with the
-// files; sizes are counted alike without a checkpoint.
+// Descriptions of tiny random checkpoints: they agree with encoders opened with the same params, and with the files.
+// Sizes are counted the same way without a checkpoint.
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -107,7 +107,7 @@ static void counts(void **state)
         assert_true(operation.rows > 0 && operation.cols > 0 && operation.label && operation.kind);
     }
     assert_true(flops == info->encoder.flops);
-    // float32: all that the operations compute with, and the workspace holds a batch of hidden states at least.
+    // float32: everything the operations compute with; the workspace holds at least a batch of hidden states.
     assert_int_equal(info->weight_bytes, 4 * (size_t)values);
     assert_true(info->workspace_bytes >=
                 4 * (size_t)info->encoder.batch * (size_t)info->encoder.tokens * (size_t)info->encoder.token_dim);
@@ -121,7 +121,7 @@ static void counts(void **state)
     tub_description_close(&d);
 }
 
-// What the description says of memory is what a compiled program holds.
+// The description's memory figures are what a compiled program holds.
 static void check_memory(const tub_encoder_params *params, const tub_backend_ops *ops)
 {
     tub_native_opening o = {.params = params};
@@ -140,7 +140,7 @@ static void check_memory(const tub_encoder_params *params, const tub_backend_ops
     const size_t item = e->plans[1].bytes > e->plans[0].bytes ? e->plans[1].bytes : e->plans[0].bytes;
     assert_int_equal(tub_description_get_info(d)->workspace_bytes, item * (size_t)e->wave);
     const size_t held = e->arena.bytes - item * (size_t)e->wave - (size_t)params->threads * e->member_bytes;
-    // Steps, plans and lists besides.
+    // Steps, plans and lists come on top.
     assert_in_range(weights, held - held / 5, held);
     ops->release(&e);
     ops->close(&backend);
@@ -187,7 +187,7 @@ static void sizes_without_checkpoints(void **state)
     tub_description_close(&d);
 }
 
-// A hash is believed where the stamp is the one that comes with it, and made where it isn't.
+// A hash is trusted if the stamp is the one that belongs to it; otherwise it is computed.
 static void known_hash(void **state)
 {
     (void)state;

@@ -1,4 +1,4 @@
-// Encoders of tiny random checkpoints on the reference backend: what the info tells, what is refused, and that a row
+// Encoders of tiny random checkpoints on the reference backend: what the info says, what is refused, and that a row
 // depends on its item alone.
 #include <stdarg.h>
 #include <stddef.h>
@@ -106,7 +106,7 @@ static void tells_what_it_is(void **state)
 
     params = params_of("dinov3");
     params.batch = 5;
-    params.clip_length = 3; // frame models take frames
+    params.clip_length = 3; // only for clip models
     e = open_encoder(&params);
     info = tub_encoder_get_info(e);
     assert_true(info->per_frame && info->frames == 1 && info->clip_length == 0 && info->batch == 5);
@@ -203,7 +203,7 @@ static void refuses_what_is_not_there(void **state)
     params.pool = TUB_POOL_DEFAULT;
     params.model = "/no/such/model";
     refuses(&params, TUB_ERROR_MODEL, "/no/such/model");
-    params.size = 0; // as if it weren't said
+    params.size = 0; // as if it weren't given
     refuses(&params, TUB_ERROR_MODEL, "/no/such/model");
     params.size = sizeof params - 8;
     refuses(&params, TUB_ERROR_ARGUMENT, "tub_encoder_params.size is");
@@ -213,7 +213,7 @@ static void refuses_what_is_not_there(void **state)
     refuses(NULL, TUB_ERROR_ARGUMENT, "params");
 }
 
-// The describer refuses what the encoder does.
+// The describer refuses the same as the encoder.
 static void refuses_values_that_no_enum_has(void **state)
 {
     (void)state;
@@ -322,7 +322,7 @@ static void stops_when_interrupted(void **state)
     }
 }
 
-// GPUs' part is tests/pipeline/test_devices'.
+// For GPUs see tests/pipeline/test_devices.c.
 static void pins_nothing_on_the_processor(void **state)
 {
     (void)state;

@@ -1,4 +1,4 @@
-// The fake device refuses what a card would: the tests on it say nothing otherwise.
+// The fake device refuses what a card would; otherwise, tests on it would prove nothing.
 // clang-format off
 #include <stdarg.h>
 #include <stddef.h>
@@ -54,7 +54,7 @@ static void values_that_are_not_aligned(void **state)
     tub_gpu_task t = {.kind = TUB_GPU_ACTIVATE,
                       .activate = {.x = memory, .type = TUB_GPU_F16, .rows = ROWS, .cols = COLS}};
     assert_int_equal(fake_gpu_ops.launch(gpu, &t, &err), TUB_OK);
-    t.activate.x = memory + 8; // fine for one value and for four, not for eight
+    t.activate.x = memory + 8; // aligned for one value and for four, not for eight
     refused(fake_gpu_ops.launch(gpu, &t, &err), &err, "an activation's x isn't at a multiple of 16 bytes");
     t = (tub_gpu_task){.kind = TUB_GPU_GATE,
                        .gate = {.x = memory + 8, .out = memory, .type = TUB_GPU_F16, .rows = ROWS, .cols = COLS}};
@@ -122,11 +122,11 @@ static void *release(void *ended)
     return NULL;
 }
 
-// As desks for frames do while a model is computed: what is under way is done, each thing once.
+// As desks for frames do while a model is computed: all pending work is done, each piece once.
 static void memory_that_any_thread_releases(void **state)
 {
     (void)state;
-    enum { TURNS = 4000, AT_ONCE = 50, MANY = 4096 }; // values: it takes a while
+    enum { TURNS = 4000, AT_ONCE = 50, MANY = 4096 }; // values: enough to take a while
     float *sum = (float *)(void *)memory, *one = sum + MANY;
     const tub_gpu_task more = {.kind = TUB_GPU_SUM,
                                .sum = {.a = sum, .b = one, .out = sum, .rows = 1, .cols = MANY, .period = 1}};

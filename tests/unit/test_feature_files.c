@@ -1,4 +1,4 @@
-// Files of features, written and read: .npy and .npz, float32 and float16.
+// Writes and reads files of features: .npy and .npz, float32 and float16.
 #include <stdarg.h>
 #include <stddef.h>
 #include <setjmp.h>
@@ -39,7 +39,7 @@ static int tear_down(void **state)
     return 0;
 }
 
-// Written in two pieces; the file's checksum and size are what is said.
+// Writes it in two pieces; the returned checksum and size are the file's.
 static const char *write_file(const char *name, tub_layout layout)
 {
     const char *path = test_path(folder, name);

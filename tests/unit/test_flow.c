@@ -1,4 +1,4 @@
-// Chains of stages: every unit once, a stage after the one before, chains that don't wait for each other, and the end.
+// Chains of stages: every unit runs once, stages follow each other, chains don't wait for each other, and the end.
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -83,7 +83,7 @@ static void test_ends_when_a_unit_says_so(void **state)
         }
 }
 
-// A unit of the first chain isn't done before the second chain has ended.
+// A unit of the first chain isn't done until the second chain has ended.
 typedef struct held {
     pthread_mutex_t lock;
     pthread_cond_t change;

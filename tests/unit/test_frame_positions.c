@@ -1,4 +1,4 @@
-// Where frames stand in time, and rows of length 1: through encoders of tiny random checkpoints, on every backend.
+// The positions of frames in time, and rows of length 1: with encoders of tiny random checkpoints, on every backend.
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -70,7 +70,7 @@ static void run(tub_encoder *e, const int *positions, float *rows)
         fail_msg("%s", err.text);
 }
 
-// The table of all positions gives what the table of the clip's own gives, whichever of its rows are asked for.
+// The table of all positions gives the same as the table of the clip's own positions, whichever rows are requested.
 static void positions_choose_the_angles(void **state)
 {
     (void)state;
@@ -81,7 +81,7 @@ static void positions_choose_the_angles(void **state)
     for (size_t i = 0; tub_backend_at(i); i++) {
         tub_encoder *e[3];
         if (tub_backend_at(i)->supports(TUB_F32, NULL) != TUB_OK)
-            continue; // needs a device: CTest names the fake one
+            continue; // needs a device: CTest sets the fake one
         for (int k = 0; k < 3; k++)
             e[k] = open_encoder(tub_backend_at(i)->name, (tub_positions)k, false);
         run(e[0], NULL, expected[0]);
@@ -118,7 +118,7 @@ static void takes_an_item_for_a_video(void **state)
     tub_encoder_close(&e);
 }
 
-// As torch computes round(i.float() / max(n - 1, 1) * 63).
+// Like torch's round(i.float() / max(n - 1, 1) * 63).
 static void knows_places_in_a_video(void **state)
 {
     (void)state;
@@ -155,7 +155,7 @@ static void makes_rows_of_length_one(void **state)
     assert_true(zero[0] == 0 && zero[1] == 0 && zero[2] == 0);
 }
 
-// Of a frame model it is the clip's mean that has length 1, not the frames' rows.
+// For a frame model, the clip's mean has length 1, not the frames' rows.
 static void means_have_length_one(void **state)
 {
     (void)state;
@@ -180,7 +180,7 @@ static void means_have_length_one(void **state)
         difference = fmax(difference, fabs(feature[k] - mean[k]));
     }
     assert_true(fabs(sum - 1) < 1e-6);
-    // Normed frame by frame the mean is another one.
+    // If each frame were normalized, the mean would differ.
     assert_true(difference > 1e-5 && difference < 0.5);
     tub_encoder_close(&e);
 }

@@ -1,4 +1,4 @@
-// Activations of narrow values, each of the 65,536 that a type has: against double precision.
+// Activations of narrow types, for each of a type's 65,536 values, against double precision.
 // clang-format off
 #include <stdarg.h>
 #include <stddef.h>
@@ -29,7 +29,7 @@ static double exact(int activation, double x)
     }
 }
 
-// The distance of numbers of a type around y.
+// The distance between a type's numbers around y.
 static double unit_at(tub_gpu_type type, double y)
 {
     const int bits = type == TUB_GPU_F16 ? 11 : 8, least = type == TUB_GPU_F16 ? -24 : -133;
@@ -38,7 +38,7 @@ static double unit_at(tub_gpu_type type, double y)
     return ldexp(1, y == 0 || exponent - bits < least ? least : exponent - bits);
 }
 
-// What the kernel makes of all values, in place.
+// The kernel's results for all values, in place.
 static uint16_t *computed(tub_gpu_type type, int activation)
 {
     uint16_t *out = malloc(VALUES * sizeof *out);
@@ -52,7 +52,7 @@ static uint16_t *computed(tub_gpu_type type, int activation)
     return out;
 }
 
-// Half a unit is what rounding costs; `more` of it comes from elsewhere. What is below `least` may be lost.
+// Rounding costs half a unit; at most `more` comes from elsewhere. Values below `least` may be lost.
 static void check(tub_gpu_type type, int activation, double more, double least, int not_nearest)
 {
     uint16_t *have = computed(type, activation), all[VALUES];
@@ -118,7 +118,7 @@ static void what_is_no_number_stays_so(void **state)
         }
 }
 
-// As PyTorch computes it, whose values a program in float32 is compared with.
+// As PyTorch computes it: a float32 program is compared with PyTorch's values.
 static void float32_is_not_touched(void **state)
 {
     (void)state;

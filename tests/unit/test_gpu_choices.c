@@ -1,6 +1,6 @@
-// How the CUDA backend's executable computes products, by measuring or by an earlier run, on the fake device, and what
-// it keeps of attention. Of the fake's algorithms 0 is the library's advice, 1 gives its bits faster, 2 is fastest and
-// gives others, 3 can't.
+// How the CUDA backend's executable chooses algorithms for products, by measuring or from an earlier run, on the fake
+// device, and what it keeps of attention. The fake's algorithms: 0 is the library's advice, 1 gives the same bits
+// faster, 2 is the fastest but gives other bits, 3 can't be used.
 #include <stdarg.h>
 #include <stddef.h>
 #include <setjmp.h>
@@ -63,7 +63,7 @@ static void fp8_is_measured_too(void **state)
     gpu_subject_stop(s);
 }
 
-// Rounded to bfloat16, sums of random values in a like order differ in a few of a million.
+// Rounded to bfloat16, sums of random values in a similar order differ in a few of a million.
 static void other_bits_are_seen_in_narrow_results(void **state)
 {
     char path[512], line[512];
@@ -85,7 +85,7 @@ static void other_bits_are_seen_in_narrow_results(void **state)
     assert_true(narrow > 0);
 }
 
-// The weights are the same after products were tried out as before.
+// Trying out products leaves the weights unchanged.
 static void weights_are_given_back(void **state)
 {
     (void)state;
@@ -107,8 +107,8 @@ static void weights_are_given_back(void **state)
     }
 }
 
-// Whichever copy fails, that of weights that come back too, and however memory is short then: there are the right rows
-// or none.
+// Whichever copy fails, including the one that restores the weights, and however memory is short then: there are the
+// right rows, or none.
 static void no_run_goes_on_without_its_weights(void **state)
 {
     enum { UPLOADS = 24 };
@@ -116,7 +116,7 @@ static void no_run_goes_on_without_its_weights(void **state)
     int failed[2] = {0, 0};
     gpu_subject_wanted_rows(wanted);
     for (int i = 0; i < 2 * UPLOADS; i++) {
-        const bool by_copy = i >= UPLOADS; // it is the copy that has no memory, else the kernel before it
+        const bool by_copy = i >= UPLOADS; // the copy has no memory; else the kernel before it
         tub_error err = {0};
         fake_gpu_reset();
         fake_gpu.short_call = by_copy ? 0 : 1;
@@ -137,7 +137,7 @@ static void no_run_goes_on_without_its_weights(void **state)
     assert_true(failed[0] > 0 && failed[1] > 0);
 }
 
-// With or without measuring: a product that the library's advice for many rows doesn't compute gets advice of its own.
+// With or without measuring: if the library's advice for many rows doesn't fit a product, it gets its own advice.
 static void advice_that_does_not_serve(void **state)
 {
     (void)state;
@@ -166,7 +166,7 @@ static void what_was_measured_is_kept(void **state)
     assert_int_equal(stat(path, &info), 0);
 }
 
-// Of every question the answer, as 16 digits; and a line of nonsense.
+// Gives every question the answer, as 16 digits; adds a line of nonsense.
 static void answer_all(const char *folder, const char *answer)
 {
     char path[512], line[512];
@@ -188,7 +188,7 @@ static void answer_all(const char *folder, const char *answer)
     fclose(out);
 }
 
-// By the algorithm of other bits.
+// Uses the algorithm with other bits.
 static void a_file_costs_no_bits(void **state)
 {
     products_of_compiling();
@@ -221,8 +221,8 @@ static uint64_t choice_of(const tub_gpu_choices *c, int m)
     return answer ? answer->algorithm.data[0] : 0;
 }
 
-// Several GPUs, or processes, begin at the same time: what one has measured the others leave, also where they have read
-// an earlier answer.
+// Several GPUs, or processes, begin at the same time: what one has measured the others keep, even if they have read an
+// earlier answer.
 static void a_shared_file_keeps_what_each_measured(void **state)
 {
     (void)state;
@@ -237,15 +237,15 @@ static void a_shared_file_keeps_what_each_measured(void **state)
     tub_gpu_choices *third = opened_choices();
     assert_int_equal(choice_of(third, 1), 12);
     assert_int_equal(choice_of(third, 2), 21);
-    assert_int_equal(choice_of(third, 3), 32); // both measured: the last one
+    assert_int_equal(choice_of(third, 3), 32); // both measured: the last one counts
     tub_gpu_choices_close(&first);
     tub_gpu_choices_close(&second);
     tub_gpu_choices_close(&third);
 }
 
-// ---- products with the step behind them ----
+// ---- products joined with the step behind them ----
 
-// What a program in `dtype` gives and launches: kinds[JOINED], kinds[ROTATE] and kinds[ACTIVATE] of its runs alone.
+// The rows and launches of a program in `dtype`: kinds[JOINED], kinds[ROTATE] and kinds[ACTIVATE] of its runs only.
 static void joined_rows(tub_dtype dtype, float *rows, int kinds[3])
 {
     gpu_subject *s = gpu_subject_start(dtype, 8, 0);
@@ -273,7 +273,7 @@ static void joined_where_faster_and_the_same(void **state)
         assert_int_equal(kinds[0], 0);
         assert_true(kinds[1] > 0 && kinds[2] > 0);
         gpu_subject_without = 0;
-        for (int again = 0; again < 2; again++) { // measured, and from the file
+        for (int again = 0; again < 2; again++) { // measured, then from the file
             joined_rows(dtypes[i], rows, kinds);
             assert_true(kinds[0] > 0 && kinds[1] == 0 && kinds[2] == 0);
             assert_memory_equal(rows, wanted, sizeof wanted);
@@ -281,8 +281,8 @@ static void joined_where_faster_and_the_same(void **state)
     }
 }
 
-// Slower, of other bits, in float32, on a card that has no such tensor cores or doesn't take the kernel, by an older
-// one's code.
+// Not used if slower, with other bits, in float32, on a card without such tensor cores or that doesn't take the kernel,
+// or with code for an older card.
 static void apart_where_not(void **state)
 {
     (void)state;
@@ -307,7 +307,7 @@ static void apart_where_not(void **state)
     }
 }
 
-// What was the same bits once is looked at again by every process, and measured by the first alone.
+// Every process checks again that the bits are the same, but only the first measures.
 static void a_known_join_is_checked(void **state)
 {
     (void)state;
@@ -324,11 +324,11 @@ static void a_known_join_is_checked(void **state)
         fake_gpu_counted[0].kinds[TUB_GPU_JOINED] = 0;
         joined_rows(TUB_F16, rows, kinds);
         assert_true(kinds[0] == 0 && kinds[1] > 0);
-        assert_int_equal(fake_gpu_counted[0].kinds[TUB_GPU_JOINED], again ? 0 : 2); // one a product
+        assert_int_equal(fake_gpu_counted[0].kinds[TUB_GPU_JOINED], again ? 0 : 2); // one per product
     }
 }
 
-// An answer that none of ours is.
+// An answer that isn't one of ours.
 static void a_foreign_join_is_measured_again(void **state)
 {
     float rows[ITEMS * COLS], wanted[ITEMS * COLS];
@@ -341,7 +341,7 @@ static void a_foreign_join_is_measured_again(void **state)
     assert_memory_equal(rows, wanted, sizeof wanted);
 }
 
-// The faster one of both kernels; without warpgroups' the other one, which is said once.
+// Takes the faster of both kernels. Without the warpgroups' kernel, it takes the other one, and says so once.
 static void by_warpgroups_where_they_are(void **state)
 {
     (void)state;
@@ -377,8 +377,8 @@ static tub_status start_and_stop(tub_error *err)
     return status;
 }
 
-// A kernel by which the GPU is lost is tried twice, as somebody may have stopped the first run; later ones do without
-// it.
+// A kernel that makes the GPU fail for good is tried twice, as somebody may have stopped the first run. Later runs do
+// without it.
 static void a_deadly_kernel_is_left(void **state)
 {
     (void)state;
@@ -400,7 +400,7 @@ static void a_deadly_kernel_is_left(void **state)
     assert_memory_equal(rows, wanted, sizeof wanted);
 }
 
-// GPUs that are opened together try the same at the same time: that is one attempt.
+// GPUs that are opened together try the same kernel at the same time: that counts as one attempt.
 static void a_group_makes_one_attempt(void **state)
 {
     (void)state;
@@ -420,7 +420,7 @@ static void a_group_makes_one_attempt(void **state)
     assert_true(kinds[1] > 0); // the first product stays as it is
 }
 
-// Memory that is short on trial says nothing of the kernel.
+// If memory is short during a trial, that says nothing about the kernel.
 static void short_memory_is_no_attempt(void **state)
 {
     float rows[ITEMS * COLS];
@@ -433,15 +433,15 @@ static void short_memory_is_no_attempt(void **state)
             fake_gpu_reset();
             fake_gpu.short_call = i < 3 ? call : 0;
             joined_rows(TUB_F16, rows, kinds);
-            remove(path); // as often with as many items
+            remove(path); // each run begins with the same number of items
         }
         assert_true(kinds[0] > 0 && kinds[1] == 0 && kinds[2] == 0);
         forget(*state);
     }
 }
 
-// Half as many items, which a run goes on with, are products to be measured: that they were is kept.
-// Whichever launch fails once: the program is compiled, with the same rows, or an error says why it isn't.
+// A run goes on with half as many items, whose products must be measured: that they were measured is kept.
+// If any launch fails once, the program is still compiled, with the same rows, or an error says why not.
 static void a_launch_that_fails_on_trial(void **state)
 {
     float wanted[ITEMS * COLS];
@@ -490,13 +490,13 @@ static void what_a_run_measures_is_kept(void **state)
         assert_int_equal(remove(path), 0);
     }
     fake_gpu_reset();
-    const int once = 5 * 2; // of a product: timed, as one of its ways, and compared
+    const int once = 5 * 2; // per product: timed, as one of its ways, and compared
     joined_rows(TUB_F16, rows, kinds);
     assert_true(kinds[0] > 0 && kinds[1] == 0 && kinds[2] == 0);
     assert_true(fake_gpu_counted[0].kinds[TUB_GPU_JOINED] - kinds[0] < once);
 }
 
-// Products that no kernel of the kind serves aren't tried out.
+// Products that no kernel of the kind supports aren't tried out.
 static void nothing_is_tried_of_other_types(void **state)
 {
     (void)state;
@@ -514,7 +514,7 @@ static void nothing_is_tried_of_other_types(void **state)
 
 // ---- plans of attention ----
 
-// The text of the folder's one plan.
+// The path of the folder's only plan.
 static void plan_path(const char *folder, char *out, size_t bytes)
 {
     char command[512];
@@ -545,8 +545,8 @@ static void check_plans(int compiled, int read)
     assert_int_equal(fake_gpu_counted[0].plans, 0);
 }
 
-// Compiled once. Of a text that is damaged, of another name, cut off or gone once more, and written again. Without
-// keeping measurements each time.
+// Compiled once. Compiled again, and written again, if the text is damaged, has another name, is cut off or missing. If
+// measurements aren't kept, it is compiled each time.
 static void attention_is_made_of_its_text(void **state)
 {
     char path[512];

@@ -1,5 +1,5 @@
-// What a run of the CUDA backend's executable does, on the fake device: what is decided without a GPU. That it computes
-// the right thing is tests/conformance' and tests/golden's part, how it chooses algorithms test_gpu_choices'.
+// What a run of the CUDA backend's executable does, on the fake device: what is decided without a GPU.
+// tests/conformance and tests/golden test that it computes the right thing, test_gpu_choices how it chooses algorithms.
 #include <stdarg.h>
 #include <stddef.h>
 #include <setjmp.h>
@@ -91,7 +91,7 @@ static void own_attention_is_on_tensor_cores_where_they_are(void **state)
         int major, code, flash;
     } ways[] = {{TUB_F16, 7, 0, 1},  {TUB_F16, 9, 0, 1},   {TUB_BF16, 8, 0, 1},
                 {TUB_F32, 9, 0, 1},  {TUB_TF32, 8, 0, 1},  {TUB_F32, 7, 0, 0},
-                {TUB_F16, 9, 70, 1}, {TUB_BF16, 9, 75, 0}, {TUB_F32, 8, 75, 0}}; // by an older card's code
+                {TUB_F16, 9, 70, 1}, {TUB_BF16, 9, 75, 0}, {TUB_F32, 8, 75, 0}}; // with an older card's code
     gpu_subject_without |= TUB_GPU_WITHOUT_CUDNN;
     for (size_t i = 0; i < sizeof ways / sizeof *ways; i++) {
         fake_gpu_reset();
@@ -116,7 +116,7 @@ static void does_without_what_it_is_told(void **state)
             gpu_subject_without = TUB_GPU_WITHOUT_TUNING | more;
             gpu_subject *s = gpu_subject_start(narrow ? TUB_F16 : TUB_F32, 8, 0);
             gpu_subject_run_all(s, 8);
-            assert_int_equal(s->informed + s->warned, 0); // nothing failed: it was asked for
+            assert_int_equal(s->informed + s->warned, 0); // nothing failed: the wave was asked for
             assert_int_equal(fake_gpu_counted[0].captures == 0, (more & TUB_GPU_WITHOUT_GRAPHS) != 0);
             assert_int_equal(fake_gpu_counted[0].copies == 0, (more & TUB_GPU_WITHOUT_OVERLAP) != 0);
             assert_int_equal(fake_gpu_counted[0].attends == 0, !narrow || (more & TUB_GPU_WITHOUT_CUDNN));
@@ -133,7 +133,7 @@ static void a_frame_is_uploaded_once(void **state)
     gpu_subject *s = gpu_subject_start(TUB_F32, ITEMS, 0);
     const int before = fake_gpu_counted[0].uploads;
     gpu_subject_run_all(s, ITEMS);
-    // Frames, and the table of addresses of each wave.
+    // Frames, and each wave's table of addresses.
     const int waves = (ITEMS + s->executable->wave - 1) / s->executable->wave;
     assert_int_equal(fake_gpu_counted[0].uploads - before, ITEMS + FRAMES - 1 + waves);
     gpu_subject_stop(s);
@@ -152,7 +152,7 @@ static void rows_are_the_same_in_any_batch(void **state)
     }
 }
 
-// By a limit, or, where the libraries' own needs leave less than was counted on, by the memory that is there.
+// Less memory by a limit or, if the libraries need more than was assumed, because less is there.
 static void halves_until_it_fits(void **state)
 {
     (void)state;
@@ -177,7 +177,7 @@ static void halves_until_it_fits(void **state)
     }
 }
 
-// Known needs are counted, not tried: of a card with less memory just as many items are taken as it has room for.
+// Known needs are computed, not tried: a card with less memory gets just as many items as it has room for.
 static void takes_as_many_as_free_memory_holds(void **state)
 {
     (void)state;
@@ -218,13 +218,13 @@ static void refuses_where_not_one_item_fits(void **state)
     gpu_subject_stop(s);
 }
 
-// Wherever in a run memory is short, the same work is done again with half, and it stays so.
+// Wherever memory is short in a run, the same work is done again with half the items, and later runs keep that.
 static void halves_in_a_run_and_remembers(void **state)
 {
     (void)state;
     float wanted[ITEMS * COLS];
     gpu_subject_wanted_rows(wanted);
-    // Seven steps one by one, seven recorded, two replays.
+    // Seven steps run one by one, seven are recorded, two replays.
     for (int call = 1; call <= 16; call++) {
         fake_gpu_reset();
         fake_gpu.short_call = call;
@@ -293,7 +293,7 @@ static void what_float16_cannot_hold_is_computed_again(void **state)
     }
 }
 
-// What computes them takes memory, too: fewer items at once make room for it.
+// Computing them takes memory, too: fewer items at once make room for it.
 static void memory_is_made_for_what_float16_cannot_hold(void **state)
 {
     (void)state;
@@ -320,7 +320,7 @@ static void memory_is_made_for_what_float16_cannot_hold(void **state)
     gpu_subject_stop(s);
 }
 
-// Linear layers of whole 16 columns and of 16 rows or more; what a row is rounded to depends on that row.
+// Linear layers of whole 16 columns and of 16 rows or more. How a row is rounded depends on that row alone.
 static void fp8_is_for_linear_layers(void **state)
 {
     (void)state;
@@ -335,7 +335,7 @@ static void fp8_is_for_linear_layers(void **state)
             apart += pow((double)s->rows[i] - (double)wanted[i], 2);
             size += pow((double)wanted[i], 2);
         }
-        assert_true(sqrt(apart / size) > 1e-3); // it is fp8
+        assert_true(sqrt(apart / size) > 1e-3); // shows that it is fp8
         assert_true(sqrt(apart / size) < 5e-2);
         if (batch == ITEMS)
             memcpy(first, s->rows, sizeof first);

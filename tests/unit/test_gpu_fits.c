@@ -1,4 +1,4 @@
-// How many items at once the CUDA backend's executable begins with, by what fitted in an earlier run, on the fake device.
+// How many items the CUDA backend's executable begins with, from what fitted in an earlier run, on the fake device.
 // clang-format off
 #include <stdarg.h>
 #include <stddef.h>
@@ -13,7 +13,7 @@
 #include "gpu_subject.h"
 #include "temp_folder.h"
 
-// `is_short`: in the run memory is short once.
+// `is_short`: memory is short once during the run.
 static int wave_of_a_run(size_t memory, bool is_short)
 {
     fake_gpu_reset();
@@ -33,7 +33,7 @@ static void what_fitted_is_remembered(void **state)
     gpu_subject_wanted_rows(wanted);
     assert_int_equal(wave_of_a_run(0, false), 16);
     assert_int_equal(wave_of_a_run(0, true), 8);
-    assert_int_equal(wave_of_a_run(0, false), 8); // in no run after it: it begins with what fitted
+    assert_int_equal(wave_of_a_run(0, false), 8); // later runs begin with what fitted, and are never short
     fake_gpu_reset();
     gpu_subject *s = gpu_subject_start(TUB_F32, 16, 0);
     assert_int_equal(s->warned, 0);
@@ -48,7 +48,7 @@ static void more_memory_is_tried_anew(void **state)
     (void)state;
     assert_int_equal(wave_of_a_run(0, true), 8);
     assert_int_equal(wave_of_a_run((size_t)2 << 30, false), 16);
-    assert_int_equal(wave_of_a_run((size_t)1000 << 20, false), 8); // less than there was
+    assert_int_equal(wave_of_a_run((size_t)1000 << 20, false), 8); // with less memory than before
 }
 
 static void other_programs_and_limits_know_nothing(void **state)
@@ -87,7 +87,7 @@ static void a_torn_file_of_fits_costs_nothing(void **state)
     }
     test_write_file(path, "ffffffffffffffffffffffffffffffff -1 -1\n\n%s%n%d 1 1 1\n", 54);
     assert_int_equal(wave_of_a_run(0, false), 16);
-    // Others' lines stay.
+    // Lines of others stay.
     char line[128];
     memset(line, 'a', 32);
     snprintf(line + 32, sizeof line - 32, " 77 3\n");

@@ -1,4 +1,4 @@
-// Our own attention, on tensor cores and plain, by the bodies that the device has: against sums in double, and that a row
+// Our own attention, on tensor cores and plain, by the device's bodies: compared with sums in double; also that a row
 // depends on its own query and keys alone.
 #include <stdarg.h>
 #include <stddef.h>
@@ -14,7 +14,7 @@
 
 typedef struct shape {
     int batch, heads, dim, queries, keys;
-    float spread; // of the scores: how steep the softmax is
+    float spread; // of the scores: how peaked the softmax is
 } shape;
 
 static const shape shapes[] = {
@@ -42,7 +42,7 @@ static float wide(tub_gpu_type type, uint16_t x)
     return type == TUB_GPU_F16 ? tub_from_f16(x) : tub_from_bf16(x);
 }
 
-// Over a stacked q | k | v of as many rows as the longer of queries and keys.
+// Works on a stacked q | k | v, with as many rows as the longer of queries and keys.
 typedef struct subject {
     tub_gpu_attention a;
     uint16_t *qkv, *out;
@@ -122,7 +122,7 @@ static double error_of(const subject *t)
     return sqrt(difference / size);
 }
 
-// A rounding of weights and one of the result: 2^-9 and 2^-12 in relation at most, less on the whole.
+// One rounding of weights and one of the result: relative error at most 2^-9 and 2^-12, less overall.
 static void is_near_to_exact_sums(void **state)
 {
     (void)state;
@@ -138,7 +138,7 @@ static void is_near_to_exact_sums(void **state)
             }
 }
 
-// Alone, with others behind it, or as another query of another run: the same bits.
+// Alone, with others after it, or as another query of another run: the same bits.
 static void a_row_depends_on_its_query_and_keys(void **state)
 {
     (void)state;
@@ -162,7 +162,7 @@ static void a_row_depends_on_its_query_and_keys(void **state)
     }
 }
 
-// Values that are all alike are what comes out, whatever the weights; and constant queries serve every run.
+// If all values are alike they are the result, whatever the weights; and constant queries serve every run.
 static void weights_add_up_to_one(void **state)
 {
     (void)state;
@@ -178,7 +178,7 @@ static void weights_add_up_to_one(void **state)
     finish(&t);
 }
 
-// What float16 can't hold is seen in the row that it is of, and in no other.
+// A value that float16 can't hold shows in the row that it belongs to, and in no other.
 static void what_is_not_finite_stays_in_its_row(void **state)
 {
     (void)state;

@@ -1,6 +1,6 @@
-// Frames that a GPU makes against those of the processor, put into patches, to the byte: the kernels' bodies on the
-// fake device, for any transform, size, layout of planes, type and size of patches; and the kernels of the plug-in that
-// is there, which CTest makes the fake's too and tools/gpu_check.sh the real one.
+// Compares frames that a GPU makes with the processor's, as patches, to the byte: the kernels' bodies on the fake
+// device, for any transform, size, layout of planes, type and size of patches. Also the kernels of the plug-in that is
+// set, which is the fake's under CTest and the real one in tools/gpu_check.sh.
 // clang-format off
 #include <stdarg.h>
 #include <stddef.h>
@@ -51,10 +51,10 @@ static tub_transform random_transform(uint32_t *seed)
     return t;
 }
 
-// Planes of exactly their own bytes, so that a sanitizer sees any reading past their ends.
+// Planes allocated with exactly their size, so that a sanitizer sees any read past their ends.
 typedef struct sample {
-    tub_frame_planes planes; // as a device is given them
-    tub_picture picture;     // as the processor is
+    tub_frame_planes planes; // what a device gets
+    tub_picture picture;     // what the processor gets
     uint8_t *memory[4];      // luma, U, V; pairs of chroma
     int width, height;
 } sample;
@@ -130,9 +130,9 @@ static void close_backend(tub_backend *b)
     assert_int_equal(fake_gpu_counted[0].host_blocks, 0);
 }
 
-// ---- what is to come out: the processor's pixels, in patches ----
+// ---- what must come out: the processor's pixels, in patches ----
 
-static float levels[3 * 256]; // of the fake's memory, which is the host's
+static float levels[3 * 256]; // in the fake's memory, which is the host's
 
 static int fill_levels(void **state)
 {
@@ -209,7 +209,7 @@ static void free_wanted(case_pixels *c)
     tub_pixels_close(&c->pixels);
 }
 
-// One frame on the processor and on the device; with and without a copy for the host, from either's memory.
+// One frame on the processor and on the device; with and without a copy for the host, from memory of either.
 static void check_frame(tub_backend *b, const tub_transform *t, const sample *s, uint32_t *seed, const char *what)
 {
     case_pixels c = make_wanted(t, s, seed);
@@ -232,7 +232,7 @@ static void check_frame(tub_backend *b, const tub_transform *t, const sample *s,
     free_wanted(&c);
 }
 
-// Whatever device is behind the plug-in: only what it copies to the host can be looked at.
+// Works with any device behind the plug-in: only what it copies to the host can be checked.
 static void the_plugins_equal_the_processors(void **state)
 {
     (void)state;
@@ -281,7 +281,7 @@ static void equal_the_processors(void **state)
     tub_backend *b = open_backend(0);
     for (int i = 0; i < 700; i++) {
         const tub_transform t = random_transform(&seed);
-        const bool large = i % 4 == 0; // many inputs a pixel
+        const bool large = i % 4 == 0; // many inputs per pixel
         sample s = make_sample(i % LAYOUTS, 1 + (int)(random_bits(&seed) % (large ? 900 : 140)),
                                1 + (int)(random_bits(&seed) % (large ? 500 : 80)), &seed);
         char what[80];
@@ -316,7 +316,7 @@ static AVFrame *make_deep(int bits, int width, int height, int number, uint32_t 
     return frame;
 }
 
-// As the software decoder has it, or as NVDEC has.
+// In the software decoder's layout, or in NVDEC's.
 static void lay_out_deep(const AVFrame *frame, const tub_frame_yuv *yuv, bool paired, sample *s)
 {
     const int columns = (s->width + 1) / 2;
@@ -382,7 +382,7 @@ static void more_than_8_bits(void **state)
     close_backend(b);
 }
 
-// Of few rows, and an odd number of rows or columns, libswscale makes something else.
+// With few rows, or an odd number of rows or columns, libswscale makes something else.
 static void others_are_left_to_swscale(void **state)
 {
     (void)state;
@@ -399,7 +399,7 @@ static void others_are_left_to_swscale(void **state)
     av_frame_free(&odd);
 }
 
-// As models have them, from a film's frame: each way is taken where it is meant to be.
+// Transforms of models, from a film's frame: each way is taken where it is meant to be.
 static void real_sizes(void **state)
 {
     (void)state;
@@ -453,7 +453,7 @@ static void real_sizes(void **state)
           .std = {1, 1, 1}},
          3000,
          1600,
-         false}, // no block's memory holds so many
+         false}, // no block's memory holds this many
     };
     uint32_t seed = 5;
     tub_backend *b = open_backend(0);
@@ -557,7 +557,7 @@ static void who_waits_is_taken_along(void **state)
     run_crowd(true);
 }
 
-// More sizes than are remembered, again and again: whatever is made room for goes where others were.
+// More sizes than are remembered, again and again: new tables take the places of old ones.
 static void tables_take_each_others_place(void **state)
 {
     (void)state;

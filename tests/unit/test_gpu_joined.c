@@ -1,4 +1,4 @@
-// A product with the step behind it in one kernel: to the bit what the two give one after the other.
+// A product and its next step in one kernel: the same bits as the two one after the other.
 // clang-format off
 #include <stdarg.h>
 #include <stddef.h>
@@ -142,7 +142,7 @@ static void activations(void **state)
         }
 }
 
-// Heads that end within a tile and with it, class tokens, positions, both pairings.
+// Heads that end within a tile and at its end, class tokens, positions, both pairings.
 static void rotations(void **state)
 {
     (void)state;

@@ -1,5 +1,5 @@
-// Runs of frames that a GPU has made, of frames of pixels, and of both: the same rows, to the byte, in every type, also
-// where float16 overflows, and from copies that another GPU's frames have on the host.
+// Runs on frames that a GPU has made, on frames of pixels, and on both: the same rows, to the byte, in every type, also
+// if float16 overflows, and from host copies of another GPU's frames.
 // clang-format off
 #include <stdarg.h>
 #include <stddef.h>
@@ -38,7 +38,7 @@ typedef struct subject {
     tub_pixels *resize;
     const tub_frame_recipe *recipe;
     uint8_t film[COUNT][FROM * FROM * 3];
-    float pixels[COUNT][VALUES]; // or bytes
+    float pixels[COUNT][VALUES]; // floats or bytes
 } subject;
 
 static tub_tensor tensor(const float *data, int rows, int cols)
@@ -58,7 +58,7 @@ static void fill(float *out, size_t count, float size, uint32_t *seed)
         out[i] = size * ((float)(random_bits(seed) % 2001) / 1000 - 1);
 }
 
-// Patches, a product, another one. Overflowing, the first one's results are too large for float16.
+// Patches, a product, another product. If `overflowing`, the first product's results are too large for float16.
 static void build(subject *s, const form *f, uint32_t *seed)
 {
     tub_input input = {.frames = FRAMES, .height = SIDE, .width = SIDE, .is_float = f->is_float};
@@ -122,7 +122,7 @@ static void stop(subject *s)
     free(s);
 }
 
-// A device that has made all frames, each also for the host.
+// A device that has made all frames, each with a copy for the host.
 typedef struct device {
     tub_backend *backend;
     tub_executable *executable;
@@ -159,7 +159,7 @@ static void close_device(device *d)
     free(d);
 }
 
-// Frame k of clip i is the film's i + k. `ways`: pixels (0), the device's own (1), another's (2), in turns.
+// Frame k of clip i is the film's frame i + k. `ways`: pixels (0), the device's own (1), another's (2), in turns.
 static int run_ways(const subject *s, const device *d, const device *other, const char *ways, float *rows)
 {
     const void *frames[ITEMS * FRAMES];
@@ -215,7 +215,7 @@ static void the_same_rows(void **state)
             }
 }
 
-// The rescue's type is another than the made frames'.
+// The rescue runs in another type than that of the made frames.
 static void also_of_rows_that_overflow(void **state)
 {
     (void)state;

@@ -1,4 +1,4 @@
-// GPUs are watched through the driver's library, here a fake one (its folder is in LD_LIBRARY_PATH).
+// GPUs are monitored through the driver's library, here a fake one (its folder is in LD_LIBRARY_PATH).
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -21,7 +21,7 @@ static void test_reading(void **state)
     tub_gpu_monitor_read(monitor, &reading);
     assert_true(reading.use == 0.87 && reading.power == 412.5 && reading.clock == 1755);
     assert_true(reading.memory_used == 30.0 * (1 << 30) && reading.memory_total == 80.0 * (1 << 30));
-    assert_true(isnan(reading.temperature) && isnan(reading.decoder_use)); // it has no functions for these
+    assert_true(isnan(reading.temperature) && isnan(reading.decoder_use)); // this library has no functions for these
     tub_gpu_monitor_close(&monitor);
     assert_null(monitor);
     tub_gpu_monitor_close(&monitor);
@@ -53,7 +53,7 @@ static void test_visible_devices(void **state)
     assert_int_equal(open_as("3", -1, &err), TUB_ERROR_ARGUMENT);
 }
 
-// CUDA's numbers aren't NVML's: the driver says which card is meant.
+// CUDA's numbering isn't NVML's: the driver says which card is meant.
 static void test_place_on_the_bus(void **state)
 {
     (void)state;
@@ -65,7 +65,7 @@ static void test_place_on_the_bus(void **state)
     unsetenv("FAKE_CUDA_BUS");
 }
 
-// Its card's place on the bus is known, too.
+// The bus ID of its card is known, too.
 static void test_part_of_a_card(void **state)
 {
     (void)state;
@@ -77,7 +77,7 @@ static void test_part_of_a_card(void **state)
     assert_string_equal(tub_gpu_monitor_name(monitor), "Fake MIG 1g.10gb");
     tub_gpu_monitor_read(monitor, &reading);
     assert_true(reading.memory_total == 10.0 * (1 << 30));
-    assert_true(isnan(reading.use)); // NVML has none of parts
+    assert_true(isnan(reading.use)); // NVML has none for parts of a GPU
     tub_gpu_monitor_close(&monitor);
     unsetenv("CUDA_VISIBLE_DEVICES");
     unsetenv("FAKE_CUDA_BUS");

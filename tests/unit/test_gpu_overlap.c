@@ -1,5 +1,5 @@
-// Runs of the CUDA backend's executable that overlap, on the fake device: the same rows as one after the other,
-// whatever happens to one of them, with nothing that one needs used again by the other too early.
+// Overlapping runs of the CUDA backend's executable, on the fake device: the same rows as one after the other, whatever
+// happens to one of them, and no memory that one needs is used again too early by the other.
 // clang-format off
 #include <stdarg.h>
 #include <stddef.h>
@@ -29,8 +29,8 @@ static tub_batch batch_at(gpu_subject *s, int first, int size)
                        .rows = s->rows + first * COLS};
 }
 
-// All items in batches of `size`, each begun while the one before is under way. The frames' pointers are given away as
-// soon as a run has ended. Returns how the first run that failed did.
+// Runs all items in batches of `size`, each begun while the one before is under way. The frames' pointers are released
+// as soon as a run has ended. Returns the status of the first run that failed.
 static tub_status run_overlapping(gpu_subject *s, int size, tub_error *err)
 {
     const void *frames[2][ITEMS * FRAMES];
@@ -90,7 +90,7 @@ static void without_graphs(void **state)
     check_rows(TUB_F32, 8, 8, 0);
 }
 
-// The device has the second one's work before the first one has ended.
+// The device gets the second run's work before the first run has ended.
 static void they_do_overlap(void **state)
 {
     (void)state;
@@ -110,7 +110,7 @@ static void they_do_overlap(void **state)
     gpu_subject_stop(s);
 }
 
-// Room for what float16 can't hold is made while another run is under way.
+// Memory for values that float16 can't hold is allocated while another run is under way.
 static void memory_is_made_for_what_float16_cannot_hold(void **state)
 {
     (void)state;
@@ -137,7 +137,7 @@ static void memory_is_made_for_what_float16_cannot_hold(void **state)
     }
 }
 
-// What was computed before isn't lost, wherever it happens.
+// What was computed before isn't lost, wherever memory is short.
 static void short_memory_halves(void **state)
 {
     (void)state;
@@ -159,7 +159,7 @@ static void short_memory_halves(void **state)
         }
 }
 
-// Once, though neither of the two runs under way has found memory.
+// Halved once, though neither of the two runs under way has found memory.
 static void both_short_halve_once(void **state)
 {
     (void)state;
@@ -174,8 +174,8 @@ static void both_short_halve_once(void **state)
     gpu_subject_stop(s);
 }
 
-// Not even for one item: the run fails, and one behind it, which had begun by then or begins later, finds what there is
-// again.
+// Not enough memory even for one item: the run fails. A later one, which had begun by then or begins afterwards, tries
+// again with the memory there is.
 static void no_memory_for_any_item(void **state)
 {
     (void)state;
@@ -206,7 +206,7 @@ static void no_memory_for_any_item(void **state)
     }
 }
 
-// There is room for one run at a time: each then waits for the one before.
+// There is memory for one run at a time: each then waits for the one before.
 static void no_memory_for_a_second(void **state)
 {
     (void)state;
@@ -228,7 +228,7 @@ static void a_run_that_is_too_large_waits(void **state)
     gpu_subject_run_all(s, ITEMS);
     memcpy(wanted, s->rows, sizeof wanted);
     s->executable->part_waves = 1;
-    s->executable->wave = 5; // as if a part had no more
+    s->executable->wave = 5; // as if a part had room for no more
     assert_int_equal(run_overlapping(s, 13, &err), TUB_OK);
     assert_memory_equal(s->rows, wanted, sizeof wanted);
     gpu_subject_stop(s);
@@ -261,7 +261,7 @@ static void a_copy_that_fails_leaves_none_under_way(void **state)
         float wanted[ITEMS * COLS];
         tub_error err = {0};
         s = gpu_subject_start(TUB_F32, 8, 0);
-        assert_int_equal(run_overlapping(s, 8, &err), TUB_OK); // it fails once
+        assert_int_equal(run_overlapping(s, 8, &err), TUB_OK); // memory is short once
         assert_int_equal(fake_gpu_counted[0].pending, 0);
         memcpy(wanted, s->rows, sizeof wanted);
         gpu_subject_run_all(s, 8);

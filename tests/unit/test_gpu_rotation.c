@@ -1,4 +1,4 @@
-// The rotation of q and k as the device's threads share it out: to the bit what pair after pair gives.
+// The rotation of q and k, divided among the device's threads: the same bits as one pair after the other.
 #include <stdarg.h>
 #include <stddef.h>
 #include <setjmp.h>

@@ -1,5 +1,5 @@
-// Norms and means as the device's threads share them out: to the bit the same, however much of a row a thread holds,
-// and by whomever parts of a sum are made.
+// Norms and means, divided among the device's threads: the same bits, however much of a row a thread holds, and whoever
+// computes the parts of a sum.
 #include <stdarg.h>
 #include <stddef.h>
 #include <setjmp.h>

@@ -1,4 +1,4 @@
-// bfloat16, half and 8-bit floats: every value there and back, every rounding boundary.
+// bfloat16, half and 8-bit floats: every value converted there and back, every rounding boundary.
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -40,7 +40,7 @@ static void every_value(from_short from, to_short to, uint16_t infinity)
     }
 }
 
-// Between neighbours: just below the middle goes down, the middle to the even one, just above goes up.
+// Between neighbors: just below the middle rounds down, the middle to the even one, just above rounds up.
 static void every_boundary(from_short from, to_short to, uint16_t largest)
 {
     for (uint32_t x = 0; x < largest; x++) {
@@ -83,7 +83,7 @@ static void test_f16(void **state)
     assert_int_equal(tub_to_f16(1e-30f), 0);
 }
 
-// Every code there and back, and to the nearest of them, halfway to the even one, from between any two.
+// Every code there and back; values between two codes go to the nearest, halfway to the even one.
 static void test_e4m3(void **state)
 {
     (void)state;

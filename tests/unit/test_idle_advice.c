@@ -1,4 +1,4 @@
-// What the command advises where the device had to wait.
+// What the command advises if the device had to wait.
 // clang-format off
 #include <stdarg.h>
 #include <stddef.h>
@@ -14,7 +14,7 @@ const char *cli_translate(const char *text)
     return text;
 }
 
-// A run whose device waited for decoding, with one thread for one of two processors, or a thread for each.
+// A run whose device waited for decoding, with one thread on two processors, or one thread for each processor.
 static void expect(tub_decoder decoder, bool on_gpu, int threads, const char *remedy)
 {
     const tub_progress waited = {

@@ -1,5 +1,5 @@
-// SigLIP, CLIP, MetaCLIP 2, ViT, AIMv2, and what comes without a config: config defaults, layouts, sizes, heads, pools,
-// hidden states, families told apart by their tensors.
+// SigLIP, CLIP, MetaCLIP 2, ViT, AIMv2, and models without a config: config defaults, layouts, sizes, heads, pools,
+// hidden states, families recognized by their tensors.
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -16,7 +16,7 @@
 #include "safetensors.h"
 #include "temp_folder.h"
 
-// The whole config below "vision_config", as files of a text and an image tower have it.
+// Moves the whole config below "vision_config", as in files of models with a text and an image tower.
 static void nest_config(const char *path, const char *model_type)
 {
     const char *file = test_path(path, "config.json");
@@ -127,7 +127,7 @@ static void refuses_configs(void **state)
     test_model_refuses_configs(rows, sizeof rows / sizeof *rows);
 }
 
-// Another size than the checkpoint's own has to be asked for.
+// A size other than the checkpoint's own has to be asked for.
 static void resizes_positions_on_request(void **state)
 {
     (void)state;
@@ -166,7 +166,7 @@ static void reads_both_nestings(void **state)
     snprintf(path, sizeof path, "%s", test_model_init("clip:tiny", "clip:tiny", 0));
     nest_config(path, "clip");
     m = test_model_open(path);
-    assert_int_equal(m->config.projection, 0); // no such tensor here
+    assert_int_equal(m->config.projection, 0); // there is no such tensor here
     refuses(m, &(tub_build){.frames = 1, .height = 32, .width = 32, .pool = TUB_POOL_PROJECTION}, "visual_projection");
     tub_model_close(&m);
 }
@@ -182,7 +182,7 @@ static void pools_hidden_states(void **state)
     assert_int_equal(build(m, &b, &whole, NULL), TUB_OK);
     b.layer = 1;
     assert_int_equal(build(m, &b, &p, NULL), TUB_OK);
-    // One block of two, and neither norm nor pooler behind it.
+    // One block of two, without the norm and the pooler.
     assert_true(p->op_count < whole->op_count - 5);
     assert_int_equal(p->ops[p->op_count - 1].kind, TUB_OP_ROWS);
     tub_program_free(&p);
@@ -245,7 +245,7 @@ static void guesses_heads(const char *what, const char *type)
     assert_int_equal(tub_model_set_heads(m, 3, NULL), TUB_ERROR_MODEL);
     assert_int_equal(tub_model_set_heads(m, 2, NULL), TUB_OK);
     accepts(m, &(tub_build){.frames = 4, .height = 32, .width = 32}, strcmp(type, "llava_vit") ? 32 : 64, 64);
-    assert_int_equal(m->transform.domain, TUB_DOMAIN_FLOAT); // the original script's
+    assert_int_equal(m->transform.domain, TUB_DOMAIN_FLOAT); // as in the original script
     assert_false(m->transform.normalize || m->transform.antialias);
     tub_model_close(&m);
 }
@@ -267,8 +267,8 @@ static void reads_files_without_a_config(void **state)
         fail_msg("%s", err.text);
 }
 
-// Facebook's own files of DINOv2, and VideoMAE's kin whose q, k and v have one bias, have names like InternVideo2's and
-// VideoMAE 2's.
+// Facebook's own files of DINOv2, and relatives of VideoMAE whose q, k and v share one bias, have names like those of
+// InternVideo2 and VideoMAE 2.
 static void knows_files_of_no_family(void **state)
 {
     (void)state;
@@ -290,7 +290,7 @@ static void knows_files_of_no_family(void **state)
         assert_int_equal(test_model_try(path, &m, &err), TUB_ERROR_MODEL);
         if (!strstr(err.text, "comes without a config.json"))
             fail_msg("%s", err.text);
-        // Without its last tensor it is taken for one of a family.
+        // Without its last tensor, it is recognized as another family's.
         assert_int_equal(tub_safetensors_write(path, t, count - 1, NULL), TUB_OK);
         assert_int_equal(test_model_try(path, &m, &err), TUB_ERROR_MODEL);
         if (strstr(err.text, "comes without a config.json"))
@@ -298,7 +298,7 @@ static void knows_files_of_no_family(void **state)
     }
 }
 
-// Torch's defaults where the file is the original script's.
+// Torch's defaults if the file is the original script's.
 static void keeps_the_epsilons_of_a_backbone(void **state)
 {
     (void)state;

@@ -1,4 +1,4 @@
-// Inputs into a list of videos: files, folders, lists, names.
+// Turns inputs into a list of videos: files, folders, lists, names.
 #include <stdarg.h>
 #include <stddef.h>
 #include <setjmp.h>
@@ -80,7 +80,7 @@ static void test_name_text(void **state)
     assert_string_equal(tub_name_text(&arena, "caf\xe9"), "caf\xef\xbf\xbd" "e9");
     assert_string_equal(tub_name_text(&arena, "\xed\xa0\x80"), "\xef\xbf\xbd" "ed\xef\xbf\xbd" "a0\xef\xbf\xbd" "80");
     assert_string_equal(tub_name_text(&arena, "\xc3"), "\xef\xbf\xbd" "c3");
-    // A name that looks like the escape of another stays different from it.
+    // A name that looks like another's escaped form stays different from it.
     assert_string_not_equal(tub_name_text(&arena, "caf\xef\xbf\xbd" "e9"), tub_name_text(&arena, "caf\xe9"));
     assert_string_not_equal(tub_name_text(&arena, "\xf4\x90\x80\x80"), "\xf4\x90\x80\x80");
     assert_string_equal(tub_name_text(&arena, "\xf0\x9f\x8e\xac"), "\xf0\x9f\x8e\xac");
@@ -102,7 +102,7 @@ static void test_folder(void **state)
     assert_int_equal(collect(toy_path(root, "videos/"), NULL, true), TUB_OK);
     assert_stems("A b c");
     assert_string_equal(list.items[1].path, toy_path(videos, "b.mp4"));
-    // A file by name, whatever its extension; the same one twice counts once.
+    // A file given by name, whatever its extension; given twice, it counts once.
     assert_int_equal(collect(toy_path(videos, "notes.txt"), videos, false), TUB_OK);
     assert_stems("A b notes");
     assert_int_equal(collect(toy_path(videos, "../videos/b.mp4"), videos, false), TUB_OK);
@@ -156,7 +156,7 @@ static void test_list(void **state)
     assert_int_equal(collect(input, NULL, false), TUB_ERROR_ARGUMENT);
     assert_non_null(strstr(err.text, "list.txt"));
     assert_int_equal(collect("@/nowhere/list", NULL, false), TUB_ERROR_ARGUMENT);
-    // One that a shell gives is in no folder that means anything: @<(find ...).
+    // A list from a shell has no meaningful folder: @<(find ...).
     int pipes[2];
     assert_int_equal(pipe(pipes), 0);
     assert_int_equal(write(pipes[1], "near/d.mp4\n", 11), 11);

@@ -41,14 +41,14 @@ static void test_rejected_texts(void **state)
     refuse("{\"a\": \"\xff\"}", 10, "decode byte 0xff");
     refuse("{\"a\": 1} x", 10, "end of file");
     refuse("{\"a\": NaN}", 10, "line 1");
-    // Only so many bytes are looked at.
+    // Only the given number of bytes is read.
     json_t *json = NULL;
     assert_int_equal(tub_json_parse("{}garbage", 2, "x", TUB_ERROR_INPUT, &json, NULL), TUB_OK);
     json_decref(json);
 }
 
-static int allocations; // that are left
-static bool once;       // one fails, and the next succeeds again
+static int allocations; // left until one fails
+static bool once;       // only one fails, and the next succeeds again
 
 static void *allocate(size_t bytes)
 {
@@ -58,7 +58,7 @@ static void *allocate(size_t bytes)
     return NULL;
 }
 
-// Nothing else is wrong, whatever jansson makes of it.
+// Nothing but memory is reported, whatever jansson makes of the text.
 static void run_short(const char *text, const json_t *usual)
 {
     tub_status status = TUB_ERROR_MEMORY;
@@ -94,7 +94,7 @@ static void test_short_memory(void **state)
     json_decref(usual);
 }
 
-// A text that lacks something is none.
+// Either the whole text is returned, or none.
 static void test_short_memory_of_texts(void **state)
 {
     (void)state;

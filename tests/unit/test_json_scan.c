@@ -1,4 +1,4 @@
-// The scanner of JSON lines: the same verdicts and values as the parser's, or it leaves the line to it.
+// The scanner of JSON lines gives the same verdicts and values as the parser, or leaves the line to it.
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -33,11 +33,11 @@ static bool same_value(const tub_field *field, const json_t *value)
     return false;
 }
 
-// Whether the scanner was sure; fails where it was, and the parser sees it otherwise.
+// Whether the scanner was sure; fails if it was and the parser disagrees.
 static bool compare(const char *text, size_t bytes)
 {
     tub_field fields[KEYS];
-    char *copy = malloc(bytes + 1); // so that a byte read too far is seen
+    char *copy = malloc(bytes + 1); // so that a byte read too far shows
     assert_non_null(copy);
     memcpy(copy, text, bytes);
     copy[bytes] = 0;
@@ -109,7 +109,7 @@ static void test_verdicts(void **state)
     assert_true(compare("{\"a\":1}\0{", 9));
 }
 
-// Every cut and many a changed byte of a line.
+// Every cut of a line, and many changed bytes.
 static void test_mutants(void **state)
 {
     (void)state;
@@ -126,7 +126,7 @@ static void test_mutants(void **state)
     }
 }
 
-// Values nested as deep as the parser lets them be.
+// Values nested as deep as the parser allows.
 static void test_depth(void **state)
 {
     (void)state;
@@ -163,7 +163,7 @@ static void test_members(void **state)
     seen s = {0};
     assert_int_equal(tub_json_members(text, strlen(text), note, &s), TUB_SCAN_OBJECT);
     assert_string_equal(s.text, "k={\"x\": 1, \"y\": [2]};l=m;");
-    // A value within, that more follows upon.
+    // A nested value that is followed by more.
     s = (seen){0};
     assert_int_equal(tub_json_members(text + 6, 18, note, &s), TUB_SCAN_OBJECT);
     assert_string_equal(s.text, "x=;y=[2];");

@@ -24,7 +24,7 @@ static void test_names(void **state)
     expect_name("v_{bare}", "abc", NULL, "v_abc");
     expect_name("{bare}", "v_", NULL, "v_");
     expect_name("{split}/{stem}-rgb", "a.b", "training", "training/a.b-rgb");
-    expect_name("{stem}", "{split}", NULL, "{split}");      // what a video is called is no template
+    expect_name("{stem}", "{split}", NULL, "{split}");      // a video's name is not a template
     char out[8];
     assert_int_equal(tub_layout_file_name("{split}/{stem}", "a", NULL, out, sizeof out, &err), TUB_ERROR_ARGUMENT);
     assert_non_null(strstr(err.text, "subset"));

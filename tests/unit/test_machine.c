@@ -1,4 +1,4 @@
-// What is found on this machine, and on one with a driver of NVIDIA's.
+// What is found on this machine, and on one with an NVIDIA driver.
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -59,7 +59,7 @@ static void no_driver(void **state)
     assert_non_null(strstr(other.info.driver_reason, "isn't NVIDIA's driver"));
 }
 
-// A row of the table on a machine with these GPUs.
+// A row of the table for a machine with these GPUs.
 static tub_optimisation_info optimisation(tub_machine *m, const char *name)
 {
     m->optimisation_count = 0;

@@ -1,4 +1,4 @@
-// What earlier runs wrote down, and the settings that a folder is pinned to.
+// What earlier runs recorded, and the settings that a folder is pinned to.
 #include <stdarg.h>
 #include <stddef.h>
 #include <setjmp.h>
@@ -58,7 +58,7 @@ static void test_lines(void **state)
     tub_out_listing_finish(&listing);
     assert_int_equal(r.count, 2);
     const tub_record *a = tub_records_find(&r, "a"), *b = tub_records_find(&r, "b");
-    assert_int_equal(a->rows, 3);       // the later time wins between files
+    assert_int_equal(a->rows, 3);       // between files, the later time wins
     assert_int_equal(a->bytes, 188);
     assert_string_equal(a->settings, "s");
     assert_int_equal(a->video_bytes, -1);
@@ -96,7 +96,7 @@ static void test_settings(void **state)
     assert_string_not_equal(a.settings, c.settings);
     assert_string_equal(a.model, b.model);
 
-    // Through the file and back nothing changes, odd numbers included.
+    // Nothing changes on the way through the file, even for odd numbers.
     assert_int_equal(tub_settings_agree(root, &a, true, &err), TUB_OK);
     assert_int_equal(tub_settings_agree(root, &a, true, &err), TUB_OK);
     tub_settings read;
@@ -124,7 +124,7 @@ static void test_settings(void **state)
     tub_settings_finish(&c);
 }
 
-// A table of names has no more than four places for each, whatever their number is.
+// A table of names has at most four places for each name, however many there are.
 static void test_names_in_memory(void **state)
 {
     (void)state;
@@ -142,7 +142,7 @@ static void test_names_in_memory(void **state)
     tub_stem_map_finish(&map);
 }
 
-// Of a million videos a login node holds what is asked of them, not the manifest, and nothing of it a million times.
+// With a million videos, a login node holds only what it is asked, not the manifest, and nothing a million times.
 static void test_a_folder_in_memory(void **state)
 {
     (void)state;
@@ -169,7 +169,7 @@ static void test_a_folder_in_memory(void **state)
     tub_feature_folder_finish(&f);
 }
 
-// A line is valid JSON whatever the bytes of the name and of the reason are.
+// A line is valid JSON whatever bytes the name and the reason have.
 static void test_line_bytes(void **state)
 {
     (void)state;
@@ -185,7 +185,7 @@ static void test_line_bytes(void **state)
     tub_free(line);
 }
 
-// In a child, as root may list everything: the number of the first thing that isn't as it should be.
+// Runs in a child process, as root may list everything. Returns the number of the first failed check.
 static int look_without_permission(void)
 {
     const char *inside = test_path(root, "training");
@@ -219,7 +219,7 @@ static void test_what_cant_be_listed_isnt_empty(void **state)
     assert_int_equal(WEXITSTATUS(status), 0);
 }
 
-// Nobody writes into these: opened as files are, they would be waited for.
+// Nobody writes into these pipes: an ordinary open would wait forever.
 static void test_pipes_are_not_waited_for(void **state)
 {
     (void)state;
@@ -241,7 +241,7 @@ static void ignore_line(void *user, const char *line)
     (void)line;
 }
 
-// What has no default is asked for, wherever it is missing.
+// A setting without a default must be there, wherever it is missing.
 static void test_what_is_missing_is_told(void **state)
 {
     (void)state;
@@ -267,7 +267,7 @@ static void keep_numbers(void *user, const char *text)
         strcat(strcat(all, text), "|");
 }
 
-// From a source of our own: those of real locales are in a package that may not be there.
+// From our own source, because real locales are in a package that may be missing.
 static void make_comma_locale(void)
 {
     char command[600];
@@ -278,7 +278,7 @@ static void make_comma_locale(void)
               "LC_NUMERIC\ndecimal_point \",\"\nthousands_sep \"\"\ngrouping -1\nEND LC_NUMERIC\n");
     snprintf(command, sizeof command, "localedef -c -f %s/comma.charmap -i %s/comma.source %s/comma 2>/dev/null", root,
              root, root);
-    (void)!system(command); // warns of what else a locale has
+    (void)!system(command); // warns about what else the locale lacks
 }
 
 // A program that embeds the library may have set a locale whose decimal point is a comma.
@@ -303,7 +303,7 @@ static void test_numbers_have_a_point_in_any_locale(void **state)
     if (told == TUB_OK)
         told = tub_consumer_config(root, NULL, TUB_CONSUMER_ACTIONFORMER, keep_numbers, text, &err);
     json_t *consumers = tub_settings_consumers(&(tub_grid){4, 7.5, 15}, 0, 3, 12.5);
-    assert_string_equal(localeconv()->decimal_point, ","); // the program's, still
+    assert_string_equal(localeconv()->decimal_point, ","); // still the program's
     setlocale(LC_NUMERIC, "C");
     unsetenv("LOCPATH");
     assert_int_equal(verified, TUB_OK);
@@ -324,7 +324,7 @@ static void *json_memory(size_t bytes)
     return json_calls++ == json_fails_at ? NULL : malloc(bytes);
 }
 
-// Settings that lack one for want of memory would be other settings, and stay in the folder.
+// Settings that lacked one because memory was short would be other settings, and would stay in the folder.
 static void test_settings_are_whole_or_none(void **state)
 {
     (void)state;

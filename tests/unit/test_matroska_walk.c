@@ -1,4 +1,4 @@
-// Matroska files, element by element: what is whole, and where what isn't stands.
+// Matroska files, element by element: what counts as whole, and where damage is found.
 // clang-format off
 #include <stdarg.h>
 #include <stddef.h>
@@ -33,7 +33,7 @@ static void put_size(int64_t size)
     put(bytes, sizeof bytes);
 }
 
-// An element's head; its content is what is put next. Returns where its size stands.
+// An element's header; its content is put next. Returns where its size is.
 static int64_t begin(uint32_t id)
 {
     const uint8_t bytes[4] = {(uint8_t)(id >> 24), (uint8_t)(id >> 16), (uint8_t)(id >> 8), (uint8_t)id};
@@ -55,14 +55,14 @@ static int64_t leaf(uint32_t id, int bytes)
 {
     const int64_t at = used, size = begin(id);
     uint8_t content[512];
-    memset(content, 0xA5, sizeof content); // what looks like a block, were it looked at
+    memset(content, 0xA5, sizeof content); // would look like a block, if it were read
     put(content, (size_t)bytes);
     end(size);
     return at;
 }
 
-// Two clusters with blocks, one with a group of them, and what else may stand there. `live`: sizes that nobody knew
-// beforehand. Returns where the second cluster's second block is.
+// Two clusters with blocks, one with a block group, and other elements that may be there. `live`: sizes that weren't
+// known in advance. Returns where the second cluster's second block is.
 static int64_t put_file(bool live)
 {
     leaf(0x1A45DFA3, 20);
@@ -71,7 +71,7 @@ static int64_t put_file(bool live)
     leaf(0x1549A966, 40);
     leaf(0x1654AE6B, 200);
     int64_t cluster = begin(0x1F43B675);
-    leaf(0xE7, 2); // its time
+    leaf(0xE7, 2); // the cluster's time
     for (int i = 0; i < 30; i++)
         leaf(0xA3, 500);
     const int64_t group = begin(0xA0);
@@ -118,11 +118,11 @@ static void whole_files(void **state)
     for (int live = 0; live < 2; live++) {
         start(live);
         assert_int_equal(broken_at(), -1);
-        put_file(live); // two files in one, of which the first one counts
+        put_file(live); // two files in one; the first one counts
         assert_int_equal(broken_at(), -1);
     }
     start(false);
-    memset(file + used, 0, 4096); // behind the segment nobody looks
+    memset(file + used, 0, 4096); // nobody looks behind the segment
     used += 4096;
     assert_int_equal(broken_at(), -1);
 }
@@ -135,10 +135,10 @@ static void what_is_no_element(void **state)
         memset(file + block, 0, 4);
         assert_int_equal(broken_at(), block);
         block = start(live);
-        file[block + 1] = 0; // no size begins so
+        file[block + 1] = 0; // no size begins like this
         assert_int_equal(broken_at(), block);
         block = start(live);
-        memset(file + block + 1, 0xFF, 8); // a block whose size isn't known
+        memset(file + block + 1, 0xFF, 8); // a block of unknown size
         file[block + 1] = 0x01;
         assert_int_equal(broken_at(), block);
         block = start(live);
@@ -147,7 +147,7 @@ static void what_is_no_element(void **state)
     }
 }
 
-// The other elements lie elsewhere, and it shows before long.
+// The other elements are then in the wrong place, which shows soon.
 static void bytes_that_are_gone(void **state)
 {
     (void)state;
@@ -169,9 +169,9 @@ static void ends_inside_an_element(void **state)
         used = ends[i];
         assert_int_equal(broken_at(), block);
     }
-    used = block; // between two
+    used = block; // between two elements
     assert_int_equal(broken_at(), -1);
-    // Where the segment's size is known, it tells how long the file should be.
+    // If the segment's size is known, it says how long the file should be.
     const int64_t half = start(false);
     used = half;
     assert_int_equal(broken_at(), -1);

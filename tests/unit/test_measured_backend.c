@@ -1,4 +1,4 @@
-// The measured choice of a backend: measured once, remembered, obeyed; nothing measured where nothing can be kept.
+// The measured choice of a backend: measured once, remembered, obeyed; not measured if the result can't be kept.
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -46,7 +46,7 @@ static int teardown(void **state)
     return 0;
 }
 
-// Two names of one backend: which is faster is chance, that one is chosen and kept isn't.
+// Two names for one backend: chance decides which is faster, but one is chosen and kept.
 static tub_backend_ops twin;
 
 static tub_candidates twins(void)
@@ -90,11 +90,11 @@ static void test_measured_once(void **state)
     assert_ptr_equal(tub_measured_backend(&c, true, &listener), first);
     assert_int_equal(told, 1);
 
-    // What stands there is obeyed, whoever measured it.
+    // A recorded answer is obeyed, whoever measured it.
     json_object_set_new(entry, "backend", json_string("twin"));
     assert_int_equal(json_dump_file(all, file, 0), 0);
     assert_ptr_equal(tub_measured_backend(&c, true, &listener), &twin);
-    // Another type has an answer of its own.
+    // Another type has its own answer.
     tub_candidates other = c;
     other.dtype = TUB_BF16;
     if (tub_backend_native.supports(TUB_BF16, NULL) == TUB_OK) {
@@ -105,7 +105,7 @@ static void test_measured_once(void **state)
     tub_free(file);
 }
 
-// What was measured of other kernels, or beside another oneDNN, says nothing of these.
+// Measurements of other kernels, or with another oneDNN, say nothing about these.
 static void test_other_builds(void **state)
 {
     tub_candidates c = twins();
@@ -150,9 +150,9 @@ static void test_not_measured(void **state)
 {
     (void)state;
     const tub_candidates c = twins();
-    // Who only asks gets the first.
+    // A caller that only asks gets the first.
     assert_ptr_equal(tub_measured_backend(&c, false, &listener), &tub_backend_native);
-    // Where nothing can be kept, nothing is measured.
+    // If nothing can be kept, nothing is measured.
     setenv("XDG_CACHE_HOME", "/proc/nothing", 1);
     assert_ptr_equal(tub_measured_backend(&c, true, &listener), &tub_backend_native);
     tub_candidates one = c;
@@ -168,7 +168,7 @@ static tub_status run_slowly(tub_executable *executable, const tub_batch *batch,
     return tub_backend_native.run(executable, batch, err);
 }
 
-// Who starts while another process measures waits for its answer: shards must agree.
+// A process that starts while another measures waits for its answer: shards must agree.
 static void test_measured_by_one(void **state)
 {
     tub_backend_ops slow = tub_backend_native;

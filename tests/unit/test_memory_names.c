@@ -1,5 +1,5 @@
-// transformers 5 has other names in memory than in its files, and torch.save(model.state_dict()) writes those: such a
-// checkpoint gives the rows of the one with the names of files.
+// transformers 5 uses other names in memory than in its files, and torch.save(model.state_dict()) writes the former.
+// Such a checkpoint gives the same rows as one with the names of files.
 // clang-format off
 #include <stdarg.h>
 #include <stddef.h>
@@ -63,7 +63,7 @@ static void replace(char name[NAME], const pair *p)
     snprintf(name, NAME, "%s", text);
 }
 
-// One of two halves of rows.
+// One half of the tensor's rows.
 static tub_tensor half_of(const tub_tensor *t, int which)
 {
     tub_tensor half = *t;
@@ -110,7 +110,7 @@ static void rename_all(const char *path, const pair *pairs, bool *changed)
     tub_checkpoint_close(&c);
 }
 
-// Makes tensors of the gated form in the place of those of the plain one.
+// Replaces the tensors of the plain form with those of the gated form.
 static void make_gated(const char *path)
 {
     enum { WIDE = 64, MLP = 88 }; // (64 * 2 * 2 / 3 + 7) / 8 * 8

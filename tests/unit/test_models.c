@@ -1,4 +1,4 @@
-// The families: tables, config defaults, what is refused by name, tables of positions, random checkpoints.
+// The families: tables, config defaults, what is refused with its name, tables of positions, random checkpoints.
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -82,7 +82,7 @@ static void lists_families(void **state)
     assert_null(tub_architecture_find(""));
 }
 
-// Every published size has a config that its own reader accepts, without making its weights.
+// Every published size has a config that its own reader accepts; no weights are made.
 static void knows_the_published_sizes(void **state)
 {
     (void)state;
@@ -154,7 +154,7 @@ static void refuses_configs(void **state)
 static void names_what_a_checkpoint_lacks(void **state)
 {
     (void)state;
-    char path[512]; // test_path()'s buffers are used in turn
+    char path[512]; // test_path() reuses its buffers
     snprintf(path, sizeof path, "%s", test_model_init("dinov2:tiny", "model", 0));
     test_model_edit_config(path, "num_hidden_layers", "3");
     refuses_model(path, "\"encoder.layer.2.norm1.weight\"", "is missing");
@@ -260,7 +260,7 @@ static void refuses_to_init(void **state)
     assert_int_equal(tub_checkpoint_init("dinov2:tiny", test_model_path("file"), 0, &err), TUB_ERROR_OUTPUT);
 }
 
-// A resize leaves its own size alone, and with a = -0.5 a plane stays a plane inside.
+// A resize to the same size changes nothing, and with a = -0.5 a plane stays a plane inside.
 static void resizes_positions(void **state)
 {
     (void)state;
@@ -278,7 +278,7 @@ static void resizes_positions(void **state)
     for (int y = 4; y < 8; y++)
         for (int x = 3; x < 6; x++)
             assert_true(fabs(v[y * 9 + x] - ((y + 0.5) / 2 - 0.5 + 10 * ((x + 0.5) * 2 / 3 - 0.5))) < 1e-4);
-    // Worked by hand: 4 -> 2 without antialias takes 4 taps of a = -0.75 at distance 1.5, .5, .5, 1.5.
+    // Computed by hand: 4 -> 2 without antialiasing takes 4 taps of a = -0.75 at distances 1.5, .5, .5, 1.5.
     const float line[16] = {1, 1, 1, 1, 2, 2, 2, 2, 4, 4, 4, 4, 8, 8, 8, 8};
     v = tub_table_resize(p, &arena, line, 4, 2, 4, 1, false).data;
     assert_true(fabs(v[0] - (-0.09375 * (1 + 4) + 0.59375 * (1 + 2))) < 1e-6);

@@ -1,4 +1,4 @@
-// .npy files: there and back, in pieces, and every kind of bad file.
+// .npy files: written and read back, in pieces, and every kind of bad file.
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -82,7 +82,7 @@ static void test_header_bytes(void **state)
     assert_int_equal(tub_npy_header(TUB_F32, 9, wide, header, &err), TUB_ERROR_ARGUMENT);
     assert_int_equal(tub_npy_header(TUB_BF16, 1, wide, header, &err), TUB_ERROR_ARGUMENT);
     assert_int_equal(tub_npy_header(TUB_F32, 1, (int64_t[]){-1}, header, &err), TUB_ERROR_ARGUMENT);
-    // Fits as text, not as a size.
+    // Fits as text, but not as a size.
     assert_int_equal(tub_npy_header(TUB_F32, 3, (int64_t[]){4000000000, 4000000000, 4}, header, &err),
                      TUB_ERROR_ARGUMENT);
 }

@@ -1,5 +1,5 @@
-// The rule of tubelet.h: a pointer that a call needs and that is NULL is an error where the call has a status to tell
-// it.
+// The rule of tubelet.h: if a call needs a pointer and it is NULL, that is an error, provided the call has a status to
+// report it.
 // clang-format off
 #include <setjmp.h>
 #include <stdarg.h>
@@ -17,7 +17,7 @@
 
 static tub_error err;
 
-// A call that must refuse, with words of its own.
+// A call that must refuse, with its own message.
 static void refuses(const char *call, tub_status status)
 {
     if (status != TUB_ERROR_ARGUMENT || err.status != TUB_ERROR_ARGUMENT || !err.text[0] || strstr(err.text, "(null)"))

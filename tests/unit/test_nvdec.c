@@ -1,5 +1,5 @@
-// Decoding on a GPU against decoding on the processor. libav's own code for GPUs runs, on a driver and a decoder that
-// are fakes (tests/fakes/fake_nvdec_cuda.c, fake_nvcuvid.c): CTest puts them where the loader looks first.
+// Decoding on a GPU compared with decoding on the processor. libav's own code for GPUs runs on a fake driver and a fake
+// decoder (tests/fakes/fake_nvdec_cuda.c, fake_nvcuvid.c), which CTest puts where the loader looks first.
 // clang-format off
 #include <stdarg.h>
 #include <stddef.h>
@@ -50,7 +50,7 @@ static outcome decode(const char *path, int gpu)
     return o;
 }
 
-// The same frames and the same words about them. Returns what the GPU's outcome says.
+// The same frames and the same messages about them. Returns what the GPU's outcome says.
 static tub_video_info same_frames(const char *name)
 {
     const char *path = test_path(folder, name);
@@ -72,7 +72,7 @@ static tub_video_info same_frames(const char *name)
     return have.info;
 }
 
-// The others have nothing to say where libav itself knows no NVIDIA GPUs.
+// The other frames prove nothing if this libav doesn't support NVIDIA GPUs.
 static void on_gpu(const char *name)
 {
     if (!libav_knows_gpus)
@@ -142,7 +142,7 @@ static void vp8_vp9_and_av1(void **state)
         on_gpu("av1.mkv");
 }
 
-// As ffmpeg 6 and later are told, else as those before.
+// For ffmpeg 6 and later, or else for earlier versions.
 static const char turn[] =
     "cd '%s' && ffmpeg -v quiet -nostdin -y -display_rotation 90 -i t.mp4 -c copy turned.mp4 || (cd '%s' && "
     "ffmpeg -v error -nostdin -y -i t.mp4 -c copy -metadata:s:v rotate=90 turned.mp4)";
@@ -157,10 +157,10 @@ static void turned_ones(void **state)
     on_gpu("turned.mp4");
 }
 
-// H.264's surfaces are whole blocks, and a container may have an odd number of their columns shown.
+// H.264's surfaces consist of whole blocks, and a container may crop them to an odd number of columns.
 static void odd_containers(void **state)
 {
-    enum { WIDTH_AT = 28 }; // behind the name of the entry
+    enum { WIDTH_AT = 28 }; // after the entry's name
     (void)state;
     size_t bytes = 0, at = 0;
     assert_true(make("even.mp4", "format=yuv420p", h264));
@@ -174,7 +174,7 @@ static void odd_containers(void **state)
     on_gpu("odd.mp4");
 }
 
-// ---- frames that stay there ----
+// ---- frames that stay on the GPU ----
 
 static const tub_transform transforms[] = {{.resize = TUB_RESIZE_SHORTEST,
                                             .height = 40,
@@ -192,7 +192,7 @@ static const tub_transform transforms[] = {{.resize = TUB_RESIZE_SHORTEST,
                                             .scale = 1.0f / 255.0f,
                                             .std = {1, 1, 1}}};
 
-// One patch of the whole frame, in float32, whose levels are themselves.
+// One patch with the whole frame, in float32, whose values are the levels themselves.
 static void check_made(bool is_float, int height, int width, const float *made, const uint8_t *pixels)
 {
     const size_t plane = (size_t)height * (size_t)width;
@@ -205,8 +205,8 @@ static void check_made(bool is_float, int height, int width, const float *made, 
             assert_true(made[c * plane + i] == (float)pixels[3 * i + c]);
 }
 
-// How many of the video's frames can be made into pixels without leaving the GPU. All are the processor's, whatever
-// makes them.
+// How many of the video's frames can be made into pixels without leaving the GPU. All are equal to the processor's,
+// whoever makes them.
 static int made_on_gpu(const char *path, const tub_transform *t, bool with_host)
 {
     const tub_video_params software = {.size = sizeof software, .transform = t},
@@ -258,7 +258,7 @@ static int made_on_gpu(const char *path, const tub_transform *t, bool with_host)
     return made;
 }
 
-// All of them, where our conversions are known to be libswscale's; else it was asked, and all or none are.
+// All frames, if our conversions are known to equal libswscale's; otherwise a test decides: all are, or none.
 static void all_on_gpu(const char *name, const tub_transform *t, bool with_host)
 {
     const int made = made_on_gpu(test_path(folder, name), t, with_host);
@@ -291,7 +291,7 @@ static void pixels_of_more_than_8_bits(void **state)
             all_on_gpu("deep.mp4", &transforms[i / 2], i % 2);
 }
 
-// Turned ones are fetched.
+// Rotated frames are copied to the host.
 static void what_only_the_processor_makes(void **state)
 {
     (void)state;
@@ -303,7 +303,7 @@ static void what_only_the_processor_makes(void **state)
         assert_int_equal(made_on_gpu(test_path(folder, "turned.mp4"), &transforms[i], i), 0);
 }
 
-// ---- what it doesn't ----
+// ---- what a GPU doesn't decode ----
 
 static void codecs_and_formats_that_no_gpu_decodes_alike(void **state)
 {
@@ -360,7 +360,7 @@ static void a_gpu_that_is_not_there(void **state)
     assert_non_null(strstr(o.info.why_not_gpu, "GPU 2 can't be used"));
 }
 
-// In the middle of a video: all of it comes from the processor then, once.
+// Fails in the middle of a video: then all frames come from the processor, each once.
 static void a_decoder_that_fails(void **state)
 {
     (void)state;
@@ -372,7 +372,7 @@ static void a_decoder_that_fails(void **state)
     on_the_processor("f.mp4", "had trouble with it");
     setenv("FAKE_NVDEC", "copies_none", 1);
     on_the_processor("f.mp4", "can't be copied on the GPU");
-    // Frames came, but can't be had any more when they are wanted, nor can others then; those that are made there can.
+    // Frames came, but neither they nor others can be fetched later; frames made on the GPU can.
     setenv("FAKE_NVDEC", "gives_none", 1);
     on_the_processor("f.mp4", " the GPU");
     all_on_gpu("f.mp4", &transforms[0], false);
@@ -400,7 +400,7 @@ static void what_a_gpu_takes_is_listed(void **state)
     unsetenv("FAKE_NVDEC");
 }
 
-// A function of a fake, whose code stays.
+// A function of a fake library, whose code stays loaded.
 static void *fake_function(const char *library, const char *name)
 {
     void *opened = dlopen(library, RTLD_NOW | RTLD_LOCAL | RTLD_NODELETE);
@@ -410,7 +410,7 @@ static void *fake_function(const char *library, const char *name)
     return function;
 }
 
-// How often the GPU's context was made so far. None is left.
+// How often the GPU's context was made so far. None exists any more.
 static int contexts(void)
 {
     int made = 0, (*ask)(int *) = NULL;
@@ -419,8 +419,8 @@ static int contexts(void)
     return made;
 }
 
-// Whichever call of the library fails, once or with all behind it, frames are the processor's: of the first ones, which
-// open the decoder and have the first frames, all, and some of the others.
+// Whichever call of the library fails, alone or with all after it, frames equal the processor's. Fails each of the
+// first calls, which open the decoder and fetch the first frames, and some of the others.
 static void each_call_fails(const char *library, const char *path, const outcome *want)
 {
     enum { FIRST = 40, STEP = 97 };
@@ -481,7 +481,7 @@ static void extract(const char *path, int times, const char *decoder)
     tub_encoder_close(&base);
 }
 
-// Making it takes long, so a run makes it once, though each video's decoder goes with its video.
+// Making a context takes long, so a run makes it once, though each video has its own decoder.
 static void a_run_keeps_the_gpu(void **state)
 {
     (void)state;

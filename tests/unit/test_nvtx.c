@@ -1,4 +1,4 @@
-// A profiler in the process gets the spans as ranges, also where nothing is recorded.
+// A profiler in the process gets the spans as ranges, even if nothing is recorded.
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -27,7 +27,7 @@ static void test_spans_are_ranges(void **state)
     assert_non_null(profiler);
     tub_lane *lane = tub_trace_lane(trace, "a thread");
     assert_int_equal(counted(profiler, "fake_nvtx_named"), 1);
-    for (int i = 0; i < 12; i++) // deeper than what a trace records
+    for (int i = 0; i < 12; i++) // deeper than a trace records
         tub_lane_begin(lane, "forward");
     assert_int_equal(counted(profiler, "fake_nvtx_depth"), 12);
     for (int i = 0; i < 13; i++)

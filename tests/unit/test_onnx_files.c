@@ -1,4 +1,4 @@
-// Which files a custom model is made of, and that none of them lies elsewhere.
+// Which files a custom model consists of, and that none of them is elsewhere.
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -23,7 +23,7 @@ static void put(const char *name, const char *text)
     test_write_file(test_path(folder, name), text, strlen(text));
 }
 
-// model/ with model.onnx in it; outside it secret.bin.
+// model/ with model.onnx in it; secret.bin outside it.
 static int make_folder(void **state)
 {
     (void)state;
@@ -120,7 +120,7 @@ static void files_elsewhere_are_refused(void **state)
     refused("nothing.bin", "no file");
 }
 
-// A word of another runtime that makes an offset an address.
+// Another runtime's keyword, which turns an offset into an address.
 static void addresses_are_refused(void **state)
 {
     (void)state;
@@ -204,7 +204,7 @@ static void models_are_found(void **state)
     assert_non_null(strstr(err.text, "Net.ONNX"));
     assert_non_null(strstr(err.text, "net.xml"));
     assert_null(file);
-    // A checkpoint's folder is a checkpoint's; an exporter's only looks like one.
+    // A folder that is a checkpoint's, and an exporter's that only looks like one.
     put("model/config.json", "{}");
     assert_int_equal(unlink(test_path(folder, "model/net.xml")), 0);
     assert_int_equal(find("model", &file, &err), TUB_ERROR_MODEL);

@@ -1,4 +1,4 @@
-// The walk over ONNX files: every place where a tensor may hide is seen, and no bytes lead astray.
+// The walk over ONNX files finds every place where a tensor may be, and no bytes lead it astray.
 #include <fcntl.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -38,7 +38,7 @@ static tub_status visit(void *user, const tub_onnx_external *e, tub_error *err)
 
 static tub_status scan(const onnx_bytes *b, size_t size, seen *s, tub_error *err)
 {
-    // A copy of the exact size, so that a sanitizer sees a read beyond it.
+    // A copy of the exact size, so that a sanitizer sees a read past its end.
     unsigned char *exact = test_malloc(size + 1);
     memcpy(exact, b->data, size);
     *s = (seen){.answer = s->answer};
@@ -114,7 +114,7 @@ static void other_fields_are_passed_by(void **state)
         assert_int_equal(scan(&file, file.size, &s, NULL), TUB_OK);
         assert_int_equal(s.visits, 0);
     }
-    // Numbers of all wire types on the way.
+    // Numbers of all wire types come before it.
     seen s = {0};
     file.size = 0;
     onnx_number(&file, 1, UINT64_MAX);
@@ -142,7 +142,7 @@ static void offset_and_length_are_read(void **state)
     assert_int_equal(scan(&file, file.size, &s, NULL), TUB_OK);
     assert_int_equal(s.offset, 4096);
     assert_int_equal(s.length, 1234567890123);
-    // Without a location the visitor decides.
+    // If there is no location, the visitor decides.
     tensor.size = 0;
     onnx_entry(&tensor, "offset", "1");
     wrap(&file, &tensor, (const unsigned[]){7, 5, 0});
@@ -199,7 +199,7 @@ static void hostile_lengths_are_refused(void **state)
     onnx_message(&file, 7, &graph);
     onnx_text(&file, 2, "some producer's name, longer than that");
     refused(&file, "length beyond");
-    // A fixed number that its message is too short for.
+    // A fixed-size number that its message is too short for.
     graph.size = 0;
     onnx_varint(&graph, 3 << 3 | 1);
     file.size = 0;
@@ -310,7 +310,7 @@ static void values_out_of_range_are_refused(void **state)
     assert_int_equal(scan(&file, file.size, &s, NULL), TUB_OK);
 }
 
-// Bytes changed, cut out and put in, by a fixed sequence: an answer, and no read beyond the end (under a sanitizer).
+// Bytes changed, removed and inserted, in a fixed sequence: there is an answer, and no read past the end (sanitizers).
 static void mutations_have_an_answer(void **state)
 {
     (void)state;
@@ -370,7 +370,7 @@ static void a_file_reads_as_memory_does(void **state)
     assert_int_equal(tub_onnx_scan(&source, visit, &in_file, NULL), TUB_OK);
     assert_memory_equal(&in_memory, &in_file, sizeof in_file);
     assert_string_equal(in_file.location, "late.bin");
-    // It became shorter than it was said to be.
+    // The file has become shorter than stated.
     source.size += 100;
     assert_int_equal(tub_onnx_scan(&source, visit, &in_file, NULL), TUB_ERROR_MODEL);
     close(fd);

@@ -1,4 +1,4 @@
-// Custom models as encoders. What needs OpenVINO is skipped where there is none (TUBELET_OPENVINO tells where it is).
+// Custom models as encoders. Tests that need OpenVINO are skipped without it (TUBELET_OPENVINO says where it is).
 #include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -28,7 +28,7 @@ static int make_folder(void **state)
     const char *place = getenv("TUBELET_OPENVINO");
     snprintf(openvino, sizeof openvino, "%s", place ? place : "");
     folder = test_folder_make();
-    // Where `make deps-openvino` puts it: beside the command.
+    // The place where `make deps-openvino` puts it: beside the command.
     char *path = realpath(TEST_TUBELET, NULL), found[4096] = "";
     if (path && strrchr(path, '/')) {
         *strrchr(path, '/') = 0;
@@ -45,7 +45,7 @@ static int remove_folder(void **state)
     return setenv("TUBELET_OPENVINO", openvino, 1);
 }
 
-// Its libtbb and sanitizers don't go together.
+// OpenVINO's libtbb doesn't work with sanitizers.
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
 static void need_openvino(void)
 {
@@ -104,7 +104,7 @@ static void an_absent_library_is_named(void **state)
     refused(&params, TUB_ERROR_DEVICE, "make deps-openvino");
     refused(&params, TUB_ERROR_DEVICE, "pip install openvino");
     refused(&params, TUB_ERROR_DEVICE, "TUBELET_OPENVINO=/nonexistent");
-    // A folder without it, and a file that is none.
+    // A folder without OpenVINO, and a file that isn't it.
     setenv("TUBELET_OPENVINO", folder, 1);
     refused(&params, TUB_ERROR_DEVICE, "no libopenvino_c.so");
     refused(&params, TUB_ERROR_DEVICE, "from 2024.3 on");
@@ -163,7 +163,7 @@ static void what_a_model_cant_take_is_refused(void **state)
     write_model(0, FRAMES, 2, 0);
     refused(&params, TUB_ERROR_MODEL, "input \"pixel_values\" isn't of type f32, f16 or bf16");
     write_model(0, FRAMES, 0, 0);
-    // What OpenVINO itself refuses: an operation that there isn't.
+    // What OpenVINO itself refuses: an operation that doesn't exist.
     size_t bytes;
     char *model = test_read_file(test_path(folder, "model.onnx"), &bytes), *name;
     assert_non_null(name = memmem(model, bytes, "ReduceMean", 10));
@@ -174,7 +174,7 @@ static void what_a_model_cant_take_is_refused(void **state)
     refused(&params, TUB_ERROR_MODEL, "ReduceMoan");
 }
 
-// uint8 pixels of ITEMS * frames frames, and the mean that each channel of each frame has after the transform.
+// uint8 pixels of ITEMS * frames frames, and each frame's mean per channel after the transform.
 static void make_frames(int count, unsigned char *pixels, const void **frames, float *means)
 {
     unsigned state = 7;
@@ -198,8 +198,8 @@ static void near(const float *have, const float *want, int count, float most)
             fail_msg("value %d is %g, not %g", i, (double)have[i], (double)want[i]);
 }
 
-// A frame model of any batch, of batch 1 and of batch 3, in float32 and float16: in batches of any size, the same
-// bytes.
+// A frame model with any batch, with batch 1 and with batch 3, in float32 and float16: the same bytes in batches of any
+// size.
 static void frames_give_rows(void **state)
 {
     (void)state;
@@ -266,7 +266,7 @@ static void clips_give_pooled_tokens(void **state)
     }
 }
 
-// Weights of 8 bits are no reason to round the pixels to 8 bits: that would show in the third digit.
+// 8-bit weights don't mean that pixels are rounded to 8 bits, which would show in the third digit.
 static void compressed_weights_meet_exact_pixels(void **state)
 {
     (void)state;
@@ -295,7 +295,7 @@ static void compressed_weights_meet_exact_pixels(void **state)
     tub_encoder_close(&encoder);
 }
 
-// Where the place in an export's batch matters, every item is in the first one.
+// If the position in an export's batch matters, every item is run in the first one.
 static void places_that_matter_arent_used(void **state)
 {
     (void)state;
@@ -317,7 +317,7 @@ static void places_that_matter_arent_used(void **state)
     }
 }
 
-// Where an item's neighbours in an export's batch matter, it has only itself: each of three is a third of them.
+// If an item's neighbors in an export's batch matter, they are copies of it: each of three gets a third.
 static char last_line[512];
 
 static void keep_line(void *user, int level, const char *text)
@@ -369,7 +369,7 @@ static void interrupted_runs_end(void **state)
     tub_encoder_close(&encoder);
 }
 
-// The file beside the model says what pixels it takes; another layout or output makes another model of it.
+// The file beside the model says what pixels it takes; another layout or output makes it another model.
 static void files_beside_the_model_count(void **state)
 {
     (void)state;

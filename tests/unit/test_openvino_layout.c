@@ -1,4 +1,4 @@
-// What inputs and outputs mean by their sizes alone.
+// The meaning of inputs and outputs, from their sizes alone.
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -22,7 +22,7 @@
 typedef struct input {
     tub_ov_dimension dims[6];
     int rank;
-    const char *told, *layout, *why; // layout NULL: refused, why
+    const char *told, *layout, *why; // layout NULL: refused, with `why`
 } input;
 
 static void layouts_are_recognised(void **state)

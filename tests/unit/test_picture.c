@@ -1,4 +1,4 @@
-// Pictures in YUV: our own conversion against libswscale's, and every level of instructions against the plain C.
+// Pictures in YUV: our own conversion compared with libswscale's, and every instruction level with the plain C.
 // clang-format off
 #include <stdarg.h>
 #include <stddef.h>
@@ -43,7 +43,7 @@ static int plane_rows(const AVFrame *frame, int plane)
     return plane && halved ? (frame->height + 1) / 2 : frame->height;
 }
 
-// Noise, or nothing but the darkest and the brightest levels.
+// Noise, or only the darkest and the brightest levels.
 static void fill(const AVFrame *frame, bool extreme, uint32_t *seed)
 {
     for (int p = 0; p < 3; p++)
@@ -79,7 +79,7 @@ static void same_as_swscale(const AVFrame *frame, const tub_picture *picture)
     tub_frame_rgb_close(&converter);
 }
 
-// How many of the frames were converted by our own arithmetic.
+// How many of the frames our own arithmetic converted.
 static int compare(const int *formats, int count, int height_step, const int (*sizes)[2], int size_count)
 {
     static const enum AVColorSpace spaces[] = {AVCOL_SPC_BT709,     AVCOL_SPC_UNSPECIFIED, AVCOL_SPC_FCC,
@@ -121,8 +121,8 @@ static void equals_swscale(void **state)
 #endif
 }
 
-// libswscale's plain C, which other processors run of such widths, leaves the last column of an odd number out. The
-// third picture stands on its head in memory, as VP6's do.
+// libswscale's plain C, which runs for such widths on other processors, leaves out the last column if their number is
+// odd. The third picture is stored upside down, as VP6's are.
 static void odd_widths_are_whole_without_vectors(void **state)
 {
     (void)state;
@@ -154,7 +154,7 @@ static void odd_widths_are_whole_without_vectors(void **state)
     av_force_cpu_flags(-1);
 }
 
-// All levels of luma with all of both chromas, in the two arithmetics.
+// All levels of luma with all of both chromas, in both arithmetics.
 static void every_colour_equals_swscale(void **state)
 {
     (void)state;
@@ -180,7 +180,7 @@ static void every_colour_equals_swscale(void **state)
     }
 }
 
-// libswscale blends chroma there, and other formats aren't ours.
+// libswscale blends chroma there, and we don't support other formats.
 static void others_are_left_to_swscale(void **state)
 {
     (void)state;
@@ -232,15 +232,15 @@ static void *run(const tub_transform *t, const tub_picture *picture, int height,
     return out;
 }
 
-// Planes of exactly their own bytes, so that a sanitizer sees any reading past their ends. What is wanted is the resize
-// of the picture that was converted whole.
+// Planes allocated with exactly their size, so that a sanitizer sees any read past their ends. The expected result is
+// the resize of the whole converted picture.
 static void resizing_on_the_way_changes_nothing(void **state)
 {
     (void)state;
     uint32_t seed = 3;
     for (int i = 0; i < 500; i++) {
         tub_transform t = random_transform(&seed);
-        bool wide = i % 10 == 0; // pixels that are blended lie far apart
+        bool wide = i % 10 == 0; // blended pixels are far apart
         int height = 1 + (int)(random_bits(&seed) % (wide ? 6 : 80));
         int width = 1 + (int)(random_bits(&seed) % (wide ? 6000 : 140));
         t.resize = wide ? TUB_RESIZE_EXACT : t.resize;
@@ -276,7 +276,7 @@ static void resizing_on_the_way_changes_nothing(void **state)
     }
 }
 
-// The vector code divides by way of the inverse; every quotient must be the division's own.
+// The vector code divides by multiplying with the inverse; every quotient must equal the division's.
 static void quotients_are_exact(void **state)
 {
     (void)state;
@@ -301,7 +301,7 @@ static void quotients_are_exact(void **state)
 static int set_up(void **state)
 {
     (void)state;
-    tub_video_silence_decoders(); // libswscale warns of the J formats
+    tub_video_silence_decoders(); // libswscale warns about the J formats
     return 0;
 }
 

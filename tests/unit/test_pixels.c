@@ -1,4 +1,5 @@
-// The resize against torch and torchvision (tests/data/pixels, made by make_pixels.py), at every level of instructions.
+// The resize compared with torch and torchvision (tests/data/pixels, made by make_pixels.py), at every instruction
+// level.
 // clang-format off
 #include <stdarg.h>
 #include <stddef.h>
@@ -70,7 +71,7 @@ static tub_array load(const char *prefix, const char *name)
     return a;
 }
 
-// Runs a transform and checks that nothing beyond the output is written. Freed with free().
+// Runs a transform and checks that nothing past the output is written. The caller frees the result with free().
 static void *run(const tub_transform *t, const uint8_t *rgb, int height, int width, ptrdiff_t pitch, tub_isa isa,
                  tub_pixel_plan *plan)
 {
@@ -90,7 +91,7 @@ static void *run(const tub_transform *t, const uint8_t *rgb, int height, int wid
     return out;
 }
 
-// The bounds of the design: none in 8 bits, rounding in float32.
+// The design's bounds: no difference in 8 bits, only rounding in float32.
 static void check_values(const pixel_case *c, const void *have, const tub_array *want, size_t bytes)
 {
     bool is_float = c->t.domain == TUB_DOMAIN_FLOAT;
@@ -156,7 +157,7 @@ static tub_transform random_transform(uint32_t *seed)
     return t;
 }
 
-// Input of exactly its own bytes, so that a sanitizer sees any reading past its end; padded rows give the same.
+// Input allocated with exactly its size, so that a sanitizer sees any read past its end; padded rows give the same.
 static void every_level_gives_the_same_bytes(void **state)
 {
     (void)state;
@@ -204,7 +205,7 @@ static void no_resize_leaves_pixels_alone(void **state)
     tub_array_finish(&in);
 }
 
-// Zeros come before mean and std in the float domain too.
+// In the float domain, too, zeros are padded before mean and std are applied.
 static void padding_is_normalised(void **state)
 {
     (void)state;
@@ -228,7 +229,7 @@ static void padding_is_normalised(void **state)
     free(have);
 }
 
-// transformers' crop of Pillow's processors, in numpy, has the odd row before the frame; torchvision's behind it.
+// With an odd row, the numpy crop of transformers' Pillow processors puts it before the frame, torchvision's behind it.
 static void an_odd_row_of_padding_is_on_the_side_of_the_reference(void **state)
 {
     (void)state;
@@ -261,7 +262,7 @@ static void values_that_no_enum_has_are_refused(void **state)
     static const char *const says[] = {"tub_transform.resize is 9", "tub_transform.domain is 9",
                                        "tub_transform.interpolation is 1", "std 0 of channel 0", "mean nan"};
     wrong[0].resize = (tub_resize)9;
-    wrong[1].domain = (tub_domain)9; // was a heap overflow: sized as bytes, written as floats
+    wrong[1].domain = (tub_domain)9; // was a heap overflow: allocated for bytes, written as floats
     wrong[2].interpolation = (tub_interpolation)1;
     wrong[3].normalize = wrong[4].normalize = true;
     wrong[3].std[0] = 0;

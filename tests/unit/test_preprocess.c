@@ -71,12 +71,12 @@ static void knows_the_classes(void **state)
         assert_true(t.antialias && t.rescale && t.normalize);
         assert_true(t.mean[0] == rows[i].mean && t.std[0] == rows[i].std && t.offset == rows[i].offset);
         assert_true(t.scale == (float)(rows[i].offset != 0 ? 1 / 127.5 : 1 / 255.0));
-        // ViViT's image processor is the only one that resizes by Pillow; its video processor doesn't.
+        // ViViT's image processor is the only one that resizes with Pillow; its video processor doesn't.
         assert_int_equal(t.pillow, strcmp(rows[i].name, "VivitImageProcessor") == 0);
     }
 }
 
-// preprocessor_config.json as they are published beside models of `vit` and `vivit`.
+// preprocessor_config.json files as published with models of `vit` and `vivit`.
 static void reads_published_files(void **state)
 {
     (void)state;
@@ -106,7 +106,7 @@ static void reads_numbers_as_the_class_means_them(void **state)
     t = read_text("{\"size\": 160}", "ViTImageProcessor");
     assert_int_equal(t.resize, TUB_RESIZE_EXACT);
     assert_true(t.height == 160 && t.width == 160);
-    // SigLIP's own size is exact, but a number is an edge.
+    // SigLIP's default size is exact, but a single number means an edge.
     t = read_text("{\"size\": 160, \"do_center_crop\": true}", "SiglipImageProcessor");
     assert_int_equal(t.resize, TUB_RESIZE_SHORTEST);
     assert_true(t.height == 160 && t.crop_height == 224);
@@ -139,7 +139,7 @@ static void reads_objects_and_switches(void **state)
     assert_true(t.crop_height == 0 && !t.rescale && !t.normalize);
     t = read_text("{\"size\": {\"height\": 40, \"width\": 48}}", "DINOv3ViTImageProcessor");
     assert_true(t.resize == TUB_RESIZE_EXACT && t.height == 40 && t.width == 48);
-    // How it would resize, if it did, isn't asked.
+    // If it doesn't resize, the resampling method doesn't matter.
     t = read_text("{\"do_resize\": false, \"resample\": 1}", "CLIPImageProcessor");
     assert_int_equal(t.resize, TUB_RESIZE_NONE);
     assert_int_equal(t.interpolation, TUB_BICUBIC);
@@ -147,7 +147,7 @@ static void reads_objects_and_switches(void **state)
     assert_true(!t.antialias && t.centred);
     t = read_text("{\"offset\": false}", "VivitImageProcessor");
     assert_true(t.offset == 0);
-    // The video processor doesn't know the key.
+    // The video processor ignores the key.
     t = read_text("{\"offset\": false}", "VivitVideoProcessor");
     assert_true(t.offset == -1);
     // Scaled in float before it is resized, or not scaled and resized in 8 bits.

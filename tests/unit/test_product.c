@@ -1,6 +1,6 @@
-// Our own matrix products, at each level that this processor has: against sums in double (of int8: exact ones), over
-// sizes that leave rows, columns and k over; and that an element's bytes don't depend on the block that it is computed
-// in.
+// Our own matrix products, at each level that this processor supports: compared with sums in double (int8: exact ones),
+// over sizes with remainders in rows, columns and k; and that an element's bytes don't depend on the block in which it
+// is computed.
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -25,7 +25,7 @@ static float number(void)
     return (float)(int32_t)seed / 2147483648.0f;
 }
 
-// Narrow elements and what they stand for.
+// Narrow elements, and the values they represent.
 static void fill(const tub_product *p, int shift, void *narrow, double *values, size_t count)
 {
     for (size_t i = 0; i < count; i++) {
@@ -52,7 +52,7 @@ static void fill(const tub_product *p, int shift, void *narrow, double *values, 
 
 typedef struct matrices {
     int rows, k, cols;
-    void *a, *b; // [rows, k], and across [cols, k] or down [k, cols]
+    void *a, *b; // [rows, k]; across: [cols, k], down: [k, cols]
     double *a_values, *b_values;
 } matrices;
 
@@ -77,7 +77,7 @@ static void drop(matrices *m)
     tub_free(m->b_values);
 }
 
-// C of one block, k in parts of `part`.
+// C from one block, with k in parts of `part`.
 static float *product(const tub_product *p, const matrices *m, bool down, int first_row, int rows, int part)
 {
     const tub_product_packing g = tub_product_packing_of(p, m->k);

@@ -1,4 +1,4 @@
-// Programs: what the builder refuses, what is needed for an output, and that no two live values share memory.
+// Programs: what the builder refuses, what an output needs, and that no two live values share memory.
 #include <stdarg.h>
 #include <stddef.h>
 #include <setjmp.h>
@@ -29,7 +29,7 @@ static tub_program *begin(void)
     return p;
 }
 
-// One block over 2x2 patches of 4 pixels and 2 frames (4 tokens), with a class token: 5 tokens of 8.
+// One block over 2x2 patches of 4 pixels and 2 frames (4 tokens), with a class token: 5 tokens of 8 values.
 static tub_program *small_transformer(tub_value *feature, tub_value *tokens)
 {
     tub_program *p = begin();
@@ -82,7 +82,7 @@ static void first_mistake_is_kept(void **state)
     tub_program_free(&p);
 }
 
-// Two frames count as 4 * 2 where a patch takes 4.
+// Two frames count as 4 * 2 because a patch spans 4.
 static void repeats_short_items(void **state)
 {
     (void)state;
@@ -195,7 +195,7 @@ static void needed_without_tokens(void **state)
     tub_program_free(&p);
 }
 
-// Two values overlap in memory only if one is dead before the other is made.
+// Two values may overlap in memory only if one is dead before the other is created.
 static void live_values_never_overlap(void **state)
 {
     (void)state;

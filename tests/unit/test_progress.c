@@ -1,4 +1,4 @@
-// How much longer a run says that it takes.
+// The remaining time that a run reports.
 // clang-format off
 #include <stdarg.h>
 #include <stddef.h>
@@ -42,7 +42,8 @@ void cli_status_line(const char *text)
     snprintf(line, sizeof line, "%s", text);
 }
 
-// After ten days: of `todo` megabytes `done` are, the rows of as many and of `ahead` videos more of a megabyte.
+// After ten days: `done` of `todo` megabytes are finished, with as many rows, and in addition the rows of `ahead`
+// videos of one megabyte each.
 static void expect(double todo, double done, int64_t ahead, const char *eta)
 {
     cli_report r = {.todo = (size_t)todo, .bytes_todo = todo, .bytes_done = done, .rows_done = (int64_t)done};
@@ -67,7 +68,7 @@ static void test_the_last_of_a_million_videos(void **state)
     expect(1e6, 1e6, 0, "0:00");
 }
 
-// Rows that are ahead may be more than the bytes that are left promise.
+// Rows that are ahead may be more than the remaining bytes suggest.
 static void test_videos_under_way(void **state)
 {
     (void)state;

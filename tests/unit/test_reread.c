@@ -1,4 +1,4 @@
-// The second reader: stretches are decoded from the key frame before them, no more and no less.
+// The second reader: stretches are decoded from the preceding key frame, no more and no less.
 // clang-format off
 #include <stdarg.h>
 #include <stddef.h>
@@ -38,9 +38,9 @@ static void check(const char *path)
 {
     tub_reread *r = NULL;
     assert_int_equal(tub_reread_open(path, 0, &r, NULL), TUB_OK);
-    assert_int_equal(stretch(r, 20, 31), 31 - 12 + 1); // key frames every 12
+    assert_int_equal(stretch(r, 20, 31), 31 - 12 + 1); // a key frame every 12
     assert_int_equal(stretch(r, 24, 35), 12);
-    assert_int_equal(stretch(r, 0, 5), 6);             // back again
+    assert_int_equal(stretch(r, 0, 5), 6);             // backward again
     assert_int_equal(stretch(r, 90, 99), 99 - 84 + 1); // to the end
     assert_int_equal(stretch(r, 47, 48), 48 - 36 + 1);
     tub_reread_close(&r);

@@ -1,4 +1,4 @@
-// The resampler against its definition, evaluated directly over all frames and thresholds.
+// The resampler compared with its definition, evaluated directly over all frames and thresholds.
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -13,7 +13,7 @@
 
 enum { MOST = 4000 };
 
-// Times in ticks of 1/`scale` seconds and rates as fractions, so that the definition is evaluated in integers:
+// Times are in ticks of 1/`scale` seconds and rates are fractions, so that the definition is evaluated in integers:
 // threshold of k: first + (2k+1) * scale * rate_den / (2 * rate_num), in ticks.
 typedef struct stream {
     int64_t scale, rate_num, rate_den;
@@ -115,7 +115,7 @@ static void test_constant_rates(void **state)
             }
 }
 
-// Variable rate, duplicates, timestamps that go backwards, gaps, upsampling.
+// Variable rates, duplicates, timestamps that go backward, gaps, upsampling.
 static void test_random_timestamps(void **state)
 {
     (void)state;

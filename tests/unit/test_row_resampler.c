@@ -1,4 +1,4 @@
-// Rows taken out, and rows interpolated.
+// Taking rows out, and interpolating rows.
 #include <stdarg.h>
 #include <stddef.h>
 #include <setjmp.h>
@@ -8,7 +8,7 @@
 
 #include "row_resampler.h"
 
-// Every k-th row of valid and backpad windows is what k times the stride gives: the same number, and the same windows.
+// Every k-th row of valid and backpad windows equals k times the stride: the same number of rows, and the same windows.
 static void test_every_is_a_larger_stride(void **state)
 {
     (void)state;

@@ -1,4 +1,4 @@
-// The safetensors reader against files made to hurt it, and the writer against the reader.
+// The safetensors reader, with files made to break it, and the writer, checked by the reader.
 #include <stdarg.h>
 #include <stddef.h>
 #include <setjmp.h>
@@ -32,7 +32,7 @@ static int remove_folder(void **state)
     return 0;
 }
 
-// A file of this header and `data` bytes after it; `claimed`: what its first 8 bytes say (0: the header's own length).
+// A file with this header and `data` bytes after it; `claimed`: its first 8 bytes (0: the header's own length).
 static const char *make_file(const char *header, size_t data, uint64_t claimed)
 {
     size_t length = strlen(header), bytes = 8 + length + data;
@@ -132,7 +132,7 @@ static void refuses_sizes(void **state)
     test_write_file(test_path(folder, "pointer"), pointer, sizeof pointer - 1);
     assert_int_equal(tub_safetensors_open(test_path(folder, "pointer"), &s, &err), TUB_ERROR_MODEL);
     assert_non_null(strstr(err.text, "git lfs pull"));
-    // What a browser's address gives, and what a server answers.
+    // What saving a browser's address gives, and a server's reply.
     static const char *const texts[] = {"<!doctype html>\n<html class=\"\">\n<head>", "Entry not found"};
     for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
         test_write_file(test_path(folder, "text"), texts[i], strlen(texts[i]));
@@ -146,7 +146,7 @@ static void refuses_sizes(void **state)
     assert_non_null(strstr(err.text, "isn't a file"));
 }
 
-// A list of numbers takes the parser forty times its bytes.
+// The parser needs forty times the bytes of a list of numbers.
 static void refuses_headers_that_want_memory(void **state)
 {
     (void)state;
@@ -214,7 +214,7 @@ static void round_trip(void **state)
     tub_tensor_file_finish(&s);
 }
 
-// What a writer that was killed left beside it goes, which are gigabytes of a large model.
+// What a killed writer left beside the file is removed: for a large model that is gigabytes.
 static void sweeps_before_it_writes(void **state)
 {
     (void)state;
@@ -236,7 +236,7 @@ static void sweeps_before_it_writes(void **state)
     assert_int_equal(test_count_files(folder, "model.safetensors"), before + 1);
 }
 
-// Every prefix of a good file is refused, and no byte of the header, flipped, makes the reader fall over.
+// Every prefix of a good file is refused, and no flipped byte of the header crashes the reader.
 static void survives_mutations(void **state)
 {
     (void)state;

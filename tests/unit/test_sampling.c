@@ -67,7 +67,7 @@ static void test_published_row_counts(void **state)
     assert_int_equal(clip[0], 7);
     assert_int_equal(clip[31], 38);
     assert_int_equal(tub_sampling_rows(&ego, 48), 2);
-    // mmaction2: centres 2, 6, ..; clipped at both ends.
+    // mmaction2: centers 2, 6, ..; clipped at both ends.
     tub_sampling centred = {.clip_length = 16, .stride = 4, .interval = 1, .align = TUB_ALIGN_CENTER};
     assert_int_equal(tub_sampling_rows(&centred, 10), 2);
     tub_sampling_clip(&centred, 10, 0, clip);
@@ -90,7 +90,7 @@ static void test_short_video_repeats_its_last_frame(void **state)
     assert_int_equal(clip[3], 3);
 }
 
-// As many frames as can be counted: no sum on the way is beyond.
+// As many frames as can be counted: no intermediate sum overflows.
 static void test_endless_video(void **state)
 {
     (void)state;
@@ -152,7 +152,7 @@ static void test_presets(void **state)
     assert_true(count > 4);
 }
 
-// Row i of every alignment stands in the middle of its window, but for the padded last row of backpad.
+// In every alignment, row i is at the middle of its window, except for the padded last row of backpad.
 static void test_grid(void **state)
 {
     (void)state;

@@ -1,4 +1,4 @@
-// Shards: disjoint, complete, balanced; and what the environment says.
+// Shards: disjoint, complete, balanced; and how the environment sets them.
 #include <stdarg.h>
 #include <stddef.h>
 #include <setjmp.h>
@@ -72,7 +72,7 @@ static const char *const variables[] = {
     "OMPI_COMM_WORLD_SIZE", "PMI_RANK", "PMI_SIZE",
 };
 
-// `setting`: "NAME=value NAME=value …", everything else unset. Gives "RANK/WORLD source", or "error".
+// `setting`: "NAME=value NAME=value …"; everything else is unset. Returns "RANK/WORLD source", or "error".
 static const char *answer(const char *setting)
 {
     static char text[128];
@@ -121,9 +121,9 @@ static void test_environment(void **state)
         {"RANK=1 WORLD_SIZE=8", "1/8 RANK"},
         {"RANK=8 WORLD_SIZE=8", "error"},
         {"PMI_RANK=2 PMI_SIZE=3", "2/3 PMI_RANK"},
-        // srun --preserve-env leaves the job's number of tasks there.
+        // srun --preserve-env keeps the job's number of tasks in this variable.
         {"SLURM_PROCID=2 SLURM_NTASKS=16 SLURM_STEP_NUM_TASKS=4", "2/4 SLURM_PROCID"},
-        // Half a pair: every process would do everything, or the work of another.
+        // Half a pair: every process would do everything, or another's work.
         {"RANK=1", "error"},
         {"WORLD_SIZE=4", "error"},
         {"WORLD_SIZE=1", "0/1 none"},
@@ -131,7 +131,7 @@ static void test_environment(void **state)
         {"SLURM_STEP_NUM_TASKS=4", "error"},
         {"SLURM_ARRAY_TASK_ID=3", "error"},
         {"RANK=1 SLURM_PROCID=2 SLURM_STEP_NUM_TASKS=4", "2/4 SLURM_PROCID"},
-        // One launcher in another.
+        // One launcher inside another.
         {"SLURM_PROCID=2 SLURM_STEP_NUM_TASKS=4 RANK=2 WORLD_SIZE=4 PMI_RANK=2 PMI_SIZE=4", "2/4 SLURM_PROCID"},
         {"SLURM_ARRAY_TASK_ID=1 SLURM_ARRAY_TASK_COUNT=2 RANK=1 WORLD_SIZE=8", "error"},
         {"SLURM_PROCID=0 SLURM_STEP_NUM_TASKS=1 RANK=1 WORLD_SIZE=8", "1/8 RANK"},

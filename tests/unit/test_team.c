@@ -1,4 +1,4 @@
-// The team of threads: each unit once, by a member that exists; what the machine allows.
+// The team of threads: each unit runs once, by a member that exists; what the machine allows.
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -20,7 +20,7 @@ enum { UNITS = 3000 };
 
 typedef struct job {
     atomic_int runs[UNITS];
-    int busy[16]; // each member's alone
+    int busy[16]; // each is used by one member only
     int members;
     atomic_int mistakes;
 } job;
@@ -60,7 +60,7 @@ static void test_each_unit_once(void **state)
     }
 }
 
-// Loops that follow at once: a member that is late for one must not take part in the next with the old one's data.
+// Loops that follow at once: a member that is late for one must not take part in the next with the old loop's data.
 static void add_unit(void *context, int unit, int member)
 {
     (void)member;
@@ -136,7 +136,7 @@ static void test_cgroup_version_2(void **state)
     put(f, "a/b/memory.max", "max\n");
     assert_true(processors(f) == 0);
     assert_true(memory(f) == UINT64_MAX);
-    // The tightest on the way up counts.
+    // The tightest limit on the way up counts.
     put(f, "a/cpu.max", "250000 100000\n");
     put(f, "cpu.max", "400000 100000\n");
     put(f, "a/b/memory.max", "3000000000\n");
@@ -154,7 +154,7 @@ static void test_cgroup_version_1(void **state)
     make(f, "cpu,cpuacct");
     make(f, "memory");
     make(f, "memory/job");
-    // In a container the group's own folder may be missing: the mount's root is the group.
+    // In a container the group's own folder may be missing: then the mount's root is the group.
     put(f, "cpu,cpuacct/cpu.cfs_quota_us", "150000\n");
     put(f, "cpu,cpuacct/cpu.cfs_period_us", "100000\n");
     put(f, "memory/memory.limit_in_bytes", "9223372036854771712\n");
@@ -175,7 +175,7 @@ static const char *name_of(const char *folder, const char *cpuinfo)
     return name;
 }
 
-// ARM's kernels tell no name: what is measured on one machine isn't to be believed of another.
+// ARM kernels report no CPU name: measurements of one machine must not be used on another.
 static void test_processor_names(void **state)
 {
     (void)state;

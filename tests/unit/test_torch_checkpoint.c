@@ -1,5 +1,5 @@
-// Checkpoints other than folders with safetensors: torch.save files, single files, names in the Hugging Face cache; and
-// their conversion.
+// Checkpoints that aren't folders with safetensors: torch.save files, single files, names in the Hugging Face cache;
+// and their conversion.
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -209,7 +209,7 @@ static void opens_names_in_the_cache(void **state)
     opens("org/some.name-1", "cached", snapshot);
     setenv("HF_HOME", "~", 1);
     opens("org/some.name-1", "cached", snapshot);
-    // The name that it had before, which huggingface_hub still reads.
+    // The variable's former name, which huggingface_hub still reads.
     setenv("HF_HOME", "/nowhere", 1);
     setenv("HUGGINGFACE_HUB_CACHE", test_path(folder, "hub"), 1);
     opens("org/some.name-1", "cached", snapshot);
@@ -219,7 +219,7 @@ static void opens_names_in_the_cache(void **state)
     unsetenv("HF_HOME");
     setenv("HF_HUB_CACHE", test_path(folder, "hub"), 1);
     opens("org/some.name-1", "cached", snapshot);
-    // A revision is a name, not a way out of the cache.
+    // A revision is a name; it must not lead out of the cache.
     write_text("hub/models--org--some.name-1/refs/main", "../../../../files");
     refuses("org/some.name-1", "hf download");
     assert_int_equal(unlink(test_path(folder, "hub/models--org--some.name-1/refs/main")), 0);
@@ -263,7 +263,7 @@ static void converts_any_layout(void **state)
         fail_msg("%s", err.text);
     check_converted(out, "{}\n");
     assert_int_equal(test_count_files(out, ""), 2);
-    // What was made opens, and converts in its turn.
+    // The result opens, and can itself be converted.
     const char *again = test_path(folder, "converted/again");
     assert_int_equal(tub_checkpoint_convert(out, again, NULL), TUB_OK);
     check_converted(again, "{}\n");

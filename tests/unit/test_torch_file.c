@@ -1,5 +1,5 @@
-// Files of torch.save: the same tensors out of every container and pickle, and what is made to harm is refused. The
-// files are made by tools/make_torch_files.py.
+// Files of torch.save: every container and pickle gives the same tensors, and harmful files are refused. The files are
+// made by tools/make_torch_files.py.
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -122,11 +122,11 @@ static void refuses_what_is_made_to_harm(void **state)
     expect_refusal(folder, "isn't a file");
 }
 
-// A file of the legacy container up to its object, and `count` times `piece` between `before` and `after`.
+// A file of the legacy container up to its object, with `piece` repeated `count` times between `before` and `after`.
 static const char *make_bomb(const char *before, size_t before_bytes, const char *piece, size_t bytes, size_t count,
                              const char *after)
 {
-    static const char head[] = "\x80\x02\x8a\x0a\x6c\xfc\x9c\x46\xf9\x20\x6a\xa8\x50\x19." // its mark
+    static const char head[] = "\x80\x02\x8a\x0a\x6c\xfc\x9c\x46\xf9\x20\x6a\xa8\x50\x19." // its magic number
                                "\x80\x02M\xe9\x03."                                        // version
                                "\x80\x02}.\x80\x02";
     size_t all = sizeof head - 1 + before_bytes + count * bytes + strlen(after);
@@ -144,7 +144,7 @@ static const char *make_bomb(const char *before, size_t before_bytes, const char
 
 #define BYTES(text) text, sizeof text - 1
 
-// Every byte of these makes more than a few bytes of memory, if it is let.
+// Each byte of these would allocate more than a few bytes of memory, if it were allowed to.
 static void refuses_pickles_that_want_memory(void **state)
 {
     (void)state;
@@ -154,7 +154,7 @@ static void refuses_pickles_that_want_memory(void **state)
     expect_refusal(make_bomb(BYTES(""), BYTES("("), 8 << 20, "N."), more);
     expect_refusal(make_bomb(BYTES("N"), BYTES("\x94"), 8 << 20, "."), more);
     expect_refusal(make_bomb(BYTES("](NNNNNNNNeq\x00("), BYTES("h\x00"), 4 << 20, "t."), more);
-    // One list of pairs, made into dict after dict.
+    // One list of pairs, from which dict after dict is made.
     char pairs[4096] = "](";
     size_t at = 2;
     while (at + 3 < sizeof pairs - 64)
@@ -163,7 +163,7 @@ static void refuses_pickles_that_want_memory(void **state)
                               "ccollections\nOrderedDict\nq\1(";
     memcpy(pairs + at, use, sizeof use - 1);
     expect_refusal(make_bomb(pairs, at + sizeof use - 1, BYTES("h\1(h\0tR"), 10000, "t."), more);
-    // Far into a list in a list in a list, which is no work at all, and no state dict.
+    // Lists nested deeply in lists, which costs no work, and is no state dict.
     expect_refusal(make_bomb(BYTES("]"), BYTES("]"), 30000, "."), "more or less than one value");
     char *deep = tub_calloc(20001, 1);
     memset(deep, 'a', 20000);
@@ -172,7 +172,7 @@ static void refuses_pickles_that_want_memory(void **state)
     tub_free(deep);
 }
 
-// A mark is the first that the pickle has: nothing was ever pushed.
+// The pickle begins with a mark: nothing was ever pushed.
 static void an_empty_tuple_comes_first(void **state)
 {
     (void)state;
@@ -201,7 +201,7 @@ static void refuses_every_part_of_a_file(void **state)
     }
 }
 
-// Whatever a changed byte makes of the file: what is accepted lies in it.
+// Whatever a changed byte does to the file: accepted tensors lie within it.
 static void survives_changed_bytes(void **state)
 {
     (void)state;

@@ -1,4 +1,4 @@
-// Traces: spans nest, each thread has its lane, nothing is recorded without a trace, room is bounded.
+// Traces: spans nest, each thread has its lane, nothing is recorded without a trace, memory is bounded.
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -42,7 +42,7 @@ static const char *text(const json_t *object, const char *key)
     return value ? value : "";
 }
 
-// The n-th event of that name and phase.
+// The n-th event with that name and phase.
 static const json_t *find(const json_t *root, const char *phase, const char *name, int n)
 {
     size_t i;
@@ -90,10 +90,10 @@ static void test_spans_nest(void **state)
     work_for(20e-3);
     tub_lane_end(lane, NULL, -1);
     tub_lane_took(lane, "short", 1e-6); // left out
-    tub_lane_took(lane, "long", 60);    // longer than what it is in: cut
+    tub_lane_took(lane, "long", 60);    // longer than its enclosing span: cut
     tub_lane_count(lane, "depth", 3);
     tub_lane_end(lane, "caf\xe9", -1);
-    tub_lane_end(lane, NULL, -1); // none is open
+    tub_lane_end(lane, NULL, -1); // no span is open
     json_t *root = saved(trace);
     const json_t *outer = find(root, "X", "outer", 0), *inner = find(root, "X", "inner", 0);
     const json_t *cut = find(root, "X", "long", 0), *count = find(root, "C", "depth", 0);
@@ -105,7 +105,7 @@ static void test_spans_nest(void **state)
     assert_true(number(inner, "ts") >= number(outer, "ts"));
     assert_true(number(inner, "dur") >= 300);
     assert_true(number(inner, "ts") + number(inner, "dur") <= number(outer, "ts") + number(outer, "dur"));
-    // Processor time: of what slept next to none, of what worked all that it asked for; waits have none.
+    // Processor time: nearly none for a span that slept, all its time for one that worked; waits have none.
     const json_t *busy = find(root, "X", "busy", 0);
     assert_true(number(busy, "tdur") >= 20000 && number(busy, "tdur") <= number(outer, "tdur"));
     assert_true(number(inner, "tdur") < 0.9 * number(inner, "dur"));
@@ -122,7 +122,7 @@ static void test_spans_nest(void **state)
     assert_null(trace);
 }
 
-// What took longer than there was a trace begins with it: a time below 0 was no number in JSON.
+// A span that began before the trace starts with it: a time below 0 was an invalid number in JSON.
 static void test_outside_of_any_span(void **state)
 {
     (void)state;
@@ -215,7 +215,7 @@ static void test_misuse(void **state)
     for (int i = 0; i < 12; i++)
         tub_lane_end(lane, NULL, -1);
     json_t *root = saved(trace);
-    assert_non_null(find(root, "X", "deep", 7)); // the outer eight
+    assert_non_null(find(root, "X", "deep", 7)); // the outer eight are there
     assert_null(find(root, "X", "deep", 8));
     json_decref(root);
     assert_int_equal(tub_trace_save(trace, "/nowhere/at/all.json", &err), TUB_ERROR_OUTPUT);

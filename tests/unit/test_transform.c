@@ -1,4 +1,4 @@
-// Transforms: what the options mean, and the arithmetic of sizes, crops and affine maps.
+// Transforms: the meaning of the options, and the arithmetic of sizes, crops and affine maps.
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -58,7 +58,7 @@ static void test_model(void **state)
     assert_true(t.mean[1] == 0.2f && t.std[1] == 0.224f);
 }
 
-// Another filter keeps the base's smoothing; from nearest, which has none, it is the base's usual.
+// Another filter keeps the base's smoothing. From nearest, which has none, it is the base's usual one.
 static void test_another_interpolation(void **state)
 {
     (void)state;
@@ -109,7 +109,7 @@ static void test_none(void **state)
                 NULL, 0, 0);
     assert_true(t.resize == TUB_RESIZE_EXACT && t.height == 10 && t.width == 20 && t.interpolation == TUB_BILINEAR);
     assert_true(t.antialias && t.normalize && t.mean[2] == 3 && t.std[0] == 1);
-    assert_true(t.rescale && t.scale == 1.0f / 255.0f && t.offset == 0); // mean and std are on the scale of 0 to 1
+    assert_true(t.rescale && t.scale == 1.0f / 255.0f && t.offset == 0); // mean and std refer to values from 0 to 1
     t = resolve(
         (tub_transform_options){.base = TUB_TRANSFORM_NONE, .has_interpolation = true, .interpolation = TUB_NEAREST},
         NULL, 0, 0);
@@ -224,7 +224,7 @@ static void test_impossible_sizes(void **state)
     assert_int_equal(tub_pixel_plan_make(&t, 10, 10, &p, &err), TUB_ERROR_ARGUMENT);
 }
 
-// (x - 255*mean) / (255*std), with 255 in full although float32's 1/255 has another inverse.
+// (x - 255*mean) / (255*std), with an exact 255, although float32's 1/255 has another inverse.
 static void test_fused_table(void **state)
 {
     (void)state;
@@ -261,7 +261,7 @@ static void test_other_tables(void **state)
     assert_true(tub_transform_finish(&plain, 1, 0.25f) == 0.25f);
 }
 
-// Two transforms that give other pixels have other descriptions.
+// Two transforms that give different pixels have different descriptions.
 static void test_descriptions(void **state)
 {
     (void)state;

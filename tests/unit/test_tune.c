@@ -1,4 +1,4 @@
-// Tuning: what is tried, what is kept, and the profile in between.
+// Tuning: what is tried, what is kept, and the profile that connects them.
 #include <limits.h>
 #include <math.h>
 #include <setjmp.h>
@@ -67,7 +67,7 @@ static void ranges_are_the_guides_cut_to_the_machine(void **state)
     tub_range_of_batch(&info, 1 << 20, (size_t)80 << 20, false, &r); // half of the memory holds 40 items
     check_range(&r, 16, 32);
     info.device = "cpu";
-    tub_range_of_batch(&info, 1 << 20, 1 << 20, false, &r); // something is tried in any case
+    tub_range_of_batch(&info, 1 << 20, 1 << 20, false, &r); // something is always tried
     check_range(&r, 1, 1);
     tub_range_of_batch(&info, 0, 0, false, &r);
     check_range(&r, 1, 16);
@@ -153,7 +153,7 @@ static void broken_profiles_are_named(void **state)
         assert_int_equal(tub_profile_read(path, &p, &err), TUB_ERROR_INPUT);
         assert_non_null(strstr(err.text, path));
     }
-    // A pipe in its place, of which nothing comes.
+    // A pipe in its place, from which nothing comes.
     tub_profile p;
     tub_error err = {0};
     assert_int_equal(unlink(path), 0);
@@ -183,7 +183,7 @@ static const tub_plan_bound *find_bound(const tub_plan *plan, const char *name, 
     return NULL;
 }
 
-// What an extractor makes of such numbers is what the plan tells.
+// An extractor makes the same of such numbers as the plan says.
 static void plans_of_extreme_numbers(void **state)
 {
     (void)state;
@@ -204,7 +204,7 @@ static void plans_of_extreme_numbers(void **state)
     assert_int_equal(tub_plan_get_info(plan)->unreadable, 1);
     assert_non_null(strstr(find_bound(plan, "frame slots", &bound)->reason, "as the slot memory holds no more"));
     tub_plan_close(&plan);
-    params.extractor.decode_threads = -1; // which the extractor refuses, too
+    params.extractor.decode_threads = -1; // the extractor refuses this, too
     assert_int_equal(tub_plan_make(&params, &plan, NULL), TUB_ERROR_ARGUMENT);
     params.extractor.decode_threads = 0;
     params.seconds = NAN;
@@ -230,7 +230,7 @@ static void tuning_refuses_such_params(void **state)
     tub_tuning *t = (tub_tuning *)(void *)&never;
     tub_error err = {0};
     assert_int_equal(tub_tune(NULL, &t, &err), TUB_ERROR_ARGUMENT);
-    assert_null(t); // and may be closed
+    assert_null(t); // closing it is allowed
     assert_int_equal(tub_tune(&params, &t, &err), TUB_ERROR_ARGUMENT);
     assert_non_null(strstr(err.text, "tub_tune_params.size is 8"));
     params = (tub_tune_params){.budget = -1};

@@ -1,4 +1,5 @@
-// V-JEPA 2, TimeSformer, ViViT and InternVideo2: class defaults, what is refused by name, which clips are taken.
+// V-JEPA 2, TimeSformer, ViViT and InternVideo2: class defaults, what is refused with its name, which clips are
+// accepted.
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -125,7 +126,7 @@ static void timesformer_regroups_by_its_frames(void **state)
     tub_model_close(&m);
 }
 
-// Without tensors of attention over time, the same files are those of the other kinds.
+// Without tensors of temporal attention, the same files are those of the other kinds.
 static void timesformer_names_tensors_of_another_kind(void **state)
 {
     (void)state;
@@ -142,7 +143,7 @@ static void vivit_takes_its_own_shape(void **state)
 {
     (void)state;
     tub_model *m = test_model_open(test_model_init("vivit:tiny", "vivit", 0));
-    // It has a pooler, but users of transformers take the class token.
+    // It has a pooler, but users of transformers use the class token.
     assert_int_equal(tub_model_pool(m, TUB_POOL_DEFAULT), TUB_POOL_CLS);
     assert_true(m->transform.pillow && m->transform.offset == -1);
     accepts(m, 8, 32, 32, TUB_POOL_DEFAULT, 1 + 4 * 16, 64);
@@ -164,7 +165,7 @@ static void internvideo_resizes_its_positions(void **state)
     tub_model_close(&m);
 }
 
-// All that the tensors tell may be left out of the config.
+// The config may leave out everything that the tensors tell.
 static void internvideo_reads_sizes_from_tensors(void **state)
 {
     (void)state;
@@ -181,7 +182,7 @@ static void internvideo_reads_sizes_from_tensors(void **state)
 
 enum { TENSORS = 80, NAME = 96 };
 
-// Puts what the file holds below `prefix`, and `others` beside it.
+// Puts the file's tensors below `prefix`, and adds `others`.
 static void extend(const char *path, const char *prefix, const char *const *others)
 {
     static const float zero = 0;
@@ -205,7 +206,7 @@ static void extend(const char *path, const char *prefix, const char *const *othe
     tub_checkpoint_close(&c);
 }
 
-// OpenGVLab's model zoo: stage 1 as it was pre-trained, the CLIP models of the distilled sizes, stage 2 with sound.
+// OpenGVLab's model zoo: stage 1 as pre-trained, the CLIP models of the distilled sizes, stage 2 with audio.
 static void internvideo_passes_over_what_else_is_published(void **state)
 {
     (void)state;

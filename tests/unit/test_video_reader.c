@@ -1,4 +1,4 @@
-// The reader against the ffmpeg command, on clips that the test encodes with it.
+// The reader compared with the ffmpeg command, on clips that the test encodes with it.
 // clang-format off
 #include <stdarg.h>
 #include <stddef.h>
@@ -43,7 +43,7 @@ static void times_are_made_where_the_file_has_none(void **state)
     free(d.rgb);
 }
 
-// Where pixel (y, x) of the frame turned clockwise by `degrees` lies in the flat one of `height` x `width`.
+// Where pixel (y, x) of the frame rotated clockwise by `degrees` is in the unrotated one of `height` x `width`.
 static size_t flat_position(int degrees, int y, int x, int height, int width)
 {
     int row = degrees == 90 ? height - 1 - x : degrees == 180 ? height - 1 - y : x;
@@ -51,11 +51,11 @@ static size_t flat_position(int degrees, int y, int x, int height, int width)
     return ((size_t)row * (size_t)width + (size_t)column) * 3;
 }
 
-// Returns the degrees, which depend on the ffmpeg version's idea of the option's sign.
+// Returns the degrees, which depend on how the ffmpeg version interprets the option's sign.
 static int rotated(const char *degrees)
 {
     must(FFMPEG PATTERN BFRAMES "-pix_fmt yuv420p flat.mp4", "96x56", "0.2");
-    // The option of FFmpeg 6 and later, or the tag of earlier ones.
+    // The option in FFmpeg 6 and later, or the tag in earlier versions.
     if (clips_shell(FFMPEG "-display_rotation %s -i flat.mp4 -c copy turned.mp4 2>/dev/null", degrees) != 0)
         must(FFMPEG "-i flat.mp4 -c copy -metadata:s:v:0 rotate=%s turned.mp4", degrees);
     tub_video_info info = clips_same_as_ffmpeg("turned.mp4", NULL, "", 0);
@@ -106,7 +106,7 @@ static void vp9_in_webm(void **state)
     assert_false(info.partial);
 }
 
-// What a .m2v is, and many a .mpg: MPEG video without a container.
+// MPEG video without a container, like a .m2v and many a .mpg.
 static void mpeg_video_needs_no_container(void **state)
 {
     (void)state;
@@ -192,12 +192,12 @@ static void what_is_no_video_fails_with_a_reason(void **state)
     expect_error(test_path(clips_folder, "sound_only.mp4"), TUB_ERROR_VIDEO, "no video stream");
     tub_video *video = NULL;
     tub_error err;
-    tub_video_params params = {.size = sizeof params, .threads = 1025}; // libav would start all of them
+    tub_video_params params = {.size = sizeof params, .threads = 1025}; // libav would start that many
     assert_int_equal(tub_video_open(test_path(clips_folder, "last.mp4"), &params, &video, &err), TUB_ERROR_ARGUMENT);
     assert_non_null(strstr(err.text, "last.mp4: 1025 threads: must be from 1 to 1024"));
 }
 
-// A playlist names other files: it isn't followed, nor is any container that isn't on the list.
+// A playlist names other files: it isn't opened, nor is any other container that isn't on the list.
 static void other_files_are_not_opened(void **state)
 {
     (void)state;

@@ -1,5 +1,5 @@
-// Packed weights on disk: the file, which is told from anything else that may lie in its place; and encoders that take
-// them from it, with the same rows.
+// Packed weights on disk: the file, which is distinguished from anything else in its place; and encoders that take
+// their weights from it, with the same rows.
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -27,8 +27,8 @@
 
 enum { BYTES = TUB_WEIGHT_PIECE + 1000, DIM = 64 };
 
-static char *models, *model; // of all tests
-static char *folder, *kept;  // of each
+static char *models, *model; // for all tests
+static char *folder, *kept;  // for each test
 static char lines[4096];
 static char hash[40]; // of the model that was opened last
 
@@ -39,7 +39,7 @@ static void note(void *user, int level, const char *text)
     snprintf(lines + there, sizeof lines - there, "%d %s\n", level, text);
 }
 
-// A checkpoint that was written less than two seconds ago can't be told from one that is being written.
+// A checkpoint written less than two seconds ago can't be distinguished from one that is still being written.
 static void settle(void)
 {
     nanosleep(&(struct timespec){.tv_sec = 2, .tv_nsec = 100000000}, NULL);
@@ -81,7 +81,7 @@ static int teardown(void **state)
     return 0;
 }
 
-// The number of files that were kept; temporary ones count, so that none goes unseen.
+// The number of kept files; temporary ones count, so that none goes unnoticed.
 static int count_kept(void)
 {
     return access(kept, F_OK) == 0 ? test_count_files(kept, "") : 0;
@@ -170,7 +170,7 @@ static void test_file(void **state)
     tub_free(path);
 }
 
-// Whatever bit is flipped, and wherever it ends.
+// Whatever bit is flipped, and wherever the file ends.
 static void test_damage(void **state)
 {
     (void)state;
@@ -214,7 +214,7 @@ static void test_damage(void **state)
         expect_trouble(path, &facts, team, ends[i].trouble);
         assert_int_equal(tub_weight_file_write(path, &facts, data, &no, NULL), TUB_OK);
     }
-    assert_int_equal(unlink(path) || mkfifo(path, 0600), 0); // which mustn't be waited for
+    assert_int_equal(unlink(path) || mkfifo(path, 0600), 0); // must not wait for it
     expect_trouble(path, &facts, team, "is no file of packed weights");
     assert_int_equal(unlink(path) || mkdir(path, 0700), 0);
     expect_trouble(path, &facts, team, "is no file of packed weights");
@@ -293,10 +293,10 @@ static void test_encoder(void **state)
     check_type(TUB_F32, 1);
     if (tub_backend_native.supports(TUB_BF16, NULL) == TUB_OK)
         check_type(TUB_BF16, 1);
-    // What int8 is compared with is kept as well, but may be there already.
+    // What int8 is compared with is kept as well, unless it is there already.
     if (tub_backend_native.supports(TUB_INT8, NULL) == TUB_OK)
         check_type(TUB_INT8, 1);
-    // Other sets of weights are kept beside each other.
+    // Different sets of weights are kept side by side.
     const int before = count_kept();
     tub_encoder_params params = params_of(TUB_F32);
     params.layer = 1;
@@ -362,7 +362,7 @@ static void test_unwritable(void **state)
     encode(&params, row);
     expect_line("0 packed weights aren't cached: /proc/nothing");
     assert_memory_equal(row, plain, sizeof row);
-    // A disk that is full after the first bytes.
+    // A disk that becomes full after the first bytes.
     setenv("XDG_CACHE_HOME", folder, 1);
     signal(SIGXFSZ, SIG_IGN);
     assert_int_equal(getrlimit(RLIMIT_FSIZE, &usual), 0);
@@ -375,7 +375,7 @@ static void test_unwritable(void **state)
     expect_line("can't write it");
     assert_memory_equal(row, plain, sizeof row);
     assert_int_equal(count_kept(), 0);
-    // Neither variable; other backends; an encoder that was interrupted.
+    // Neither variable is set; other backends; an encoder that was interrupted.
     unsetenv("XDG_CACHE_HOME");
     char *home = tub_strdup(getenv("HOME"));
     unsetenv("HOME");

@@ -1,4 +1,4 @@
-// The windower against the definition of the modes, for every small combination of settings and length.
+// The windower compared with the definition of the modes, for every small combination of settings and length.
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -19,7 +19,7 @@ static int64_t span_of(const tub_sampling *s)
     return (int64_t)(s->clip_length - 1) * s->interval + 1;
 }
 
-// Written anew from sampling.h, not with the library's arithmetic.
+// Written anew from sampling.h, without the library's arithmetic.
 static int64_t expected_rows(const tub_sampling *s, int64_t n)
 {
     int64_t rows = 0, w = span_of(s), last = -1;
@@ -54,7 +54,7 @@ typedef struct run {
     tub_windower *w;
     int64_t n;
     int held, most;
-    int pushes[FRAMES_MOST]; // of each frame, not released yet
+    int pushes[FRAMES_MOST]; // of each frame that isn't released yet
     int64_t rows;
     int64_t handles[64];
 } run;
@@ -66,7 +66,7 @@ typedef struct run {
                      tub_align_name((r)->s->align), (int)(r)->n, #condition);                                          \
     } while (0)
 
-// The handle of frame k is 1000 + k, so that a window shows which frames it got.
+// Frame k's handle is 1000 + k, so that a window shows which frames it got.
 static void take_windows(run *r)
 {
     int64_t row, handle;
@@ -159,7 +159,7 @@ static void test_every_small_combination(void **state)
     assert_int_equal(runs, 3 * 6 * 9 * 5 * 49);
 }
 
-// The usual settings hold what one window needs and no more.
+// With the usual settings it holds what one window needs, and no more.
 static void test_bound_is_tight(void **state)
 {
     (void)state;
@@ -178,7 +178,7 @@ static void test_bound_is_tight(void **state)
                           .interval = cases[i].interval,
                           .align = cases[i].align};
         assert_int_equal(tub_windower_most_held(&s), cases[i].most);
-        // One less than the bound: the frame kept for the end may be one that a window keeps anyway.
+        // One less than the bound: a window may hold the frame that is kept for the end anyway.
         assert_true(feed(&s, 400) >= cases[i].most - (s.align == TUB_ALIGN_CENTER));
     }
 }
@@ -201,7 +201,7 @@ static void test_long_videos_and_large_settings(void **state)
             feed(&cases[i], lengths[j]);
 }
 
-// A day at 30 frames a second: what is held stays bounded, every window comes.
+// A day at 30 frames a second: the frames held stay bounded, and every window comes.
 static void test_a_very_long_video(void **state)
 {
     (void)state;
