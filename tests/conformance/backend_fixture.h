@@ -1,4 +1,4 @@
-// Random small programs, and a backend to run them on. Included by one test program each.
+// Random small programs, and a backend to run them on. Each test program that uses it includes it once.
 #ifndef TEST_BACKEND_FIXTURE_H
 #define TEST_BACKEND_FIXTURE_H
 
@@ -21,7 +21,7 @@
 #include "memory.h"
 
 typedef struct fixture {
-    uint64_t state;             // of the random numbers
+    uint64_t state;             // of the random number generator
     tub_arena arena;            // constants and pixels
     tub_input input;
     tub_program *program;
@@ -40,13 +40,13 @@ static inline int between(fixture *f, int low, int high)
     return low + (int)(uniform(f) * (high - low + 1));
 }
 
-// Near to a standard normal: enough for any shape of error to show.
+// Close to a standard normal: enough for errors of any kind to show.
 static inline float normal(fixture *f)
 {
     return (float)((uniform(f) + uniform(f) + uniform(f) + uniform(f) - 2.0) * 1.7320508);
 }
 
-// A constant of one of the files' types, `middle` +- `spread`.
+// A constant in one of the files' types, `middle` +- `spread`.
 static inline tub_tensor constant(fixture *f, tub_dtype dtype, int rows, int cols, double middle, double spread)
 {
     tub_tensor t = {.name = "constant", .dtype = dtype, .rank = rows ? 2 : 1};
@@ -138,7 +138,7 @@ static inline size_t value_count(const fixture *f, tub_value v)
     return (size_t)f->program->values[v].rows * (size_t)f->program->values[v].cols;
 }
 
-// A backend with the program compiled.
+// A backend with the compiled program.
 typedef struct machine {
     const tub_backend_ops *ops;
     tub_team *team;
@@ -185,8 +185,8 @@ static inline bool offers(const tub_backend_ops *ops, tub_dtype dtype)
     return ops->supports(dtype, &err) == TUB_OK;
 }
 
-// The backends that this machine can run, then the CUDA backend's executable on the fake device (whose bytes don't depend
-// on the instructions: at one level); NULL past the last.
+// The backends that this machine can run, then the CUDA backend's executable on the fake device, at one level only (its
+// bytes don't depend on the instructions); NULL past the last.
 static inline const tub_backend_ops *under_test(size_t i)
 {
     const char *only = getenv("TEST_BACKEND");
@@ -199,7 +199,7 @@ static inline const tub_backend_ops *under_test(size_t i)
     return i == runnable && !only && tub_cpu_isa() == TUB_ISA_SCALAR ? &fake_gpu_backend : NULL;
 }
 
-// |a - b| / |b| in the 2-norm; infinite where something isn't finite.
+// |a - b| / |b| in the 2-norm; infinite if a value isn't finite.
 static inline double relative_error(const float *a, const float *b, size_t count)
 {
     double difference = 0, size = 0;
@@ -212,8 +212,8 @@ static inline double relative_error(const float *a, const float *b, size_t count
     return sqrt(difference / (size > 0 ? size : 1));
 }
 
-// Runs this program once more for each instruction-set level that the processor has: the level is read once a process.
-// Returns the number of levels at which it failed.
+// Runs this program once more for each instruction level that the processor has, because a process reads the level only
+// once. Returns the number of levels at which it failed.
 static inline int at_every_level(char **arguments)
 {
     int failures = 0;

@@ -1,5 +1,5 @@
-// Every backend on whole small networks: near to `reference`, and the same bytes whatever the batch, the position in
-// it, the threads, and whether the last hidden state is asked for.
+// Every backend on whole small networks: close to `reference`, and the same bytes whatever the batch, the position in
+// it, the threads, and whether the last hidden state is requested.
 #include "backend_fixture.h"
 
 enum { ITEMS = 16 };
@@ -32,7 +32,7 @@ static void clip_network(fixture *f, bool is_float)
     end(f, tub_mean(p, "mean", x), tokens);
 }
 
-// A frame model: class token and registers, rotated patches, gated MLP, the class token's row.
+// A frame model: class token and registers, rotated patches, gated MLP, the class token's row as output.
 static void frame_network(fixture *f, bool is_float)
 {
     enum { WIDTH = 60, HEADS = 3, MLP = 64, FIRST = 5 };
@@ -81,7 +81,7 @@ static void pool_network(fixture *f, bool is_float)
     end(f, x, tokens);
 }
 
-// Attention in groups, of few keys and of many, on rows in another order; two values that are added and joined.
+// Attention in groups, with few keys and with many, on reordered rows; two values that are added and joined.
 static void divided_network(fixture *f, bool is_float)
 {
     enum { WIDTH = 40, HEADS = 2, FRAMES = 3, PATCHES = 42 };
@@ -108,8 +108,8 @@ static void divided_network(fixture *f, bool is_float)
     end(f, mean, tub_concat(p, "joined", mean, x));
 }
 
-// Any operation on any earlier value: what a backend shares memory for, and may get wrong. All values are [rows,
-// WIDTH]; `kept` are those to choose from.
+// Any operation on any earlier value: backends share memory between such values, and may get it wrong. All values are
+// [rows, WIDTH]; `kept` are those to choose from.
 enum { RANDOM_WIDTH = 24, RANDOM_STEPS = 30 };
 
 static tub_value any_value(fixture *f, const tub_value *kept, int count, tub_width width)
@@ -202,7 +202,7 @@ typedef void (*network)(fixture *f, bool is_float);
 static const network networks[] = {clip_network, frame_network, pool_network, divided_network};
 enum { NETWORKS = sizeof networks / sizeof *networks };
 
-// What a network gives for ITEMS items: [ITEMS, dim] rows, then [ITEMS, tokens] of the last hidden state.
+// What a network returns for ITEMS items: [ITEMS, dim] rows, then [ITEMS, tokens] of the last hidden state.
 typedef struct result {
     size_t dim, tokens;
     float *rows, *hidden;
@@ -217,7 +217,7 @@ static result new_result(const fixture *f)
     return r;
 }
 
-// All items, `batch` at a time, the batch filled up with others' frames so that positions change.
+// All items, `batch` at a time. The batch is filled up with other frames, so that positions change.
 static result encode(const fixture *f, const tub_backend_ops *ops, tub_dtype dtype, int threads, int batch, bool hidden,
                      const void *const *frames)
 {
@@ -249,7 +249,7 @@ static void check_error(const tub_backend_ops *ops, tub_dtype dtype, const netwo
     finish(&f);
 }
 
-// Three layers add up what test_backend_operations allows for one operation.
+// Three layers accumulate what test_backend_operations allows for one operation.
 static void test_near_to_reference(void **state)
 {
     (void)state;
@@ -258,16 +258,16 @@ static void test_near_to_reference(void **state)
             check_error(under_test(i), TUB_F32, networks[n], 2e-6);
             if (offers(under_test(i), TUB_BF16))
                 check_error(under_test(i), TUB_BF16, networks[n], 2e-2);
-            // Factors rounded to 1/254 of the greatest of their row: the largest error seen is 1.8e-2.
+            // Factors are rounded to 1/254 of the largest of their row: the largest error seen is 1.8e-2.
             if (offers(under_test(i), TUB_INT8))
                 check_error(under_test(i), TUB_INT8, networks[n], 3e-2);
-            // Factors rounded by up to 1/16 of themselves.
+            // Factors are rounded by up to 1/16 of themselves.
             if (offers(under_test(i), TUB_FP8))
                 check_error(under_test(i), TUB_FP8, networks[n], 1e-1);
         }
 }
 
-// Thirty operations in a row, some steep: 1e-5. Memory that is shared wrongly gives errors near 1.
+// Thirty operations in a row, some of them steep: 1e-5. Wrongly shared memory gives errors near 1.
 static void test_random_programs(void **state)
 {
     (void)state;
@@ -329,7 +329,7 @@ static void test_same_bytes(void **state)
     }
 }
 
-// Two items with the same frames give the same row, and others do not.
+// Two items with the same frames give the same row, and different items don't.
 static void test_rows_follow_items(void **state)
 {
     (void)state;

@@ -1,10 +1,10 @@
-// Every backend against `reference`: each kind of operation over random shapes.
+// Every backend compared with `reference`: each kind of operation over random shapes.
 #include "backend_fixture.h"
 
 enum { ITEMS = 3 };
 
-// One operation between a random projection of the pixels and the mean, so that what comes out is the operation's own
-// error: `x` narrow and `wide` are [rows, cols] values to start from.
+// One operation between a random projection of the pixels and the mean, so that the result's error is the operation's
+// own: `x` narrow and `wide` are [rows, cols] values to start from.
 typedef struct start_values {
     tub_value patches; // narrow [rows, 3 * kt * ky * kx]
     int rows;
@@ -33,7 +33,7 @@ static tub_value to_tokens(fixture *f, tub_value x)
 {
     if (f->program->values[x].width == TUB_WIDE)
         return x;
-    // A norm widens without changing the error's size.
+    // A norm makes it wide without changing the error's size.
     const int cols = f->program->values[x].cols;
     return tub_norm_rows(f->program, "widen", x, TUB_NORM_RMS, constant(f, TUB_F32, 0, cols, 1, 0), tub_no_tensor(),
                          1e-3, TUB_WIDE);
@@ -75,7 +75,7 @@ static tub_value build_residual(fixture *f, const start_values *s)
     return tub_linear_residual(f->program, "residual", s->patches, weight(f, cols, k), bias, scale, residual);
 }
 
-// More inputs than a backend sums at once, of any remainder.
+// More inputs than a backend sums at once, with any remainder.
 static tub_value build_long(fixture *f, const start_values *s)
 {
     const int cols = between(f, 1, 200), k = between(f, 700, 1700);
@@ -93,7 +93,7 @@ static tub_value build_norm(fixture *f, const start_values *s)
                          vector(f, cols, 1, 0.3), bias, 1e-5, between(f, 0, 1) ? TUB_WIDE : TUB_NARROW);
 }
 
-// One slice and the columns behind it, or several.
+// One slice and the columns after it, or several slices.
 static tub_value build_norm_slices(fixture *f, const start_values *s)
 {
     const int dim = between(f, 2, 90), count = between(f, 1, 3);
@@ -121,7 +121,7 @@ static tub_value shuffled(fixture *f, tub_value x, int count)
     return tub_gather(f->program, "gather", x, index, count);
 }
 
-// Summands of their own, or views of one value that lie across each other and are more than one unit's work.
+// Separate summands, or views of one value that cross each other and take more than one unit of work.
 static tub_value build_add(fixture *f, const start_values *s)
 {
     enum { ROWS = 1400, COLS = 100 };
@@ -177,7 +177,7 @@ static tub_value build_attention(fixture *f, const start_values *s)
     return tub_attention(f->program, "attention", x, heads, dim, 2.0 / sqrt(dim));
 }
 
-// Groups of few keys and of many.
+// Groups with few keys and with many.
 static tub_value build_attention_groups(fixture *f, const start_values *s)
 {
     const int heads = between(f, 1, 4), dim = any_dim(f), groups = between(f, 1, 7);
@@ -249,11 +249,11 @@ static const struct {
     {"linear of many inputs", build_long},
 };
 
-// float32: a rounding is 6e-8 and the largest error seen 7e-7 (softmax of scores that were rounded themselves).
+// float32: a rounding is 6e-8, and the largest error seen is 7e-7 (softmax of scores that were themselves rounded).
 // bfloat16 rounds pixels, weights and narrow values by up to 2^-9 = 2e-3 each; the largest error seen is 8e-3. float16
 // and TF32 have three bits more.
-// int8 rounds the factors of a linear layer to 1/254 of the greatest of their row; the largest error seen is
-// 1.2e-2. fp8 rounds them by up to 2^-4 of themselves; the largest error seen is 8.2e-2, of steep scores.
+// int8 rounds the factors of a linear layer to 1/254 of the largest of their row; the largest error seen is 1.2e-2.
+// fp8 rounds them by up to 2^-4 of themselves; the largest error seen is 8.2e-2, for steep scores.
 static double bound(tub_dtype dtype)
 {
     if (dtype == TUB_FP8)

@@ -1,6 +1,6 @@
-// Whole programs of published sizes by the plug-in's own files, on cards that compute nothing (tests/fakes/dry_gpu.h):
-// that every launch, copy, event, graph, description of a product and plan of attention is as the CUDA runtime,
-// cuBLASLt and cuDNN take them. What is computed, and what cuBLASLt's heuristics say, isn't seen.
+// Whole programs of published sizes, run by the plug-in's own files on cards that compute nothing
+// (tests/fakes/dry_gpu.h): every launch, copy, event, graph, description of a product and plan of attention is one that
+// the CUDA runtime, cuBLASLt and cuDNN accept. What is computed, and what cuBLASLt's heuristics say, isn't tested.
 #include <stdarg.h>
 #include <stddef.h>
 #include <setjmp.h>
@@ -25,7 +25,7 @@
 enum { FRAMES = 64, RUNS = 3 };
 
 static char *folder;
-static char said[1024]; // by the library
+static char said[1024]; // the library's messages
 
 static int set_up(void **state)
 {
@@ -70,7 +70,7 @@ static void check_nothing_left(const char *what)
             what, t.blocks, t.pinned, t.streams, t.events, t.graphs, t.handles, t.descriptions);
 }
 
-// Runs as often as makes the first wave go step by step, the second be recorded, and others replayed.
+// Runs often enough that the first wave goes step by step, the second is recorded, and later ones are replayed.
 static void run(tub_encoder *encoder, const char *what)
 {
     const tub_encoder_info *info = tub_encoder_get_info(encoder);
@@ -98,7 +98,7 @@ static void run(tub_encoder *encoder, const char *what)
 typedef struct way {
     const char *cards;
     tub_dtype dtype;
-    int size; // pixels of a side, 0: the model's own
+    int size; // pixels per side, 0: the model's own
     int batch;
     unsigned without;
     size_t memory;
@@ -138,7 +138,7 @@ static dry_tally compute(const char *what, const char *model, const way *w)
     return t;
 }
 
-// Skips the test where the build has no code for one of them.
+// Skips the test if the build has no code for one of them.
 static void need_code(const char *const *cards)
 {
     for (; *cards; cards++) {
@@ -166,7 +166,7 @@ static void refuses(const char *model, const char *cards, tub_dtype dtype, const
 
 // ---- the tests ----
 
-// Every product has an algorithm and is taken, e4m3's too; attention is cuDNN's; waves are recorded and replayed.
+// Every product has an algorithm and is accepted, e4m3's too; attention is cuDNN's; waves are recorded and replayed.
 static void check_program(const char *what, const char *model, tub_dtype dtype, int batch, int size)
 {
     const dry_tally t = compute(what, model, &(way){.cards = "h100", .dtype = dtype, .batch = batch, .size = size});
@@ -178,7 +178,7 @@ static void check_program(const char *what, const char *model, tub_dtype dtype, 
         fail_msg("%s: %s", what, said);
 }
 
-// Whether this build's cuBLASLt has scales a row; other types than fp8 are there in any case.
+// Whether this build's cuBLASLt has scales per row. Types other than fp8 are always there.
 static bool has(tub_dtype dtype)
 {
     tub_error err = {0};
@@ -188,7 +188,7 @@ static bool has(tub_dtype dtype)
     return false;
 }
 
-// Of matrices, for products by warpgroups: what the driver's stand-in made.
+// The number of tensor maps, for products by warpgroups, that the driver's stand-in made.
 static long maps_made(void)
 {
     void *driver = dlopen("libcuda.so.1", RTLD_NOW | RTLD_NOLOAD);
@@ -207,7 +207,7 @@ static void programs_are_taken(void **state)
     static const struct {
         const char *what;
         int batch, size;
-        tub_dtype types[6]; // AUTO: past the last
+        tub_dtype types[6]; // AUTO: the end
     } models[] = {
         {"videomae:base", 48, 0, {TUB_F32, TUB_TF32, TUB_F16, TUB_BF16, TUB_FP8}},
         {"videomae:large", 48, 0, {TUB_F16, TUB_FP8}},
@@ -271,7 +271,7 @@ static void older_cards_do_what_they_can(void **state)
     refuses(model, "t4", TUB_BF16, "bf16");
 }
 
-// Code for them is made by CUDA 12, by which no other test is run.
+// CUDA 12 makes the code for them; no other test runs such code.
 static void a_v100_computes_all_of_it(void **state)
 {
     (void)state;
@@ -296,7 +296,7 @@ static void a_v100_computes_all_of_it(void **state)
     }
 }
 
-// A decoded frame of this size, brought from the host, becomes patches.
+// Copies a decoded frame of this size from the host, and makes patches of it.
 static void check_frame(tub_backend *b, tub_executable *e, void *memory, int height, int width)
 {
     const tub_transform t = {.resize = TUB_RESIZE_EXACT,

@@ -1,8 +1,8 @@
-// The plug-in on a machine without a GPU: it loads, says what is missing, finds cuBLASLt and cuDNN, and cuDNN makes
-// plans of our attention for the description of a GPU: it generates a kernel and has NVRTC compile it. Built where the
-// CUDA toolkit is.
+// The plug-in on a machine without a GPU: it loads, says what is missing, and finds cuBLASLt and cuDNN. cuDNN makes
+// plans of our attention for the description of a GPU: it generates a kernel and has NVRTC compile it. Built if the
+// CUDA toolkit is there.
 //
-// cuDNN wants a driver's library to be there even then: CTest puts tests/fakes/dry_cuda.c in its place.
+// Even then cuDNN needs a driver's library: CTest puts tests/fakes/dry_cuda.c in its place.
 #include <stdarg.h>
 #include <stddef.h>
 #include <setjmp.h>
@@ -59,7 +59,7 @@ static void knows_which_cards_it_has_code_for(void **state)
     assert_string_equal(list, "7.5, 8.0, 9.0 and newer");
     tub_gpu_list_code(&real, list, sizeof list);
     assert_string_equal(list, "8.0, 7.5");
-    const tub_gpu_code own = tub_cuda_code(); // of this build
+    const tub_gpu_code own = tub_cuda_code(); // the code in this build
     assert_true(own.count > 0);
     assert_int_equal(tub_gpu_code_for(&own, own.compiled[0]), own.compiled[0]);
 }
@@ -77,7 +77,7 @@ static void finds_the_libraries(void **state)
         fail_msg("%s", err.text);
 }
 
-enum { H100, A100, T4 }; // of dry_cards
+enum { H100, A100, T4 }; // indices into dry_cards
 
 static cudnnBackendDescriptor_t describe(const tub_cudnn *dnn, const char *text)
 {
@@ -89,10 +89,10 @@ static cudnnBackendDescriptor_t describe(const tub_cudnn *dnn, const char *text)
     if (dnn->cudnnBackendFinalize(d) == CUDNN_STATUS_SUCCESS)
         return d;
     dnn->cudnnBackendDestroyDescriptor(d);
-    return NULL; // another version describes GPUs in other words
+    return NULL; // another cuDNN version describes GPUs differently
 }
 
-// Over a stacked qkv, as programs have it.
+// Works on a stacked qkv, as programs do.
 static tub_gpu_attention stacked(tub_gpu_type type, int batch, int heads, int rows, int dim)
 {
     const int cols = heads * dim;
@@ -117,7 +117,7 @@ typedef struct attention_case {
     int batch, heads, rows, dim;
 } attention_case;
 
-// What the driver's stand-in was brought; NULL: nothing.
+// The kernel that the driver's stand-in has loaded; NULL: none.
 static const char *kernel_loaded(void)
 {
     void *driver = dlopen("libcuda.so.1", RTLD_NOW | RTLD_NOLOAD);
@@ -138,7 +138,7 @@ static void check_plan(const tub_cudnn *dnn, cudnnBackendDescriptor_t gpu, tub_g
     if (tub_attention_plan(dnn, (tub_plan_target){.description = gpu}, &a, (tub_gpu_text){0}, &plan, &workspace,
                            &err) != TUB_OK)
         fail_msg("%d heads of %d: %s", c->heads, c->dim, err.text);
-    assert_true(workspace < 1 << 20); // nothing of [queries, keys]
+    assert_true(workspace < 1 << 20); // too small for [queries, keys]
     const char *name = kernel_loaded();
     if (!name || !strstr(name, "flash"))
         fail_msg("%d heads of %d: %s", c->heads, c->dim, name ? name : "no kernel");
@@ -152,8 +152,8 @@ static void cudnn_plans_our_attention(void **state)
         {4, 12, 1568, 64}, // VideoMAE-B
         {8, 16, 4096, 64}, // OneVision-L
         {8, 16, 729, 72},  // SigLIP
-        {4, 16, 257, 88},  // giant ones
-        {96, 12, 8, 64},   // over time, as TimeSformer
+        {4, 16, 257, 88},  // giant models
+        {96, 12, 8, 64},   // over time, as in TimeSformer
     };
     tub_cudnn dnn = {0};
     tub_error err = {0};
@@ -169,8 +169,8 @@ static void cudnn_plans_our_attention(void **state)
     }
 }
 
-// A row's bytes mustn't depend on how many are computed at once: it is one kernel, with as much memory of its own,
-// since parts of a sum would lie there.
+// A row's bytes mustn't depend on how many rows are computed at once: it must be the same kernel with the same amount
+// of memory, since parts of a sum would be there.
 static void check_batches(const tub_cudnn *dnn, cudnnBackendDescriptor_t gpu, int queries, int keys)
 {
     static const int batches[] = {1, 2, 128};
@@ -211,7 +211,7 @@ static void cudnn_takes_one_kernel_whatever_the_batch(void **state)
     }
 }
 
-// Then it is our kernel's.
+// Our own kernel is then used.
 static void cudnn_says_that_it_has_none_for_old_cards(void **state)
 {
     (void)state;
@@ -258,7 +258,7 @@ static void check_text(const tub_cudnn *dnn, tub_plan_target target)
     assert_int_equal(again->workspace, plan->workspace);
     assert_string_equal(kernel_loaded(), name);
     tub_plan_release(dnn, again);
-    text[bytes / 2] = 0; // then it is compiled
+    text[bytes / 2] = 0; // so it is compiled
     again = planned(dnn, target, (tub_gpu_text){text, bytes});
     assert_non_null(again->configuration);
     tub_plan_release(dnn, again);
@@ -266,7 +266,7 @@ static void check_text(const tub_cudnn *dnn, tub_plan_target target)
     free(text);
 }
 
-// Without a compiler.
+// Needs no compiler.
 static void a_text_gives_the_same_plan(void **state)
 {
     (void)state;
@@ -282,7 +282,7 @@ static void a_text_gives_the_same_plan(void **state)
     }
 }
 
-// The library's function, and how many calls it is until there is no memory for one.
+// The library's function, and the number of calls until one finds no memory.
 static cudnnStatus_t (*finalize)(cudnnBackendDescriptor_t);
 static int until_short;
 
@@ -291,7 +291,7 @@ static cudnnStatus_t finalize_or_be_short(cudnnBackendDescriptor_t d)
     return until_short-- == 0 ? CUDNN_STATUS_INTERNAL_ERROR_DEVICE_ALLOCATION_FAILED : finalize(d);
 }
 
-// Then with fewer items, not by another kernel, whose bits are others.
+// Then fewer items are taken, not another kernel, which would give other bits.
 static void a_plan_that_has_no_memory_is_made_later(void **state)
 {
     (void)state;
@@ -357,7 +357,7 @@ static void halving_is_for_memory_alone(void **state)
     assert_non_null(strstr(err.text, "pinned memory: CUDA: "));
     assert_int_equal(tub_cuda_failed(&err, cudaErrorLaunchOutOfResources, "a kernel of norms"), TUB_ERROR_DEVICE);
     assert_non_null(strstr(err.text, "a kernel of norms"));
-    for (int i = 0; i < TUB_GPU_TASK_KINDS; i++) // each has a name of its own
+    for (int i = 0; i < TUB_GPU_TASK_KINDS; i++) // each has its own name
         for (int j = i + 1; j <= TUB_GPU_TASK_KINDS; j++)
             assert_string_not_equal(tub_cuda_kernel_name((tub_gpu_task_kind)i),
                                     tub_cuda_kernel_name((tub_gpu_task_kind)j));

@@ -1,5 +1,5 @@
-// Calls in which one allocation fails, each in turn: the call fails, or its result is the usual one. Of jansson's, all
-// from that one on: where the next succeeds, it goes on with letters that it lost.
+// Calls in which one allocation fails, each in turn: the call fails, or its result is the usual one. For jansson, all
+// allocations fail from that one on: if the next succeeded, it would go on with letters that it lost.
 //
 // The linker puts the functions __wrap_... here in the place of the system's (tests/CMakeLists.txt).
 #include <setjmp.h>
@@ -82,7 +82,7 @@ static void *allocate_json(size_t bytes)
     return NULL;
 }
 
-// The result of a call that succeeded, as text.
+// The result of a successful call, as text.
 typedef tub_status (*subject)(char *result, size_t bytes);
 
 static tub_status call(subject run, int at, char *result, size_t bytes)
@@ -130,7 +130,7 @@ static void add_text(void *user, const tub_finding *f)
     snprintf(result + strlen(result), 200, "%s: %.100s\n", tub_finding_name(f->kind), f->text);
 }
 
-static bool deep; // verifies the videos, too
+static bool deep; // verifies the videos as well
 
 static tub_status verify(char *result, size_t bytes)
 {
@@ -147,7 +147,7 @@ static tub_status verify(char *result, size_t bytes)
     return TUB_OK;
 }
 
-// Disarmed, as it isn't the subject.
+// Disarmed, because it isn't what is tested.
 static void remove_other(void)
 {
     bool armed = atomic_exchange(&fault.armed, false);
@@ -239,7 +239,7 @@ static int set_up(void **state)
     }
     if (make_features() || tub_checkpoint_init("dinov2:tiny", model, 1, &err))
         return -1;
-    toy_write(features, "missing_files.txt", "lost\n"); // an id that verifying must not forget
+    toy_write(features, "missing_files.txt", "lost\n"); // an id that verifying must keep
     return 0;
 }
 

@@ -1,6 +1,6 @@
-// Runs that are killed, run out of room or start together: the files are those of an uninterrupted run.
+// Runs that are killed, run out of space or start together: the files are those of an uninterrupted run.
 //
-// Each run is a child process over toy videos; the moments of the kills are random (the seed is printed).
+// Each run is a child process over toy videos; it is killed at random moments (the seed is printed).
 #include <stdarg.h>
 #include <stddef.h>
 #include <setjmp.h>
@@ -30,7 +30,7 @@ static double usual;    // seconds of an uninterrupted run
 typedef struct toy_run {
     const char *out;
     int rank, world, stride;
-    long most_bytes;    // of a file, 0 = no limit
+    long most_bytes;    // per file, 0 = no limit
 } toy_run;
 
 static tub_status run(const toy_run *r)
@@ -69,7 +69,7 @@ static pid_t start(const toy_run *r)
     return child;
 }
 
-// The run's status, negated; -1 where it was killed.
+// The run's status, negated; -1 if it was killed.
 static int end(pid_t child)
 {
     int how;
@@ -98,7 +98,7 @@ static void assert_as_wanted(const char *out)
     assert_int_equal(toy_count_temporary(out), 0);
 }
 
-// Whatever has its final name is whole.
+// Every file with its final name is whole.
 static void assert_none_torn(const char *out)
 {
     DIR *d = opendir(out);
@@ -159,7 +159,7 @@ static void test_killed(void **state)
     srand(seed);
     for (int i = 0; i < KILLS;) {
         toy_run r = {.out = fresh(1)};
-        // One, two or three kills on the way.
+        // One, two or three kills before it ends.
         for (int n = rand() % 3; n >= 0 && i < KILLS; n--, i++) {
             kill_after(&r, usual * rand() / RAND_MAX);
             assert_none_torn(r.out);
@@ -197,7 +197,7 @@ static void test_together(void **state)
     for (int i = 0; i < 4; i++)
         assert_int_equal(end(children[i]), 0);
     assert_as_wanted(r.out);
-    // Of two settings one wins, whichever: never a mixture.
+    // Of two settings, either wins, but they are never mixed.
     for (int i = 0; i < 3; i++) {
         toy_run one = {.out = fresh(10 + i), .stride = 2};
         pid_t first = start(&one);

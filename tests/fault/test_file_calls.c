@@ -1,5 +1,6 @@
-// Runs whose file calls fail or are the last that the process makes: each call in turn, with each error, once and from
-// then on. Never is a video done whose file isn't right, nothing stays behind, and the next run finishes the work.
+// Runs in which a file call fails, or is the last that the process makes: each call in turn, with each error, once and
+// from then on. No video is ever recorded as done whose file isn't right, nothing stays behind, and the next run
+// finishes the work.
 //
 // The linker puts the functions __wrap_... here in the place of the system's (tests/CMakeLists.txt).
 #include <setjmp.h>
@@ -31,7 +32,7 @@ enum { VIDEOS = 4, CALLS_MOST = 2000, MANY = 600 };
 
 typedef enum ending { FAIL_ONCE, FAIL_ON, SHORT_ONCE, KILL } ending;
 
-// What is to happen at which call. Calls are counted while it is armed.
+// What happens at which call. Calls are counted while it is armed.
 static struct {
     atomic_bool armed;
     ending ending;
@@ -40,7 +41,7 @@ static struct {
     atomic_int calls, opens, created, writes, stats, syncs;
 } fault;
 
-// What opening a file of features (or another, by a part of its name) to read it fails with; 0: it doesn't.
+// The error of opening a file of features for reading (or another file, by a part of its name); 0: none.
 static int unopened;
 static const char *unopened_name = ".npy";
 
@@ -87,12 +88,12 @@ int __wrap_open(const char *path, int flags, ...)
         errno = unopened;
         return -1;
     }
-    // Only those that write: what can't be read is another matter.
+    // Only calls that write: files that can't be read are tested elsewhere.
     bool creates = flags & (O_CREAT | O_DIRECTORY);
     return creates && fails(false) ? -1 : __real_open(path, flags, mode);
 }
 
-// Whether files are written while one is being synced.
+// Whether other files are written while one is being synced.
 static struct {
     atomic_bool armed;
     bool met;
@@ -125,7 +126,7 @@ int __wrap_fsync(int fd)
 {
     fault.syncs++;
     sync_until_another_is_begun();
-    (void)fd; // the machine lives on: nothing is lost that isn't on the disk yet
+    (void)fd; // the machine goes on: nothing is lost that isn't on disk yet
     return fails(false) ? -1 : 0;
 }
 
@@ -152,7 +153,7 @@ ssize_t __wrap_pwrite(int fd, const void *data, size_t bytes, off_t offset)
     return fault.ending == SHORT_ONCE ? __real_pwrite(fd, data, cut(bytes), offset) : -1;
 }
 
-// Whether a second call comes while the first one waits, as for a server that is far away.
+// Whether a second call comes while the first one waits, as on a distant server.
 static struct {
     atomic_bool armed;
     atomic_int calls;
@@ -184,7 +185,8 @@ int __wrap_fstatat(int fd, const char *path, struct stat *info, int flags)
     return __real_fstatat(fd, path, info, flags);
 }
 
-// Whether the folder of features can't be listed to its end, and whether folders don't say what their names are of.
+// Whether listing the folder of features fails before its end, and whether folders don't tell the types of their
+// entries.
 static bool unlisted, untyped;
 
 struct dirent *__real_readdir(DIR *folder);
@@ -230,7 +232,7 @@ static void make_videos(int count)
     for (int i = 0; i < count; i++) {
         char name[32];
         snprintf(name, sizeof name, "v%03d.mp4", i);
-        // One of them fails, for the sake of its line.
+        // One of them fails, so that there is a line about it.
         if (i == 1)
             toy_write(videos, name, "bad");
         else
@@ -263,7 +265,7 @@ static int tear_down(void **state)
     return 0;
 }
 
-// How many are done according to the folder, each of which has its file.
+// How many videos are done according to the folder; each of them has its file.
 static size_t count_done(void)
 {
     tub_dataset *d = NULL;
@@ -281,7 +283,7 @@ static size_t count_done(void)
     return done;
 }
 
-// Every line of the manifest that is whole tells of a file that is there.
+// Every whole line of the manifest names a file that is there.
 static void check_lines(void)
 {
     char *text = toy_read(out, "manifest.jsonl"), *rest = NULL;
@@ -339,7 +341,7 @@ static void sweep_calls(const char *what, ending how, int error, bool harmless)
         failed += status != TUB_OK;
         if (reached && status != TUB_OK)
             assert_int_equal(toy_count_temporary(out), 0);
-        // What it counted as done is done.
+        // What it counted as done is really done.
         if (toy_exists(root, "out") && toy_exists(out, "features.json"))
             assert_true(count_done() >= totals.ok);
         check_finished(what);
@@ -389,7 +391,7 @@ static void test_killed(void **state)
     assert_int_equal(status, 0);
 }
 
-// What isn't listed isn't missing: all would be made again, and nothing be said.
+// Features that can't be listed aren't missing: otherwise all would be made again, silently.
 static void test_folders_that_cant_be_listed(void **state)
 {
     (void)state;
@@ -418,7 +420,8 @@ static tub_status verify_unopened(int error, tub_verify_totals *totals)
     return status;
 }
 
-// What the machine doesn't deliver isn't called broken; where it delivers nothing at all, nothing is called anything.
+// Files that the machine can't read aren't reported as broken; if it can read none at all, nothing is reported about
+// any.
 static void test_features_that_cant_be_read(void **state)
 {
     (void)state;
@@ -438,7 +441,7 @@ static void test_features_that_cant_be_read(void **state)
     unlink(toy_path(out, "missing_files.txt"));
 }
 
-// Nor are settings that can't be read someone else's.
+// Settings that can't be read aren't taken for somebody else's.
 static void test_settings_that_cant_be_read(void **state)
 {
     (void)state;
@@ -455,7 +458,7 @@ static void test_settings_that_cant_be_read(void **state)
     assert_int_equal(run(out, &totals), TUB_ERROR_ARGUMENT);
 }
 
-// Looking at a folder of finished videos takes so many calls: none that grows faster than the videos, no file opened.
+// Looking at a folder of finished videos: calls grow no faster than the number of videos, and no file is opened.
 static void test_calls_of_a_resume(void **state)
 {
     (void)state;
@@ -477,7 +480,7 @@ static void test_calls_of_a_resume(void **state)
     assert_in_range(fault.stats, MANY, 2 * MANY + 12);
 }
 
-// A deep folder of features costs each video no more calls than a shallow one.
+// In a deep folder of features, a video costs no more calls than in a shallow one.
 static void test_calls_of_a_deep_folder(void **state)
 {
     (void)state;
@@ -494,7 +497,7 @@ static void test_calls_of_a_deep_folder(void **state)
     assert_in_range(fault.stats, MANY, usual + MANY / 2);
 }
 
-// Of a list of dead links most videos fail, each at once.
+// Most videos from a list of dead links fail, each of them at once.
 static void test_failures_share_a_sync(void **state)
 {
     (void)state;
@@ -510,7 +513,7 @@ static void test_failures_share_a_sync(void **state)
     assert_in_range(fault.syncs, 1, 3 * VIDEOS + 12);
 }
 
-// A slow disk is waited for once for many small files, not for each, and rows are written many at a time.
+// A slow disk is waited for once for many small files, not for each, and many rows are written at a time.
 static void test_resampled_files_share_calls(void **state)
 {
     (void)state;
@@ -534,7 +537,7 @@ static void test_resampled_files_share_calls(void **state)
     assert_true(syncing.met);
 }
 
-// `alone`: calls before, about the input itself.
+// `alone`: the number of earlier calls, about the input itself.
 static void expect_asked_together(const char *input, int alone)
 {
     tub_arena arena;
@@ -554,8 +557,8 @@ static void expect_asked_together(const char *input, int alone)
     tub_arena_finish(&arena);
 }
 
-// Of a list's lines, and of names of which a folder doesn't say what they are, the file system is asked several at a
-// time, as of those of which it does.
+// The file system is asked about several paths at a time: a list's lines, and names whose type a folder doesn't tell,
+// as well as those whose type it does.
 static void test_paths_are_asked_about_together(void **state)
 {
     (void)state;
@@ -573,7 +576,7 @@ static void test_paths_are_asked_about_together(void **state)
     untyped = false;
 }
 
-// Nor is each of the features asked about, of which their folder doesn't say what they are.
+// If a folder doesn't tell the types of its entries, there is no call for each of the features either.
 static void test_features_are_not_asked_about(void **state)
 {
     (void)state;

@@ -1,7 +1,7 @@
-// Runs on GPUs of which one call fails, each in turn: the features are the usual ones, or the run says what went wrong,
+// Runs on GPUs in which one call fails, each in turn: the features are the usual ones, or the run says what went wrong,
 // what it has written is right, and the next run does the rest. On the fake GPU (tests/support/fake_gpu_plugin.c).
 //
-// A few calls of each setting; with an argument N every N-th one (1: all, which takes hours).
+// Tries a few calls of each setting; with an argument N, every N-th one (1: all, which takes hours).
 // clang-format off
 #include <stdarg.h>
 #include <stddef.h>
@@ -24,7 +24,7 @@
 enum { VIDEOS = 3, SHORT = 1, FOR_GOOD = 2, SAMPLES = 3 };
 
 typedef struct setting {
-    const char *name, *gpus; // as FAKE_GPU says
+    const char *name, *gpus; // in the form of FAKE_GPU
     tub_dtype dtype;
     unsigned without;
     tub_resizer resizer;
@@ -34,7 +34,7 @@ typedef struct outcome {
     tub_status opened, status;
     tub_run_totals totals;
     int calls;
-    char digest[VIDEOS][TUB_HASH_TEXT]; // "": not there
+    char digest[VIDEOS][TUB_HASH_TEXT]; // "": no file
 } outcome;
 
 static int step_told;
@@ -104,7 +104,7 @@ static void run_dataset(const setting *s, tub_encoder *encoder, outcome *o)
     tub_dataset_close(&d);
 }
 
-// A run in the folder as it is; nothing of it stays on the GPUs.
+// A run in the folder as it is. Nothing may stay on the GPUs.
 static outcome run(const setting *s, int call, int how)
 {
     char gpus[256];
@@ -155,7 +155,7 @@ static void check(const setting *s, const outcome *usual, const outcome *o, int 
         fail_msg("%s, call %d (%d): the other GPU didn't go on: %s", s->name, call, how, err.text);
 }
 
-// In turn, but for those between, from another one on each time.
+// Every `step`-th call in turn, each time from another one on.
 static void sweep(const setting *s, int number)
 {
     toy_remove(features);
@@ -200,7 +200,7 @@ typedef struct listener {
     atomic_int inside, calls, overlaps;
 } listener;
 
-// Takes its time, so that another call would come meanwhile.
+// Takes long enough that another call would come meanwhile.
 static void listen(void *user, int level, const char *text)
 {
     (void)level, (void)text;
@@ -212,7 +212,7 @@ static void listen(void *user, int level, const char *text)
     atomic_fetch_sub(&l->inside, 1);
 }
 
-// Each GPU, opened beside the others, tells that its memory is short.
+// Each GPU, opened while others are, reports that its memory is short.
 static void gpus_log_in_turn(void **state)
 {
     (void)state;

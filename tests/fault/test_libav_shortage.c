@@ -1,9 +1,9 @@
 // Videos in whose decoding memory runs out at one of libav's allocations, each in turn, or no thread can be started:
-// what comes of them is the usual, or that memory is short. Nothing of them lacks; and where one allocation alone
-// fails, it is never the video that is damaged.
+// the result is the usual one, or it is reported that memory is short. No frame is missing. If only one allocation
+// fails, the video is never reported as damaged.
 //
-// The functions here stand in the place of the system's for libav, too. A call of its own that ends the process (it
-// does with some codecs) is not what is looked for: each decoding is a child's.
+// The functions here replace the system's for libav, too. libav may end the process itself (it does with some codecs);
+// that isn't what is tested, so each video is decoded in a child process.
 // clang-format off
 #include <stdarg.h>
 #include <stddef.h>
@@ -40,11 +40,11 @@ typedef struct result {
     tub_status status;
     bool partial;
     int64_t frames;
-    uint64_t hash; // of times and pixels
+    uint64_t hash; // of timestamps and pixels
     char text[TUB_ERROR_TEXT];
 } result;
 
-static result *told; // by a child
+static result *told; // written by a child
 
 static bool fails(void)
 {
@@ -172,7 +172,7 @@ static void sweep(const char *name, bool once)
         if (told->status == TUB_ERROR_MEMORY)
             continue;
         const bool differs = told->frames != FRAMES || told->hash != usual.hash;
-        const bool may_differ = once && name[0] == 'a'; // H.264's decoder makes up what it couldn't refer to
+        const bool may_differ = once && name[0] == 'a'; // H.264's decoder makes up frames that it couldn't refer to
         if (told->status != TUB_END || told->partial || (differs && !may_differ))
             fail_msg("%s, allocation %d: status %d, %d frames: %s", name, at, (int)told->status, (int)told->frames,
                      told->text);

@@ -1,8 +1,8 @@
-// The checkpoints of tests/data/golden through the public API, against what PyTorch computed in float64.
+// The checkpoints of tests/data/golden through the public API, compared with what PyTorch computed in float64.
 //
-// Every case runs with each backend and type of this build; those that the machine doesn't have are skipped. Four
+// Every case runs with each backend and type of this build; those that the machine doesn't support are skipped. Four
 // numbers are printed for each array: largest absolute error, the same relative to the largest value, relative L2,
-// and how many values are not finite. Bounds come from the case's meta.json (tools/make_goldens.py).
+// and how many values are not finite. The bounds come from the case's meta.json (tools/make_goldens.py).
 #include <stdarg.h>
 #include <stddef.h>
 #include <setjmp.h>
@@ -29,7 +29,7 @@ typedef struct way {
 
 static const way ways[] = {
     {"reference", TUB_F32},
-    // On the fake GPU, which CTest names; by hand on a real one, if there is one.
+    // On the fake GPU, which CTest sets; run by hand, on a real one if there is one.
     {"cuda", TUB_F32},
     {"cuda", TUB_TF32},
     {"cuda", TUB_F16},
@@ -154,7 +154,7 @@ static void expect_pixels(const job *j, const json_t *meta, const float *have, c
         fail_msg("pixels of %s: max-abs %.3e > %.3e", j->name, n.max_abs, limit);
 }
 
-// NULL where the machine can't do it.
+// NULL if the machine can't do it.
 static tub_encoder *open_encoder(const job *j, int frames)
 {
     tub_encoder_params params = {.size = sizeof params, .model = j->folder, .backend = j->way->backend,
@@ -236,7 +236,7 @@ static int is_case(const struct dirent *e)
     return e->d_name[0] != '.';
 }
 
-// By every backend in every type, or as named: `test_golden cuda f16`.
+// With every backend in every type, or as given: `test_golden cuda f16`.
 int main(int argc, char **argv)
 {
     static job jobs[MOST_CASES * WAYS];

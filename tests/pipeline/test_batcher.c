@@ -1,4 +1,4 @@
-// The batcher: order, the rules for handing over, the bound.
+// The batcher: order, the rules for handing loads over, the bound.
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -97,7 +97,7 @@ static void test_full_batches_in_order(void **state)
     assert_memory_equal(load.slots, expected, sizeof expected);
     taking t;
     start_taking(&t, b);
-    expect_waiting(&t); // one item is no batch
+    expect_waiting(&t); // one item doesn't make a batch
     put(b, &reel_a, 2, 40);
     pthread_join(t.thread, NULL);
     assert_int_equal(t.load.items, 2);
@@ -112,15 +112,15 @@ static void test_ends_go_along(void **state)
     tub_load load;
     for (int i = 0; i < 4; i++)
         tub_batcher_expect(b);
-    tub_batcher_end(b, REEL(reel_a)); // at the head: at once
+    tub_batcher_end(b, REEL(reel_a)); // at the head: taken at once
     put(b, &reel_a, 0, 10);
     assert_true(tub_batcher_take(b, &load));
     assert_int_equal(load.count, 1);
     assert_int_equal(load.items, 0);
     assert_int_equal(load.entries[0].kind, TUB_ENTRY_END);
-    tub_batcher_end(b, REEL(reel_a)); // behind an item: with its batch
+    tub_batcher_end(b, REEL(reel_a)); // behind an item: taken with its batch
     put(b, &reel_b, 0, 20);
-    tub_batcher_end(b, REEL(reel_b)); // behind the last item of the batch too
+    tub_batcher_end(b, REEL(reel_b)); // behind the batch's last item, too
     put(b, &reel_b, 1, 30);
     assert_true(tub_batcher_take(b, &load));
     assert_int_equal(load.items, 2);
@@ -198,7 +198,7 @@ static void test_full_line_blocks_and_seals(void **state)
     for (int i = 0; i < 4; i++)
         tub_batcher_expect(b);
     put(b, &reel_a, 0, 10);
-    for (int i = 0; i < 3; i++) // ends fill the line: no batch can come together
+    for (int i = 0; i < 3; i++) // ends fill the line, so no batch can be completed
         tub_batcher_end(b, REEL(reel_a));
     pthread_t putter;
     pthread_create(&putter, NULL, put_one, b);
@@ -220,7 +220,7 @@ static void test_full_line_blocks_and_seals(void **state)
     tub_batcher_close(&b);
 }
 
-// Takes a load for a home; its items must be these rows of these homes.
+// Takes a load for a home; its items must be these rows, with these homes.
 static void expect_load(tub_batcher *b, int home, int items, const int (*rows)[2])
 {
     tub_load load;
@@ -238,7 +238,7 @@ static void expect_load(tub_batcher *b, int home, int items, const int (*rows)[2
     tub_batcher_done(b, &load);
 }
 
-// Who has more than a batch to choose from takes its own, in order; who has none of its own what is first.
+// A taker with more than a batch to choose from takes its own entries, in order; one that has none takes the first.
 static void test_own_entries_first(void **state)
 {
     (void)state;
@@ -261,17 +261,17 @@ static void test_own_entries_first(void **state)
         expect_load(b, 0, 2, (const int[][2]){{1, 0}, {1, 1}});
         put_at_home(b, &reel_b, 4, 2);
         expect_load(b, 3, 2, (const int[][2]){{1, 2}, {1, 3}});
-        // One of its own and the first of the others.
+        // One entry of its own, and the first of the others.
         put_at_home(b, &reel_a, 4, 1);
         put_at_home(b, &reel_a, 5, 1);
         expect_load(b, 1, 2, (const int[][2]){{1, 4}, {1, 5}});
         put_at_home(b, &reel_a, 6, 1);
-        expect_load(b, 1, 2, (const int[][2]){{2, 4}, {1, 6}}); // no more than a batch: as they came
+        expect_load(b, 1, 2, (const int[][2]){{2, 4}, {1, 6}}); // no more than a batch: in the order of the line
         tub_batcher_close(&b);
     }
 }
 
-// An end is handed over with what was in front of it, however many of another home are behind.
+// An end is handed over with the items before it, however many of another home come after it.
 static void test_ends_stay_behind_their_items(void **state)
 {
     (void)state;
@@ -284,7 +284,7 @@ static void test_ends_stay_behind_their_items(void **state)
     tub_batcher_end(b, REEL(reel_a));
     for (int i = 0; i < 3; i++)
         put_at_home(b, &reel_b, i, 2);
-    assert_true(tub_batcher_take_own(b, 2, &load)); // its own two; the end is not in front yet
+    assert_true(tub_batcher_take_own(b, 2, &load)); // its own two; the end isn't at the front yet
     assert_int_equal(load.items, 2);
     assert_int_equal(load.count, 2);
     assert_int_equal(load.entries[1].first, 1);

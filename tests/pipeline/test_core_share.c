@@ -1,4 +1,4 @@
-// How many decode workers work at once: it follows what the device waits for, and never locks up.
+// How many decode workers work at once: it follows what the device waits for, and never deadlocks.
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -21,7 +21,7 @@ static tub_core_share *open_share(int workers, bool adapt)
     return share;
 }
 
-// How often that changed something.
+// How often these notes changed something.
 static int note(tub_core_share *share, double waited, double worked, int times)
 {
     int changes = 0;
@@ -38,19 +38,19 @@ static void test_follows_the_bottleneck(void **state)
 {
     (void)state;
     tub_core_share *share = open_share(4, true);
-    assert_int_equal(note(share, 0.1, 0.01, 2), 0); // less than a look
+    assert_int_equal(note(share, 0.1, 0.01, 2), 0); // too little to be looked at
     assert_int_equal(tub_core_share_allowed(share), 4);
-    // The device never waits: fewer and fewer, but one.
+    // The device never waits: fewer and fewer workers, down to one.
     note(share, 0, 0.3, 100);
     assert_int_equal(tub_core_share_allowed(share), 1);
-    // It waits a little: one more, which is kept for a while.
+    // It waits a little: one worker more, which stays for a while.
     note(share, 0.03, 0.27, 1);
     assert_int_equal(tub_core_share_allowed(share), 2);
     note(share, 0, 0.3, 15);
     assert_int_equal(tub_core_share_allowed(share), 2);
     note(share, 0, 0.3, 2);
     assert_int_equal(tub_core_share_allowed(share), 1);
-    // In between nothing changes; where it waits much of the time all work.
+    // In between nothing changes. If the device waits much of the time, all workers work.
     note(share, 0.008, 0.292, 10);
     assert_int_equal(tub_core_share_allowed(share), 1);
     assert_int_equal(note(share, 0.2, 0.1, 1), 1);
@@ -106,7 +106,7 @@ static void test_at_most_so_many(void **state)
     tub_core_share_close(&c.share);
 }
 
-// A slow device, many videos, workers that adapt: all rows come.
+// A slow device, many videos, an adapting number of workers: all rows come.
 static void test_extraction_adapts(void **state)
 {
     (void)state;

@@ -1,4 +1,4 @@
-// What others do to videos and features while a run over toy videos goes on.
+// What others do to videos and features during a run over toy videos.
 // clang-format off
 #include <stdarg.h>
 #include <stddef.h>
@@ -18,11 +18,11 @@
 
 static void write_again(void)
 {
-    toy_write(toy.videos, "v00.mp4", "frames=%d seed=%d", 3, 9); // as long as before
+    toy_write(toy.videos, "v00.mp4", "frames=%d seed=%d", 3, 9); // the same size as before
     toy_write(toy.videos, "sick.mp4", "bad");
 }
 
-// What is written to while it is read can have its final size from the beginning: neither its features nor its failure
+// A file that is written while it is read can have its final size from the start: neither its features nor its failure
 // count for the next run.
 static void test_videos_that_are_written_to(void **state)
 {
@@ -44,7 +44,7 @@ static void test_videos_that_are_written_to(void **state)
     assert_int_equal(toy.totals.recorded_failures, 1);
 }
 
-// Another run in the same folder, from its beginning to its end, while one goes on.
+// Another complete run in the same folder, while one goes on.
 static int other_world;
 
 static void run_other(void)
@@ -58,7 +58,7 @@ static void run_other(void)
     toy.totals = own_totals;
 }
 
-// Two divisions of the same videos at once: each puts the other's failures in order, and none is lost by that.
+// Two divisions of the same videos at once: each rewrites the other's failures, and none is lost by that.
 static void test_failures_of_two_runs(void **state)
 {
     (void)state;
@@ -83,7 +83,7 @@ static void test_failures_of_two_runs(void **state)
     }
 }
 
-// A file of failures that was there at the start, of which another run left nothing.
+// A file of failures that was there at the start, but of which another run left nothing.
 static void test_failures_that_vanish(void **state)
 {
     (void)state;
@@ -113,7 +113,7 @@ static void replace(void)
     toy_write(toy.out, "features.json", "{}");
 }
 
-// Files come and go meanwhile, of which a removal may trip.
+// Files appear during the removal, which may make it fail.
 static void delete_all(void)
 {
     for (int i = 0; i < 1000 && access(toy.out, F_OK) == 0; i++)
@@ -125,8 +125,8 @@ static void empty(void)
     unlink(toy_path(toy.out, "features.json"));
 }
 
-// Features that are gone with their folder aren't told as done, nor is a folder made anew for the rest of them. The
-// first video is the last, too: then only the end can tell.
+// If features disappear with their folder, they aren't reported as done, and no new folder is made for the rest. With
+// one video, which is also the last, this can be noticed only at the end.
 static void test_folder_that_goes(void **state)
 {
     (void)state;
@@ -153,7 +153,7 @@ static void delete_split(void)
         toy_remove(toy_path(toy.out, "train"));
 }
 
-// Nor are those of a folder in it, which is made anew for the rest.
+// The same for a subfolder, which is made anew for the rest.
 static void test_folder_inside_that_goes(void **state)
 {
     (void)state;

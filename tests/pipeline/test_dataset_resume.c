@@ -1,4 +1,4 @@
-// Runs over toy videos in a folder that has been run in before: what is skipped, what is made again, what is refused.
+// Runs over toy videos in a folder with earlier runs: what is skipped, what is made again, what is refused.
 // clang-format off
 #include <stdarg.h>
 #include <stddef.h>
@@ -17,7 +17,7 @@
 #include "encoder_impl.h"
 #include "toy_run.h"
 
-// Everything that isn't valid by header, size and manifest is made again, and becomes what it was.
+// Everything that isn't valid by header, size and manifest is made again, and is then the same as before.
 static void test_resume(void **state)
 {
     (void)state;
@@ -30,7 +30,7 @@ static void test_resume(void **state)
     struct stat info;
     assert_int_equal(stat(toy_path(toy.out, "v03.npy"), &info), 0);
     assert_int_equal(truncate(toy_path(toy.out, "v03.npy"), info.st_size + 4), 0);
-    // A whole file of another shape, which no manifest line tells of.
+    // A whole file of another shape, which no manifest line describes.
     const int64_t dims[] = {1, TOY_DIM};
     const float row[TOY_DIM] = {0};
     assert_int_equal(tub_npy_write(toy_path(toy.out, "v04.npy"), TUB_F32, 2, dims, row, &toy.err), TUB_OK);
@@ -42,7 +42,7 @@ static void test_resume(void **state)
     toy_digest(toy.out, after);
     assert_string_equal(before, after);
 
-    // Without the manifest nothing is known to be whole; a torn one tells what it still tells.
+    // Without the manifest, no file is known to be whole; a torn manifest counts as far as it goes.
     char *manifest = toy_read(toy.out, "manifest.jsonl");
     unlink(toy_path(toy.out, "manifest.jsonl"));
     assert_int_equal(toy_run(), TUB_OK);
@@ -63,7 +63,7 @@ static void test_resume(void **state)
     toy_expect(7, 1, 0, 0, 0);
 }
 
-// Of two folders with like names the later one doesn't take the first one's features away; one that was moved does.
+// If two folders have the same names, the later one doesn't take the first one's features over; a moved folder does.
 static void test_like_names_of_another_folder(void **state)
 {
     (void)state;
@@ -90,7 +90,7 @@ static void note_warning(void *user, int level, const char *text)
     }
 }
 
-// A collection that was encoded anew: its videos are counted, but not all of them named.
+// A collection that was encoded anew: its videos are counted, but not all of them are named.
 static void test_replaced_videos_are_no_flood(void **state)
 {
     (void)state;
@@ -129,7 +129,7 @@ static tub_status settle(int stride, const char *stamp)
     return status;
 }
 
-// Where nothing is to do no encoder is needed, and other settings are refused all the same.
+// If there is nothing to do, no encoder is needed; other settings are still refused.
 static void test_settled(void **state)
 {
     (void)state;
@@ -138,7 +138,7 @@ static void test_settled(void **state)
     toy_make_videos(3);
     assert_int_equal(settle(2, ""), TUB_ERROR_ARGUMENT);
     assert_non_null(strstr(toy.err.text, "v00.mp4: is to do yet"));
-    toy_expect(0, 0, 0, 0, 0); // filled in also when it fails
+    toy_expect(0, 0, 0, 0, 0); // filled in even if it fails
     assert_int_equal(toy_run(), TUB_OK);
     assert_int_equal(toy_open_set(&d), TUB_OK);
     assert_false(tub_dataset_known_model(d, &stamp, &hash));
@@ -163,7 +163,8 @@ static void overwrite(const char *name, long at, char byte)
     fclose(file);
 }
 
-// A file as old as its line tells isn't opened; one that was written to is, and counts if its header is right.
+// A file with the time that its line states isn't opened. One that was written to is, and counts if its header is
+// right.
 static void test_touched(void **state)
 {
     (void)state;
@@ -195,14 +196,14 @@ static void test_mixing_refused(void **state)
     encoder->info.model_hash[0] = 'f';
     assert_int_equal(toy_run_with(encoder, 2), TUB_ERROR_ARGUMENT);
     assert_non_null(strstr(toy.err.text, "model hash"));
-    // Nor is it forgotten with features.json.
+    // Nor is it forgotten if features.json is gone.
     unlink(toy_path(toy.out, "features.json"));
     assert_int_equal(toy_run_with(encoder, 2), TUB_ERROR_ARGUMENT);
     assert_non_null(strstr(toy.err.text, "another model"));
     tub_encoder_close(&encoder);
     assert_int_equal(toy_run(), TUB_OK);
     toy_expect(2, 0, 0, 0, 0);
-    // Batch and threads are no settings.
+    // Batch and threads don't count as settings.
     encoder = toy_encoder(0);
     encoder->info.batch = 1;
     assert_int_equal(toy_run_with(encoder, 2), TUB_OK);
@@ -218,7 +219,7 @@ static void test_mixing_refused(void **state)
     tub_dataset_close(&d);
 }
 
-// Two runs that start together in a new folder: the second is told what the first has chosen.
+// Two runs that start together in a new folder: the second learns what the first has chosen.
 static void test_the_first_run_decides(void **state)
 {
     (void)state;
@@ -262,7 +263,7 @@ static void test_failures(void **state)
     toy_expect(2, 0, 0, 2, 0);
     assert_int_equal(toy.totals.recorded_failures, 0);
     assert_int_equal(toy_lines_of("failures.jsonl"), 2);
-    // Replaced: tried without being asked. A later success takes it off the list.
+    // Replaced: tried without being asked. Its success then takes it off the list.
     toy.retry = false;
     toy_write(toy.videos, "sick.mp4", "frames=20 seed=1 now well");
     assert_int_equal(toy_run(), TUB_OK);
@@ -270,13 +271,13 @@ static void test_failures(void **state)
     assert_int_equal(toy_lines_of("failures.jsonl"), 1);
     json_t *line = toy_line_about("failures.jsonl", "sick.mp4");
     assert_null(line);
-    // In a run of shards too, whose own files are others.
+    // Also in a run of shards, which have other files of failures.
     toy_write(toy.videos, "ill.mp4", "frames=20 seed=1 now well");
     toy.world = 2;
     for (toy.rank = 0; toy.rank < 2; toy.rank++)
         assert_int_equal(toy_run(), TUB_OK);
     assert_false(toy_exists(toy.out, "failures.jsonl"));
-    // Failed features don't lie about.
+    // Features of a video that now fails are removed.
     toy.world = 0;
     toy.rank = 0;
     toy_write(toy.videos, "sick.mp4", "bad");
@@ -293,13 +294,13 @@ static void test_failures_of_the_machine(void **state)
     toy_write(toy.videos, "far.mp4", "frames=20 away");
     assert_int_equal(toy_run(), TUB_OK);
     toy_expect(0, 2, 0, 1, 0);
-    toy_write(toy.videos, "far.mp4", "frames=20     "); // of the same size
+    toy_write(toy.videos, "far.mp4", "frames=20     "); // the same size
     assert_int_equal(toy_run(), TUB_OK);
     toy_expect(2, 1, 0, 0, 0);
     assert_false(toy_exists(toy.out, "failures.jsonl"));
 }
 
-// What wasn't there and is now, on a server that was away say, is tried without being asked.
+// A file that was missing and is there now, for example on a server that was away, is tried without being asked.
 static void test_videos_that_come_later(void **state)
 {
     (void)state;
@@ -329,7 +330,7 @@ static tub_item_state state_for_others(size_t i)
     return item.state;
 }
 
-// What may not be read isn't to do, which would take a model in each run; once it may be, it is.
+// A video that may not be read isn't to do, as that would load a model in every run; once it may be read, it is.
 static void test_videos_that_may_not_be_read(void **state)
 {
     (void)state;
@@ -365,7 +366,7 @@ static void test_shards(void **state)
     assert_string_equal(whole, parts);
     assert_int_equal(
         toy_lines_of("manifest.0.jsonl") + toy_lines_of("manifest.1.jsonl") + toy_lines_of("manifest.2.jsonl"), 12);
-    // Another division resumes from all of them.
+    // Another division resumes from all of their files.
     toy.world = toy.rank = 0;
     assert_int_equal(toy_run(), TUB_OK);
     toy_expect(12, 0, 0, 0, 0);
@@ -374,7 +375,7 @@ static void test_shards(void **state)
     assert_int_equal(toy_run(), TUB_ERROR_ARGUMENT);
 }
 
-// Moves the manifest to another shard's name and its lines to the end of the century, as a clock may have been.
+// Renames the manifest to another shard's, and dates its lines to the end of the century, as with a wrong clock.
 static void leave_to_a_later_clock(void)
 {
     char *text = toy_read(toy.out, "manifest.jsonl");
@@ -385,7 +386,7 @@ static void leave_to_a_later_clock(void)
     tub_free(text);
 }
 
-// Which line is the file's is seen by the file where clocks say otherwise.
+// If clocks disagree, the file itself shows which line is about it.
 static void test_clocks_that_differ(void **state)
 {
     (void)state;

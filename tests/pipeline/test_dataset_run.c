@@ -72,7 +72,7 @@ static void test_written(void **state)
     assert_non_null(strstr(json_string_value(json_object_get(line, "reason")), "nothing in it can be decoded"));
     json_decref(line);
 
-    // Again: nothing is decoded, no byte changes, the failure still counts.
+    // Run again: nothing is decoded, no byte changes, the failure still counts.
     char before[TUB_HASH_TEXT], after[TUB_HASH_TEXT];
     toy_digest(toy.out, before);
     toy.events = 0;
@@ -84,7 +84,7 @@ static void test_written(void **state)
     assert_string_equal(before, after);
 }
 
-// Nothing is written where the params can't be meant.
+// Nothing is written if the params make no sense.
 static void test_wrong_params(void **state)
 {
     (void)state;
@@ -106,7 +106,7 @@ static void test_wrong_params(void **state)
         assert_false(toy_exists(toy.out, "features.json"));
         tub_dataset_close(&d);
     }
-    // An encoder of another pooling than what is recorded: folders couldn't be kept apart.
+    // An encoder with another pooling than the recorded one: folders couldn't be told apart.
     tub_dataset *d = NULL;
     encoder->pool = TUB_POOL_MEAN;
     const tub_run_params silent = {.size = sizeof silent};
@@ -145,7 +145,7 @@ static void test_stopped(void **state)
     toy.delay = 0.002;
     assert_int_equal(toy_run(), TUB_ERROR_CANCELLED);
     assert_int_equal(toy.totals.videos, 30);
-    // What was complete by then is published and counted, the rest is left.
+    // What was complete by then is published and counted; the rest is left for later.
     const size_t ok = toy.totals.ok;
     assert_in_range(ok, 1, 29);
     assert_int_equal(toy.totals.pending, 30 - ok);
@@ -164,7 +164,7 @@ static void test_stopped(void **state)
     assert_string_equal(resumed, whole);
 }
 
-// Ticks come, and a stop is heard, while the extractor has nothing to say.
+// Ticks come, and a stop is noticed, while the extractor has nothing to report.
 static void test_ticks(void **state)
 {
     (void)state;
@@ -186,14 +186,14 @@ static void test_dry_run(void **state)
     assert_int_equal(access(toy.out, F_OK), -1);
 }
 
-// In a child, as another user where we are root, who may read and write everywhere.
+// Runs in a child; if we are root, as another user, because root may read and write everywhere.
 static void expect_as_reader(tub_status status)
 {
     pid_t child = fork();
     if (child == 0) {
         if (geteuid() == 0 && setresuid(65534, 65534, 65534) != 0)
             _exit(0);
-        if (access(toy.out, R_OK | X_OK) != 0) // the folder for temporary files isn't for everyone
+        if (access(toy.out, R_OK | X_OK) != 0) // not everyone may enter the temporary folder
             _exit(0);
         _exit(access(toy.out, W_OK) != 0 && toy_run() == status && toy.totals.pending == (status == TUB_OK ? 3 : 0)
                   ? 0
@@ -204,7 +204,7 @@ static void expect_as_reader(tub_status status)
     assert_int_equal(result, 0);
 }
 
-// Looking needs no right to write.
+// Looking needs no write permission.
 static void test_dry_run_in_a_folder_to_read(void **state)
 {
     (void)state;
@@ -214,7 +214,7 @@ static void test_dry_run_in_a_folder_to_read(void **state)
     assert_int_equal(mkdir(toy.out, 0555), 0);
     assert_int_equal(chmod(toy.root, 0755), 0);
     expect_as_reader(TUB_OK);
-    // Whose settings can't be read: that is no fault of what was asked for.
+    // The settings can't be read: that doesn't mean that the request is wrong.
     assert_int_equal(chmod(toy.out, 0777), 0);
     toy_write(toy.out, "features.json", "{}");
     assert_int_equal(chmod(toy_path(toy.out, "features.json"), 0), 0);
@@ -234,7 +234,7 @@ static void test_bad_output(void **state)
     assert_non_null(strstr(toy.err.text, "file"));
     snprintf(toy.out, sizeof toy.out, "%s/file/sub", toy.root);
     assert_int_equal(toy_run(), TUB_ERROR_OUTPUT);
-    // A folder where a file of features must go: the run ends, what is done stays done.
+    // A folder in the place of a file of features: the run ends, and what is done stays done.
     snprintf(toy.out, sizeof toy.out, "%s/good", toy.root);
     mkdir(toy.out, 0777);
     mkdir(toy_path(toy.out, "v01.npy"), 0777);
@@ -246,7 +246,7 @@ static void test_bad_output(void **state)
     assert_int_equal(toy.totals.pending + toy.totals.failed, 0);
 }
 
-// Names of all sorts: nothing outside the folder, the manifest stays JSON, resume knows them again.
+// Names of all kinds: nothing is written outside the folder, the manifest stays JSON, and resuming recognizes them.
 static void test_names(void **state)
 {
     (void)state;

@@ -1,5 +1,5 @@
-// Several devices behind one extractor: the same rows in the same order, work for whoever is free, and what becomes of
-// a device's work when it fails.
+// Several devices behind one extractor: the same rows in the same order, work goes to whichever is free, and what
+// happens to a device's work when it fails.
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -47,7 +47,7 @@ static tub_extractor_params four_frames(notes *n)
     return params;
 }
 
-// Runs all videos; those of `lost` (a bit a video) must fail, all others be right.
+// Runs all videos; those of `lost` (a bit per video) must fail, all others must be right.
 static fake_encoder *run(const fake_encoder_params *p, notes *n, tub_status *status, fake_outcome *outcomes,
                          tub_error *err)
 {
@@ -101,7 +101,7 @@ static void any_number_gives_the_same(void **state)
         }
 }
 
-// Work goes to whoever is free: a device isn't held up by another's run, nor by the order of the results.
+// Work goes to whichever device is free: none is delayed by another's run, nor by the order of the results.
 static void a_slow_one_holds_up_no_other(void **state)
 {
     (void)state;
@@ -118,7 +118,7 @@ static void a_slow_one_holds_up_no_other(void **state)
     close_encoder(encoder);
 }
 
-// Whenever it fails, its videos are the others'.
+// Whenever it fails, the others take over its videos.
 static void one_that_fails_hands_its_work_back(void **state)
 {
     (void)state;
@@ -153,7 +153,7 @@ static void the_last_one_ends_the_run(void **state)
     close_encoder(encoder);
 }
 
-// Work on which two devices failed is given up, the run goes on with the third.
+// Work on which two devices failed is given up; the run goes on with the third.
 static void work_that_fails_twice_is_given_up(void **state)
 {
     (void)state;
@@ -163,7 +163,7 @@ static void work_that_fails_twice_is_given_up(void **state)
     tub_status status;
     notes n = {0};
     fake_encoder *encoder = run(&p, &n, &status, outcomes, &err);
-    // The video has several batches, and the third device fails on the next of them.
+    // The video has several batches, and the third device fails on the next one.
     assert_int_equal(status, TUB_ERROR_DEVICE);
     assert_int_equal(n.warnings, 2);
     fake_outcomes_free(outcomes, VIDEOS);
@@ -173,7 +173,7 @@ static void work_that_fails_twice_is_given_up(void **state)
 static void a_single_poisonous_batch_costs_its_videos(void **state)
 {
     (void)state;
-    // One video of one batch, behind the others.
+    // One video with one batch, behind the others.
     static const char *const few[] = {"fake:seed=20,frames=40", "fake:seed=21,frames=4", "fake:seed=22,frames=40"};
     const fake_encoder_params p = {.lanes = 3, .batch = 1, .delay = 100, .poison = 1 + 21};
     notes n = {0};
@@ -191,7 +191,7 @@ static void a_single_poisonous_batch_costs_its_videos(void **state)
     close_encoder(encoder);
 }
 
-// A device has its next load before the one at hand is done, unless nothing is to overlap.
+// A device gets its next load before the current one is done, unless nothing may overlap.
 static void runs_overlap_where_they_can(void **state)
 {
     (void)state;
@@ -230,7 +230,7 @@ static void the_slots_are_pinned_while_it_runs(void **state)
     }
 }
 
-// ---- decoding on them ----
+// ---- decoding on the devices ----
 
 static void decode_by(int threads, tub_decoder decoder, const fake_encoder_params *p, const char *const *videos,
                       int count, notes *n)
@@ -263,7 +263,7 @@ static void they_decode_in_turn(void **state)
         assert_int_equal(fake_counts.decoders[i], i == 1 || i == 3 || i == 6 ? VIDEOS / 3 : 0);
     decode_with(TUB_DECODER_NVDEC, &none, paths, VIDEOS, &n);
     assert_int_equal(fake_counts.decoders[1], VIDEOS);
-    // Of both, with fewer threads than keep a GPU's decoders busy it has all of them.
+    // With BOTH, and fewer threads than keep a GPU's decoders busy, the GPU decodes all videos.
     decode_with(TUB_DECODER_BOTH, &none, paths, VIDEOS, &n);
     assert_int_equal(fake_counts.decoders[1], VIDEOS);
     decode_with(TUB_DECODER_AUTO, &gpus, paths, VIDEOS, &n);
@@ -273,7 +273,7 @@ static void they_decode_in_turn(void **state)
     assert_int_equal(n.warnings, 0);
 }
 
-// Videos that are open all at once: eight are a GPU's, the others the processor's.
+// All videos are open at once: eight are decoded on the GPU, the others on the processor.
 static void what_is_too_much_for_them_is_the_processors(void **state)
 {
     (void)state;
@@ -292,8 +292,8 @@ static void what_is_too_much_for_them_is_the_processors(void **state)
     assert_int_equal(fake_counts.decoders[5], VIDEOS);
 }
 
-// Eight that a GPU refuses are open all the while; one thread has the others, which all find a place there, but for the
-// first: it may have come before the eight were refused.
+// Eight videos that a GPU refuses are open all the time. One thread decodes the others, which all find a place on the
+// GPU, except perhaps the first: it may have come before the eight were refused.
 static void what_they_refuse_has_no_place_there(void **state)
 {
     (void)state;
@@ -312,7 +312,8 @@ static void what_they_refuse_has_no_place_there(void **state)
     assert_int_equal(n.warnings, 1);
 }
 
-// Sixteen are two GPUs', then one the processor's, which is nobody's turn; the first one makes room for one more.
+// Two GPUs get sixteen videos, the processor gets the next, which takes no turn; when the first ends, one more has
+// room.
 static void the_processors_videos_are_no_turns(void **state)
 {
     (void)state;
@@ -343,7 +344,7 @@ static void why_they_do_not_is_said_once(void **state)
     decode_with(TUB_DECODER_NVDEC, &p, mixed, 6, &n);
     assert_int_equal(n.warnings, 2);
     assert_non_null(strstr(n.last, "decoded on the processor"));
-    // Every video for a reason of its own: enough is enough.
+    // Every video has its own reason: at some point there are no more messages.
     char names[VIDEOS][64];
     const char *many[VIDEOS];
     for (int i = 0; i < VIDEOS; i++) {
@@ -355,7 +356,7 @@ static void why_they_do_not_is_said_once(void **state)
     assert_int_equal(n.warnings, 8);
 }
 
-// While they are decoded, too: a measurement ends before long videos do.
+// They are also counted during decoding: a measurement ends before long videos do.
 static void what_they_decode_is_counted(void **state)
 {
     (void)state;

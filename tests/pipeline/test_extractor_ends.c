@@ -43,7 +43,7 @@ static void expect_failure(const fake_outcome *o, const char *path, const char *
         fail_msg("\"%s\" doesn't say \"%s\"", o->result.text, text);
     const char *first = strstr(o->result.text, path);
     assert_non_null(first);
-    assert_null(strstr(first + 1, path)); // named once
+    assert_null(strstr(first + 1, path)); // the path appears only once
 }
 
 static void check_failing_videos(bool per_frame)
@@ -146,7 +146,7 @@ static void test_failing_device_ends_it(void **state)
         tub_error err = {0};
         assert_int_equal(fake_run_all(encoder, &params, paths, 3, outcomes, NULL, &err), TUB_ERROR_DEVICE);
         assert_string_equal(err.text, "the fake device is out of order");
-        assert_in_range(encoder->runs, run, run + encoder->params.overlaps); // what was begun behind it is ended too
+        assert_in_range(encoder->runs, run, run + encoder->params.overlaps); // a run begun behind it is ended too
         fake_outcomes_free(outcomes, 3);
         close_encoder(encoder);
     }
@@ -173,7 +173,7 @@ static void test_no_jobs(void **state)
     close_encoder(encoder);
 }
 
-// One job at a time, never finishing: a batch that nothing will fill must run all the same.
+// One job at a time, none of which ends: a batch that nothing will fill must run anyway.
 static void test_one_at_a_time(void **state)
 {
     (void)state;
@@ -226,7 +226,7 @@ static void *cancel_later(void *x)
     return NULL;
 }
 
-// Submits endless work until somebody cancels; the status that ended it.
+// Submits endless work until somebody cancels; returns the status that ended it.
 static tub_status work_until_the_end(tub_extractor *x, tub_error *err)
 {
     tub_job job = {.path = "fake:frames=5000,delay=50"};
@@ -279,7 +279,7 @@ static void test_close_in_the_middle(void **state)
 {
     (void)state;
     for (int i = 0; i < 20; i++) {
-        bool to_the_brim = i >= 16; // a result is one row, so that results fill up too
+        bool to_the_brim = i >= 16; // one row per result, so that results fill up too
         fake_encoder *encoder =
             fake_encoder_create(&(fake_encoder_params){.per_frame = i & 1, .batch = 3, .dim = to_the_brim ? 70000 : 5});
         tub_extractor_params params = four_frames(2);
@@ -292,7 +292,7 @@ static void test_close_in_the_middle(void **state)
         do {
             usleep((useconds_t)(i * 300));
             tub_extractor_progress(x, &progress);
-        } while (to_the_brim && progress.rows_done < 33); // one more than are queued
+        } while (to_the_brim && progress.rows_done < 33); // one more than fit into the queue
         assert_in_range(progress.slots_free, 0, progress.slots);
         tub_extractor_close(&x);
         assert_null(x);
@@ -300,7 +300,7 @@ static void test_close_in_the_middle(void **state)
     }
 }
 
-// What was received is the caller's, also after the close; what wasn't goes with it (leaks are what sanitizers find).
+// Received results belong to the caller, even after the close; others are freed with it (sanitizers find leaks).
 static void test_results_outlive_the_extractor(void **state)
 {
     (void)state;
@@ -326,7 +326,7 @@ static void test_results_outlive_the_extractor(void **state)
     close_encoder(encoder);
 }
 
-// The device is slow and slots are few: workers are waiting for a slot when it is cancelled.
+// The device is slow and slots are few: workers are waiting for a slot when the extractor is cancelled.
 static void test_cancel_while_workers_wait(void **state)
 {
     (void)state;
@@ -415,7 +415,7 @@ static void test_values_that_no_member_has(void **state)
 
 int main(void)
 {
-    alarm(120); // a lock-up is a failure
+    alarm(120); // a deadlock is a failure
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_failing_videos_fail_alone),
         cmocka_unit_test(test_result_of_a_video),

@@ -1,4 +1,4 @@
-// What comes out of an extractor: rows equal to a direct computation, whatever the windows, batches, threads and slots.
+// What an extractor returns: rows equal to a direct computation, whatever the windows, batches, threads and slots.
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -83,7 +83,8 @@ static void test_batches_and_threads(void **state)
             }
 }
 
-// With exactly the least slots that a number of workers needs: early seals, waiting workers, no lock-up.
+// With the minimum number of slots for a number of workers: batches are sealed early, workers wait, and nothing
+// deadlocks.
 static void check_at_the_bound(int sampling, int workers, int batch, bool per_frame)
 {
     fake_encoder_params encoder = {.batch = batch, .per_frame = per_frame};
@@ -92,7 +93,7 @@ static void check_at_the_bound(int sampling, int workers, int batch, bool per_fr
     s.size = sizeof s;
     assert_int_equal(tub_sampling_resolve(&s, 0, &resolved, NULL), TUB_OK);
     int pinned = (int)(per_frame ? 1 : tub_windower_most_held(&resolved)) + (s.fps > 0 ? 2 : 0);
-    params.slot_memory = (size_t)tub_slots_least(workers, pinned) * 128; // 72 bytes a frame, rounded up
+    params.slot_memory = (size_t)tub_slots_least(workers, pinned) * 128; // 72 bytes per frame, rounded up
     fake_check(&encoder, &params, mixed, MIXED);
 }
 
@@ -123,7 +124,7 @@ static void test_one_window_videos_at_the_bound(void **state)
     }
 }
 
-// A slow device: slots run out, workers wait, and the batches are full all the same where there are enough slots.
+// A slow device: slots run out and workers wait, and batches are still full if there are enough slots.
 static void test_enough_slots_fill_batches(void **state)
 {
     (void)state;
@@ -180,7 +181,7 @@ static void test_frames_are_converted_once_and_only_if_wanted(void **state)
     run_counting(true, &(tub_sampling){.stride = 1, .fps = 60.1}, "fake:frames=30,fps=30", &items);
     assert_int_equal(items, 30);
     assert_int_equal(atomic_load(&fake_counts.repeated), 0);
-    // The last frame is converted although it was not wanted: centre windows repeat it.
+    // The last frame is converted although it wasn't wanted: center windows repeat it.
     run_counting(false, &(tub_sampling){.stride = 9, .align = TUB_ALIGN_CENTER}, "fake:frames=8", &items);
     assert_int_equal(items, 1);
     assert_int_equal(atomic_load(&fake_counts.repeated), 0);
@@ -206,14 +207,14 @@ static void test_chunks_of_rows(void **state)
 {
     (void)state;
     const char *path = "fake:seed=4,frames=300";
-    fake_encoder_params encoder = {.dim = 20000}; // 80 KB a row: 3 a chunk
+    fake_encoder_params encoder = {.dim = 20000}; // 80 KB per row: 3 per chunk
     tub_extractor_params params = with(0, 1);
     fake_check(&encoder, &params, &path, 1);
     encoder.dim = 100000; // more than a chunk
     fake_check(&encoder, &params, &path, 1);
 }
 
-// Where fewer are left than decoding threads they share the threads.
+// If fewer videos are left than decoding threads, these share the threads.
 static void test_last_videos_are_decoded_with_several_threads(void **state)
 {
     (void)state;
@@ -234,7 +235,7 @@ static void test_last_videos_are_decoded_with_several_threads(void **state)
         params.without = cases[i].without;
         fake_check(&(fake_encoder_params){0}, &params, &path, 1);
     }
-    // More come than were announced: the third is opened when one of the others has been read.
+    // More videos come than were announced: the third is opened when one of the others has been read.
     const char *paths[] = {"fake:seed=1,frames=40", "fake:seed=2,frames=30", "fake:seed=3,frames=50,threads=1"};
     tub_extractor_params params = with(0, 2);
     params.videos = 1;
@@ -243,7 +244,7 @@ static void test_last_videos_are_decoded_with_several_threads(void **state)
 
 int main(void)
 {
-    alarm(120); // a lock-up is a failure
+    alarm(120); // a deadlock is a failure
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_clip_models),
         cmocka_unit_test(test_frame_models),

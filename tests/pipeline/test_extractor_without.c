@@ -1,4 +1,4 @@
-// An extractor without its savings: the same rows, and as much work as windows that are handled by themselves.
+// An extractor without its savings: the same rows, and as much work as if each window were handled by itself.
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -25,7 +25,7 @@ static tub_extractor_params without(unsigned without, int stride, int interval)
     };
 }
 
-// Clips of 4 frames that one video of `frames` frames has, and its distinct frames in them.
+// The number of 4-frame clips in a video of `frames` frames, and of distinct frames in them.
 static int count_clips(int frames, int stride, int interval)
 {
     int span = 3 * interval + 1;
@@ -37,7 +37,7 @@ static void test_rows_stay(void **state)
     (void)state;
     const int grids[][2] = {{1, 1}, {3, 1}, {4, 1}, {7, 1}, {3, 2}, {5, 3}};
     for (int per_frame = 0; per_frame < 2; per_frame++)
-        for (unsigned flags = 0; flags < 32; flags += 2) // every combination of those that need no file
+        for (unsigned flags = 0; flags < 32; flags += 2) // every combination of flags that needs no file
             for (int g = 0; g < 6; g++) {
                 fake_encoder_params encoder = {.per_frame = per_frame};
                 tub_extractor_params params = without(flags, grids[g][0], grids[g][1]);
@@ -63,7 +63,7 @@ static void test_each_window_converts_its_frames(void **state)
         tub_extractor_params params = without(TUB_WITHOUT_CONVERT_ONCE, stride, interval);
         run(encoder, &params, videos, 1);
         int span = 3 * interval + 1, clips = count_clips(40, stride, interval);
-        // Frames after the last window may be converted once in vain: that they make no window is known too late.
+        // Frames after the last window may be converted once in vain: that no window needs them is known too late.
         int most = 4 * clips + 40 - ((clips - 1) * stride + span);
         assert_in_range(atomic_load(&fake_counts.converted), 4 * clips, most);
         assert_int_equal(atomic_load(&fake_counts.decoded), 40);
@@ -108,7 +108,8 @@ static void test_nothing_is_decoded_meanwhile(void **state)
     fake_encoder *encoder = fake_encoder_create(&(fake_encoder_params){.batch = 4, .delay = 5000});
     tub_extractor_params params = without(TUB_WITHOUT_OVERLAP, 4, 1);
     assert_int_equal(fake_run_all(encoder, &params, &video, 1, &outcome, &progress, NULL), TUB_END);
-    // All 60 frames of 0.3 ms are waited for; else all but the first few are decoded during the 4 runs of 5 ms.
+    // The device waits for all 60 frames of 0.3 ms; otherwise all but the first few are decoded during the 4 runs of 5
+    // ms.
     assert_true(progress.device_wait_seconds >= 0.018);
     fake_outcomes_free(&outcome, 1);
     tub_encoder_close(&(tub_encoder *){&encoder->base});
@@ -175,7 +176,7 @@ static void test_what_cannot_be_repeated_is_refused(void **state)
 
 int main(void)
 {
-    alarm(120); // a lock-up is a failure
+    alarm(120); // a deadlock is a failure
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_rows_stay),
         cmocka_unit_test(test_each_window_converts_its_frames),

@@ -1,5 +1,5 @@
-// Frames that devices make themselves: the same rows, each frame made once and taken where it was made, and what is
-// done when a device can't.
+// Frames that devices make themselves: the same rows, each frame is made once and used on the device that made it, and
+// what happens if a device can't make one.
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -18,7 +18,7 @@ enum { VIDEOS = 9 };
 
 static char texts[VIDEOS][64];
 static const char *paths[VIDEOS];
-static int frames; // of all videos
+static int frames; // in all videos
 
 // Every third one isn't decoded on a GPU.
 static int name_videos(void **state)
@@ -48,7 +48,7 @@ static void note(void *user, int level, const char *text)
 
 typedef struct outcome {
     int made, copied, own, converted;
-    int runs[FAKE_LANES]; // of each device
+    int runs[FAKE_LANES]; // by device
 } outcome;
 
 static tub_extractor_params all_windows(notes *n, tub_resizer resizer)
@@ -60,7 +60,7 @@ static tub_extractor_params all_windows(notes *n, tub_resizer resizer)
     return params;
 }
 
-// Every row is as it must be.
+// Every row must be right.
 static outcome run(const fake_encoder_params *p, const tub_extractor_params *params)
 {
     fake_outcome outcomes[VIDEOS];
@@ -125,7 +125,7 @@ static void several_share_them(void **state)
     }
 }
 
-// In all ways to sample: slots are used again and again, now for frames of the host, now for a device's.
+// In all ways of sampling: slots are reused, for the host's frames and for a device's.
 static void whatever_is_sampled(void **state)
 {
     (void)state;
@@ -144,7 +144,7 @@ static void whatever_is_sampled(void **state)
         }
 }
 
-// Whatever the device has made before stays good.
+// Frames that the device has already made stay valid.
 static void one_that_fails_is_left_alone(void **state)
 {
     (void)state;
@@ -162,7 +162,7 @@ static void one_that_fails_is_left_alone(void **state)
         }
 }
 
-static atomic_int writing, beside; // calls of the log that go on, and those that came meanwhile
+static atomic_int writing, beside; // log calls in progress, and calls that came meanwhile
 
 static void note_slowly(void *user, int level, const char *text)
 {
@@ -185,7 +185,7 @@ static void those_that_fail_at_once_are_told_in_turn(void **state)
     assert_int_equal(beside, 0);
 }
 
-// On a busy machine one of them may do nearly all.
+// On a busy machine one device may do nearly all the work.
 static void what_a_lost_one_made_is_not_lost(void **state)
 {
     (void)state;

@@ -140,7 +140,7 @@ static void test_plan_in_little_memory(void **state)
     int pinned = (int)tub_windower_most_held(&s);
     tub_extractor_params params = {.decode_threads = 4};
     tub_resource_plan plan;
-    // Room for the least of two videos, one slot short of three.
+    // Room for two videos' minimum, one slot short of three.
     params.slot_memory = (size_t)(tub_slots_least(3, pinned) - 1) * 1024;
     assert_int_equal(tub_resource_plan_make(&info, &s, &params, 8, (size_t)1 << 34, &plan, NULL), TUB_OK);
     assert_int_equal(plan.workers, 2);
@@ -177,12 +177,12 @@ static void test_workers_by_device(void **state)
     assert_int_equal(chosen("cuda", 1, TUB_DECODER_AUTO, 16, 0), 16);
     assert_int_equal(chosen("cuda", 1, TUB_DECODER_CPU, 128, 0), 32);
     assert_int_equal(chosen("cuda", 1, TUB_DECODER_NVDEC, 128, 0), 16);
-    // Those that wait for GPUs' decoders take no processor.
+    // Threads that wait for GPUs' decoders take no processor.
     assert_int_equal(chosen("cuda", 1, TUB_DECODER_BOTH, 16, 0), 16 + 8);
     assert_int_equal(chosen("cuda", 2, TUB_DECODER_BOTH, 4, 0), 4 + 16);
     assert_int_equal(chosen("cuda", 4, TUB_DECODER_AUTO, 100, 0), 100);
     assert_int_equal(chosen("cuda", 16, TUB_DECODER_AUTO, 1000, 0), 256);
-    // As many as leave batches their slots, or the usual eight.
+    // As many as leave enough slots for batches, or the usual eight.
     const tub_sampling s = windows(4);
     const int pinned = (int)tub_windower_most_held(&s), ready = 2 * clip_info().batch;
     assert_int_equal(chosen("cuda", 1, TUB_DECODER_AUTO, 64, (size_t)tub_slots_enough(20, ready, pinned) * 1024), 20);

@@ -1,4 +1,4 @@
-// What an extractor tells of itself while it works: depths, why the device waits, a lane for each thread.
+// What an extractor reports while it works: queue depths, why the device waits, a lane for each thread.
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -51,8 +51,7 @@ static void test_waits_for_decoding(void **state)
     tub_progress p = run(&(fake_encoder_params){0}, 1, NULL, slow, 2);
     check_sums(&p);
     assert_true(p.device_wait_seconds > 0.1);
-    // By the fake source's account a frame takes 1 ms to decode and 0.5 ms to convert, of the 2 ms and more that it
-    // takes.
+    // In the fake source's figures, of the 2 ms or more that a frame takes, 1 ms is decoding and 0.5 ms conversion.
     assert_true(p.idle_decode_seconds + p.idle_convert_seconds > 0.1 * (p.device_wait_seconds - p.idle_start_seconds));
     assert_true(p.idle_decode_seconds > 1.9 * p.idle_convert_seconds && p.idle_convert_seconds > 0);
 }
@@ -78,7 +77,7 @@ static bool is_span(const json_t *event)
     return !strcmp(json_string_value(json_object_get(event, "ph")), "X");
 }
 
-// Two spans of one lane are apart, or one holds the other.
+// Two spans in one lane don't overlap, or one contains the other.
 static void check_pair(const json_t *a, const json_t *b)
 {
     const double slack = 0.002; // times are rounded down to 1 ns
@@ -111,7 +110,7 @@ static void test_each_thread_is_traced(void **state)
         decoded += is_span(event) && !strcmp(name, "decode");
         converted += is_span(event) && !strcmp(name, "convert");
         videos += is_span(event) && !strcmp(name, "video");
-        // Against the nearest ones before it; all pairs would be many.
+        // Only compared with the nearest ones before it; all pairs would be too many.
         for (size_t j = i > 40 ? i - 40 : 0; is_span(event) && j < i; j++) {
             const json_t *other = json_array_get(events, j);
             if (is_span(other) && number(other, "tid") == number(event, "tid"))
@@ -119,7 +118,7 @@ static void test_each_thread_is_traced(void **state)
         }
     }
     assert_int_equal(forwards, p.batches);
-    assert_int_equal(decoded, p.frames_decoded + 2); // and both ends
+    assert_int_equal(decoded, p.frames_decoded + 2); // plus both ends
     assert_int_equal(videos, 2);
     assert_in_range(converted, 1, p.frames_decoded);
     json_decref(root);

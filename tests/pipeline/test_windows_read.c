@@ -1,4 +1,4 @@
-// One video into clips of pixels.
+// Reads one video into clips of pixels.
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

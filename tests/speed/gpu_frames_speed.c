@@ -1,7 +1,7 @@
 // gpu_frames_speed [FRAMES]: how long the first GPU takes from a decoded frame in its memory (NV12, as NVDEC leaves it)
-// to patches in float16, through the plug-in's own kernel; beside it, what a kernel reaches that does nothing but
-// copy. A line a case; the time is a frame's, of FRAMES (64), as many at once as a launch takes. Bytes: of the frame
-// and its patches.
+// to patches in float16, through the plug-in's own kernel; for comparison, the rate of a kernel that only copies. One
+// line per case; the time is per frame, of FRAMES (64), with as many at once as a launch takes. Bytes: of the frame and
+// its patches.
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -18,7 +18,7 @@ typedef struct bench {
     tub_gpu *gpu;
     int frames;
     bool cores;     // that multiply bytes
-    double copying; // bytes a second
+    double copying; // bytes per second
 } bench;
 
 static tub_error err;
@@ -47,7 +47,7 @@ static void *upload(const bench *b, const void *host, size_t bytes)
     return out;
 }
 
-// Seconds of all tasks in a row, the shortest of several times.
+// Seconds for all tasks in a row, the shortest of several tries.
 static double time_tasks(const bench *b, const tub_gpu_task *tasks, int count)
 {
     double best = 0;

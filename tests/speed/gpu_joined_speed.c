@@ -1,9 +1,9 @@
-// gpu_joined_speed [ROWS]: a product and the step behind it on the first GPU, one after the other and in one kernel
-// of ours, for the layers of known networks in float16: what each takes, and whether all give the same bits, without
-// which the kernel isn't used (gpu_algorithms.h). Of the product the library's first advice. A line a case, of ROWS
-// (32768) rows, and one for each kernel.
+// gpu_joined_speed [ROWS]: a product and the step behind it on the first GPU, one after the other and in one kernel of
+// ours, for the layers of known networks in float16: how long each takes, and whether all give the same bits, without
+// which the kernel isn't used (gpu_algorithms.h). The product uses the library's first advice. One line per case, with
+// ROWS (32768) rows, and one for each kernel.
 //
-// Exit code 1 where they differ by more than the order of a sum may make of it.
+// Exit code 1 if they differ by more than the order of a sum can explain.
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -64,7 +64,7 @@ static float next_value(uint64_t *state)
     return (float)((double)(*state >> 40) / (1 << 23) - 1.0);
 }
 
-// [rows, cols] of random values; rows beyond BLOCK are those before again.
+// [rows, cols] of random values; rows beyond BLOCK repeat the earlier ones.
 static void *values(bench *b, int rows, int cols, float size, bool is_float)
 {
     const size_t element = is_float ? sizeof(float) : sizeof(uint16_t), row = (size_t)cols * element;
@@ -101,7 +101,7 @@ static void make(bench *b, const layer *l, int rows)
                              .out = allocate(b, (size_t)rows * (size_t)l->n * sizeof(uint16_t)),
                              .workspace = allocate(b, TUB_GPU_GEMM_WORKSPACE)};
     void *out = b->gemm.out;
-    const int tokens = rows % TOKENS == 0 ? TOKENS : rows; // of an item
+    const int tokens = rows % TOKENS == 0 ? TOKENS : rows; // per item
     if (l->activation)
         b->next = (tub_gpu_task){
             .kind = TUB_GPU_ACTIVATE,
@@ -145,7 +145,7 @@ static void compute(const bench *b, way w)
         check(b->ops->launch(b->gpu, &joined, &err));
 }
 
-// Milliseconds, the least of several times behind a first one that loads the kernels.
+// Milliseconds: the shortest of several tries, after a first one that loads the kernels.
 static double time_of(const bench *b, way w)
 {
     double best = 0;
@@ -170,7 +170,7 @@ static uint16_t *result(const bench *b, way w, size_t count)
     return out;
 }
 
-// What a way's values in the first rows and those of the two steps are apart, as text; false: too far.
+// The difference between a way's values in the first rows and those of the two steps, as text; false: too large.
 static bool compare(const bench *b, way w, char *text, size_t bytes)
 {
     const size_t count = (size_t)(b->gemm.m < COMPARED ? b->gemm.m : COMPARED) * (size_t)b->gemm.n;
@@ -197,7 +197,7 @@ static double teraflops(const bench *b, double milliseconds)
     return milliseconds > 0 ? work / milliseconds : 0;
 }
 
-// A second, of the step, which reads and writes its values.
+// Gigabytes per second, for the step, which reads and writes its values.
 static double gigabytes(const bench *b, double milliseconds)
 {
     const tub_gpu_rotate *r = &b->next.rotate;
@@ -241,7 +241,7 @@ int main(int argc, char **argv)
     tub_gpu_facts facts;
     void *library = NULL;
     bool right = true;
-    setvbuf(stdout, NULL, _IOLBF, BUFSIZ); // what is known before somebody loses patience
+    setvbuf(stdout, NULL, _IOLBF, BUFSIZ); // so that results show before somebody loses patience
     check(tub_cuda_plugin_load(&b.ops, &library, &err));
     check(b.ops->describe(0, &facts, &err));
     check(b.ops->open(0, false, &b.gpu, &err));
