@@ -1,4 +1,4 @@
-"""Files of features without NumPy: .npy and .npz into (dtype, shape, rows)."""
+"""Reads and writes files of features without NumPy: .npy and .npz as (dtype, shape, rows)."""
 import ast, pathlib, struct, zipfile
 
 
@@ -26,14 +26,14 @@ def load(path, key=None):
 
 
 def rows(path, key=None):
-    """A list of rows."""
+    """The values as a list of rows."""
     _, shape, values = load(path, key)
     dim = shape[-1]
     return [values[i:i + dim] for i in range(0, len(values), dim)]
 
 
 def npy_bytes(matrix, dtype="<f4"):
-    """Rows as a .npy of two dimensions."""
+    """Rows as a two-dimensional .npy."""
     dim = len(matrix[0]) if matrix else 0
     header = f"{{'descr': '{dtype}', 'fortran_order': False, 'shape': ({len(matrix)}, {dim}), }}".encode()
     header += b" " * (117 - len(header)) + b"\n"

@@ -1,4 +1,4 @@
-"""tubelet bench: every case with tiny settings prints what is documented; what it makes is gone afterwards."""
+"""tubelet bench: every case with tiny settings prints what is documented, and removes what it makes."""
 import json, os, pathlib, subprocess, sys, unittest
 
 from command_case import CommandCase, encode
@@ -19,7 +19,7 @@ class Bench(CommandCase):
         cls.temporary.mkdir()
 
     def bench(self, case, *arguments, **environment):
-        """The last line of stdout, after a look at what is left behind."""
+        """Returns the last line of stdout, after checking what is left behind."""
         done = self.check(0, "bench", "--case", case, *arguments, "--json", environment={"TMPDIR": str(self.temporary), **environment})
         self.assertEqual(os.listdir(self.temporary), [])
         result = json.loads(done.stdout.splitlines()[-1])
@@ -147,7 +147,7 @@ class Bench(CommandCase):
 
 
 class Scripts(unittest.TestCase):
-    """Those of bench/, which measure us beside others, as far as they go without the others' packages."""
+    """The scripts of bench/, which compare us with others, as far as they run without the others' packages."""
 
     folder = pathlib.Path(__file__).resolve().parents[2] / "bench"
 

@@ -1,4 +1,4 @@
-"""Two folders, row by row: equal ones, near ones, shifted ones."""
+"""Compares two folders row by row: equal ones, similar ones, shifted ones."""
 import json, pathlib, random, resource, shutil, unittest, xml.etree.ElementTree
 
 from array_files import npy_bytes, rows
@@ -19,7 +19,7 @@ class Compare(CommandCase):
         return out
 
     def copy(self, folder, name, change):
-        """The folder with each file's rows changed; what is told of them stays."""
+        """Copies the folder with changed rows in each file; the records about them stay."""
         out = self.folder / name
         shutil.copytree(folder, out)
         for path in out.glob("*.npy"):
@@ -57,12 +57,12 @@ class Compare(CommandCase):
                     videos, end = self.events(3, first, second)
                     self.assertTrue(end["shifted"])
                     self.assertEqual(end["lag"], lag)
-                    for video in videos.values():   # of one short video a frame more or less
+                    for video in videos.values():   # for a short video one frame more or less
                         self.assertLessEqual(abs(video["lag"] - lag), 1)
                     self.assertIn(f"B is shifted by {frames} frames", self.check(3, "compare", first, second).stdout)
 
     def test_every_n_th_of_the_same_rows_is_no_shift(self):
-        """Two or three rows have another mean than all: taken from that, equal rows would be unlike."""
+        """Two or three rows have another mean than all rows: with that subtracted, equal rows would differ."""
         a = self.folder / "frames"
         self.check(0, "extract", self.make_videos("short", (60, 45, 70)), "--model", self.model, "--out", a, "--dtype", "f32", "--clip-length", "1", "--stride", "2")
         for stride in (46, 60, 64):
@@ -73,7 +73,7 @@ class Compare(CommandCase):
                 self.assertEqual((end["shifted"], end["max_abs"]), (False, 0))
 
     def test_alignments_that_are_told_are_no_shift(self):
-        """Centred windows begin six frames earlier, and their features.json says so."""
+        """Centered windows begin six frames earlier, and their features.json says so."""
         a, b = self.extract("stride4"), self.extract("center4", "--align", "center")
         videos, end = self.events(0, a, b)
         self.assertFalse(end["shifted"])
@@ -115,7 +115,7 @@ class Compare(CommandCase):
         self.assertGreater(end["least_cosine"], 0.99999)
 
     def test_names_that_differ_by_a_prefix(self):
-        """x and v_x are one video in two folders, and two videos where one folder has both."""
+        """x and v_x are one video in two folders, but two videos if one folder has both."""
         both, one = self.folder / "both", self.folder / "one"
         for folder, names in ((both, ("x", "v_x")), (one, ("x",))):
             folder.mkdir()
@@ -127,7 +127,7 @@ class Compare(CommandCase):
         self.assertEqual((end["videos"], end["equal"], end["only_a"], end["only_b"]), (1, 1, 1, 0))
 
     def test_lengths(self):
-        """Rows of other lengths stand nowhere on a grid, so no lag is found between them."""
+        """Rows of other lengths are on no common grid, so no lag is found between them."""
         a, short, long = self.extract("stride4"), self.folder / "len10", self.folder / "len12"
         self.check(0, "resample", a, short, "--length", "10")
         self.check(0, "resample", a, long, "--length", "12")
@@ -150,7 +150,7 @@ class Compare(CommandCase):
         self.assertEqual(points.index(best), 16 + 6)
         self.assertNotIn("http", plot.read_text().replace("http://www.w3.org/2000/svg", ""))
         self.assertEqual(self.check(5, "compare", a, b, "--plot", self.folder / "no" / "x.svg").returncode, 5)
-        # A full disk, which the limit stands for, leaves the plot that was there.
+        # A full disk, simulated by the limit, leaves the existing plot as it is.
         whole = plot.read_bytes()
         full = {"restore_signals": False, "preexec_fn": lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (100, 100))}
         self.assertIn("a & b.svg", self.check(5, "compare", a, b, "--plot", plot, **full).stderr)

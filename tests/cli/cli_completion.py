@@ -1,4 +1,4 @@
-"""Completions and the manual page: as the shells and man read them (those that are installed)."""
+"""Completions and the manual page, as the shells and man read them (those that are installed)."""
 import os, pathlib, pty, re, select, shutil, subprocess, time, unittest
 
 from command_case import ENVIRONMENT, CommandCase
@@ -17,7 +17,7 @@ class Completion(CommandCase):
         return path
 
     def bash(self, *words):
-        """What bash offers for the last of the words, cut as readline cuts them."""
+        """What bash offers for the last word, with words split as readline splits them."""
         line = "COMP_WORDS=(tubelet " + " ".join(f"'{w}'" for w in words) + f"); COMP_CWORD={len(words)}; _tubelet"
         code = f"source {self.script('bash')}; {line}; printf '%s\\n' \"${{COMPREPLY[@]}}\""
         done = subprocess.run(["bash", "--norc", "-c", code], cwd=self.folder, capture_output=True, text=True, env=ENVIRONMENT)
@@ -65,7 +65,7 @@ class Completion(CommandCase):
                     seen += os.read(master, 4096).decode(errors="replace")
             self.assertIn(f"GOT:{expected}:", seen)
 
-        # What was completed is printed, not run.
+        # The completed line is printed, not run.
         os.write(master, f"autoload -U compinit; compinit -D -u; source {self.script('zsh')}; tubelet() {{ print GOT:${{(j: :)@}}: }}\n".encode())
         completed("first", "first")
         completed("extr\t", "extract")
@@ -118,7 +118,7 @@ class Manual(CommandCase):
 
 
 class Installed(CommandCase):
-    """What the build has written for `cmake --install`."""
+    """The files that the build has written for `cmake --install`."""
 
     def test_documents_are_the_commands(self):
         folder = pathlib.Path(os.environ.get("TUBELET", "build/tubelet")).parent / "documents"

@@ -1,7 +1,8 @@
-"""What trainers compute from our configuration blocks: where they look for a file, and which second row i is.
+"""What trainers compute from our configuration blocks: where they look for a file, and which second row i is at.
 
-The formulas are OpenTAD's and ActionFormer's own, written down again here. The truth that they must meet is in pixels: a
-flash in a black video changes the rows whose windows hold it, and the seconds of these rows lie around the flash's.
+The formulas are OpenTAD's and ActionFormer's own, written down again here. The truth that they must match is in pixels:
+a flash in a black video changes the rows whose windows contain it, and the seconds of these rows are around the
+flash's.
 """
 import ast, json, math, os, pathlib, re, subprocess, unittest
 
@@ -10,7 +11,7 @@ from command_case import CommandCase, encode, run
 
 DATA = pathlib.Path(__file__).resolve().parents[1] / "data" / "annotations"
 FRAMES, RATE, FLASH = 300, 30, 4
-PHASES = 4  # videos, whose flashes stand a quarter of a stride apart
+PHASES = 4  # videos whose flashes are a quarter of a stride apart
 
 
 def opentad(text):
@@ -78,7 +79,7 @@ class Consumers(CommandCase):
         cls.presets = [json.loads(line) for line in run("presets", "--json").stdout.splitlines()]
 
     def flashes(self, stride, rate):
-        """Videos whose flash begins at these frames, a quarter of a stride (of frames at `rate`) apart."""
+        """Videos whose flashes begin at these frames, a quarter of a stride (of frames at `rate`) apart."""
         folder = self.folder / f"flash-{stride}-{rate:g}"
         starts = [140 + round(k * stride * RATE / rate / PHASES) for k in range(PHASES)]
         if not folder.exists():
@@ -93,7 +94,7 @@ class Consumers(CommandCase):
         return block, actionformer(self.check(0, "consumer-config", "actionformer", out, *more).stdout)
 
     def centre(self, path, key, second):
-        """Where the changed rows stand in time, each as much as it changed."""
+        """The mean time of the changed rows, weighted by how much each changed."""
         table = rows(path, key)
         weights = [math.dist(row, table[0]) for row in table]
         total = sum(weights)
@@ -154,7 +155,7 @@ class Consumers(CommandCase):
         self.check_alignment("spread", "--interval", "3", "--stride", "4", "--clip-length", "6")
 
     def test_the_mistake_to_avoid_would_be_seen(self):
-        """Valid windows read with the offset of centred ones, as published for Charades: six frames off."""
+        """Valid windows read with the offset of centered ones, as published for Charades: six frames off."""
         out = self.folder / "out-thumos"
         if not out.exists():
             self.check_alignment("thumos", "--preset", "thumos")
@@ -164,7 +165,7 @@ class Consumers(CommandCase):
         self.assertAlmostEqual(error / PHASES * 30, -6, delta=1)
 
     def test_no_suffix_stands_twice(self):
-        """video-mamba-suite's loaders put `feature_type` between the id and `file_ext`, which has it already."""
+        """video-mamba-suite's loaders put `feature_type` between the id and `file_ext`, which already contains it."""
         videos, _ = self.flashes(4, 30.0)
         for preset, told in (("thumos/internvideo2-6b", True), ("thumos/i3d", False)):
             out = self.folder / f"suffix-{told}"
@@ -174,7 +175,7 @@ class Consumers(CommandCase):
             self.assertIn("# Data sets that resize", self.check(0, "consumer-config", "opentad", out).stdout)
 
     def test_annotation_files_find_their_features(self):
-        """Every id of real annotation files, and every end of its segments, in the row whose window stands there."""
+        """Every id of real annotation files, and every end of its segments, is in the row whose window is there."""
         for source in ("sitreach_label.json", "opentad_inference_annotation_cjk.json"):
             database = json.loads((DATA / source).read_text())["database"]
             videos = self.folder / f"videos-{source[:4]}"
@@ -197,7 +198,8 @@ class Consumers(CommandCase):
                     self.assertLessEqual(abs(sum(window) / 2 - second * RATE), 2)
 
     def test_every_preset_on_annotation_files(self):
-        """For each video of real annotations: each row's second is its window's middle, each segment's ends are in the rows."""
+        """For each video of real annotations: each row's second is its window's middle, and each segment's ends are in
+        the rows."""
         for source in ("sitreach_label.json", "opentad_inference_annotation_cjk.json"):
             for video, facts in json.loads((DATA / source).read_text())["database"].items():
                 for preset in self.presets:
@@ -210,7 +212,7 @@ class Consumers(CommandCase):
         block = {"feature_stride": preset["stride"], "sample_stride": 1, "offset_frames": preset["offset_frames"]}
         yaml = {"feat_stride": preset["stride"], "num_frames": preset["num_frames"]}
         table = windows(preset, frames)
-        # What of a centred window lies beyond its middle: nothing that a published offset knows of.
+        # The part of a centered window beyond its middle, which no published offset takes into account.
         apart = (preset["interval"] - 1) / 2 if preset["align"] == "center" else 0
         for row, (begin, end) in enumerate(table):
             on_grid = preset["align"] != "backpad" or begin == row * preset["stride"]
@@ -244,7 +246,7 @@ class Consumers(CommandCase):
             self.assertEqual(load(path, "feature")[1][0], 1)
         text = self.check(0, "consumer-config", "actionformer", out, "--annotations", annotations).stdout
         keys = re.findall(r"(?m)^  (\w+):", text)
-        self.assertEqual(sorted(keys), sorted(set(keys))) # of two equal keys a reader would take the last
+        self.assertEqual(sorted(keys), sorted(set(keys))) # a reader would take the last of two equal keys
         self.assertEqual(load(actionformer_path(actionformer(text), "b0"), "feature")[1][0], 1)
         self.assertIn('# of the split validation, in a configuration of its own:\n  # file_prefix: "validation/v_"', text)
         facts = json.loads(self.check(0, "consumer-config", "opentad", out, "--annotations", annotations, "--json").stdout)
@@ -252,7 +254,8 @@ class Consumers(CommandCase):
         self.assertEqual((facts["key"], facts["container"]), ("feature", "npz"))
 
     def test_annotations_are_what_is_trained_with(self):
-        """Named from one folder, read in another; OpenTAD's base configurations give the data sets another file unless told."""
+        """Named from one folder, read in another; OpenTAD's base configurations give the data sets another file unless
+        told."""
         videos, out, anno = self.make_videos("named", (30,)), self.folder / "out-named", self.folder / "named.json"
         anno.write_text(json.dumps({"database": {p.stem: {"subset": "training", "duration": 1.2, "annotations": []} for p in videos.iterdir()}}))
         self.check(0, "extract", videos, "--model", self.model, "--out", out)
@@ -267,14 +270,15 @@ class Consumers(CommandCase):
         block, yaml = self.blocks(out)
         self.assertNotIn("fps", block["features"])
         self.assertIsNone(yaml["default_fps"])
-        # Of rows that tile the duration the loader needs a rate, which annotations of ActivityNet don't have, and none in particular.
+        # For rows that tile the duration, the loader needs a rate. Annotations of ActivityNet have none, and any rate
+        # will do.
         self.check(0, "resample", out, self.folder / "out-rates-8", "--length", "8")
         text = self.check(0, "consumer-config", "actionformer", self.folder / "out-rates-8").stdout
         self.assertGreater(actionformer(text)["default_fps"], 0)
         self.assertIn("loaders `anet` and `hacs`", text)
 
     def test_a_rate_that_counts_empty_packets(self):
-        """What is copied into an AVI file states twice its rate: rows would stand at half of their second."""
+        """An AVI file made by stream copy states twice its rate: rows would be at half of their second."""
         videos, out = self.folder / "copied", self.folder / "out-copied"
         videos.mkdir()
         encode(self.folder / "whole.mp4", "testsrc2=size=64x48:rate=25", 60, "-c:v", "mpeg4", "-bf", "2")
@@ -288,7 +292,7 @@ class Consumers(CommandCase):
         self.assertEqual((block["features"]["fps"], yaml["default_fps"]), (25, 25))
 
     def test_a_rate_that_frames_were_left_out_of(self):
-        """Matroska states 25 for a video with two frames of three left out: rows would stand before their second."""
+        """Matroska states 25 for a video with two of three frames left out: rows would be before their second."""
         videos, out = self.folder / "left-out", self.folder / "out-left-out"
         videos.mkdir()
         encode(self.folder / "all.mp4", "testsrc2=size=64x48:rate=25", 180, "-c:v", "mpeg4", "-g", "1")

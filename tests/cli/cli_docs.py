@@ -1,13 +1,13 @@
-"""The commands of the README and of docs/*.md, run by a shell as they are printed, where what they name is there.
+"""Runs the commands of the README and of docs/*.md in a shell as they are printed, if what they name is there.
 
-cli_guide.py does so with the tuning guide's. Small models and videos bear the printed names.
+cli_guide.py does so for the tuning guide. Small models and videos take the printed names.
 """
 import json, os, pathlib, re, shutil, subprocess, unittest
 
 from cli_guide import GUIDE, PAGES, ROOT, commands
 from command_case import ENVIRONMENT, TUBELET, CommandCase
 
-# Not commands, but words about them: a verb alone, or a part of a command.
+# Not commands but mentions of them: a verb alone, or a part of a command.
 BARE = {"doctor", "models", "presets", "man"}
 MENTIONED = {"tubelet bench --case NAME", "tubelet embed --tokens", "tubelet extract --device cuda", "tubelet bench --case ablation",
              "tubelet bench --case ablation --interval 4 --clip-length 4 --stride 16", "tubelet extract --preset NAME", "tubelet init FAMILY[:SIZE] DIR",
@@ -45,7 +45,7 @@ class Docs(CommandCase):
         assert done.returncode == 0, done.stderr
 
     def desk(self, number, command):
-        """A folder of its own with all that the command names."""
+        """A folder with everything that the command names."""
         desk = self.folder / f"desk{number}"
         (desk / "features").mkdir(parents=True)
         (desk / "demo").mkdir()
@@ -73,9 +73,9 @@ class Docs(CommandCase):
     def run_as_printed(self, number, command):
         command = command.replace("--repeat 3", "--repeat 1")
         if "--case ablation" in command and "--repeat" not in command:
-            command += " --repeat 1"  # what is measured isn't the matter
+            command += " --repeat 1"  # the measured values don't matter
         if "resample IN OUT" in command:
-            command += "2 --stride 8"  # the page says a sentence later what is asked for
+            command += "2 --stride 8"  # the page asks for these one sentence later
         shell = ["fish"] if "completion fish" in command else ["bash", "-o", "pipefail"]
         return subprocess.run([*shell, "-c", command], cwd=self.desk(number, command), capture_output=True, text=True, errors="replace",
                               timeout=300, env=self.environment)
@@ -85,7 +85,7 @@ class Docs(CommandCase):
         ran = 0
         for number, command in enumerate(filter(is_command, printed)):
             missing = [program for words, program in NEEDS.items() if words in command and not shutil.which(program)]
-            if missing or re.search(r"\.onnx", command):  # OpenVINO isn't Debian's
+            if missing or re.search(r"\.onnx", command):  # Debian has no OpenVINO
                 continue
             with self.subTest(command=command):
                 done = self.run_as_printed(number, command)
@@ -93,7 +93,7 @@ class Docs(CommandCase):
                 self.assertTrue(done.stdout or re.search("report|source", command))
                 ran += 1
         self.assertGreater(ran, 20)
-        # What isn't run is still what is printed somewhere.
+        # The commands that aren't run are still printed somewhere.
         self.assertEqual(MENTIONED - set(printed), set())
 
     def test_every_field_of_a_record_is_told(self):

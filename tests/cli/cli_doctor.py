@@ -1,4 +1,4 @@
-"""doctor: what it says of this machine, and of this machine held back."""
+"""doctor: what it says about this machine, and about this machine with limits."""
 import json, os, shutil, subprocess, unittest
 
 from command_case import ENVIRONMENT, TUBELET, CommandCase

@@ -30,7 +30,7 @@ class BadInput(CommandCase):
         self.extract(2, self.folder / "nowhere.mp4", words=["nowhere.mp4"])
 
     def test_no_such_video_stream(self):
-        """Named by the number that was asked for."""
+        """Named by the requested number."""
         video = self.videos / "v00.mp4"
         for verb in (["frames", video, "--out", self.folder / "f.npy"], ["probe", video]):
             self.assertIn("no video stream 3: it has 1, counted from 0", self.check(2, *verb, "--video-stream", "3").stderr)
@@ -78,7 +78,7 @@ class BadInput(CommandCase):
         self.assertEqual(sorted(p.name for p in self.out.glob("*.npy")), ["v00.npy", "v01.npy"])
         failures = [json.loads(line) for line in (self.out / "failures.jsonl").read_text().splitlines()]
         self.assertEqual(len(failures), 1)
-        # Recorded failures stay failures, and are tried again when told.
+        # Recorded failures stay failures, and are tried again on request.
         self.extract(3, videos)
         shutil.copy(self.videos / "v00.mp4", videos / "broken.mp4")
         self.extract(0, videos, options=["--retry-failed"])
@@ -108,12 +108,12 @@ class BadInput(CommandCase):
         self.extract(5, self.videos, out="/proc/tubelet-out", words=["/proc/tubelet-out"])
 
     def test_files_of_limited_size(self):
-        """ulimit -f is a full disk like another, no sudden death."""
+        """ulimit -f acts like a full disk, and doesn't kill the process."""
         limit = lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (512, 512))
         self.assertIn("File too large", self.extract(5, self.videos, preexec_fn=limit).stderr)
 
     def test_output_is_a_device(self):
-        """Root's rename would put a file in its place: /dev/null would be gone for everyone. A pipe stands for it."""
+        """Root's rename would put a file in its place: /dev/null would be gone for everyone. A pipe is used instead."""
         pipe, record = self.folder / "pipe", self.folder / "run.json"
         os.mkfifo(pipe)
         for option in ("--report", "--metrics-file", "--trace"):
@@ -181,7 +181,7 @@ class BadInput(CommandCase):
         self.bad_model(self.change_tensors(lambda tensors: tensors.pop(name)), [name])
 
     def test_weights_that_are_not_numbers(self):
-        """Features that `tubelet verify` complains of aren't written as good ones."""
+        """Features that `tubelet verify` complains about aren't written as good ones."""
         model = self.folder / "nan"
         shutil.copytree(self.clip_model, model)
 
@@ -259,7 +259,7 @@ class OtherVerbs(CommandCase):
         out = self.folder / "bad.npy"
         self.assertIn("bad.mp4", self.check(3, "frames", bad, "--out", out).stderr)
         self.assertFalse(out.exists())
-        # The others are probed all the same.
+        # The other videos are still probed.
         done = self.check(3, "probe", bad, self.video, "--json")
         rows = [json.loads(line) for line in done.stdout.splitlines()]
         self.assertEqual([row["status"] for row in rows], ["failed", "ok"])
@@ -278,7 +278,7 @@ class OtherVerbs(CommandCase):
         single = self.folder / "single.npy"
         self.check(0, "embed", "--model", self.frame_model, "--frames", frames, "--out", single, "--dtype", "f32", "--batch", "1")
         self.assertEqual(single.read_bytes(), out.read_bytes())
-        # A clip model wants clips, of its own length.
+        # A clip model requires clips of its own length.
         data = bytes(frames.read_bytes()[128:])
         self.assertIn("[N, T, H, W, 3]", self.check(2, "embed", "--model", self.clip_model, "--frames", frames, "--out", out).stderr)
         write_npy(frames, "|u1", (4, 5, 64, 96, 3), data)

@@ -1,4 +1,4 @@
-"""How files of features are called and what is in them: templates, .npz, float16, resuming them."""
+"""The names and contents of files of features: templates, .npz, float16, resuming them."""
 import json, pathlib, struct, unittest
 
 from array_files import load, rows
@@ -32,7 +32,7 @@ class Files(CommandCase):
         return done
 
     def again(self, out, *more):
-        """The same command finds nothing to do."""
+        """The same command, run again, finds nothing to do."""
         before = {p: p.stat().st_mtime_ns for p in pathlib.Path(out).rglob("*.np*")}
         self.assertIn(" 2 done before", self.extract(out, *more).stdout)
         self.assertEqual(before, {p: p.stat().st_mtime_ns for p in pathlib.Path(out).rglob("*.np*")})
@@ -46,7 +46,7 @@ class Files(CommandCase):
             if numpy:
                 array = numpy.load(out / f"{name}.npz")["feats"]
                 self.assertTrue((array == numpy.load(self.plain / f"{name}.npy")).all())
-        self.again(out)                          # what is left open is what the folder has
+        self.again(out)                          # what is left open is taken from the folder
         self.assertIn("files container", self.extract(out, "--file-type", "npy", code=2).stderr)
         lines = [json.loads(line) for line in (out / "manifest.jsonl").read_text().splitlines()]
         self.assertEqual(sorted(line["output"] for line in lines), ["v00.npz", "v_b.npz"])

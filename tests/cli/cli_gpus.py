@@ -44,7 +44,7 @@ class Gpus(CommandCase):
         folder.mkdir()
         shutil.copy(TUBELET, folder / "tubelet")
         shutil.copy(PLUGIN, folder / "libtubelet_cuda.so")
-        for name in "tubelet", str(folder / "tubelet"), "../elsewhere/tubelet":  # a name on the PATH, as bench calls itself, ..
+        for name in "tubelet", str(folder / "tubelet"), "../elsewhere/tubelet":  # on the PATH, as bench calls itself, ..
             done = subprocess.run([name, "doctor"], executable=folder / "tubelet", capture_output=True, text=True, cwd="/", env={**ENVIRONMENT, "FAKE_GPU": "devices=1"})
             self.assertIn("on cuda: f32", done.stdout, name)
         loader = re.search(rb"/lib[^\0]*/ld-[^\0]*", (folder / "tubelet").read_bytes()).group().decode()
@@ -64,7 +64,7 @@ class Gpus(CommandCase):
         one, two = bounds(1), bounds(2)
         self.assertEqual((one["batch"]["value"], one["prefetch"]["value"]), ("4 clips", "4 clips"))
         self.assertEqual((two["batch"]["value"], two["prefetch"]["value"]), ("4 clips a GPU", "8 clips"))
-        self.assertNotIn("at once follows", one["decode threads"]["reason"])  # all of them work, beside a GPU
+        self.assertNotIn("at once follows", one["decode threads"]["reason"])  # all of them work, next to a GPU
 
     def test_one_that_fails_costs_no_video(self):
         for call in (1, 10, 33):
@@ -85,7 +85,7 @@ class Gpus(CommandCase):
         self.assertIn("out of GPU memory: 2 items at once from now on instead of 4", done.stderr)
 
     def test_memory_that_is_short_twice_halves_it_twice(self):
-        for call in (1, 33):    # in the first batch and in a later one, one after the other: a batch queued behind would be short in its stead
+        for call in (1, 33):    # in the first batch and in a later one; no overlap: a queued batch would run short
             features, done, out = self.extract(gpus(f"devices=1 short_call={call} short_times=2"), "--device", "cuda", "--batch", "8", "--blocking-copies")
             self.assertEqual(features, self.whole)
             said = [line for line in done.stderr.splitlines() if "out of GPU memory" in line]
@@ -99,7 +99,7 @@ class Gpus(CommandCase):
         here, _, _ = self.extract(tiny, "--device", "cpu")
         self.assertEqual(features, here)
         self.assertRegex(done.stderr, r"warning: backend cuda can't run this model, so \w+ on cpu does: .*has no \d+ bytes")
-        # A folder keeps to what it was made with, and what is asked for is that or nothing.
+        # A folder keeps to what it was made with: a request for something else is refused.
         self.check(0, "extract", self.videos, "--model", self.model, "--out", out, environment=gpus("devices=1"))
         self.assertEqual(digests(out), here)
         for options in (["--device", "cuda"], ["--backend", "cuda"]):
@@ -121,7 +121,7 @@ class Gpus(CommandCase):
             self.assertNotIn(f"fake GPU {1 - small}: ", done.stderr)
 
     def test_a_rank_takes_its_own(self):
-        # Of three GPUs the first two are broken: rank 2 doesn't notice.
+        # Of three GPUs the first two are broken: rank 2 isn't affected.
         for told in ({"LOCAL_RANK": "2", "LOCAL_WORLD_SIZE": "3"}, {"SLURM_LOCALID": "2", "SLURM_STEP_TASKS_PER_NODE": "3"},
                      {"SLURM_LOCALID": "2", "SLURM_STEP_TASKS_PER_NODE": "1,3(x2)", "SLURM_NODEID": "2"},
                      {"SLURM_LOCALID": "0", "OMPI_COMM_WORLD_LOCAL_RANK": "2", "OMPI_COMM_WORLD_LOCAL_SIZE": "3"}):
@@ -131,7 +131,7 @@ class Gpus(CommandCase):
             self.assertNotIn("take its work", done.stderr)
 
     def test_a_single_task_takes_all(self):
-        """Also in Slurm, where a batch script and a step of one task a node have a SLURM_LOCALID of 0."""
+        """Also in Slurm, where a batch script, and a step with one task per node, have a SLURM_LOCALID of 0."""
         for told in ({}, {"LOCAL_RANK": "0", "LOCAL_WORLD_SIZE": "1"}, {"SLURM_LOCALID": "0", "SLURM_TASKS_PER_NODE": "8"},
                      {"SLURM_LOCALID": "0", "SLURM_STEP_TASKS_PER_NODE": "1"}, {"SLURM_LOCALID": "0", "SLURM_STEP_TASKS_PER_NODE": "1(x4)", "SLURM_NODEID": "3"},
                      {"SLURM_LOCALID": "0", "SLURM_STEP_TASKS_PER_NODE": "2(x2),1", "SLURM_NODEID": "2"}):
@@ -157,7 +157,7 @@ class Gpus(CommandCase):
         for options in ([], ["--device", "cpu"], ["--dtype", "f16"]):
             done = self.check(6, *more, *options)
             self.assertRegex(done.stderr, rf"{out.name} holds features that the cuda backend computed in f16, .*choose another output folder")
-            self.check(0, *finished, *options)     # where nothing is to do, nothing has to be there
+            self.check(0, *finished, *options)     # if there is nothing to do, no GPU is needed
         self.check(2, *finished, "--dtype", "f32")
         self.check(2, *finished, "--backend", "native")
         self.check(2, *finished, "--stride", "8")
@@ -178,7 +178,7 @@ class Gpus(CommandCase):
         _, done, _ = self.extract({**nowhere, **driver})
         self.assertEqual(done.stderr.count(said), 1, done.stderr)
         self.assertIn("use --device cpu", done.stderr)
-        # Not where there is none, nor where the processor was asked for.
+        # Not if there is none, nor if the processor was asked for.
         for environment, options in ((nowhere, []), ({**nowhere, **driver, "FAKE_NVDEC": "no_gpu"}, []), ({**nowhere, **driver}, ["--device", "cpu"]),
                                      ({**nowhere, **driver}, ["--backend", "native"])):
             self.assertNotIn("GPU", self.extract(environment, *options)[1].stderr)
@@ -196,7 +196,7 @@ class Gpus(CommandCase):
         self.assertEqual(json.loads((out / "features.json").read_text())["settings"]["dtype"], "fp8")
         self.assertNotEqual(features, self.whole)
         told = re.findall(r"fp8: the first row's cosine with that in f16 is (\S+), their distance", done.stderr)
-        self.assertLessEqual(len(told), 1) # none where the other GPU took all
+        self.assertLessEqual(len(told), 1) # none if the other GPU took all videos
         for cosine in told:
             self.assertGreater(float(cosine), 0.99)
         self.assertEqual(self.extract(gpus("devices=1"), "--device", "cuda", "--dtype", "fp8", "--batch", "7")[0], features)
@@ -220,7 +220,7 @@ class Gpus(CommandCase):
         self.assertNotEqual(own, self.whole)
 
     def test_videos_are_decoded_on_the_gpu(self):
-        # The decoder is a fake too: it gives the frames of the one video that it is told of.
+        # The decoder is a fake too: it returns the frames of the one video that it is told of.
         video = self.h264 / "a.mp4"
         nvdec = {"LD_LIBRARY_PATH": os.environ["FAKE_NVDEC_FOLDER"], "FAKE_NVDEC_VIDEO": str(video)}
         plain, _, _ = self.extract(gpus("devices=1"), "--device", "cuda", videos=video)
@@ -240,7 +240,7 @@ class Gpus(CommandCase):
         cache = {"XDG_CACHE_HOME": str(self.folder / "tune-cache")}
         common = ["tune", video, "--model", self.model, "--device", "cuda", "--batch", "4", "--dtype", "f16", "--prefetch", "4", "--decode-threads", "2"]
         def rows(wanted, environment, *options):
-            for budget in ("20", "60", "200"): # on a machine with much else to do the first doesn't suffice for all
+            for budget in ("20", "60", "200"): # on a busy machine the first isn't enough for all
                 done = self.check(0, *common, *options, "--budget", budget, "--json", environment={**gpus("devices=1"), **environment, **cache})
                 found = {row["decoder"]: row for row in map(json.loads, done.stdout.splitlines()) if row["event"] == "row"}
                 if set(found) == wanted:
@@ -250,12 +250,12 @@ class Gpus(CommandCase):
         found, text = rows({"auto", "nvdec", "both"}, nvdec)
         self.assertTrue(all(row["rate"] > 0 and not row["reason"] for row in found.values()), found)
         self.assertTrue(found["auto"]["winner"])
-        for decoder in ("nvdec", "both"): # it is told where it is faster
+        for decoder in ("nvdec", "both"): # printed if it is faster
             self.assertEqual(f"--decoder {decoder} is " in text, found[decoder]["rate"] > 1.04 * found["auto"]["rate"], text)
-        rows({"both"}, nvdec, "--decoder", "both") # what is given isn't varied
-        found, text = rows({"auto", "nvdec", "both"}, {}) # no NVDEC here
+        rows({"both"}, nvdec, "--decoder", "both") # a given option isn't varied
+        found, text = rows({"auto", "nvdec", "both"}, {}) # there is no NVDEC here
         self.assertEqual({found[d]["reason"] for d in ("nvdec", "both")}, {"the GPU decoded none of the videos"}, found)
-        # The profile is of a GPU's run.
+        # The profile is from a run on a GPU.
         for device, line in (("cuda", "profile: f16 on cuda"), ("cpu", "profile of f16 on cuda left aside, as this run is on device cpu: ")):
             _, done, _ = self.extract(gpus("devices=1", **cache), "--device", device, videos=video)
             self.assertIn(line, done.stdout)
@@ -267,7 +267,7 @@ class Gpus(CommandCase):
         for transform, devices in (("model", 1), ("opentad", 2)):
             common = ["--transform", transform, "--device", "cuda"]
             plain, _, _ = self.extract(gpus("devices=1"), *common, videos=video)
-            # A GPU that makes no frame after the tenth shows whether it was asked.
+            # A GPU that makes no frame after the tenth shows whether it was asked to make them.
             for decoder, resize, asked in (("nvdec", "auto", True), ("nvdec", "cpu", False), ("nvdec", "gpu", True), ("both", "auto", True), ("cpu", "auto", False), ("cpu", "gpu", True)):
                 for text in ("", " fail_frame=10") if asked else (" fail_frame=1",):
                     features, done, _ = self.extract(gpus(f"devices={devices}{text}", **nvdec), *common, "--decoder", decoder, "--resize", resize, videos=video)

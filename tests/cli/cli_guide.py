@@ -1,4 +1,4 @@
-"""The guide's pages say what is so: each command of theirs is one that the command takes, each test that they name is there."""
+"""The guide's pages are true: the command accepts each command in them, and each test that they name exists."""
 import pathlib, re, shlex, unittest
 
 from command_case import CommandCase, run
@@ -55,7 +55,8 @@ class Guide(CommandCase):
                     self.assertTrue((page.parent / target).exists(), f"{page.name}: {target}")
 
     def run_as_printed(self, command, number):
-        """A command of the guide with this test's folders; None where it needs a GPU, int8 instructions that aren't there, or a custom model."""
+        """A command of the guide with this test's folders; None if it needs a GPU, missing int8 instructions, or a
+        custom model."""
         if re.search(r"cuda|tf32|f16|\.onnx|metrics-port|report ", command):
             return None
         if "int8" in command and run("info", self.model, "--dtype", "int8").returncode == 6:
@@ -65,7 +66,7 @@ class Guide(CommandCase):
                 "run.html": self.folder / "run.html", "run.prom": self.folder / "run.prom", "run.json": self.folder / "run.json"}
         if "ablation" in words:
             words += ["--repeat", "1"]
-        words = ["3" if word == "60" else word for word in words]       # of the budget
+        words = ["3" if word == "60" else word for word in words]       # the budget
         return self.check(0, *[here.get(word, word) for word in words], environment={"XDG_CACHE_HOME": str(self.folder / "cache")})
 
     def test_commands_as_printed(self):
@@ -77,7 +78,7 @@ class Guide(CommandCase):
         self.assertGreater(len(ran), 15)
 
     def test_the_samples_lines_are_those_of_a_run(self):
-        """But for numbers, names, and what the machine decides."""
+        """Equal except for numbers, names, and what the machine decides."""
 
         def shapes(text):
             lines = [line for line in text.splitlines() if re.match(r" *\[R0\]", line) and "shard" not in line and "Enabled" not in line and "compiled" not in line]

@@ -1,4 +1,4 @@
-"""tubelet info: what it tells agrees with what embed does, and what it can't describe is refused."""
+"""tubelet info: what it says agrees with what embed does, and what it can't describe is refused."""
 import json, math, unittest
 
 from command_case import CommandCase, npy_shape, run, write_npy
@@ -44,7 +44,7 @@ class Info(CommandCase):
         self.assertEqual(self.info(self.make_model("dinov2:tiny"), "--layer", 1)["pool"], "cls")
         self.assertIn("(block 1 of 2)", self.check(0, "info", model, "--layer", 1).stdout)
         narrow = run("info", model, "--json", "--dtype", "bf16")
-        self.assertIn(narrow.returncode, (0, 6), narrow.stderr)  # 6: no backend or processor for it here
+        self.assertIn(narrow.returncode, (0, 6), narrow.stderr)  # 6: this machine has no backend or processor for it
         if narrow.returncode == 0:
             self.assertLess(json.loads(narrow.stdout)["weight_bytes"], self.info(model, "--dtype", "f32")["weight_bytes"])
 

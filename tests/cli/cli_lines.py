@@ -1,4 +1,4 @@
-"""The lines of an extraction: in Chinese, as JSON; and that the catalogue says all that the command does."""
+"""The lines of an extraction: in Chinese, as JSON; and the catalogue has all that the command says."""
 import ast, datetime, json, pathlib, re, shutil, subprocess, sys, unittest
 
 from command_case import ENVIRONMENT, CommandCase

@@ -1,4 +1,4 @@
-"""docs/models.md is what the tables say, and what the tables say is what checkpoints are."""
+"""docs/models.md equals what the tables say, and the tables agree with the checkpoints."""
 import json, math, pathlib, unittest
 
 from command_case import CommandCase, read_safetensors

@@ -1,4 +1,4 @@
-"""plan: what it says is what extract then does."""
+"""plan: extract then does what it says."""
 import json
 
 from command_case import CommandCase, npy_shape
@@ -30,7 +30,7 @@ class Plan(CommandCase):
         self.assertEqual(end["to_do"], 3)
 
     def test_videos_shorter_than_a_frame_of_the_grid(self):
-        """They give a row, and their headers say how long they are: nothing is guessed."""
+        """Each gives a row, and its headers state its length: nothing is guessed."""
         items, _, end = self.plan("sparse", "--fps", "0.5")
         self.events("extract", "sparse", "--fps", "0.5")
         self.assertEqual({stem: item["rows"] for stem, item in items.items()},

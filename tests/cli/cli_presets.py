@@ -1,4 +1,4 @@
-"""docs/presets.md is what the table says; the table is what the consumers' configurations say."""
+"""docs/presets.md equals what the table says; the table agrees with the consumers' configurations."""
 import json, pathlib, unittest
 
 from command_case import CommandCase

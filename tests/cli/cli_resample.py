@@ -42,7 +42,7 @@ class Resample(CommandCase):
                 a, b = self.settings(out), self.settings(direct)
                 self.assertEqual([a[k] for k in ("settings", "model", "files", "consumers")], [b[k] for k in ("settings", "model", "files", "consumers")])
                 self.check(0, "verify", out)
-                # Extraction goes on with it: nothing is to do.
+                # Extraction accepts the folder: there is nothing to do.
                 self.assertIn(" 5 done before", self.check(0, "extract", self.videos, "--model", self.model, "--out", out, "--dtype", "f32", "--align", align,
                                                            "--stride", str(stride)).stdout)
 
@@ -109,7 +109,7 @@ class Resample(CommandCase):
         extract = ["extract", videos, "--model", self.model, "--out", features, "--dtype", "f32"]
         self.check(0, *extract)
         self.check(0, "resample", features, out, "--stride", "8")
-        encode(videos / "v00.mp4", "testsrc=size=96x64:rate=25", 30, "-c:v", "mpeg4")               # another of as many frames
+        encode(videos / "v00.mp4", "testsrc=size=96x64:rate=25", 30, "-c:v", "mpeg4")               # another video with as many frames
         self.check(0, *extract)
         self.assertIn("1 of 5 files written, 4 there before", self.check(0, "resample", features, out, "--stride", "8").stdout)
         self.check(0, "resample", features, self.folder / "r-new", "--stride", "8")

@@ -1,4 +1,4 @@
-"""Killed, interrupted, run again: the outputs are those of a run that nobody disturbed."""
+"""Killed, interrupted, run again: the outputs are those of an undisturbed run."""
 import fcntl, json, os, random, shlex, signal, subprocess, time, unittest
 
 from command_case import ENVIRONMENT, TUBELET, CommandCase, digests, run, settle, strays
@@ -35,7 +35,7 @@ class Resume(CommandCase):
             child.kill()
             child.communicate()
             unfinished += child.returncode == -signal.SIGKILL
-            # What is there is whole.
+            # The files that are there are whole.
             for name, digest in digests(out).items():
                 self.assertEqual(digest, self.whole[name], f"killed after {moment:.3f} s")
             self.check(0, *self.arguments, out)
@@ -44,7 +44,7 @@ class Resume(CommandCase):
         self.assertGreater(unfinished, KILLS // 4)
 
     def interrupt(self, number):
-        """Sends the signal once the first video is done; None if the run was faster than that."""
+        """Sends the signal once the first video is done; None if the run ended before that."""
         out = self.folder / f"interrupted{number}-{time.monotonic_ns()}"
         child = self.start(out, "--json", "--batch", "1", "--threads", "1", "--decode-threads", "1")
         lines = []
@@ -70,7 +70,7 @@ class Resume(CommandCase):
         self.assertEqual(end["event"], "end")
         self.assertGreater(end["pending"], 0)
         self.assertEqual(strays(out), [])
-        # The command that it names finishes the work.
+        # The command that the message names finishes the work.
         named = [line for line in error.splitlines() if "to finish, run again: " in line]
         self.assertEqual(len(named), 1, error)
         done = subprocess.run(shlex.split(named[0].split("run again: ", 1)[1]), capture_output=True, text=True, env=ENVIRONMENT)
@@ -84,7 +84,7 @@ class Resume(CommandCase):
         self.check_interrupted(signal.SIGTERM, 143)
 
     def test_a_second_signal_leaves_at_once(self):
-        # Both signals wait while the process is stopped, so that the first has no time to end the run in order.
+        # Both signals wait while the process is stopped, so that the first has no time to end the run properly.
         out = self.folder / "impatient"
         child = self.start(out, "--backend", "reference", "--threads", "1", "--size", "560x560", "--json")
         self.assertEqual(json.loads(child.stdout.readline())["event"], "start")
@@ -96,7 +96,7 @@ class Resume(CommandCase):
         self.assertIn("a second signal leaves at once", error)
 
     def test_a_signal_and_its_echo(self):
-        """timeout(1) signals its child, then the group that the child is in: the run ends in order for all that."""
+        """timeout(1) signals its child, then the child's group: the run still ends properly."""
         for i in range(20):
             out = self.folder / f"echo{i}"
             child = self.start(out, "--backend", "reference", "--threads", "1", "--size", "560x560", "--json")
@@ -113,7 +113,8 @@ class Resume(CommandCase):
         self.fail("twenty runs left at once")
 
     def test_a_reader_that_has_stopped(self):
-        """A pager holds a run for as long as it likes, until the first signal: whether stdout or both go there."""
+        """A pager blocks a run for as long as it likes, until the first signal, whether only stdout goes there or
+        stderr too."""
         for both in (False, True):
             reader, writer = os.pipe()
             os.write(writer, bytes(fcntl.fcntl(writer, fcntl.F_SETPIPE_SZ, 4096)))
@@ -164,7 +165,7 @@ class Resume(CommandCase):
                         ["--backend", "reference"], ["--model", other]):
             self.check(2, *self.arguments, out, *options)
         self.assertEqual(digests(out), self.whole)
-        # What doesn't change a byte may change.
+        # Settings that don't change a byte may change.
         self.check(0, *self.arguments, out, "--batch", "3", "--threads", "1", "--stride", "4")
 
     def test_shards_and_whole_runs_share_a_folder(self):
@@ -179,10 +180,11 @@ class Resume(CommandCase):
         scalar = {"TUBELET_ISA": "scalar"}
         self.assertNotIn(said, self.check(0, *self.arguments, out, "--shard", "0/2", environment=scalar).stderr)
         self.assertIn(said, self.check(0, *self.arguments, out).stderr)
-        self.assertNotIn(said, self.check(0, *self.arguments, out).stderr)             # nothing was to do
+        self.assertNotIn(said, self.check(0, *self.arguments, out).stderr)             # there was nothing to do
 
     def test_shards_of_unlike_machines(self):
-        """Started together in a new folder, with the precision left open: the first decides, and the others can follow or say why not."""
+        """Started together in a new folder, with the precision left open: the first decides; the others follow it or
+        say why not."""
         levels, out = ("avx2", "amx"), self.folder / "unlike"
         command = [TUBELET, "extract", self.videos, "--model", self.model, "--out", out, "--shard"]
         shards = [subprocess.Popen([*map(str, command), f"{i}/4"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,

@@ -1,4 +1,4 @@
-"""The same input gives the same bytes, however the work is cut."""
+"""The same input gives the same bytes, however the work is divided."""
 import os, shutil, unittest
 
 from command_case import CommandCase, digests, npy_shape, run

@@ -1,4 +1,4 @@
-"""Settings: files, environment, command line; which of them counts; what is told where one is wrong."""
+"""Settings: files, environment, command line; which of them counts; the message if one is wrong."""
 import json, os, pathlib
 
 from command_case import CommandCase
@@ -17,7 +17,7 @@ class Settings(CommandCase):
         return self.check(code, verb, *arguments, cwd=self.project, environment=environment)
 
     def values(self, *arguments, **more):
-        """{name: (value, source)} of what --print-config says."""
+        """{name: (value, source)} as --print-config prints them."""
         text = self.settings("--print-config", "--json", *arguments, **more).stdout
         rows = [json.loads(line) for line in text.splitlines()]
         return {row["name"]: (row["value"], row["source"]) for row in rows if row["source"] and row["name"] != "json"}
@@ -80,7 +80,7 @@ class Settings(CommandCase):
                 self.assertIn(f"warning: {name} in the environment is no setting, and ignored: did you mean {meant}?", error)
         self.assertIn("TUBELET_XYZZY in the environment is no setting, and ignored: tubelet VERB", self.settings("--print-config", TUBELET_XYZZY="4").stderr)
         self.assertIn("TUBELET_STRDE", self.settings("videos", "--model", "gone", "--out", "out", TUBELET_STRDE="4", code=2).stderr)
-        # Those of other verbs, those that aren't options, the tests' own, and what is empty.
+        # Variables of other verbs, of things that aren't options, of the tests, and empty ones.
         quiet = self.settings("--print-config", TUBELET_BUDGET="4", TUBELET_ISA="scalar", TUBELET_OPENVINO="/x", TUBELET_CUDA_PLUGIN="/x", TUBELET_TEST_KILLS="1",
                               TUBELET_STRDE="", TUBELET="x")
         self.assertEqual(quiet.stderr, "")
@@ -88,7 +88,7 @@ class Settings(CommandCase):
         self.assertEqual([json.loads(line)["level"] for line in lines], ["warning", "error"])
 
     def test_a_file_that_cannot_be_there(self):
-        """HOME that is a file; HOME of who started us, which isn't ours to look into."""
+        """HOME that is a file; HOME of another user who started us, which we can't look into."""
         (self.project / "a-file").write_text("")
         self.check(0, "presets", environment={"XDG_CONFIG_HOME": str(self.project / "a-file")})
         closed = self.project / "closed"

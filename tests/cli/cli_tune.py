@@ -1,4 +1,4 @@
-"""tune: the table, the profile, and a run that takes it."""
+"""tune: the table, the profile, and a run that uses it."""
 import json, pathlib
 
 from command_case import CommandCase, digests
@@ -38,7 +38,7 @@ class Tune(CommandCase):
         self.assertGreaterEqual(winners[0]["rate"], 0.95 * max(r["rate"] for r in rows))
         self.assertEqual(sum(r["default"] for r in rows), 1)
         self.assertGreaterEqual(winners[0]["runs"], 1 if winners[0]["default"] else 2) # never one lucky measurement
-        if "budget ended" not in text: # a machine that is slow, or busy
+        if "budget ended" not in text: # on a slow or busy machine
             self.assertGreater(len({r["batch"] for r in rows}), 1)
             self.assertGreater(len({r["decode_threads"] for r in rows}), 1)
         profile = next(e for e in events if e["event"] == "profile")
@@ -53,7 +53,7 @@ class Tune(CommandCase):
         self.assertIn("batch 8 to 128", text)
         self.assertRegex(text, r"decode threads \d+ to 128")
         rows = [e for e in events if e["event"] == "row"]
-        if "budget ended" not in text: # a machine that is slow, or busy
+        if "budget ended" not in text: # on a slow or busy machine
             self.assertEqual(max(r["decode_threads"] for r in rows), 128)
             self.assertEqual(max(r["batch"] for r in rows), 128)
 
@@ -73,13 +73,13 @@ class Tune(CommandCase):
         self.assertRegex(text, r"profile: \w+ on \w+, batch 5, decode threads 2, prefetch 7 .*" + path.name)
         text = self.extract("given", "--batch", "9", "--prefetch", "auto").stdout
         self.assertRegex(text, r"profile: \w+ on \w+, decode threads 2 \(")
-        text = self.extract("decoder", "--decoder", "both").stdout # how many threads the processor wants says nothing of this
+        text = self.extract("decoder", "--decoder", "both").stdout # the processor's thread count doesn't apply
         self.assertRegex(text, r"profile: \w+ on \w+, batch 5, prefetch 7 \(")
         self.assertNotIn("profile:", self.extract("without", "--profile", "none", "--dtype", "f32", "--backend", "reference").stdout)
         self.assertIn("batch 5", self.extract("named", "--profile", path).stdout)
         self.assertEqual(digests(self.folder / "with"), digests(self.folder / "without"))
         self.assertEqual(digests(self.folder / "with"), digests(self.folder / "given"))
-        # Another size of the input is another profile.
+        # Another input size has another profile.
         other = self.check(0, "extract", self.videos, "--model", self.model, "--size", "42x42", "--out", self.folder / "other", environment=self.environment)
         self.assertNotIn("profile", other.stdout)
 
@@ -98,7 +98,7 @@ class Tune(CommandCase):
             self.assertIn("another build's: tune again", self.check(0, "tune", "--list", environment=self.environment).stdout)
             doctor = self.check(0, "doctor", environment=self.environment).stdout
             self.assertRegex(doctor, r"autotune +off +1 profile of this machine, by another build")
-        self.tune("--budget", "1") # in its place
+        self.tune("--budget", "1") # replaces it
         self.assertRegex(self.check(0, "doctor", environment=self.environment).stdout, r"autotune +on +1 profile")
 
     def test_a_profile_never_changes_the_precision_of_a_folder(self):

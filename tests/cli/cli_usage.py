@@ -1,4 +1,4 @@
-"""Usage: help, options, values, mistypings."""
+"""Usage: help, options, values, typing mistakes."""
 import json, re, subprocess, unittest
 
 from command_case import ENVIRONMENT, TUBELET, CommandCase
@@ -85,7 +85,7 @@ class Refusals(CommandCase):
     def test_precisions_of_other_devices_name_the_alternative(self):
         model = self.make_model("videomae:tiny")
         error = self.check(6, "info", model, "--device", "cpu", "--dtype", "fp8").stderr
-        for dtype in ("auto", "f32"): # which every processor has
+        for dtype in ("auto", "f32"): # every processor has these
             self.assertIn(f"`--dtype {dtype}`", error)
             self.check(0, "info", model, "--device", "cpu", "--dtype", dtype)
 
@@ -105,7 +105,7 @@ class Output(CommandCase):
         self.assertEqual(done.returncode, 5, done.stderr)
 
     def test_a_full_disk_under_findings_is_told(self):
-        """What was found has the exit code, but not silently."""
+        """Findings set the exit code, but are also reported."""
         with open("/dev/full", "w") as full:
             done = subprocess.run([TUBELET, "probe", __file__, self.make_videos("one", [5]) / "v00.mp4"], stdout=full, stderr=subprocess.PIPE, text=True, env=ENVIRONMENT)
         self.assertEqual(done.returncode, 3, done.stderr)

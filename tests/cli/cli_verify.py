@@ -1,4 +1,5 @@
-"""A broken folder is named file by file; a good one passes; missing_files.txt is what a trainer must leave out."""
+"""A broken folder is reported file by file; a good one passes; missing_files.txt lists what a trainer must leave
+out."""
 import json, math, os, pathlib, pty, shutil, struct, subprocess, time, unittest
 
 from array_files import npy_bytes, rows
@@ -26,7 +27,7 @@ class Verify(CommandCase):
         return folder
 
     def findings(self, folder, *more, code=3):
-        """{(kind, file or id)}, the texts by the same, and the end."""
+        """{(kind, file or id)}, the texts by the same keys, and the end event."""
         events = [json.loads(line) for line in self.check(code, "verify", folder, "--json", *more).stdout.splitlines()]
         found = [event for event in events if event["event"] == "finding"]
         return {(e["kind"], e["file"] or e["id"]): e["text"] for e in found}, events[-1]
@@ -53,7 +54,7 @@ class Verify(CommandCase):
         (folder / "v04.npy").unlink()                                                           # gone
         (folder / "v05.npy").write_bytes(npy_bytes(rows(folder / "v05.npy")[:-2]))              # T
         (folder / "v06.npy").write_bytes(npy_bytes(rows(folder / "v06.npy"), "<f2"))            # float16
-        shutil.copy(folder / "v07.npy", folder / "stranger.npy")                                # nobody knows it
+        shutil.copy(folder / "v07.npy", folder / "stranger.npy")                                # not in the manifest
         found, end = self.findings(folder)
         expected = {("broken", "v00.npy"), ("not-finite", "v01.npy"), ("checksum", "v01.npy"), ("dim", "v02.npy"), ("checksum", "v02.npy"),
                     ("checksum", "v03.npy"), ("missing", "v04.npy"), ("rows", "v05.npy"), ("checksum", "v05.npy"), ("dtype", "v06.npy"),
@@ -69,7 +70,7 @@ class Verify(CommandCase):
             self.assertRegex(text, rf"(?m)^{kind} +{name}: ")
 
     def test_a_large_file_is_in_memory_once(self):
-        """Of hours of video there may be gigabytes of rows."""
+        """Hours of video may have gigabytes of rows."""
         folder, rows_of_64 = self.copy("large"), 1 << 20
         header = f"{{'descr': '<f4', 'fortran_order': False, 'shape': ({rows_of_64}, 64), }}".ljust(117) + "\n"
         with open(folder / "v00.npy", "wb") as file:
@@ -104,14 +105,14 @@ class Verify(CommandCase):
         try:
             while data := os.read(ours, 1 << 16):
                 said += data
-        except OSError:                                     # what Linux says at the end of a terminal
+        except OSError:                                     # Linux's error at the end of a terminal
             pass
         os.close(ours)
         with process:
             self.assertIn(f"{files} files, {files} good", process.stdout.read().decode())
         self.assertEqual(process.returncode, 0)
         self.assertLessEqual(said.count(b" files"), 10 * (time.monotonic() - began) + 1)
-        self.assertEqual(said.rpartition(b"\r")[2], b"\x1b[K" if said else b"")     # nothing is left standing
+        self.assertEqual(said.rpartition(b"\r")[2], b"\x1b[K" if said else b"")     # no status line is left
 
     def test_half_of_a_run_with_other_settings(self):
         folder = self.copy("mixed")
@@ -136,7 +137,7 @@ class Verify(CommandCase):
         self.assertEqual(set(self.findings(folder)[0]), {("model", "v03.npy")})
 
     def test_of_two_lines_the_one_of_the_file_counts(self):
-        """Clocks of several machines differ: the later time isn't always the later line's."""
+        """Clocks of several machines differ: the later line doesn't always have the later time."""
         folder = self.folder / "clocks"
         self.extract(folder)
         lines = [json.loads(line) for line in (folder / "manifest.jsonl").read_text().splitlines()]
@@ -177,7 +178,7 @@ class Verify(CommandCase):
         self.assertFalse((folder / "missing_files.txt").exists())
 
     def test_without_annotations_their_missing_ids_stay_listed(self):
-        """OpenTAD ends at the first id of its annotations that has no features and isn't in the list."""
+        """OpenTAD stops at the first id of its annotations that has no features and isn't in the list."""
         folder = self.copy("listed")
         (folder / "missing_files.txt").write_text("v02\nv_v03\nv04\nlost\n")        # two have features by now, under either name
         (folder / "v04.npy").write_bytes(b"")
@@ -186,7 +187,7 @@ class Verify(CommandCase):
         annotations = self.folder / "two.json"
         annotations.write_text(json.dumps({"database": {"v02": {"annotations": []}, "v05": {"annotations": []}}}))
         self.findings(folder, "--annotations", annotations)
-        self.assertEqual((folder / "missing_files.txt").read_text(), "")                # they know all there are
+        self.assertEqual((folder / "missing_files.txt").read_text(), "")                # all ids that they list are there
 
     def test_a_replaced_video_is_stale(self):
         videos = self.folder / "replaced"
@@ -233,7 +234,7 @@ class Verify(CommandCase):
         self.assertEqual((out / "missing_files.txt").read_text(), "bad\n")
 
     def test_names_of_two_lines(self):
-        """The list of what is to be left out doesn't name a good video by a part of a bad one's name."""
+        """The list of what to leave out doesn't name a good video that is a part of a bad one's name."""
         videos, out = self.folder / "two-lines", self.folder / "of-two-lines"
         videos.mkdir()
         shutil.copy(self.videos / "v00.mp4", videos / "good.mp4")
@@ -263,7 +264,7 @@ class Verify(CommandCase):
         self.assertIn("not an annotation file", self.check(2, "verify", self.good, "--annotations", self.good / "features.json").stderr)
 
     def test_a_folder_without_features_is_no_good_one(self):
-        """Another folder than was meant: it isn't well, and nothing is written into it."""
+        """Another folder than was meant: it isn't in order, and nothing is written into it."""
         videos = sorted(p.name for p in self.videos.iterdir())
         self.assertIn(f"{self.videos}: no features in it", self.check(2, "verify", self.videos).stderr)
         self.assertEqual(sorted(p.name for p in self.videos.iterdir()), videos)

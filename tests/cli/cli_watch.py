@@ -8,7 +8,7 @@ LABEL = re.compile(r'([a-zA-Z_][a-zA-Z0-9_]*)="((?:[^"\\\n]|\\[\\"n])*)"')
 
 
 def parse_metrics(text):
-    """Prometheus's text format, strictly: {name: {labels: value}}. Every sample stands under its HELP and TYPE."""
+    """Parses Prometheus's text format strictly: {name: {labels: value}}. Every sample comes after its HELP and TYPE."""
     found, types = {}, {}
     assert text.endswith("\n")
     name = None
@@ -34,14 +34,14 @@ def parse_metrics(text):
 
 
 def value(metrics, metric, **labels):
-    """The one sample with these labels among its labels."""
+    """The only sample whose labels include these."""
     hits = [v for key, v in metrics["tubelet_" + metric].items() if set(labels.items()) <= set(key)]
     assert len(hits) == 1, (metric, labels, metrics["tubelet_" + metric])
     return hits[0]
 
 
 def check_nesting(case, events):
-    """Of one thread, two spans are apart or one holds the other."""
+    """Of one thread, two spans don't overlap, or one contains the other."""
     by_thread = {}
     for e in events:
         if e["ph"] == "X":
@@ -130,7 +130,7 @@ class Watch(CommandCase):
             self.assertEqual(refused.exception.code, 404)
             refused.exception.close()
         except (ConnectionError, urllib.error.URLError):
-            self.assertIsNotNone(process.wait(timeout=60))  # it was through
+            self.assertIsNotNone(process.wait(timeout=60))  # it had finished
         self.assertIn("tubelet_queue_depth", seen)
 
     @unittest.skipUnless(os.environ.get("FAKE_GPU"), "the build's fake GPU isn't named")
@@ -231,7 +231,7 @@ class Report(CommandCase):
         for name in ("a.html", "both.html"):
             text = (self.folder / name).read_text()
             self.assertNotIn("@DATA@", text)
-            self.assertEqual(text.count("</script>"), 2)     # "...<" "/script>" in a path ends none
+            self.assertEqual(text.count("</script>"), 2)     # "...<" "/script>" in a path doesn't end a script
             links = set(re.findall(r"https?://[^\"' )]+", text)) - {"http://www.w3.org/2000/svg"}
             self.assertEqual(links, set())
             self.assertIsNone(re.search(r"<link|<img|@import|url\(|\bsrc=|fetch\(|XMLHttpRequest", text))
@@ -254,7 +254,7 @@ class Report(CommandCase):
                                "--enable-logging=stderr", "--dump-dom", *options, url], capture_output=True, text=True, timeout=120)
 
     def browse(self, name, *options):
-        """(the page's DOM after its script, what stands in the console)"""
+        """(the page's DOM after its script, what the console shows)"""
         done = self.chromium((self.folder / name).as_uri(), *options)
         if done.returncode != 0 and self.chromium("about:blank").returncode != 0:
             self.skipTest("chromium doesn't start here: the page is not looked at")
@@ -279,7 +279,7 @@ class Report(CommandCase):
         page = (self.folder / "a.html").read_text()
         check = "<script>document.documentElement.dataset.overflow = document.documentElement.scrollWidth - innerWidth;</script>"
         (self.folder / "phone.html").write_text(page.replace("</body>", check + "</body>"))
-        dom, _ = self.browse("phone.html", "--window-size=500,900")   # headless windows have a least width
+        dom, _ = self.browse("phone.html", "--window-size=500,900")   # headless windows have a minimum width
         overflow = re.search(r'data-overflow="(-?\d+)"', dom)
         self.assertLessEqual(int(overflow[1]), 0)
 

@@ -1,4 +1,5 @@
-"""--cache-weights: the same bytes with packed weights made, taken and damaged, and by processes that start together."""
+"""--cache-weights: the same bytes with packed weights new, reused and damaged, and with processes that start
+together."""
 import subprocess, unittest
 
 from command_case import CommandCase, ENVIRONMENT, TUBELET, digests, settle
@@ -90,7 +91,7 @@ class Weights(CommandCase):
         self.assertIn("packed weights from", self.extract("--cache-weights")[1])
 
     def test_no_room(self):
-        # A file stands where the folder must be.
+        # A file in the place of the folder.
         self.cache.mkdir()
         (self.cache / "tubelet").write_text("")
         plain, _ = self.extract()

@@ -1,14 +1,14 @@
 """What the tests of the command share: running it, small videos, small checkpoints. Python's standard library only.
 
-The command is $TUBELET; everything is written below one temporary folder that goes at the end.
+The command is $TUBELET; everything is written below one temporary folder, which is removed at the end.
 """
 import hashlib, json, os, pathlib, shutil, struct, subprocess, tempfile, time, unittest
 
 TUBELET = os.environ.get("TUBELET", "build/tubelet")
-# What tells shards apart in an environment must not leak into the tests.
+# Variables that say which shard this is must not leak into the tests.
 FOREIGN = ("SLURM_", "OMPI_", "PMI_", "RANK", "WORLD_SIZE", "TUBELET_ISA", "NO_COLOR", "LANG", "LC_")
 ENVIRONMENT = {k: v for k, v in os.environ.items() if not k.startswith(FOREIGN)}
-# Nor may the settings and profiles of who runs them.
+# Nor may the settings and profiles of the user who runs them.
 ENVIRONMENT["XDG_CONFIG_HOME"] = ENVIRONMENT["XDG_CACHE_HOME"] = "/proc/tubelet-tests"
 
 
@@ -25,19 +25,19 @@ def encode(path, source, frames, *options):
 
 
 def digests(folder):
-    """Of every .npy in the folder."""
+    """Digests of every .npy in the folder."""
     return {p.name: hashlib.sha256(p.read_bytes()).hexdigest() for p in pathlib.Path(folder).glob("*.npy")}
 
 
 def settle(folder):
-    """Waits until every file of a checkpoint is older than what is taken for just written: only then is its stamp kept."""
+    """Waits until no file of a checkpoint counts as just written: only then is its stamp kept."""
     newest = max(max(p.stat().st_mtime, p.stat().st_ctime) for p in pathlib.Path(folder).iterdir())
     while time.time() - newest <= 2.1:
         time.sleep(0.1)
 
 
 def strays(folder):
-    """Files that have no business in an output folder after a run."""
+    """Files that shouldn't be in an output folder after a run."""
     return [p.name for p in pathlib.Path(folder).rglob("*") if p.name.startswith(".") or "tmp" in p.name or p.suffix == ".part"]
 
 
@@ -83,7 +83,7 @@ class CommandCase(unittest.TestCase):
         cls.addClassCleanup(shutil.rmtree, cls.folder, ignore_errors=True)
 
     def check(self, code, *arguments, **more):
-        """Runs the command and insists on its exit code."""
+        """Runs the command and requires its exit code."""
         done = run(*arguments, **more)
         self.assertEqual(done.returncode, code, f"tubelet {' '.join(map(str, arguments))}\n{done.stdout}{done.stderr}")
         return done
