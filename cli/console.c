@@ -247,7 +247,7 @@ int cli_terminal_width(void)
     return !ioctl(STDERR_FILENO, TIOCGWINSZ, &size) && size.ws_col > 20 ? size.ws_col : 80;
 }
 
-// Columns that a UTF-8 character takes, by its first byte: 2 for wide East Asian ones. Continuation bytes take 0.
+// Columns that a UTF-8 character takes: 2 for wide East Asian ones. Continuation bytes take 0.
 static int columns(const char *at)
 {
     const unsigned char *c = (const unsigned char *)at;

@@ -11,7 +11,7 @@
 
 enum { LONGEST_NAME = 64, MOST_NAMES = 512 };
 
-// Not options, but read elsewhere; written as an option would be. The second list: how the names begin that tests read.
+// Names that aren't options but are read elsewhere, written as options; others_begin: prefixes of names for tests.
 static const char *const others[] = {"isa", "openvino", "cuda-plugin"};
 static const char *const others_begin[] = {"test-", "cuda-"};
 
