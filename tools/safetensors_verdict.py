@@ -3,9 +3,9 @@
 
     safetensors_verdict.py [--reader build/tests/verdict_safetensors] [--count 20000] [--seed 1]
 
-Needs safetensors from PyPI and the built tests. Files that one accepts and the other refuses are counted by the rule of
-ours that explains it (RULES); exit code 1 where one isn't explained. Where the reference accepts, its names, types and
-shapes aren't compared: the unit tests do that.
+Needs safetensors from PyPI and the built tests. A file that one accepts and the other refuses is counted under our rule
+that explains it (RULES); exit code 1 if no rule explains one. Names, types and shapes of accepted files aren't compared:
+the unit tests do that.
 """
 import argparse, collections, json, os, random, re, struct, subprocess, sys, tempfile
 from pathlib import Path

@@ -3,10 +3,11 @@
 
   tune_check.py [--tubelet build/tubelet] [--budget 60] [--rounds 5] [--least 0.97] VIDEOS MODEL...
 
-For each model: tunes on VIDEOS (a folder), checks that the winner is within 5 % of the best of its own table, then runs extract
-with the profile and without it in turns, `rounds` times each, and prints the median of the ratios of their speeds (wall
-time of the run, without the start of the process; above 1: the profile is faster). Exits 1 where a winner isn't within 5 % or a
-median is below --least. Profiles and features go into a temporary folder. Python's standard library only.
+For each model: tunes on VIDEOS (a folder), and checks that the winner is within 5 % of the best in its own table. Then
+runs extract with and without the profile in turns, `rounds` times each, and prints the median of the ratios of their
+speeds (wall time of the run, without the start of the process; above 1: the profile is faster). Exits 1 if a winner
+isn't within 5 % or a median is below --least. Profiles and features go into a temporary folder. Python's standard
+library only.
 """
 import argparse, json, os, pathlib, statistics, subprocess, sys, tempfile
 
