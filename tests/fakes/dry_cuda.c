@@ -22,7 +22,7 @@ EXPORT const char *dry_cuda_kernel(void)
     return libraries ? kernel : NULL;
 }
 
-// NVRTC works without a driver that starts; of one that does, it would want more.
+// NVRTC works without a driver. If this one started, NVRTC would need more of it.
 FUNCTION(cuInit, unsigned flags)
 {
     (void)flags;

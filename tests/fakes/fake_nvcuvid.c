@@ -256,7 +256,7 @@ FUNCTION(cuvidUnmapVideoFrame64, decoder *d, uint64_t memory)
     return OK;
 }
 
-// libav requires these to exist, but calls none of them here.
+// libav requires these to exist, whatever it uses them for.
 #define UNUSED(name)                                                                                                   \
     EXPORT int name(void);                                                                                             \
     EXPORT int name(void)                                                                                              \

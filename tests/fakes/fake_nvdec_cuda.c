@@ -237,7 +237,7 @@ FUNCTION(cuGetErrorString, int error, const char **out)
     return name_error(error, out);
 }
 
-// libav requires these to exist, but calls none of them here.
+// libav requires these to exist, whatever it uses them for.
 #define UNUSED(name)                                                                                                   \
     EXPORT int name(void);                                                                                             \
     EXPORT int name(void)                                                                                              \

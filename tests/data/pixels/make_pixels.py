@@ -47,7 +47,7 @@ PILLOW = [
     ("pillow_nearest", "noise", (31, 37), Image.NEAREST, None),
     ("pillow_nearest_sums", "smooth", (30, 37), Image.NEAREST, None),
 ]
-# name, frame, size, interpolation, antialias, normalise
+# name, frame, size, interpolation, antialias, normalize
 FLOAT = [
     ("opentad_down", "noise", (20, 24), "bilinear", False, False),
     ("opentad_up", "smooth", (36, 35), "bilinear", False, False),
