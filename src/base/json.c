@@ -48,20 +48,25 @@ tub_status tub_json_parse(const char *text, size_t bytes, const char *name, tub_
 
 tub_status tub_json_load(const char *path, tub_status status, json_t **out, tub_error *err)
 {
+    return tub_json_load_as(path, status, status, out, err);
+}
+
+tub_status tub_json_load_as(const char *path, tub_status unread, tub_status wrong, json_t **out, tub_error *err)
+{
     struct stat info;
     char *text = NULL;
     size_t bytes = 0;
     *out = NULL;
     if (stat(path, &info) == 0 && !S_ISREG(info.st_mode) && !S_ISDIR(info.st_mode)) // reading it reports a folder
-        return tub_fail(err, status, "%s: isn't a file to be read: not a regular file", path);
+        return tub_fail(err, wrong, "%s: isn't a file to be read: not a regular file", path);
     tub_status s = tub_read_file(path, JSON_MOST, &text, &bytes, err);
     if (s == TUB_ERROR_INPUT) {
         if (err)
-            err->status = status;
-        return status;
+            err->status = unread;
+        return unread;
     }
     TUB_TRY(s);
-    s = tub_json_parse(text, bytes, path, status, out, err);
+    s = tub_json_parse(text, bytes, path, wrong, out, err);
     tub_free(text);
     return s;
 }

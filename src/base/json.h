@@ -10,6 +10,8 @@
 // Parses a file (at most 64 MiB): rejects duplicate keys, checks UTF-8. *out is the caller's (json_decref).
 // Errors: `status`, also if there is no such file, or if it is a pipe or a device, which might block forever.
 tub_status tub_json_load(const char *path, tub_status status, json_t **out, tub_error *err);
+// The same, with `unread` if the file can't be read (or is too large), and `wrong` if it isn't JSON.
+tub_status tub_json_load_as(const char *path, tub_status unread, tub_status wrong, json_t **out, tub_error *err);
 tub_status tub_json_parse(const char *text, size_t bytes, const char *name, tub_status status, json_t **out, tub_error *err);
 
 // The text of a value, with jansson's flags; freed with tub_free(). NULL: out of memory.

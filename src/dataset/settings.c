@@ -1,7 +1,6 @@
 #include "settings.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -36,28 +35,14 @@ tub_status tub_settings_hash(tub_settings *s, const char *path, tub_error *err)
     return TUB_OK;
 }
 
-static bool can_be_read(const char *path)
-{
-    char byte;
-    const int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-    const bool can = fd >= 0 && read(fd, &byte, 1) >= 0;
-    if (fd >= 0)
-        close(fd);
-    return can;
-}
-
 static tub_status load(const char *path, tub_settings *out, tub_error *err)
 {
     if (access(path, R_OK) != 0)
         return errno == ENOENT || errno == ENOTDIR
                    ? TUB_OK
                    : tub_fail(err, TUB_ERROR_OUTPUT, "%s: can't be read: %s", path, strerror(errno));
-    tub_error why;
-    const tub_status status = tub_json_load(path, TUB_ERROR_ARGUMENT, &out->root, &why);
-    if (status == TUB_ERROR_ARGUMENT && !can_be_read(path)) // a failing disk doesn't make it someone else's file
-        return tub_fail(err, TUB_ERROR_OUTPUT, "%s", why.text);
-    if (status != TUB_OK)
-        return tub_fail(err, status, "%s", why.text);
+    // A failing disk doesn't make it someone else's file.
+    TUB_TRY(tub_json_load_as(path, TUB_ERROR_OUTPUT, TUB_ERROR_ARGUMENT, &out->root, err));
     return tub_settings_hash(out, path, err);
 }
 
